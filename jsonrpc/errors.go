@@ -1,0 +1,83 @@
+package jsonrpc
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// A Code is the code of a JSON-RPC error object. The codes of MCP belong to
+// package mcp.
+type Code int64
+
+// The codes of JSON-RPC 2.0, section 5.1.
+const (
+	CodeParseError     Code = -32700 // the text is not a JSON value this package reads
+	CodeInvalidRequest Code = -32600 // JSON, but no JSON-RPC message
+	CodeMethodNotFound Code = -32601
+	CodeInvalidParams  Code = -32602
+	CodeInternalError  Code = -32603
+)
+
+// String returns the name the specification gives to c, or its digits.
+func (c Code) String() string {
+	switch c {
+	case CodeParseError:
+		return "Parse error"
+	case CodeInvalidRequest:
+		return "Invalid Request"
+	case CodeMethodNotFound:
+		return "Method not found"
+	case CodeInvalidParams:
+		return "Invalid params"
+	case CodeInternalError:
+		return "Internal error"
+	}
+	return strconv.FormatInt(int64(c), 10)
+}
+
+// An Error is the error object of an error response (section 5.1) and a Go error.
+// The ones that this package returns are shared and must not be changed.
+type Error struct {
+	Code    Code            `json:"code"`
+	Message string          `json:"message"`
+	Data    json.RawMessage `json:"data,omitempty"` // JSON the owner vouches for; nil: no such member
+}
+
+// Error returns the code and the message as one line for a log.
+func (e *Error) Error() string {
+	return "jsonrpc: " + e.Message + " (" + strconv.FormatInt(int64(e.Code), 10) + ")"
+}
+
+// The refusals of Decode and DecodeBatch.
+var (
+	errSyntax    = &Error{Code: CodeParseError, Message: "Parse error: not a JSON text"}
+	errUTF8      = &Error{Code: CodeParseError, Message: "Parse error: not valid UTF-8"}
+	errDepth     = &Error{Code: CodeParseError, Message: "Parse error: nested too deeply"}
+	errDuplicate = &Error{Code: CodeParseError, Message: "Parse error: an object names a member twice"}
+	errSize      = &Error{Code: CodeParseError, Message: "Parse error: text too long"}
+
+	errNotObject  = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: a message is an object"}
+	errVersion    = &Error{Code: CodeInvalidRequest, Message: `Invalid Request: jsonrpc must be "2.0"`}
+	errCase       = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: member names are case-sensitive"}
+	errID         = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: id must be a string or an integer"}
+	errMethod     = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: method must be a string"}
+	errParams     = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: params must be an object"}
+	errNoKind     = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: neither method, result nor error"}
+	errMixed      = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: method, result and error exclude each other"}
+	errResultID   = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: a result needs an id"}
+	errRespParams = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: a response has no params"}
+	errErrorShape = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: error must have an integer code and a message"}
+	errNotBatch   = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: a batch is an array"}
+	errEmptyBatch = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: empty batch"}
+)
+
+// scanError returns the refusal for a negative result of the scanner.
+func scanError(i int) *Error {
+	switch i {
+	case badDepth:
+		return errDepth
+	case badName:
+		return errDuplicate
+	}
+	return errSyntax
+}

@@ -1,0 +1,57 @@
+package jsonrpc
+
+// A Kind says which of the four messages of JSON-RPC a [Message] is.
+type Kind uint8
+
+const (
+	KindRequest       Kind = iota + 1 // method and id
+	KindNotification                  // method, no id
+	KindResult                        // a response with result
+	KindErrorResponse                 // a response with error; the id may be absent
+)
+
+var kindNames = [...]string{"invalid", "request", "notification", "result", "error response"}
+
+// String returns the name of k; "invalid" for the zero Kind.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return kindNames[0]
+}
+
+// A Message is one JSON-RPC message. The zero Message is ready for Decode and may
+// be reused; a Message may be used by one goroutine at a time.
+//
+// After Decode its slices are valid until the decoded bytes change: it copies
+// nothing, except for a method name that was written with escapes. All but Method
+// are JSON text without surrounding white space.
+type Message struct {
+	Kind   Kind
+	ID     []byte // the id as it was written, to be echoed verbatim; nil when absent
+	Method []byte // the unescaped method name; nil in a response
+	Params []byte // an object; nil when absent
+	Result []byte // any value; nil in all but a result
+	Error  []byte // an object with an integer code and a string message; nil in all but an error response
+}
+
+// ErrorObject returns the error object of an error response, whose Data is a copy,
+// or nil if m is no such message.
+func (m *Message) ErrorObject() *Error {
+	if m.Kind != KindErrorResponse {
+		return nil
+	}
+	var e Error
+	for name, value := range Members(m.Error) {
+		switch {
+		case EqualString(name, "code"):
+			code, _ := IntValue(value)
+			e.Code = Code(code)
+		case EqualString(name, "message"):
+			e.Message, _ = StringValue(value)
+		case EqualString(name, "data"):
+			e.Data = append(e.Data, value...)
+		}
+	}
+	return &e
+}
