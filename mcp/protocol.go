@@ -1,0 +1,156 @@
+package mcp
+
+// Keys of the _meta object that revision 2026-07-28 reserves (basic/index,
+// "_meta"). A request carries the first four, a result the fifth, a message of
+// a subscription the last.
+const (
+	MetaKeyProtocolVersion    = "io.modelcontextprotocol/protocolVersion"
+	MetaKeyClientInfo         = "io.modelcontextprotocol/clientInfo"
+	MetaKeyClientCapabilities = "io.modelcontextprotocol/clientCapabilities"
+	MetaKeyLogLevel           = "io.modelcontextprotocol/logLevel"
+	MetaKeyServerInfo         = "io.modelcontextprotocol/serverInfo"
+	MetaKeySubscriptionID     = "io.modelcontextprotocol/subscriptionId"
+)
+
+// Meta is the _meta object of a message or of a part of one: metadata that
+// passes through unread, apart from the keys above. A nil Meta is left out.
+type Meta map[string]any
+
+// A Role says who speaks in a conversation: "user" or "assistant".
+type Role string
+
+// The roles that the protocol defines.
+const (
+	RoleUser      Role = "user"
+	RoleAssistant Role = "assistant"
+)
+
+// Implementation names a program that speaks MCP. Name and Version are
+// required; Title is known since 2025-06-18, the rest since 2025-11-25.
+type Implementation struct {
+	Name        string `json:"name"`
+	Title       string `json:"title,omitempty"`
+	Description string `json:"description,omitempty"`
+	Version     string `json:"version"`
+	WebsiteURL  string `json:"websiteUrl,omitempty"` // a URI
+	Icons       []Icon `json:"icons,omitempty"`
+}
+
+// An Icon is an image that a client may show beside what carries it.
+type Icon struct {
+	Source   string    `json:"src"`                // an https: or data: URI; required
+	MIMEType string    `json:"mimeType,omitempty"` // overrides the type that the source tells
+	Sizes    []string  `json:"sizes,omitempty"`    // "48x48", or "any" for a scalable image
+	Theme    IconTheme `json:"theme,omitempty"`    // the background it is made for; empty for any
+}
+
+// IconTheme is the background that an Icon is made for.
+type IconTheme string
+
+// The themes that the protocol defines.
+const (
+	IconThemeLight IconTheme = "light"
+	IconThemeDark  IconTheme = "dark"
+)
+
+// Annotations tell a client how to use or show what carries them.
+type Annotations struct {
+	Audience     []Role  `json:"audience,omitempty"`     // who it is meant for
+	LastModified string  `json:"lastModified,omitempty"` // RFC 3339; since 2025-06-18
+	Priority     float64 `json:"priority,omitzero"`      // 0 (optional) to 1 (effectively required)
+}
+
+// ServerCapabilities is what a server offers. A nil pointer means not offered.
+type ServerCapabilities struct {
+	Experimental map[string]any          `json:"experimental,omitempty"`
+	Extensions   map[string]any          `json:"extensions,omitempty"` // settings object by extension id; since 2026-07-28
+	Completions  *CompletionCapabilities `json:"completions,omitzero"` // since 2025-03-26
+	Logging      *LoggingCapabilities    `json:"logging,omitzero"`
+	Prompts      *PromptCapabilities     `json:"prompts,omitzero"`
+	Resources    *ResourceCapabilities   `json:"resources,omitzero"`
+	Tools        *ToolCapabilities       `json:"tools,omitzero"`
+}
+
+// AddExtension declares the extension name. Nil settings become an empty
+// object, which is how an extension without settings is declared.
+func (c *ServerCapabilities) AddExtension(name string, settings map[string]any) {
+	c.Extensions = addExtension(c.Extensions, name, settings)
+}
+
+// CompletionCapabilities declares completion/complete.
+type CompletionCapabilities struct{}
+
+// LoggingCapabilities declares that the server emits notifications/message.
+type LoggingCapabilities struct{}
+
+// PromptCapabilities declares prompts.
+type PromptCapabilities struct {
+	ListChanged bool `json:"listChanged,omitzero"`
+}
+
+// ResourceCapabilities declares resources.
+type ResourceCapabilities struct {
+	ListChanged bool `json:"listChanged,omitzero"`
+	Subscribe   bool `json:"subscribe,omitzero"`
+}
+
+// ToolCapabilities declares tools.
+type ToolCapabilities struct {
+	ListChanged bool `json:"listChanged,omitzero"`
+}
+
+// ClientCapabilities is what a client can do for a server: per request in
+// 2026-07-28, per session before. A nil pointer means it cannot.
+type ClientCapabilities struct {
+	Experimental map[string]any           `json:"experimental,omitempty"`
+	Extensions   map[string]any           `json:"extensions,omitempty"` // since 2026-07-28
+	Roots        *RootCapabilities        `json:"roots,omitzero"`
+	Sampling     *SamplingCapabilities    `json:"sampling,omitzero"`
+	Elicitation  *ElicitationCapabilities `json:"elicitation,omitzero"` // since 2025-06-18
+}
+
+// AddExtension declares the extension name, as [ServerCapabilities.AddExtension] does.
+func (c *ClientCapabilities) AddExtension(name string, settings map[string]any) {
+	c.Extensions = addExtension(c.Extensions, name, settings)
+}
+
+// RootCapabilities declares roots/list.
+type RootCapabilities struct {
+	ListChanged bool `json:"listChanged,omitzero"` // before 2026-07-28
+}
+
+// SamplingCapabilities declares sampling/createMessage.
+type SamplingCapabilities struct {
+	Context *SamplingContextCapabilities `json:"context,omitzero"` // includeContext other than "none"; since 2025-11-25
+	Tools   *SamplingToolsCapabilities   `json:"tools,omitzero"`   // tools and toolChoice; since 2025-11-25
+}
+
+// SamplingContextCapabilities declares includeContext.
+type SamplingContextCapabilities struct{}
+
+// SamplingToolsCapabilities declares tool use in sampling.
+type SamplingToolsCapabilities struct{}
+
+// ElicitationCapabilities declares elicitation/create. With neither mode
+// named it means form mode (client/elicitation, "Capabilities").
+type ElicitationCapabilities struct {
+	Form *FormElicitationCapabilities `json:"form,omitzero"`
+	URL  *URLElicitationCapabilities  `json:"url,omitzero"` // since 2025-11-25
+}
+
+// FormElicitationCapabilities declares form mode.
+type FormElicitationCapabilities struct{}
+
+// URLElicitationCapabilities declares URL mode.
+type URLElicitationCapabilities struct{}
+
+func addExtension(m map[string]any, name string, settings map[string]any) map[string]any {
+	if m == nil {
+		m = make(map[string]any, 1)
+	}
+	if settings == nil {
+		settings = map[string]any{}
+	}
+	m[name] = settings
+	return m
+}

@@ -1,0 +1,112 @@
+package mcp
+
+import (
+	"errors"
+	"fmt"
+
+	jsonv2 "github.com/goccy/go-json/v2"
+)
+
+// ElicitParams asks the user for something. In form mode RequestedSchema is
+// required: an object of primitive properties (client/elicitation, "Requested
+// Schema"). In URL mode (since 2025-11-25) URL is required, and before
+// 2026-07-28 also ElicitationID. Form mode must never ask for secrets.
+type ElicitParams struct {
+	Meta            Meta   `json:"_meta,omitempty"`
+	Mode            string `json:"mode,omitempty"` // "form" or "url"; empty: by which of the other fields are set
+	Message         string `json:"message"`
+	RequestedSchema any    `json:"requestedSchema,omitempty"`
+	URL             string `json:"url,omitempty"`
+	ElicitationID   string `json:"elicitationId,omitempty"`
+}
+
+// The modes of an [ElicitParams].
+const (
+	ElicitModeForm = "form"
+	ElicitModeURL  = "url"
+)
+
+func (p *ElicitParams) askMethod() string { return askElicitation }
+
+// mode returns the mode that p asks for.
+func (p *ElicitParams) mode() string {
+	if p.Mode == "" && (p.URL != "" || p.ElicitationID != "") {
+		return ElicitModeURL
+	}
+	if p.Mode == "" {
+		return ElicitModeForm
+	}
+	return p.Mode
+}
+
+// MarshalJSON always names the mode, and gives a form without a schema the
+// empty one, which asks for a plain yes or no.
+func (p *ElicitParams) MarshalJSON() ([]byte, error) {
+	type plain ElicitParams
+	q := plain(*p)
+	q.Mode = p.mode()
+	if q.Mode == ElicitModeForm && q.RequestedSchema == nil {
+		q.RequestedSchema = emptyForm{Type: "object"}
+	}
+	return appendValue(nil, q)
+}
+
+// emptyForm marshals to the schema of an object without properties.
+type emptyForm struct {
+	Type       string   `json:"type"`
+	Properties struct{} `json:"properties"`
+}
+
+// The actions of an [ElicitResult].
+const (
+	ElicitAccept  = "accept"
+	ElicitDecline = "decline"
+	ElicitCancel  = "cancel"
+)
+
+// ElicitResult is the user's answer. Content is set when Action is "accept" in
+// form mode; it came from outside and was not checked against the schema.
+type ElicitResult struct {
+	Meta    Meta           `json:"_meta,omitempty"`
+	Action  string         `json:"action"`
+	Content map[string]any `json:"content,omitempty"`
+}
+
+func (*ElicitResult) isInputResponse() {}
+
+// UnmarshalJSON refuses an unknown action and content that is not flat: values
+// are strings, numbers, booleans or arrays of strings.
+func (r *ElicitResult) UnmarshalJSON(data []byte) error {
+	type plain ElicitResult
+	var p plain
+	if err := jsonv2.Unmarshal(data, &p); err != nil {
+		return err
+	}
+	switch p.Action {
+	case ElicitAccept, ElicitDecline, ElicitCancel:
+	default:
+		return errors.New("mcp: unknown action of an elicitation")
+	}
+	for key, v := range p.Content {
+		if !isFormValue(v) {
+			return fmt.Errorf("mcp: elicitation content %q is not a primitive", key)
+		}
+	}
+	*r = ElicitResult(p)
+	return nil
+}
+
+func isFormValue(v any) bool {
+	switch v := v.(type) {
+	case string, float64, bool:
+		return true
+	case []any:
+		for _, e := range v {
+			if _, ok := e.(string); !ok {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}

@@ -1,0 +1,37 @@
+package mcp
+
+// InitializeParams is the params of initialize, by which a session before
+// 2026-07-28 begins.
+type InitializeParams struct {
+	Meta            Meta                `json:"_meta,omitempty"`
+	Capabilities    *ClientCapabilities `json:"capabilities"`
+	ClientInfo      *Implementation     `json:"clientInfo"`
+	ProtocolVersion string              `json:"protocolVersion"`
+}
+
+// InitializeResult is the result of initialize.
+type InitializeResult struct {
+	Meta            Meta                `json:"_meta,omitempty"`
+	Capabilities    *ServerCapabilities `json:"capabilities"`
+	Instructions    string              `json:"instructions,omitempty"`
+	ProtocolVersion string              `json:"protocolVersion"`
+	ServerInfo      *Implementation     `json:"serverInfo"`
+}
+
+// SetLoggingLevelParams is the params of logging/setLevel.
+type SetLoggingLevelParams struct {
+	Meta  Meta         `json:"_meta,omitempty"`
+	Level LoggingLevel `json:"level"`
+}
+
+// SubscribeParams is the params of resources/subscribe.
+type SubscribeParams struct {
+	Meta Meta   `json:"_meta,omitempty"`
+	URI  string `json:"uri"`
+}
+
+// UnsubscribeParams is the params of resources/unsubscribe.
+type UnsubscribeParams struct {
+	Meta Meta   `json:"_meta,omitempty"`
+	URI  string `json:"uri"`
+}

@@ -1,0 +1,63 @@
+package mcp
+
+// Cacheable tells a client how long and for whom it may keep a result
+// (server/utilities/caching; since 2026-07-28).
+type Cacheable struct {
+	TTLMs      int    `json:"ttlMs"`      // milliseconds; 0: stale at once
+	CacheScope string `json:"cacheScope"` // "public" or "private"
+}
+
+// The scopes of a [Cacheable].
+const (
+	CachePublic  = "public"  // anyone may keep it, also between users
+	CachePrivate = "private" // only the client that asked may keep it
+)
+
+// GetTTLMs returns the time to live in milliseconds.
+func (c Cacheable) GetTTLMs() int { return c.TTLMs }
+
+// GetCacheScope returns the scope; "" means the server's choice for the kind.
+func (c Cacheable) GetCacheScope() string { return c.CacheScope }
+
+// ListToolsResult is the result of tools/list as a client decodes it. A server
+// sends it from the registry's encoded snapshot.
+type ListToolsResult struct {
+	Meta Meta `json:"_meta,omitempty"`
+	Cacheable
+	NextCursor string  `json:"nextCursor,omitempty"`
+	Tools      []*Tool `json:"tools"`
+}
+
+// ListResourcesResult is the result of resources/list, see [ListToolsResult].
+type ListResourcesResult struct {
+	Meta Meta `json:"_meta,omitempty"`
+	Cacheable
+	NextCursor string      `json:"nextCursor,omitempty"`
+	Resources  []*Resource `json:"resources"`
+}
+
+// ListResourceTemplatesResult is the result of resources/templates/list, see
+// [ListToolsResult].
+type ListResourceTemplatesResult struct {
+	Meta Meta `json:"_meta,omitempty"`
+	Cacheable
+	NextCursor        string              `json:"nextCursor,omitempty"`
+	ResourceTemplates []*ResourceTemplate `json:"resourceTemplates"`
+}
+
+// ListPromptsResult is the result of prompts/list, see [ListToolsResult].
+type ListPromptsResult struct {
+	Meta Meta `json:"_meta,omitempty"`
+	Cacheable
+	NextCursor string    `json:"nextCursor,omitempty"`
+	Prompts    []*Prompt `json:"prompts"`
+}
+
+// DiscoverResult is the result of server/discover; since 2026-07-28.
+type DiscoverResult struct {
+	Meta Meta `json:"_meta,omitempty"`
+	Cacheable
+	SupportedVersions []string            `json:"supportedVersions"`
+	Capabilities      *ServerCapabilities `json:"capabilities"`
+	Instructions      string              `json:"instructions,omitempty"`
+}

@@ -1,0 +1,104 @@
+package mcp
+
+// LoggingLevel is a severity of RFC 5424, section 6.2.1, by its name.
+type LoggingLevel string
+
+// The levels, from the least severe.
+const (
+	LevelDebug     LoggingLevel = "debug"
+	LevelInfo      LoggingLevel = "info"
+	LevelNotice    LoggingLevel = "notice"
+	LevelWarning   LoggingLevel = "warning"
+	LevelError     LoggingLevel = "error"
+	LevelCritical  LoggingLevel = "critical"
+	LevelAlert     LoggingLevel = "alert"
+	LevelEmergency LoggingLevel = "emergency"
+)
+
+// rank orders the levels from 1, debug, to 8, emergency. It is 0 for what is
+// no level.
+func (l LoggingLevel) rank() int {
+	switch l {
+	case LevelDebug:
+		return 1
+	case LevelInfo:
+		return 2
+	case LevelNotice:
+		return 3
+	case LevelWarning:
+		return 4
+	case LevelError:
+		return 5
+	case LevelCritical:
+		return 6
+	case LevelAlert:
+		return 7
+	case LevelEmergency:
+		return 8
+	}
+	return 0
+}
+
+// LoggingMessageParams is the params of notifications/message. Data is any
+// value that marshals; a nil Data travels as null.
+type LoggingMessageParams struct {
+	Meta   Meta         `json:"_meta,omitempty"`
+	Data   any          `json:"data"`
+	Level  LoggingLevel `json:"level"`
+	Logger string       `json:"logger,omitempty"`
+}
+
+// ProgressNotificationParams is the params of notifications/progress.
+// ProgressToken is a string or an integer. Progress must grow from one
+// notification to the next.
+type ProgressNotificationParams struct {
+	Meta          Meta    `json:"_meta,omitempty"`
+	ProgressToken any     `json:"progressToken"`
+	Message       string  `json:"message,omitempty"` // since 2025-03-26
+	Progress      float64 `json:"progress"`
+	Total         float64 `json:"total,omitzero"` // 0 for unknown
+}
+
+// CancelledParams is the params of notifications/cancelled. RequestID is a
+// string or an integer.
+type CancelledParams struct {
+	Meta      Meta   `json:"_meta,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+	RequestID any    `json:"requestId"`
+}
+
+// ResourceUpdatedNotificationParams is the params of notifications/resources/updated.
+type ResourceUpdatedNotificationParams struct {
+	Meta Meta   `json:"_meta,omitempty"`
+	URI  string `json:"uri"`
+}
+
+// ElicitationCompleteParams is the params of notifications/elicitation/complete,
+// which only 2025-11-25 has.
+type ElicitationCompleteParams struct {
+	Meta          Meta   `json:"_meta,omitempty"`
+	ElicitationID string `json:"elicitationId"`
+}
+
+// NotificationSubscriptions is the filter of subscriptions/listen: which
+// changes the client wants to hear of.
+type NotificationSubscriptions struct {
+	ToolsListChanged      bool     `json:"toolsListChanged,omitzero"`
+	PromptsListChanged    bool     `json:"promptsListChanged,omitzero"`
+	ResourcesListChanged  bool     `json:"resourcesListChanged,omitzero"`
+	ResourceSubscriptions []string `json:"resourceSubscriptions,omitempty"` // URIs
+}
+
+// SubscriptionsListenParams is the params of subscriptions/listen.
+type SubscriptionsListenParams struct {
+	Meta          Meta                       `json:"_meta,omitempty"`
+	Notifications *NotificationSubscriptions `json:"notifications"`
+}
+
+// SubscriptionsAcknowledgedParams is the params of
+// notifications/subscriptions/acknowledged: the part of the filter that the
+// server agrees to.
+type SubscriptionsAcknowledgedParams struct {
+	Meta          Meta                      `json:"_meta,omitempty"`
+	Notifications NotificationSubscriptions `json:"notifications"`
+}

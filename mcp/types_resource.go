@@ -1,0 +1,97 @@
+package mcp
+
+// A Resource is something that resources/read can fetch. URI and Name are
+// required.
+type Resource struct {
+	Meta        Meta         `json:"_meta,omitempty"`
+	Annotations *Annotations `json:"annotations,omitzero"`
+	Description string       `json:"description,omitempty"`
+	MIMEType    string       `json:"mimeType,omitempty"`
+	Name        string       `json:"name"`
+	Size        int64        `json:"size,omitzero"` // of the raw contents in bytes; 0 for unknown
+	Title       string       `json:"title,omitempty"`
+	URI         string       `json:"uri"`
+	Icons       []Icon       `json:"icons,omitempty"`
+}
+
+// A ResourceTemplate is a family of resources, named by an RFC 6570 template.
+// URITemplate and Name are required.
+type ResourceTemplate struct {
+	Meta        Meta         `json:"_meta,omitempty"`
+	Annotations *Annotations `json:"annotations,omitzero"`
+	Description string       `json:"description,omitempty"`
+	MIMEType    string       `json:"mimeType,omitempty"` // of every match, when it is the same
+	Name        string       `json:"name"`
+	Title       string       `json:"title,omitempty"`
+	URITemplate string       `json:"uriTemplate"`
+	Icons       []Icon       `json:"icons,omitempty"`
+}
+
+// ResourceContents is the contents of a resource or of a part of it. It is
+// binary when Blob is not nil, otherwise text, also empty text.
+type ResourceContents struct {
+	URI      string `json:"uri"`
+	MIMEType string `json:"mimeType,omitempty"`
+	Text     string `json:"text,omitempty"`
+	Blob     []byte `json:"blob,omitzero"` // base64 on the wire
+	Meta     Meta   `json:"_meta,omitempty"`
+}
+
+// MarshalJSON writes either "text" or "blob", which the schema wants even when
+// empty.
+func (r *ResourceContents) MarshalJSON() ([]byte, error) { return r.appendJSON(nil) }
+
+func (r *ResourceContents) appendJSON(dst []byte) ([]byte, error) {
+	dst = append(dst, `{"uri":`...)
+	dst = appendString(dst, r.URI)
+	dst = appendStringMember(dst, `,"mimeType":`, r.MIMEType)
+	if r.Blob != nil {
+		dst = appendBase64(append(dst, `,"blob":`...), r.Blob)
+	} else {
+		dst = appendString(append(dst, `,"text":`...), r.Text)
+	}
+	return appendContentEnd(dst, nil, r.Meta)
+}
+
+// ReadResourceParams is the params of resources/read.
+type ReadResourceParams struct {
+	Meta           Meta             `json:"_meta,omitempty"`
+	URI            string           `json:"uri"`
+	InputResponses InputResponseMap `json:"inputResponses,omitempty"` // answers to an earlier result's InputRequests
+	RequestState   string           `json:"requestState,omitempty"`   // the RequestState of that result
+}
+
+// ReadResourceResult is the result of resources/read. A handler that needs the
+// client's help sets InputRequests, RequestState or both instead of Contents.
+type ReadResourceResult struct {
+	Meta Meta `json:"_meta,omitempty"`
+	Cacheable
+	Contents      []*ResourceContents `json:"contents"`
+	InputRequests InputRequestMap     `json:"inputRequests,omitempty"`
+	RequestState  string              `json:"requestState,omitempty"`
+}
+
+// appendMembers appends the members of a complete result without _meta,
+// resultType and caching fields, which depend on the revision.
+func (r *ReadResourceResult) appendMembers(dst []byte) ([]byte, error) {
+	dst = append(dst, `"contents":[`...)
+	for i, c := range r.Contents {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if c == nil {
+			return dst, errNilContent
+		}
+		var err error
+		if dst, err = c.appendJSON(dst); err != nil {
+			return dst, err
+		}
+	}
+	return append(dst, ']'), nil
+}
+
+// MarshalJSON writes the result without resultType and caching fields, as
+// revisions before 2026-07-28 have it.
+func (r *ReadResourceResult) MarshalJSON() ([]byte, error) {
+	return marshalMembers(r.Meta, r.appendMembers)
+}

@@ -1,0 +1,200 @@
+package mcp
+
+import (
+	"errors"
+
+	"github.com/goccy/go-json/jsontext"
+	jsonv2 "github.com/goccy/go-json/v2"
+)
+
+// CreateMessageParams asks the client's model for a message. MaxTokens and
+// Messages are required.
+type CreateMessageParams struct {
+	Meta             Meta               `json:"_meta,omitempty"`
+	IncludeContext   string             `json:"includeContext,omitempty"` // "none", "thisServer" or "allServers"
+	MaxTokens        int64              `json:"maxTokens"`
+	Messages         []*SamplingMessage `json:"messages"`
+	Metadata         any                `json:"metadata,omitempty"` // an object for the model's provider
+	ModelPreferences *ModelPreferences  `json:"modelPreferences,omitzero"`
+	StopSequences    []string           `json:"stopSequences,omitempty"`
+	SystemPrompt     string             `json:"systemPrompt,omitempty"`
+	Temperature      float64            `json:"temperature,omitzero"`
+}
+
+func (*CreateMessageParams) askMethod() string { return askSampling }
+
+// MarshalJSON writes Messages as an array even when it is nil.
+func (p *CreateMessageParams) MarshalJSON() ([]byte, error) {
+	type plain CreateMessageParams
+	q := plain(*p)
+	if q.Messages == nil {
+		q.Messages = []*SamplingMessage{}
+	}
+	return appendValue(nil, q)
+}
+
+// CreateMessageWithToolsParams is [CreateMessageParams] with tools that the
+// model may use, and messages of several blocks; since 2025-11-25.
+type CreateMessageWithToolsParams struct {
+	Meta             Meta                 `json:"_meta,omitempty"`
+	IncludeContext   string               `json:"includeContext,omitempty"`
+	MaxTokens        int64                `json:"maxTokens"`
+	Messages         []*SamplingMessageV2 `json:"messages"`
+	Metadata         any                  `json:"metadata,omitempty"`
+	ModelPreferences *ModelPreferences    `json:"modelPreferences,omitzero"`
+	StopSequences    []string             `json:"stopSequences,omitempty"`
+	SystemPrompt     string               `json:"systemPrompt,omitempty"`
+	Temperature      float64              `json:"temperature,omitzero"`
+	Tools            []*Tool              `json:"tools,omitempty"`
+	ToolChoice       *ToolChoice          `json:"toolChoice,omitzero"`
+}
+
+func (*CreateMessageWithToolsParams) askMethod() string { return askSampling }
+
+// MarshalJSON writes Messages as an array even when it is nil.
+func (p *CreateMessageWithToolsParams) MarshalJSON() ([]byte, error) {
+	type plain CreateMessageWithToolsParams
+	q := plain(*p)
+	if q.Messages == nil {
+		q.Messages = []*SamplingMessageV2{}
+	}
+	return appendValue(nil, q)
+}
+
+// ToolChoice says whether the model may ("auto", the default), must
+// ("required") or must not ("none") use a tool.
+type ToolChoice struct {
+	Mode string `json:"mode,omitempty"`
+}
+
+// ModelPreferences guides the choice of a model. Priorities lie between 0 and 1.
+type ModelPreferences struct {
+	CostPriority         float64      `json:"costPriority,omitzero"`
+	Hints                []*ModelHint `json:"hints,omitempty"`
+	IntelligencePriority float64      `json:"intelligencePriority,omitzero"`
+	SpeedPriority        float64      `json:"speedPriority,omitzero"`
+}
+
+// A ModelHint is a part of a model's name.
+type ModelHint struct {
+	Name string `json:"name,omitempty"`
+}
+
+// SamplingMessage is a message of one block.
+type SamplingMessage struct {
+	Content Content `json:"content"`
+	Role    Role    `json:"role"`
+}
+
+// MarshalJSON fails when the content is nil.
+func (m *SamplingMessage) MarshalJSON() ([]byte, error) {
+	return (*PromptMessage)(m).appendJSON(nil)
+}
+
+// SamplingMessageV2 is a message of several blocks; since 2025-11-25.
+type SamplingMessageV2 struct {
+	Content []Content `json:"content"`
+	Role    Role      `json:"role"`
+}
+
+// MarshalJSON writes a single block without an array around it, as every
+// revision understands it.
+func (m *SamplingMessageV2) MarshalJSON() ([]byte, error) {
+	if len(m.Content) == 1 {
+		return (&PromptMessage{Content: m.Content[0], Role: m.Role}).appendJSON(nil)
+	}
+	dst, err := appendContents([]byte(`{"content":`), m.Content)
+	if err != nil {
+		return nil, err
+	}
+	dst = appendString(append(dst, `,"role":`...), string(m.Role))
+	return append(dst, '}'), nil
+}
+
+// CreateMessageResult is the message that the client's model made. Before
+// 2025-11-25 it has exactly one block.
+type CreateMessageResult struct {
+	Meta       Meta      `json:"_meta,omitempty"`
+	Content    []Content `json:"content"`
+	Model      string    `json:"model"`
+	Role       Role      `json:"role"`
+	StopReason string    `json:"stopReason,omitempty"` // "endTurn", "stopSequence", "maxTokens", "toolUse" or another
+}
+
+// CreateMessageWithToolsResult is the same type under the name that it has in
+// the official Go SDK.
+type CreateMessageWithToolsResult = CreateMessageResult
+
+func (*CreateMessageResult) isInputResponse() {}
+
+// UnmarshalJSON takes content as one block or as an array of blocks, and
+// refuses a result without content or with an unknown role.
+func (r *CreateMessageResult) UnmarshalJSON(data []byte) error {
+	var p struct {
+		Meta       Meta           `json:"_meta"`
+		Content    jsontext.Value `json:"content"`
+		Model      string         `json:"model"`
+		Role       Role           `json:"role"`
+		StopReason string         `json:"stopReason"`
+	}
+	if err := jsonv2.Unmarshal(data, &p); err != nil {
+		return err
+	}
+	if p.Role != RoleUser && p.Role != RoleAssistant {
+		return errors.New("mcp: unknown role of a message")
+	}
+	content, err := decodeBlocks(p.Content, samplingContent)
+	if err != nil {
+		return err
+	}
+	*r = CreateMessageResult{Meta: p.Meta, Content: content, Model: p.Model, Role: p.Role, StopReason: p.StopReason}
+	return nil
+}
+
+// ToolUseContent is a model's wish to use a tool. It occurs in sampling only.
+type ToolUseContent struct {
+	ID    string
+	Name  string
+	Input map[string]any
+	Meta  Meta
+}
+
+// ToolResultContent is what a tool answered to a [ToolUseContent]. It occurs
+// in sampling only.
+type ToolResultContent struct {
+	ToolUseID         string
+	Content           []Content
+	StructuredContent any
+	IsError           bool
+	Meta              Meta
+}
+
+// MarshalJSON implements [Content].
+func (c *ToolUseContent) MarshalJSON() ([]byte, error) { return c.appendJSON(nil) }
+
+// MarshalJSON implements [Content].
+func (c *ToolResultContent) MarshalJSON() ([]byte, error) { return c.appendJSON(nil) }
+
+func (c *ToolUseContent) appendJSON(dst []byte) ([]byte, error) {
+	dst = appendString(append(dst, `{"type":"tool_use","id":`...), c.ID)
+	dst = appendString(append(dst, `,"name":`...), c.Name)
+	input := c.Input
+	if input == nil {
+		input = map[string]any{}
+	}
+	dst, err := appendMember(dst, `,"input":`, input)
+	if err != nil {
+		return dst, err
+	}
+	return appendContentEnd(dst, nil, c.Meta)
+}
+
+func (c *ToolResultContent) appendJSON(dst []byte) ([]byte, error) {
+	dst = appendString(append(dst, `{"type":"tool_result","toolUseId":`...), c.ToolUseID)
+	r := CallToolResult{Content: c.Content, StructuredContent: c.StructuredContent, IsError: c.IsError}
+	dst, err := r.appendMembers(append(dst, ','))
+	if err != nil {
+		return dst, err
+	}
+	return appendContentEnd(dst, nil, c.Meta)
+}

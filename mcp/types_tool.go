@@ -1,0 +1,99 @@
+package mcp
+
+import (
+	json "github.com/goccy/go-json"
+)
+
+// A Tool is a function that a client may call. Name and InputSchema are
+// required on the wire; the generic [AddTool] fills InputSchema and
+// OutputSchema from its types when they are nil.
+type Tool struct {
+	Meta         Meta             `json:"_meta,omitempty"`
+	Annotations  *ToolAnnotations `json:"annotations,omitzero"` // since 2025-03-26
+	Description  string           `json:"description,omitempty"`
+	InputSchema  any              `json:"inputSchema"` // anything that marshals to a JSON Schema of type object; passed through verbatim
+	Name         string           `json:"name"`
+	OutputSchema any              `json:"outputSchema,omitempty"` // likewise; since 2025-06-18
+	Title        string           `json:"title,omitempty"`
+	Icons        []Icon           `json:"icons,omitempty"`
+}
+
+// ToolAnnotations are hints about a tool, which a client does not trust. A nil
+// pointer means the specification's default, which is true for both.
+type ToolAnnotations struct {
+	DestructiveHint *bool  `json:"destructiveHint,omitzero"` // may destroy something
+	IdempotentHint  bool   `json:"idempotentHint,omitzero"`  // the same call again changes nothing more
+	OpenWorldHint   *bool  `json:"openWorldHint,omitzero"`   // reaches outside what the server owns
+	ReadOnlyHint    bool   `json:"readOnlyHint,omitzero"`    // changes nothing
+	Title           string `json:"title,omitempty"`
+}
+
+// CallToolParams is the params of tools/call as a client builds them.
+type CallToolParams struct {
+	Meta           Meta             `json:"_meta,omitempty"`
+	Name           string           `json:"name"`
+	Arguments      any              `json:"arguments,omitempty"`
+	InputResponses InputResponseMap `json:"inputResponses,omitempty"`
+	RequestState   string           `json:"requestState,omitempty"`
+}
+
+// CallToolParamsRaw is the params of tools/call as a server receives them.
+// Arguments is the JSON object of the message, or nil.
+type CallToolParamsRaw struct {
+	Meta           Meta             `json:"_meta,omitempty"`
+	Name           string           `json:"name"`
+	Arguments      json.RawMessage  `json:"arguments,omitempty"`
+	InputResponses InputResponseMap `json:"inputResponses,omitempty"` // answers to an earlier result's InputRequests
+	RequestState   string           `json:"requestState,omitempty"`   // the RequestState of that result
+}
+
+// CallToolResult is the result of tools/call. A handler that needs the
+// client's help sets InputRequests, RequestState or both instead of Content
+// and StructuredContent.
+type CallToolResult struct {
+	Meta              Meta            `json:"_meta,omitempty"`
+	Content           []Content       `json:"content"`
+	StructuredContent any             `json:"structuredContent,omitempty"` // since 2025-06-18
+	IsError           bool            `json:"isError,omitzero"`
+	InputRequests     InputRequestMap `json:"inputRequests,omitempty"`
+	RequestState      string          `json:"requestState,omitempty"`
+
+	err error
+}
+
+// SetError makes r say that the tool failed: IsError becomes true, and unless
+// there is content already, the text of err becomes the content.
+func (r *CallToolResult) SetError(err error) {
+	if len(r.Content) == 0 {
+		r.Content = []Content{&TextContent{Text: err.Error()}}
+	}
+	r.IsError = true
+	r.err = err
+}
+
+// GetError returns the error given to SetError, or nil. It does not travel.
+func (r *CallToolResult) GetError() error { return r.err }
+
+// appendMembers appends the members of a complete result without _meta and
+// resultType, which depend on the revision.
+func (r *CallToolResult) appendMembers(dst []byte) ([]byte, error) {
+	dst, err := appendContents(append(dst, `"content":`...), r.Content)
+	if err != nil {
+		return dst, err
+	}
+	if r.StructuredContent != nil {
+		if dst, err = appendMember(dst, `,"structuredContent":`, r.StructuredContent); err != nil {
+			return dst, err
+		}
+	}
+	if r.IsError {
+		dst = append(dst, `,"isError":true`...)
+	}
+	return dst, nil
+}
+
+// MarshalJSON writes the result without resultType, as revisions before
+// 2026-07-28 have it.
+func (r *CallToolResult) MarshalJSON() ([]byte, error) {
+	return marshalMembers(r.Meta, r.appendMembers)
+}
