@@ -1,0 +1,23 @@
+// Package schema compiles JSON Schemas and validates JSON texts against them.
+//
+// The dialect is JSON Schema 2020-12 unless "$schema" names another that the
+// judge knows (draft-04, -06, -07 and 2019-09); "format" is an annotation in
+// 2020-12 and 2019-09. Patterns are RE2.
+//
+// Two validators stand behind one Schema. The judge is
+// github.com/santhosh-tekuri/jsonschema/v6: it knows every keyword, works on
+// decoded values and makes the error texts. The fast path is a compact tree of
+// nodes made from the judge's own compiled schema, so that both speak of the
+// same thing; it walks the bytes of the value once and allocates nothing. It
+// answers yes, no or unsure, and only a yes is final: whatever else it says,
+// the judge decides. A schema that uses a keyword outside of the fast path's
+// subset (see compileNode) is left to the judge alone.
+//
+// Nothing is ever fetched or read from disk: a reference must be resolved by
+// the schema itself or name a metaschema that is built into the judge.
+//
+// A schema may come from anywhere and so may a value. Compile bounds the
+// schema (limits.go) and refuses one on which the judge's work could grow
+// exponentially (bounds.go); Validate refuses numbers whose exact comparison
+// would cost more than their text (scan.go).
+package schema

@@ -1,0 +1,138 @@
+package schema
+
+// The functions in this file read JSON text that is known to be well-formed:
+// they look for structure and never for mistakes. b[i] is where they begin; the
+// index they return is behind what they read. On text that breaks the promise
+// they return some index within b and never panic or loop.
+
+// skipSpace returns the index of the next octet that is not white space, or
+// len(b).
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && b[i] <= ' ' {
+		i++
+	}
+	return i
+}
+
+// skipString returns the index behind the string that begins at b[i], and
+// whether it holds an escape.
+func skipString(b []byte, i int) (end int, escaped bool) {
+	for i++; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			return i + 1, escaped
+		case '\\':
+			escaped = true
+			i++
+		}
+	}
+	return len(b), escaped
+}
+
+// skipNumber returns the index behind the number or literal that begins at b[i].
+func skipScalar(b []byte, i int) int {
+	for i < len(b) {
+		switch b[i] {
+		case ',', ']', '}', ' ', '\t', '\n', '\r':
+			return i
+		}
+		i++
+	}
+	return i
+}
+
+// isNumber reports whether c begins a number.
+func isNumber(c byte) bool { return c == '-' || c-'0' <= 9 }
+
+// skipValue returns the index behind the value that begins at b[i]. ok is false
+// if a number in it is beyond what is ever compared.
+func skipValue(b []byte, i int) (end int, ok bool) {
+	depth := 0
+	for i < len(b) {
+		switch c := b[i]; c {
+		case '"':
+			i, _ = skipString(b, i)
+		case '{', '[':
+			depth++
+			i++
+			continue
+		case '}', ']':
+			depth--
+			i++
+		case ',', ':', ' ', '\t', '\n', '\r':
+			i++
+			continue
+		default:
+			j := skipScalar(b, i)
+			if j == i { // not JSON
+				return len(b), false
+			}
+			if isNumber(c) && !numberBounded(b[i:j]) {
+				return j, false
+			}
+			i = j
+		}
+		if depth <= 0 {
+			return i, true
+		}
+	}
+	return len(b), true
+}
+
+// survey returns how deep b is nested; ok is false if it holds a number that is
+// beyond what is ever compared.
+func survey(b []byte) (deepest int, ok bool) {
+	depth := 0
+	for i := 0; i < len(b); {
+		switch c := b[i]; c {
+		case '"':
+			i, _ = skipString(b, i)
+		case '{', '[':
+			depth++
+			deepest = max(deepest, depth)
+			i++
+		case '}', ']':
+			depth--
+			i++
+		case ',', ':', ' ', '\t', '\n', '\r':
+			i++
+		default:
+			j := skipScalar(b, i)
+			if j == i {
+				return deepest, false
+			}
+			if isNumber(c) && !numberBounded(b[i:j]) {
+				return deepest, false
+			}
+			i = j
+		}
+	}
+	return deepest, true
+}
+
+// numberBounded reports whether the number text b is short enough and has an
+// exponent small enough for an exact comparison at a bounded cost.
+func numberBounded(b []byte) bool {
+	if len(b) > maxNumberText {
+		return false
+	}
+	if len(b) < 4 { // 1e9 is harmless
+		return true
+	}
+	for i, c := range b {
+		if c|0x20 != 'e' {
+			continue
+		}
+		exp := 0
+		for _, d := range b[i+1:] {
+			if d-'0' > 9 { // the sign
+				continue
+			}
+			if exp = exp*10 + int(d-'0'); exp > maxExponent {
+				return false
+			}
+		}
+		return true
+	}
+	return true
+}

@@ -1,0 +1,63 @@
+package schema
+
+import (
+	"fmt"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// A Schema is a compiled JSON Schema. It is immutable; its methods may be
+// called from any goroutine.
+type Schema struct {
+	judge    *jsonschema.Schema
+	defaults *defaults // nil: no property has a default
+
+	// depth is how deep a value may be nested; 0 is without limit. See bounds.go.
+	depth int
+}
+
+// Compile compiles the JSON text of a schema. It returns an error that says
+// what to mend if the text is not JSON, not a valid schema of its dialect,
+// beyond one of the bounds in limits.go, of an unknown dialect, or refers to
+// something that it does not contain. It keeps nothing of text.
+func Compile(text []byte) (*Schema, error) {
+	doc, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	judge, err := compileJudge(doc)
+	if err != nil {
+		return nil, err
+	}
+	depth, err := checkGrowth(judge)
+	if err != nil {
+		return nil, err
+	}
+	s := &Schema{judge: judge, depth: depth}
+	if s.defaults, err = compileDefaults(judge); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Fast reports whether the fast path covers the whole schema.
+func (s *Schema) Fast() bool { return false }
+
+// Validate reports whether value conforms to s: nil if it does, otherwise a
+// *ValidationError. The caller guarantees that value is the text of one JSON
+// value: well-formed, UTF-8, without duplicate members, at most 128 levels deep.
+func (s *Schema) Validate(value []byte) error {
+	return s.ask(value)
+}
+
+// ask lets the judge decide.
+func (s *Schema) ask(value []byte) (err error) {
+	depth, ok := survey(value)
+	if !ok {
+		return refusal("a number is out of range")
+	}
+	if s.depth > 0 && depth > s.depth {
+		return refusal(fmt.Sprintf("nested %d levels deep, but this recursive schema can be checked to %d only", depth, s.depth))
+	}
+	return judge(s.judge, value)
+}
