@@ -1,0 +1,122 @@
+// Package report is what the Go clients of this folder share: one printed line per client and step, a time limit on
+// each step, and the checks of the built-in tools' answers.
+package report
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+)
+
+// The things that every client asks for.
+const (
+	Clock    = "mooring://clock"
+	Revision = "2026-07-28"
+)
+
+// Tools are the built-in tools that must be listed, in any order and beside others.
+var Tools = [...]string{"add", "countdown", "echo", "toggle"}
+
+// stepLimit bounds each step.
+const stepLimit = 20 * time.Second
+
+// A Report prints the steps of one client. Its methods are called from one goroutine.
+type Report struct {
+	Client string
+	failed int
+}
+
+// Step runs f under the time limit, prints how it went and reports whether it succeeded.
+// A step that ignores its context past the limit ends the process: the next ones could tell nothing.
+func (r *Report) Step(name string, f func(ctx context.Context) error) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), stepLimit)
+	defer cancel()
+	begin := time.Now()
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	var err error
+	select {
+	case err = <-done:
+	case <-time.After(stepLimit + time.Second):
+		r.print("FAIL", name, "still running at the time limit")
+		os.Exit(1)
+	}
+	if err != nil {
+		r.failed++
+		r.print("FAIL", name, err.Error())
+		return false
+	}
+	r.print("ok", name, time.Since(begin).Round(time.Millisecond).String())
+	return true
+}
+
+func (r *Report) print(verdict, name, detail string) {
+	fmt.Printf("%-5s%-12s%-34s%s\n", verdict, r.Client, name, detail)
+}
+
+// Exit leaves the process with 0 if every step succeeded, else with 1.
+func (r *Report) Exit() {
+	if r.failed > 0 {
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// Listed checks that all of Tools are among names.
+func Listed(names []string) error {
+	for _, tool := range Tools {
+		if !slices.Contains(names, tool) {
+			return fmt.Errorf("want tool %s, got %q", tool, names)
+		}
+	}
+	return nil
+}
+
+// Extra checks that the tool extra is listed exactly when it should be.
+func Extra(names []string, want bool) error {
+	if got := slices.Contains(names, "extra"); got != want {
+		return fmt.Errorf("tool extra listed: %t, want %t (%q)", got, want, names)
+	}
+	return nil
+}
+
+// Sum checks the structured output of the tool add.
+func Sum(structured any, want int) error {
+	text, err := json.Marshal(structured)
+	if err != nil {
+		return err
+	}
+	var out struct {
+		Sum *int `json:"sum"`
+	}
+	if err := json.Unmarshal(text, &out); err != nil || out.Sum == nil || *out.Sum != want {
+		return fmt.Errorf("want the sum %d in structuredContent, got %s", want, text)
+	}
+	return nil
+}
+
+// Await receives n values from c before ctx ends.
+func Await[T any](ctx context.Context, c <-chan T, n int, what string) error {
+	for i := range n {
+		select {
+		case <-c:
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %d of %d arrived within the time limit", what, i, n)
+		}
+	}
+	return nil
+}
+
+// Drain empties c without waiting.
+func Drain[T any](c <-chan T) {
+	for {
+		select {
+		case <-c:
+		default:
+			return
+		}
+	}
+}
