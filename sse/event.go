@@ -1,0 +1,196 @@
+package sse
+
+import (
+	"bytes"
+	"strconv"
+	"time"
+)
+
+// An Event is one block of an event stream that has data.
+type Event struct {
+	// Type is the event field. Empty: there is none, and the event is a "message".
+	Type string
+
+	// ID is the id field to write. In an event that was read it is the last event ID
+	// as it stood when the event was dispatched: an event without an id field has that
+	// of the event before.
+	ID string
+
+	// Data is the value of the data fields, joined by LF.
+	Data []byte
+
+	// Retry is the reconnection time, in whole milliseconds.
+	Retry time.Duration
+
+	// HasID reports whether the block has an id field of its own. It is set by the
+	// Decoder; AppendEvent needs it only to write an empty id, which makes the client
+	// forget the last event ID.
+	HasID bool
+
+	// HasRetry reports whether the block has a retry field. It is set by the Decoder;
+	// AppendEvent needs it only to write a reconnection time of zero.
+	HasRetry bool
+}
+
+// MaxIDLength is the length of the longest ID that AppendEvent writes, in bytes.
+const MaxIDLength = 64
+
+// ValidID reports whether id may be sent as an event's id and taken from a
+// Last-Event-ID field: 1 to MaxIDLength bytes of A–Z a–z 0–9 _ -.
+func ValidID(id []byte) bool { return validID(id) }
+
+func validID[T string | []byte](id T) bool {
+	if len(id) == 0 || len(id) > MaxIDLength {
+		return false
+	}
+	for i := range len(id) {
+		switch c := id[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// validType reports whether an event field can hold t for every client: printable
+// ASCII only.
+func validType(t string) bool {
+	for i := range len(t) {
+		if t[i] < 0x20 || t[i] > 0x7E {
+			return false
+		}
+	}
+	return t != ""
+}
+
+// AppendEvent appends e to dst and returns the extended slice. It always writes
+// data, because an event without data is not dispatched by clients and its id would
+// be lost on some: with empty Data this is the priming event of MCP, "id: x" and an
+// empty "data: ".
+//
+// A Type that is not printable ASCII, and an ID that is neither empty nor valid by
+// [ValidID], cannot be written safely and are left out. Retry is written in
+// milliseconds, rounded up, if it is positive. Data is written as by [AppendData].
+func AppendEvent(dst []byte, e *Event) []byte {
+	if validID(e.ID) {
+		dst = append(dst, "id: "...)
+		dst = append(dst, e.ID...)
+		dst = append(dst, '\n')
+	} else if e.HasID && e.ID == "" {
+		dst = append(dst, "id: \n"...)
+	}
+	if validType(e.Type) {
+		dst = append(dst, "event: "...)
+		dst = append(dst, e.Type...)
+		dst = append(dst, '\n')
+	}
+	if e.Retry > 0 || e.HasRetry {
+		dst = appendRetryField(dst, e.Retry)
+	}
+	return AppendData(dst, e.Data)
+}
+
+// AppendRetry appends a block that sets the client's reconnection time and is no
+// event. The time is written in milliseconds, rounded up; a negative one is zero.
+func AppendRetry(dst []byte, d time.Duration) []byte {
+	return append(appendRetryField(dst, d), '\n')
+}
+
+func appendRetryField(dst []byte, d time.Duration) []byte {
+	ms := max(d, 0) / time.Millisecond
+	if d > ms*time.Millisecond {
+		ms++
+	}
+	dst = append(dst, "retry: "...)
+	dst = strconv.AppendInt(dst, int64(ms), 10)
+	return append(dst, '\n')
+}
+
+// AppendData appends an event that has nothing but data, and returns the extended
+// slice. Data is JSON: U+0085, U+2028 and U+2029 in it, which can only stand inside
+// of strings, are written as \u escapes, because some clients end lines at them.
+// Each line of data becomes a data field of its own; a client gets them joined by
+// LF.
+func AppendData(dst, data []byte) []byte {
+	dst = append(dst, "data: "...)
+	if bytes.IndexByte(data, '\n') < 0 && bytes.IndexByte(data, '\r') < 0 &&
+		bytes.IndexByte(data, 0xE2) < 0 && bytes.IndexByte(data, 0xC2) < 0 {
+		dst = append(dst, data...)
+	} else {
+		dst = appendLines(dst, data)
+	}
+	return append(dst, "\n\n"...)
+}
+
+// appendLines appends data with what AppendData says about line ends.
+func appendLines(dst, data []byte) []byte {
+	start := 0 // of what is not appended yet
+	for i := 0; i < len(data); i++ {
+		n, with := 0, ""
+		switch data[i] {
+		case '\n':
+			n, with = 1, "\ndata: "
+		case '\r':
+			n, with = 1, "\ndata: "
+			if i+1 < len(data) && data[i+1] == '\n' {
+				n = 2
+			}
+		case 0xC2, 0xE2:
+			n, with = falseLineEnd(data[i:])
+		}
+		if n > 0 {
+			dst = append(dst, data[start:i]...)
+			dst = append(dst, with...)
+			start = i + n
+			i = start - 1
+		}
+	}
+	return append(dst, data[start:]...)
+}
+
+// falseLineEnd returns the length and the JSON escape of the character at the
+// beginning of b if it is one that only some clients take for a line end.
+func falseLineEnd[T string | []byte](b T) (n int, escape string) {
+	switch {
+	case len(b) >= 2 && b[0] == 0xC2 && b[1] == 0x85:
+		return 2, `\u0085`
+	case len(b) < 3 || b[0] != 0xE2 || b[1] != 0x80:
+		return 0, ""
+	case b[2] == 0xA8:
+		return 3, `\u2028`
+	case b[2] == 0xA9:
+		return 3, `\u2029`
+	}
+	return 0, ""
+}
+
+// AppendComment appends a comment and an empty line, and returns the extended
+// slice. Clients ignore it; with an empty text it is the shortest keep-alive there
+// is, ":\n\n". Each line of text becomes a comment of its own.
+func AppendComment(dst []byte, text string) []byte {
+	dst = append(dst, ':')
+	start := 0
+	for i := 0; i < len(text); i++ {
+		n := 0
+		switch text[i] {
+		case '\n':
+			n = 1
+		case '\r':
+			n = 1
+			if i+1 < len(text) && text[i+1] == '\n' {
+				n = 2
+			}
+		case 0xC2, 0xE2:
+			n, _ = falseLineEnd(text[i:])
+		}
+		if n > 0 {
+			dst = append(dst, text[start:i]...)
+			dst = append(dst, "\n:"...)
+			start = i + n
+			i = start - 1
+		}
+	}
+	dst = append(dst, text[start:]...)
+	return append(dst, "\n\n"...)
+}
