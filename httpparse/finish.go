@@ -1,0 +1,144 @@
+package httpparse
+
+// finish judges the head as a whole and then, if it is accepted, fills in what
+// the caller reads. Grammar was refused before; of the refusals here those
+// about framing come first, for they say that the two ends disagree.
+func (r *Request) finish(head []byte) error {
+	if err := r.judge(head); err != nil {
+		return err
+	}
+	r.head = head
+	r.KeepAlive = r.Minor == 1 && !r.closes
+	// RFC 9110, section 10.1.1: "A server that receives a 100-continue
+	// expectation in an HTTP/1.0 request MUST ignore that expectation." "A
+	// server MAY omit sending a 100 (Continue) response if it has already
+	// received some or all of the content for the corresponding request, or if
+	// the framing indicates that there is no content."
+	r.ExpectContinue = r.continues && r.Minor == 1 && r.HasContent()
+	r.Duplicate = r.repeated&singleKinds != 0
+	r.DuplicateMCP = r.repeated&mcpKinds != 0
+	r.MoreAccept = r.repeated&(1<<kindAccept) != 0
+
+	r.Target = head[r.target:r.targetEnd:r.targetEnd]
+	r.fillPath(head)
+	if r.Form == FormAbsolute {
+		// RFC 9112, section 3.2.2: "When an origin server receives a request
+		// with an absolute-form of request-target, the origin server MUST
+		// ignore the received Host header field (if any) and instead use the
+		// host information of the request-target."
+		r.Host = head[r.authority:r.authEnd:r.authEnd]
+	} else {
+		r.Host = r.value(kindHost)
+	}
+
+	r.Accept = r.value(kindAccept)
+	r.AcceptEncoding = r.value(kindAcceptEncoding)
+	r.Authorization = r.value(kindAuthorization)
+	r.ContentType = r.value(kindContentType)
+	r.LastEventID = r.value(kindLastEventID)
+	r.Origin = r.value(kindOrigin)
+	r.UserAgent = r.value(kindUserAgent)
+	r.MCPMethod = r.value(kindMCPMethod)
+	r.MCPName = r.value(kindMCPName)
+	r.MCPProtocolVersion = r.value(kindMCPProtocolVersion)
+	r.MCPSessionID = r.value(kindMCPSessionID)
+	return nil
+}
+
+// judge sets Chunked, which its rules about framing find out.
+func (r *Request) judge(head []byte) error {
+	if host := r.first[kindHost]; host == 0 {
+		// RFC 9112, section 3.2: "A client MUST send a Host header field in all
+		// HTTP/1.1 request messages". HTTP/1.0 knew none.
+		if r.Minor == 1 {
+			return errHostMissing
+		}
+	} else if r.Form == FormAbsolute {
+		// RFC 9112, section 3.2: "If the authority component is present …, a
+		// client MUST send a field value for Host that is identical to that
+		// authority component, excluding any userinfo subcomponent".
+		f := &r.fields[(host-1)&(MaxFields-1)]
+		if !equalFold(head[r.authority:r.authEnd], head[f.value:f.valueEnd]) {
+			return errHostMismatch
+		}
+	}
+	if k := r.first[kindTransferEncoding]; k != 0 {
+		// RFC 9112, section 6.1: "A server MAY reject a request that contains
+		// both Content-Length and Transfer-Encoding or process such a request
+		// in accordance with the Transfer-Encoding alone." "Regardless, the
+		// server MUST close the connection after responding to such a request
+		// to avoid the potential attacks."
+		if r.first[kindContentLength] != 0 {
+			return errLengthAndCoding
+		}
+		// RFC 9112, section 6.1: "A server or client that receives an HTTP/1.0
+		// message containing a Transfer-Encoding header field MUST treat the
+		// message as if the framing is faulty".
+		if r.Minor == 0 {
+			return errCodingOnOld
+		}
+		if r.repeated&(1<<kindTransferEncoding) != 0 {
+			return errCodingRepeated
+		}
+		f := &r.fields[(k-1)&(MaxFields-1)]
+		if err := transferCoding(head[f.value:f.valueEnd]); err != nil {
+			return err
+		}
+		r.Chunked = true
+	}
+	switch {
+	case r.Method == MethodUnknown:
+		// RFC 9110, section 9.1: "An origin server that receives a request
+		// method that is unrecognized or not implemented SHOULD respond with
+		// the 501 (Not Implemented) status code."
+		return errMethodUnknown
+	case r.Form == FormAsterisk && r.Method != MethodOptions:
+		// RFC 9112, section 3.2.4: "The asterisk-form of request-target is only
+		// used for a server-wide OPTIONS request".
+		return errTargetAsterisk
+	case r.Method == MethodConnect:
+		// RFC 9110, section 9.3.6: "An origin server MAY accept a CONNECT
+		// request …. However, most origin servers do not implement CONNECT."
+		return errMethodConnect
+	case r.otherExpect:
+		// RFC 9110, section 10.1.1: "A server that receives an Expect field
+		// value containing a member other than 100-continue MAY respond with a
+		// 417 (Expectation Failed) status code to indicate that the unexpected
+		// expectation cannot be met."
+		return errExpectation
+	}
+	return nil
+}
+
+// fillPath sets Path and Query from the request-target.
+func (r *Request) fillPath(head []byte) {
+	start, end := int(r.target), int(r.targetEnd)
+	switch r.Form {
+	case FormAbsolute:
+		start = int(r.authEnd)
+	case FormAsterisk:
+		return
+	}
+	if q := int(r.query); q != 0 {
+		r.Query = head[q+1 : end : end]
+		end = q
+	}
+	if start == end {
+		// RFC 9110, section 4.2.3: "an empty path component is equivalent to an
+		// absolute path of "/", so the normal form is to provide a path of "/"
+		// instead." Before an authority there is always one to point at.
+		start = int(r.authority) - 1
+		end = start + 1
+	}
+	r.Path = head[start:end:end]
+}
+
+// value returns the first value of a kind, nil if there is none.
+func (r *Request) value(k fieldKind) []byte {
+	i := r.first[k]
+	if i == 0 {
+		return nil
+	}
+	f := &r.fields[(i-1)&(MaxFields-1)]
+	return r.head[f.value:f.valueEnd:f.valueEnd]
+}

@@ -1,0 +1,219 @@
+package httpparse
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// The tables give inputs as they stand on the wire. In an input that is refused
+// the mark stands before the octet at which the refusal falls; it is taken out
+// before the input is parsed.
+const mark = "¦"
+
+// A result is what a connection makes of its input: what it read, in words, and
+// how it ended.
+type result struct {
+	text string // one line for each request, "more" for a beginning without an end
+	err  *Error
+	at   int // offset in the input at which err fell
+	fed  int // how much of the input had arrived then
+}
+
+func (r result) String() string {
+	if r.err == nil {
+		return r.text
+	}
+	return fmt.Sprintf("%s%d at %d: %s", r.text, r.err.Status, r.at, r.err.Reason)
+}
+
+// converse plays the part of a server: it parses requests and decodes their
+// content one after the other, as the input arrives in pieces. next tells how
+// much has arrived after have octets were used up. Whenever something arrives
+// the unread octets move, and the place where they were is overwritten.
+func converse(in []byte, lim *Limits, next func(have int) int) (res result) {
+	var (
+		r      Request
+		d      BodyDecoder
+		buf    []byte
+		body   []byte
+		seen   int
+		fed    int
+		base   int
+		inBody bool
+		text   strings.Builder
+	)
+	refused := func(n int, err error) result {
+		if !errors.As(err, &res.err) {
+			panic(err)
+		}
+		res.text, res.at, res.fed = text.String(), base+n, fed
+		return res
+	}
+	for {
+		for {
+			if !inBody {
+				n, err := ParseRequest(&r, buf, seen, lim)
+				if err == ErrIncomplete {
+					seen = len(buf)
+					break
+				}
+				if err != nil {
+					return refused(n, err)
+				}
+				if err := r.CheckContent(lim); err != nil {
+					return refused(n-1, err)
+				}
+				text.WriteString(describe(&r))
+				base, buf, seen, inBody, body = base+n, buf[n:], 0, true, nil
+				d.Reset(&r, lim)
+			}
+			out, n, done, err := d.Append(body, buf)
+			if err != nil {
+				return refused(n, err)
+			}
+			body, base, buf = out, base+n, buf[n:]
+			if !done {
+				if len(buf) > 0 {
+					panic("not done, and not all consumed")
+				}
+				break
+			}
+			if r.HasContent() {
+				fmt.Fprintf(&text, " body=%q", body)
+			}
+			text.WriteString("\n")
+			inBody = false
+		}
+		if fed == len(in) {
+			if inBody || len(buf) > 0 {
+				text.WriteString("more")
+			}
+			res.text = text.String()
+			return res
+		}
+		to := max(fed+1, min(next(fed), len(in)))
+		moved := append(bytes.Clone(buf), in[fed:to]...)
+		for i := range buf {
+			buf[i] = 0xaa
+		}
+		buf, fed = moved, to
+	}
+}
+
+// describe puts a head into words: everything that differs from the plainest.
+func describe(r *Request) string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "%s %s 1.%d", r.Method, r.Target, r.Minor)
+	word := func(when bool, w string) {
+		if when {
+			s.WriteString(" " + w)
+		}
+	}
+	value := func(name string, v []byte) {
+		if v != nil {
+			fmt.Fprintf(&s, " %s=%q", name, v)
+		}
+	}
+	word(r.Form != FormOrigin, r.Form.String())
+	if r.Query != nil || r.Form == FormAbsolute {
+		value("path", r.Path)
+	}
+	value("query", r.Query)
+	value("host", r.Host)
+	word(r.ContentLength >= 0, fmt.Sprintf("len=%d", r.ContentLength))
+	word(r.Chunked, "chunked")
+	word(!r.KeepAlive, "close")
+	word(r.ExpectContinue, "continue")
+	word(r.Duplicate, "duplicate")
+	word(r.DuplicateMCP, "duplicate-mcp")
+	word(r.MoreAccept, "more-accept")
+	word(r.HasMCPParam, "param")
+	value("accept", r.Accept)
+	value("accept-encoding", r.AcceptEncoding)
+	value("authorization", r.Authorization)
+	value("content-type", r.ContentType)
+	value("last-event-id", r.LastEventID)
+	value("origin", r.Origin)
+	value("user-agent", r.UserAgent)
+	value("mcp-method", r.MCPMethod)
+	value("mcp-name", r.MCPName)
+	value("mcp-protocol-version", r.MCPProtocolVersion)
+	value("mcp-session-id", r.MCPSessionID)
+	return s.String()
+}
+
+func whole(int) int          { return 1 << 30 }
+func octetwise(have int) int { return have + 1 }
+
+func cutAt(cuts ...int) func(int) int {
+	return func(have int) int {
+		for _, c := range cuts {
+			if c > have {
+				return c
+			}
+		}
+		return 1 << 30
+	}
+}
+
+// wantConverse holds that in gives want however it is cut: whole, octet by
+// octet, and in two pieces at every offset.
+func wantConverse(t *testing.T, in string, lim *Limits, want result) {
+	t.Helper()
+	data := []byte(in)
+	check := func(how string, next func(int) int) {
+		t.Helper()
+		got := converse(data, lim, next)
+		if got.String() != want.String() || got.err != want.err {
+			t.Fatalf("%s, input %.200q\n got %s\nwant %s", how, in, got, want)
+		}
+		if how == "octet by octet" && got.err != nil && got.fed != got.at+1 {
+			t.Fatalf("%s, input %.200q\nrefused when %d octets had come, want %d", how, in, got.fed, got.at+1)
+		}
+	}
+	check("whole", whole)
+	check("octet by octet", octetwise)
+	for i := 1; i < len(data); i += 1 + len(data)/1000 {
+		check(fmt.Sprintf("cut at %d", i), cutAt(i))
+	}
+}
+
+// A refusal is an input that must be refused, with that error, at its mark.
+type refusal struct {
+	name string
+	in   string
+	err  *Error
+	lim  *Limits
+}
+
+func (c refusal) run(t *testing.T) {
+	before, after, ok := strings.Cut(c.in, mark)
+	if !ok {
+		t.Fatal("the input has no mark")
+	}
+	in := before + after
+	got := converse([]byte(in), c.lim, whole)
+	if got.err != c.err || got.at != len(before) {
+		t.Fatalf("input %.300q\n got %s\nwant %d at %d: %s", in, got, c.err.Status, len(before), c.err.Reason)
+	}
+	wantConverse(t, in, c.lim, got)
+}
+
+// An acceptance is an input that must be accepted, and what must be read in it.
+type acceptance struct {
+	name string
+	in   string
+	want string // a line for each request; the last may be "more"
+	lim  *Limits
+}
+
+func (c acceptance) run(t *testing.T) {
+	want := c.want
+	if !strings.HasSuffix(want, "more") {
+		want += "\n"
+	}
+	wantConverse(t, c.in, c.lim, result{text: want})
+}

@@ -1,0 +1,157 @@
+package httpparse
+
+import "iter"
+
+// A Request is the head of one request. The zero Request is ready for
+// [ParseRequest]; it is reused, or pooled, without further care, for a new
+// parse begins with a Reset. It is about 1.6 KiB, holds no buffer of its own,
+// and belongs to one goroutine at a time.
+//
+// The exported fields are set by the ParseRequest call that returns a nil
+// error and are meaningless before. Slices are valid until the buffer given to
+// that call changes, and their capacity ends where they end. A field that was
+// not sent is nil; one that was sent empty is not.
+type Request struct {
+	Method Method
+	Form   TargetForm
+	Minor  uint8 // the request's version is HTTP/1.Minor: 0 or 1
+
+	// Duplicate reports that one of Origin, Content-Type, Authorization,
+	// Last-Event-ID, MCP-Protocol-Version, Mcp-Method, Mcp-Name and
+	// Mcp-Session-Id was sent more than once. The member holds the first value,
+	// which must not be trusted. DuplicateMCP reports the same of the four
+	// that begin with Mcp.
+	Duplicate    bool
+	DuplicateMCP bool
+
+	// MoreAccept reports that Accept was sent on several lines: the list is the
+	// concatenation of them all, and Accept holds the first.
+	MoreAccept bool
+
+	// HasMCPParam reports whether a field whose name begins with Mcp-Param- is
+	// among the Fields.
+	HasMCPParam bool
+
+	Chunked bool // content is framed by the chunked transfer coding
+
+	// KeepAlive reports whether the client expects the connection to persist
+	// after the response: HTTP/1.1 without "Connection: close".
+	KeepAlive bool
+
+	// ExpectContinue reports whether the client waits for a 100 response before
+	// it sends content. It is never set on HTTP/1.0, nor without content.
+	ExpectContinue bool
+
+	ContentLength int64 // -1 if absent; leading zeros are accepted
+
+	Target []byte // the request-target as sent
+	Path   []byte // in origin- and absolute-form, never empty; percent-encoding as sent
+	Query  []byte // what follows the first "?", nil if there is none
+
+	// Host is the authority the request is for, as sent: that of the
+	// absolute-form, else the value of Host, including the port if there is
+	// one. It is nil only on HTTP/1.0.
+	Host []byte
+
+	Accept         []byte
+	AcceptEncoding []byte
+	Authorization  []byte
+	ContentType    []byte
+	LastEventID    []byte
+	Origin         []byte
+	UserAgent      []byte
+
+	MCPMethod          []byte
+	MCPName            []byte
+	MCPProtocolVersion []byte
+	MCPSessionID       []byte
+
+	head []byte // what ParseRequest consumed, once it succeeded
+
+	// Resume state. Offsets are from the start of the buffer.
+	state     parseState
+	scan      uint16 // the first octet not yet looked at
+	line      uint16 // start of the request-line
+	target    uint16 // start of the request-target
+	targetEnd uint16
+	query     uint16 // the first "?" of the request-target, 0 if none
+	authority uint16 // absolute-form: start and end of its authority
+	authEnd   uint16
+	version   uint16 // start of HTTP-version
+
+	closes      bool                 // Connection has the option close
+	continues   bool                 // Expect is 100-continue
+	otherExpect bool                 // Expect is, or has, something else
+	first       [numFieldKinds]uint8 // 1 + index of the first field of that kind
+	repeated    uint32               // bit set of the kinds that came again
+	numFields   uint8
+	fields      [MaxFields]fieldSpan
+}
+
+// A fieldSpan locates a field line in the buffer.
+type fieldSpan struct{ name, nameEnd, value, valueEnd uint16 }
+
+// Reset forgets the request, and its buffer, and makes r as good as new.
+func (r *Request) Reset() {
+	r.Method, r.Form, r.Minor = MethodUnknown, FormOrigin, 0
+	r.Duplicate, r.DuplicateMCP, r.MoreAccept, r.HasMCPParam = false, false, false, false
+	r.Chunked, r.KeepAlive, r.ExpectContinue = false, false, false
+	r.ContentLength = -1
+	r.Target, r.Path, r.Query, r.Host = nil, nil, nil, nil
+	r.Accept, r.AcceptEncoding, r.Authorization, r.ContentType = nil, nil, nil, nil
+	r.LastEventID, r.Origin, r.UserAgent = nil, nil, nil
+	r.MCPMethod, r.MCPName, r.MCPProtocolVersion, r.MCPSessionID = nil, nil, nil, nil
+	r.head = nil
+	r.state = stateStart
+	r.scan, r.line, r.target, r.targetEnd, r.query = 0, 0, 0, 0, 0
+	r.authority, r.authEnd, r.version = 0, 0, 0
+	r.closes, r.continues, r.otherExpect = false, false, false
+	r.first = [numFieldKinds]uint8{}
+	r.repeated = 0
+	r.numFields = 0 // the spans beyond it are never read
+}
+
+// NumField returns the number of field lines in the header section.
+func (r *Request) NumField() int {
+	if r.head == nil {
+		return 0
+	}
+	return int(r.numFields)
+}
+
+// Field returns field line i, in the order they were sent: the name as sent,
+// and the value without the white space around it. It panics if i is not below
+// NumField.
+func (r *Request) Field(i int) (name, value []byte) {
+	f := r.fields[:r.NumField()][i]
+	return r.head[f.name:f.nameEnd:f.nameEnd], r.head[f.value:f.valueEnd:f.valueEnd]
+}
+
+// Fields returns an iterator over the field lines as [Request.Field] returns
+// them. Ranged over directly it allocates nothing.
+func (r *Request) Fields() iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		for i := range r.NumField() {
+			if !yield(r.Field(i)) {
+				return
+			}
+		}
+	}
+}
+
+// HasContent reports whether content follows the head.
+func (r *Request) HasContent() bool { return r.Chunked || r.ContentLength > 0 }
+
+// CheckContent returns an *Error with status 413 if Content-Length announces
+// more than lim allows, else nil. A server calls it before it sends a 100
+// response; of chunked content only a BodyDecoder can tell.
+//
+//	RFC 9110, section 15.5.14: "The 413 (Content Too Large) status code
+//	indicates that the server is refusing to process a request because the
+//	request content is larger than the server is willing or able to process."
+func (r *Request) CheckContent(lim *Limits) error {
+	if r.ContentLength > lim.content() {
+		return errContentTooLarge
+	}
+	return nil
+}
