@@ -1,0 +1,185 @@
+package uritemplate
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// maxTemplate bounds a template's length, and with it the cost of a match.
+const maxTemplate = 4096
+
+// maxVars is the most variables of one expression: the bits of the set by which
+// a match tells which it has seen.
+const maxVars = 64
+
+// A Template is a parsed URI Template. It is immutable and may be used from any
+// goroutine.
+type Template struct {
+	text  string
+	parts []part
+}
+
+// A part is a literal or an expression.
+type part struct {
+	literal string   // when vars is nil
+	vars    []string // the names of an expression, in order
+	op      operator
+}
+
+// An operator is the row of RFC 6570, section 3.2.1 (and appendix A) for an
+// expression: what it begins with, what stands between its values, whether the
+// values are named, and which characters may stand in it.
+type operator struct {
+	first    byte // 0: none, and the expression is not empty
+	sep      byte
+	named    bool
+	reserved bool // reserved characters stand for themselves
+}
+
+func operatorOf(c byte) (op operator, ok bool) {
+	switch c {
+	case 0:
+		return operator{sep: ','}, true
+	case '+':
+		return operator{sep: ',', reserved: true}, true
+	case '#':
+		return operator{first: '#', sep: ',', reserved: true}, true
+	case '.':
+		return operator{first: '.', sep: '.'}, true
+	case '/':
+		return operator{first: '/', sep: '/'}, true
+	case ';':
+		return operator{first: ';', sep: ';', named: true}, true
+	case '?':
+		return operator{first: '?', sep: '&', named: true}, true
+	case '&':
+		return operator{first: '&', sep: '&', named: true}, true
+	}
+	return operator{}, false
+}
+
+// Parse returns the template that s spells. It refuses what RFC 6570, section 2
+// does not allow, the modifiers of level 4, a name used twice, literals that are
+// not ASCII, and templates over 4096 octets.
+func Parse(s string) (*Template, error) {
+	if len(s) > maxTemplate {
+		return nil, fmt.Errorf("uritemplate: longer than %d octets", maxTemplate)
+	}
+	t := &Template{text: s}
+	rest := s
+	for rest != "" {
+		literal, after, open := strings.Cut(rest, "{")
+		if err := checkLiteral(literal); err != nil {
+			return nil, err
+		}
+		if literal != "" {
+			t.parts = append(t.parts, part{literal: literal})
+		}
+		if !open {
+			break
+		}
+		body, tail, closed := strings.Cut(after, "}")
+		if !closed {
+			return nil, errors.New("uritemplate: expression without its closing brace")
+		}
+		p, err := parseExpression(body)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range p.vars {
+			if slices.Contains(t.Names(), v) {
+				return nil, fmt.Errorf("uritemplate: variable %q twice", v)
+			}
+		}
+		t.parts = append(t.parts, p)
+		rest = tail
+	}
+	return t, nil
+}
+
+// checkLiteral refuses what RFC 6570, section 2.1 keeps out of literals, with the
+// apostrophe allowed as in erratum 6937.
+func checkLiteral(s string) error {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`|}", c) >= 0:
+			return fmt.Errorf("uritemplate: character %q in a literal", c)
+		case c == '%' && unitLen(s, i, false) != 3:
+			return errors.New("uritemplate: bad percent-encoding in a literal")
+		}
+	}
+	return nil
+}
+
+func parseExpression(body string) (part, error) {
+	var c byte
+	if body != "" && strings.IndexByte("+#./;?&=,!@|", body[0]) >= 0 {
+		c, body = body[0], body[1:]
+	}
+	op, ok := operatorOf(c)
+	if !ok {
+		return part{}, fmt.Errorf("uritemplate: operator %q is reserved", c)
+	}
+	p := part{op: op, vars: strings.Split(body, ",")}
+	if len(p.vars) > maxVars {
+		return part{}, fmt.Errorf("uritemplate: more than %d variables in an expression", maxVars)
+	}
+	for i, v := range p.vars {
+		if err := checkName(v); err != nil {
+			return part{}, err
+		}
+		if slices.Contains(p.vars[:i], v) {
+			return part{}, fmt.Errorf("uritemplate: variable %q twice", v)
+		}
+	}
+	return p, nil
+}
+
+// checkName refuses what is no varname of RFC 6570, section 2.3.
+func checkName(v string) error {
+	if v == "" {
+		return errors.New("uritemplate: empty variable name")
+	}
+	if strings.HasSuffix(v, "*") || strings.Contains(v, ":") {
+		return fmt.Errorf("uritemplate: modifier of level 4 in %q", v)
+	}
+	dot := true // a dot may not stand first, last or beside another
+	for i := 0; i < len(v); i++ {
+		c := v[i]
+		switch {
+		case isAlnum(c) || c == '_':
+			dot = false
+		case c == '.' && !dot:
+			dot = true
+		case c == '%' && unitLen(v, i, false) == 3:
+			i += 2
+			dot = false
+		default:
+			return fmt.Errorf("uritemplate: bad variable name %q", v)
+		}
+	}
+	if dot {
+		return fmt.Errorf("uritemplate: bad variable name %q", v)
+	}
+	return nil
+}
+
+// String returns the text that was parsed.
+func (t *Template) String() string { return t.text }
+
+// Names returns the names of the variables in the template's order.
+func (t *Template) Names() []string {
+	var names []string
+	for i := range t.parts {
+		names = append(names, t.parts[i].vars...)
+	}
+	return names
+}
+
+// Literal reports whether the template has no expression.
+func (t *Template) Literal() bool {
+	return !slices.ContainsFunc(t.parts, func(p part) bool { return p.vars != nil })
+}
