@@ -1,0 +1,248 @@
+// Package mooring_test holds what is true of the module as a whole: who may import whom.
+package mooring_test
+
+import (
+	"cmp"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/mooring-mcp/mooring"
+
+// A room says what the packages of one folder, and of the folders below it without a rule of their own, may import
+// beside the standard library and each other. Paths end where a path element ends: "mcp" covers "mcp/internal/seal".
+type room struct {
+	dir    string
+	own    []string // folders of this module
+	third  []string // other modules' packages
+	not    []string // standard packages that do not belong here
+	inTest []string // additional imports of its _test.go files
+}
+
+const (
+	goJSON   = "github.com/goccy/go-json"
+	gnet     = "github.com/panjf2000/gnet/v2"
+	judge    = "github.com/santhosh-tekuri/jsonschema/v6"
+	cobra    = "github.com/spf13/cobra"
+	yaml     = "github.com/goccy/go-yaml"
+	goSys    = "golang.org/x/sys"
+	byteBufs = "github.com/valyala/bytebufferpool"
+)
+
+// testTools may be imported by any _test.go file; judge is there to hold messages against the official schemas.
+var testTools = [...]string{"go.uber.org/goleak", "github.com/google/go-cmp", "pgregory.net/rapid", judge, goSys}
+
+// sockets are the standard packages that only the rooms which know sockets may name.
+var sockets = []string{"net", "net/http", "crypto/tls", "syscall"}
+
+// rooms are the arrows of ARCHITECTURE.md, section 1. A folder that no rule covers fails the test:
+// a new room begins with its rule.
+var rooms = [...]room{
+	{dir: "."},
+	{dir: "httpparse", not: sockets},
+	{dir: "sse", not: sockets},
+	{dir: "jsonrpc", third: []string{goJSON}, not: sockets},
+	{dir: "mcp", own: []string{"jsonrpc"}, third: []string{goJSON}, not: sockets},
+	{dir: "mcp/internal/schema", third: []string{goJSON, judge, "github.com/google/jsonschema-go", "golang.org/x/text"}, not: sockets},
+	{dir: "server", own: []string{"httpparse", "sse", "jsonrpc", "mcp"}, third: []string{gnet, byteBufs, goSys}, inTest: []string{goJSON}},
+	{dir: "server/admin", own: []string{"server"}, third: []string{"github.com/prometheus/client_golang"}, inTest: []string{"mcp"}},
+	{dir: "bench", own: []string{"sse", "jsonrpc"}, third: []string{goJSON, goSys}},
+	{dir: "cmd/mooring", own: []string{"server", "server/admin", "mcp", "jsonrpc"}, third: []string{cobra, yaml, goSys}},
+	{dir: "cmd/mooring-conformance", own: []string{"server", "mcp", "jsonrpc"}, third: []string{cobra}},
+	{dir: "cmd/mooring-bench", own: []string{"bench"}, third: []string{cobra, yaml}},
+}
+
+func TestImports(t *testing.T) {
+	seen := map[string]int{}
+	for _, imp := range imports(t) {
+		dir := path.Dir(imp.file)
+		seen[dir]++
+		if err := check(imp); err != nil {
+			t.Errorf("%s: %v", imp.file, err)
+		}
+	}
+	for _, dir := range []string{"httpparse", "sse", "jsonrpc", "mcp", "server"} {
+		if seen[dir] == 0 {
+			t.Errorf("no import seen in %s: the test looks in the wrong place", dir)
+		}
+	}
+}
+
+// TestImportRules holds the rules themselves, so that no arrow gets lost when the table changes.
+func TestImportRules(t *testing.T) {
+	for _, tt := range []struct {
+		file, path string
+		ok         bool
+	}{
+		{"httpparse/parse.go", "bytes", true},
+		{"httpparse/parse.go", goJSON, false},
+		{"httpparse/parse.go", module + "/sse", false},
+		{"httpparse/parse_test.go", module + "/jsonrpc", false},
+		{"httpparse/parse_test.go", "pgregory.net/rapid", true},
+		{"httpparse/parse.go", "pgregory.net/rapid", false},
+		{"httpparse/parse.go", "net/http", false},
+		{"httpparse/parse_test.go", "net/http", true},
+		{"sse/event.go", goJSON + "/jsontext", false},
+		{"jsonrpc/decode.go", goJSON + "/jsontext", true},
+		{"jsonrpc/decode.go", goJSON + "er", false},
+		{"jsonrpc/decode.go", module + "/mcp", false},
+		{"mcp/call.go", module + "/jsonrpc", true},
+		{"mcp/call.go", module + "/mcp/internal/schema", true},
+		{"mcp/call.go", module + "/server", false},
+		{"mcp/call_test.go", module + "/server", false},
+		{"mcp/call.go", module + "/sse", false},
+		{"mcp/call.go", module + "/httpparse", false},
+		{"mcp/call.go", judge, false},
+		{"mcp/call.go", gnet, false},
+		{"mcp/call.go", "net", false},
+		{"mcp/internal/schema/compile.go", judge, true},
+		{"mcp/internal/seal/seal.go", module + "/mcp", true},
+		{"server/engine.go", gnet, true},
+		{"server/engine.go", gnet + "/pkg/logging", true},
+		{"server/engine.go", module + "/server/admin", false},
+		{"server/engine.go", module + "/bench", false},
+		{"server/admin/admin.go", "net/http", true},
+		{"server/admin/admin.go", gnet, false},
+		{"bench/load.go", module + "/sse", true},
+		{"bench/load.go", module + "/server", false},
+		{"bench/load_test.go", module + "/server", false},
+		{"bench/load.go", gnet, false},
+		{"cmd/mooring/main.go", module + "/server/admin", true},
+		{"cmd/mooring/main.go", gnet, false},
+		{"cmd/mooring-bench/main.go", module + "/server", false},
+		{"cmd/mooring-bench/main.go", module + "/bench", true},
+		{"attic/old.go", "fmt", false},
+	} {
+		if err := check(imported{file: tt.file, path: tt.path}); (err == nil) != tt.ok {
+			t.Errorf("%s imports %s: got %v, want allowed %t", tt.file, tt.path, err, tt.ok)
+		}
+	}
+}
+
+// imported is one import of one file; both paths use slashes, and file is relative to the module's root.
+type imported struct{ file, path string }
+
+// check returns why the import is not allowed, or nil.
+func check(imp imported) error {
+	dir := path.Dir(imp.file)
+	r, ok := roomOf(dir)
+	if !ok {
+		return fmt.Errorf("no rule says what %s may import", dir)
+	}
+	allowed := slices.Clone(r.third)
+	for _, own := range r.own {
+		allowed = append(allowed, module+"/"+own)
+	}
+	if isTest := strings.HasSuffix(imp.file, "_test.go"); isTest {
+		allowed = append(allowed, testTools[:]...)
+		for _, extra := range r.inTest {
+			allowed = append(allowed, extra, module+"/"+extra)
+		}
+	} else if slices.Contains(r.not, imp.path) {
+		return fmt.Errorf("%s does not belong in %s", imp.path, r.dir)
+	}
+	switch {
+	case isStandard(imp.path):
+		return nil
+	case within(imp.path, module):
+		return r.checkOwn(imp.path, allowed)
+	case slices.ContainsFunc(allowed, func(p string) bool { return within(imp.path, p) }):
+		return nil
+	}
+	return fmt.Errorf("%s may not import %s", r.dir, imp.path)
+}
+
+// checkOwn judges an import from this module. A room with a rule of its own must be named: "server" does not admit
+// "server/admin", while "mcp" admits itself and what lies below it.
+func (r room) checkOwn(pkg string, allowed []string) error {
+	dir := strings.TrimPrefix(strings.TrimPrefix(pkg, module), "/")
+	target, ok := roomOf(cmp.Or(dir, "."))
+	if !ok {
+		return fmt.Errorf("no rule covers %s", pkg)
+	}
+	same := target.dir == r.dir
+	below := strings.HasPrefix(target.dir, r.dir+"/internal/")
+	above := strings.HasPrefix(r.dir, target.dir+"/internal/")
+	if same || below || above || slices.Contains(allowed, module+"/"+target.dir) {
+		return nil
+	}
+	return fmt.Errorf("%s may not import %s", r.dir, pkg)
+}
+
+// roomOf returns the rule with the longest folder that covers dir.
+func roomOf(dir string) (best room, ok bool) {
+	for _, r := range rooms {
+		if (dir == r.dir || r.dir != "." && within(dir, r.dir)) && len(r.dir) >= len(best.dir) {
+			best, ok = r, true
+		}
+	}
+	return best, ok
+}
+
+// within reports whether p is root or lies below it.
+func within(p, root string) bool {
+	return p == root || strings.HasPrefix(p, root+"/")
+}
+
+// isStandard reports whether p is of the standard library: its first element has no dot.
+func isStandard(p string) bool {
+	first, _, _ := strings.Cut(p, "/")
+	return !strings.Contains(first, ".")
+}
+
+// imports returns every import of every Go file of the module, whatever its build constraints.
+func imports(t *testing.T) []imported {
+	t.Helper()
+	var list []imported
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return skipDir(name)
+		}
+		if !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			p, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			list = append(list, imported{file: filepath.ToSlash(name), path: p})
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("reading the module's imports: %v", err)
+	}
+	return list
+}
+
+// skipDir leaves out what the go command leaves out, and modules of their own.
+func skipDir(name string) error {
+	if name == "." {
+		return nil
+	}
+	base := filepath.Base(name)
+	if base == "testdata" || base == "vendor" || base == "node_modules" || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") {
+		return fs.SkipDir
+	}
+	if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil {
+		return fs.SkipDir
+	}
+	return nil
+}
