@@ -1,0 +1,125 @@
+package wirecheck
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+const (
+	modern = "2026-07-28"
+	legacy = "2025-11-25"
+	info   = `"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"x","version":"1"}},"resultType":"complete"`
+	asks   = `"_meta":{"io.modelcontextprotocol/serverInfo":{"name":"x","version":"1"}},"resultType":"input_required"`
+)
+
+// A fake counts the failures that Message reports.
+type fake struct {
+	testing.TB
+	errors []string
+	logs   []string
+}
+
+func (f *fake) Helper()                      {}
+func (f *fake) Errorf(s string, args ...any) { f.errors = append(f.errors, fmt.Sprintf(s, args...)) }
+func (f *fake) Logf(s string, args ...any)   { f.logs = append(f.logs, fmt.Sprintf(s, args...)) }
+
+func result(members string) string {
+	return `{"jsonrpc":"2.0","id":1,"result":{` + members + `}}`
+}
+
+func TestMessages(t *testing.T) {
+	c := Open(t)
+	if !c.Enabled() {
+		t.Skipf("%s is not set", SchemaDir)
+	}
+	tests := []struct {
+		why, revision, method, msg string
+		bad                        string // what the complaint says; "" when it is good
+	}{
+		{"a tool's result", modern, "tools/call", result(info + `,"content":[{"type":"text","text":""}]`), ""},
+		{"content is null", modern, "tools/call", result(info + `,"content":null`), "content"},
+		{"content is missing", modern, "tools/call", result(info), "content"},
+		{"a block without text", modern, "tools/call", result(info + `,"content":[{"type":"text"}]`), "text"},
+		{"no resultType", modern, "tools/call", result(`"content":[]`), "resultType"},
+		{"a foreign resultType", modern, "tools/call", result(strings.Replace(info, "complete", "task", 1) + `,"content":[]`), "resultType"},
+		{"no serverInfo", modern, "tools/call", result(`"resultType":"complete","content":[]`), "serverInfo"},
+		{"a string id", modern, "tools/list", `{"jsonrpc":"2.0","id":"a","result":{` + info + `,"tools":[],"ttlMs":0,"cacheScope":"private"}}`, ""},
+		{"no caching fields", modern, "tools/list", result(info + `,"tools":[]`), "cacheScope"},
+		{"a negative ttl", modern, "tools/list", result(info + `,"tools":[],"ttlMs":-1,"cacheScope":"private"`), "ttlMs"},
+		{"a tool without a schema", modern, "tools/list", result(info + `,"tools":[{"name":"x"}],"ttlMs":0,"cacheScope":"private"`), "inputSchema"},
+		{"a bad URI", modern, "resources/list", result(info + `,"resources":[{"name":"x","uri":"no uri"}],"ttlMs":0,"cacheScope":"private"`), "uri"},
+		{"discover", modern, "server/discover", result(info + `,"supportedVersions":["2026-07-28"],"capabilities":{},"ttlMs":0,"cacheScope":"public"`), ""},
+		{"an id of null", modern, "tools/list", `{"jsonrpc":"2.0","id":null,"result":{` + info + `}}`, "JSONRPCMessage"},
+		{"an unknown method", modern, "ping", result(info), "no request"},
+		{"a result and an error", modern, "tools/call", `{"jsonrpc":"2.0","id":1,"result":{` + info + `,"content":[]},"error":{"code":-32603,"message":"x"}}`, "exactly one"},
+		{"a stranger in the envelope", modern, "tools/call", `{"jsonrpc":"2.0","id":1,"x":1,"result":{` + info + `,"content":[]}}`, `"x"`},
+		{"a member twice", modern, "tools/call", result(info + `,"content":[],"content":[]`), "strict"},
+		{"bytes behind", modern, "tools/call", result(info+`,"content":[]`) + "{}", "strict"},
+		{"asks by elicitation", modern, "tools/call", result(asks + `,"inputRequests":{"k":{"method":"elicitation/create","params":{"mode":"form","message":"m","requestedSchema":{"type":"object","properties":{}}}}}`), ""},
+		{"asks with state only", modern, "prompts/get", result(asks + `,"requestState":"s"`), ""},
+		{"asks for nothing", modern, "tools/call", result(asks), "neither"},
+		{"asks in a list", modern, "tools/list", result(asks + `,"requestState":"s"`), "in place of"},
+		{"asks with a ttl", modern, "resources/read", result(asks + `,"requestState":"s","ttlMs":0`), "ttlMs"},
+		{"asks for the unknown", modern, "tools/call", result(asks + `,"inputRequests":{"k":{"method":"ping"}}`), "InputRequiredResult"},
+		{"progress", modern, "tools/call", `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":0.5}}`, ""},
+		{"progress without a token", modern, "tools/call", `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":0.5}}`, "progressToken"},
+		{"a bad level", modern, "tools/call", `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"loud","data":1}}`, "level"},
+		{"an acknowledgement", modern, "subscriptions/listen", `{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"_meta":{"io.modelcontextprotocol/subscriptionId":1},"notifications":{}}}`, ""},
+		{"a listen's result without its id", modern, "subscriptions/listen", result(info), "subscriptionId"},
+		{"an unknown notification", modern, "", `{"jsonrpc":"2.0","method":"notifications/x"}`, "no method"},
+		{"a request of the server", modern, "", `{"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{"maxTokens":1,"messages":[]}}`, "no requests"},
+		{"an error", modern, "tools/call", `{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"x"}}`, ""},
+		{"an error without an id", modern, "", `{"jsonrpc":"2.0","error":{"code":-32700,"message":"x"}}`, ""},
+		{"an error with id null", modern, "", `{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"x"}}`, "JSONRPCMessage"},
+		{"-32022 without data", modern, "", `{"jsonrpc":"2.0","id":1,"error":{"code":-32022,"message":"x"}}`, "data"},
+		{"-32022", modern, "", `{"jsonrpc":"2.0","id":1,"error":{"code":-32022,"message":"x","data":{"supported":["2026-07-28"],"requested":"x"}}}`, ""},
+		{"-32021 with a list", modern, "", `{"jsonrpc":"2.0","id":1,"error":{"code":-32021,"message":"x","data":{"requiredCapabilities":["sampling"]}}}`, "requiredCapabilities"},
+		{"-32002", modern, "resources/read", `{"jsonrpc":"2.0","id":1,"error":{"code":-32002,"message":"x"}}`, "earlier"},
+		{"-32050", modern, "resources/read", `{"jsonrpc":"2.0","id":1,"error":{"code":-32050,"message":"x"}}`, "reserved"},
+		{"not JSON", modern, "", `{`, "strict"},
+		{"a batch", modern, "", `[]`, "not an object"},
+		{"an unknown revision", "1999-01-01", "", `{}`, "1999"},
+
+		{"a legacy result", legacy, "tools/call", result(`"content":[]`), ""},
+		{"a legacy result of nothing", legacy, "ping", result(``), ""},
+		{"legacy -32002", legacy, "resources/read", `{"jsonrpc":"2.0","id":1,"error":{"code":-32002,"message":"x"}}`, ""},
+		{"a legacy request", legacy, "", `{"jsonrpc":"2.0","id":1,"method":"roots/list"}`, ""},
+		{"a request without an id", legacy, "", `{"jsonrpc":"2.0","method":"roots/list"}`, "envelope"},
+		{"a batch of 2025-03-26", "2025-03-26", "ping", "[" + result(``) + "]", ""},
+		{"a bad batch of 2025-03-26", "2025-03-26", "tools/call", "[" + result(``) + "]", "content"},
+		{"2024-11-05", "2024-11-05", "tools/call", result(`"content":[]`), ""},
+		{"2025-06-18", "2025-06-18", "tools/call", result(`"content":null`), "content"},
+	}
+	for _, tt := range tests {
+		f := &fake{TB: t}
+		c.Message(f, tt.revision, tt.method, []byte(tt.msg))
+		switch got := strings.Join(f.errors, "\n"); {
+		case tt.bad == "" && got != "":
+			t.Errorf("%s: refused: %s", tt.why, got)
+		case tt.bad != "" && !strings.Contains(got, tt.bad):
+			t.Errorf("%s: complaint %q, want one about %q", tt.why, got, tt.bad)
+		}
+	}
+}
+
+func TestWithoutSchemasTheCheckIsSkippedAloud(t *testing.T) {
+	t.Setenv(SchemaDir, "")
+	f := &fake{TB: t}
+	c := Open(f)
+	c.Message(f, modern, "tools/call", []byte("nonsense"))
+	if len(f.errors) != 0 || c.Enabled() {
+		t.Errorf("a checker without schemas complains: %q", f.errors)
+	}
+	if len(f.logs) != 1 || f.logs[0] != "schema check skipped: MOORING_SCHEMA_DIR is not set" {
+		t.Errorf("logged %q", f.logs)
+	}
+}
+
+func TestSchemasMustBeWhereTheVariableSays(t *testing.T) {
+	t.Setenv(SchemaDir, t.TempDir())
+	if err := Open(t).Check(modern, "", []byte("{}")); !os.IsNotExist(err) {
+		t.Errorf("missing file: %v", err)
+	}
+}
