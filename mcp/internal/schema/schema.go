@@ -10,6 +10,7 @@ import (
 // called from any goroutine.
 type Schema struct {
 	judge    *jsonschema.Schema
+	fast     *node     // nil: the schema is outside of the fast path's subset
 	defaults *defaults // nil: no property has a default
 
 	// depth is how deep a value may be nested; 0 is without limit. See bounds.go.
@@ -37,16 +38,22 @@ func Compile(text []byte) (*Schema, error) {
 	if s.defaults, err = compileDefaults(judge); err != nil {
 		return nil, err
 	}
+	if depth == 0 { // the fast path would repeat the work of overlapping alternatives
+		s.fast = compileFast(judge)
+	}
 	return s, nil
 }
 
 // Fast reports whether the fast path covers the whole schema.
-func (s *Schema) Fast() bool { return false }
+func (s *Schema) Fast() bool { return s.fast != nil }
 
 // Validate reports whether value conforms to s: nil if it does, otherwise a
 // *ValidationError. The caller guarantees that value is the text of one JSON
 // value: well-formed, UTF-8, without duplicate members, at most 128 levels deep.
 func (s *Schema) Validate(value []byte) error {
+	if s.fast != nil && s.fast.check(value) == yes {
+		return nil
+	}
 	return s.ask(value)
 }
 
