@@ -31,16 +31,19 @@ func (s *names) add(b []byte, start, end int, escaped bool) bool {
 	if s.set != nil {
 		return s.set.add(b, start, end, escaped)
 	}
-	s.escaped = s.escaped || escaped
 	name := b[start:end]
-	for _, o := range s.small[:s.n] {
-		other := b[o.start:o.end]
-		if s.escaped {
-			if equalUnescaped(name, other) {
+	if escaped || s.escaped {
+		s.escaped = true
+		for _, o := range s.small[:s.n] {
+			if equalUnescaped(name, b[o.start:o.end]) {
 				return false
 			}
-		} else if bytes.Equal(name, other) {
-			return false
+		}
+	} else {
+		for _, o := range s.small[:s.n] {
+			if int(o.end-o.start) == len(name) && bytes.Equal(name, b[o.start:o.end]) {
+				return false
+			}
 		}
 	}
 	if s.n == smallNames {

@@ -21,7 +21,7 @@ const (
 // skipSpace returns the index of the first byte from i on that is not white space
 // (RFC 8259, section 2).
 func skipSpace(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
 		i++
 	}
 	return i
@@ -124,10 +124,11 @@ const (
 // stringStops marks the bytes of w that end a run of plain characters: quotation
 // marks, backslashes and control characters. The lowest mark is exact; above it
 // a borrow may have marked a byte wrongly.
+//
+// Exchanging 0x20 for 0x22 moves the quotation mark next to the control characters,
+// so that one comparison finds both.
 func stringStops(w uint64) uint64 {
-	quote := w ^ low*'"'
-	slash := w ^ low*'\\'
-	return ((w-low*0x20)&^w | (quote-low)&^quote | (slash-low)&^slash) & high
+	return (((w ^ low*0x02) - low*0x21) | ((w ^ low*'\\') - low)) &^ w & high
 }
 
 // scanString validates a string from behind its opening quotation mark and reports

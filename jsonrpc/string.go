@@ -2,6 +2,7 @@ package jsonrpc
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -37,8 +38,8 @@ func StringValue(raw []byte) (s string, ok bool) {
 // quotation marks, is s. It allocates nothing.
 func EqualString(raw []byte, s string) bool {
 	raw = inner(raw)
-	if string(raw) == s {
-		return true
+	if len(raw) <= len(s) { // with escapes it would be longer than its value
+		return string(raw) == s && strings.IndexByte(s, '\\') < 0
 	}
 	for len(raw) > 0 {
 		c, size := nextChar(raw)

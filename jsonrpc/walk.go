@@ -43,7 +43,7 @@ func walkMembers(b []byte, yield func(name, value []byte) bool) {
 // name, and whether there is one. The value aliases obj.
 func Member(obj []byte, name string) (value []byte, ok bool) {
 	for n, v := range Members(obj) {
-		if string(n) == name || bytes.IndexByte(n, '\\') >= 0 && EqualString(n, name) {
+		if EqualString(n, name) {
 			return v, true
 		}
 	}
