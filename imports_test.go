@@ -38,8 +38,11 @@ const (
 	byteBufs = "github.com/valyala/bytebufferpool"
 )
 
-// testTools may be imported by any _test.go file; judge is there to hold messages against the official schemas.
-var testTools = [...]string{"go.uber.org/goleak", "github.com/google/go-cmp", "pgregory.net/rapid", judge, goSys}
+// wirecheck holds messages against the official schemas; it is for tests alone.
+const wirecheck = "internal/wirecheck"
+
+// testTools may be imported by any _test.go file.
+var testTools = [...]string{"go.uber.org/goleak", "github.com/google/go-cmp", "pgregory.net/rapid", goSys, module + "/" + wirecheck}
 
 // sockets are the standard packages that only the rooms which know sockets may name.
 var sockets = []string{"net", "net/http", "crypto/tls", "syscall"}
@@ -53,6 +56,7 @@ var rooms = [...]room{
 	{dir: "jsonrpc", third: []string{goJSON}, not: sockets},
 	{dir: "mcp", own: []string{"jsonrpc"}, third: []string{goJSON}, not: sockets},
 	{dir: "mcp/internal/schema", third: []string{goJSON, judge, "github.com/google/jsonschema-go", "golang.org/x/text"}, not: sockets},
+	{dir: wirecheck, third: []string{judge, goJSON}},
 	{dir: "server", own: []string{"httpparse", "sse", "jsonrpc", "mcp"}, third: []string{gnet, byteBufs, goSys}, inTest: []string{goJSON}},
 	{dir: "server/admin", own: []string{"server"}, third: []string{"github.com/prometheus/client_golang"}, inTest: []string{"mcp"}},
 	{dir: "bench", own: []string{"sse", "jsonrpc"}, third: []string{goJSON, goSys}},
@@ -66,6 +70,12 @@ func TestImports(t *testing.T) {
 	for _, imp := range imports(t) {
 		dir := path.Dir(imp.file)
 		seen[dir]++
+		if _, ok := roomOf(dir); !ok {
+			if seen[dir] == 1 {
+				t.Errorf("no rule says what %s may import", dir)
+			}
+			continue
+		}
 		if err := check(imp); err != nil {
 			t.Errorf("%s: %v", imp.file, err)
 		}
@@ -110,6 +120,9 @@ func TestImportRules(t *testing.T) {
 		{"server/engine.go", gnet + "/pkg/logging", true},
 		{"server/engine.go", module + "/server/admin", false},
 		{"server/engine.go", module + "/bench", false},
+		{"server/engine.go", module + "/" + wirecheck, false},
+		{"server/engine_test.go", module + "/" + wirecheck, true},
+		{"mcp/call_test.go", module + "/" + wirecheck, true},
 		{"server/admin/admin.go", "net/http", true},
 		{"server/admin/admin.go", gnet, false},
 		{"bench/load.go", module + "/sse", true},

@@ -1,0 +1,91 @@
+# Every target runs from a fresh clone with Go alone; conformance and clients also need npm.
+GO        ?= go
+BENCH     ?= .
+COUNT     ?= 6
+FUZZTIME  ?= 60s
+RUNS      ?= 1
+SOAK      ?= 30m
+TARGETS   ?= linux/amd64 linux/arm64 darwin/arm64
+TOOL      := $(GO) tool -modfile=tools/go.mod
+NESTED    := $(patsubst %/go.mod,%,$(wildcard bench/*/go.mod test/*/go.mod))
+SHELL     := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+.PHONY: help run build test race fuzz bench cover soak conformance clients check fmt vet staticcheck cross
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+run: ## serve the built-in tools on http://127.0.0.1:8080/mcp; ARGS="--listen ..." for more
+	$(GO) run ./cmd/mooring serve $(ARGS)
+
+build: ## the commands, into bin/
+	$(GO) build -trimpath -o bin/ ./cmd/...
+
+test: ## all tests
+ifeq ($(MOORING_SCHEMA_DIR),)
+	@echo "note: messages are not checked against the official JSON schemas; set MOORING_SCHEMA_DIR to a folder with 2026-07-28.json"
+	@echo "      (schema/2026-07-28/schema.json of github.com/modelcontextprotocol/modelcontextprotocol) to switch that on"
+else
+	@echo "messages are checked against the JSON schemas in $(MOORING_SCHEMA_DIR)"
+endif
+	$(GO) test -timeout 10m ./...
+
+race: ## all tests with the race detector
+	$(GO) test -race -timeout 15m ./...
+
+fuzz: ## every fuzz target, FUZZTIME (60s) each
+	@found=0; \
+	for pkg in $$($(GO) list ./...); do \
+		list=$$($(GO) test -list '^Fuzz' "$$pkg"); \
+		for target in $$(sed -n '/^Fuzz/p' <<<"$$list"); do \
+			found=$$((found + 1)); echo "--- $$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg"; \
+		done; \
+	done; \
+	if [[ $$found -eq 0 ]]; then echo "no fuzz target found" >&2; exit 1; fi
+
+bench: ## the benchmarks beside the code, COUNT (6) times each, with medians; BENCH=regexp for some
+	@mkdir -p bin
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | tee bin/bench.txt
+	$(TOOL) benchstat bin/bench.txt
+
+cover: ## test coverage of all packages together, as bin/cover.html
+	@mkdir -p bin
+	$(GO) test -timeout 10m -coverpkg=./... -coverprofile=bin/cover.out ./...
+	$(GO) tool cover -html=bin/cover.out -o bin/cover.html
+	$(GO) tool cover -func=bin/cover.out | tail -n 1
+
+soak: ## all tests with the race detector in random order, again and again for SOAK (30m)
+	@end=$$(($$(date +%s) + $$(echo '$(SOAK)' | sed 's/h/*3600/; s/m/*60/; s/s//'))); round=0; \
+	while [[ $$(date +%s) -lt $$end ]]; do \
+		round=$$((round + 1)); echo "--- round $$round"; \
+		$(GO) test -race -shuffle on -count 1 -timeout 15m ./...; \
+	done; echo "$$round rounds"
+
+conformance: ## the official MCP conformance suite against cmd/mooring-conformance; RUNS=5 for five runs in a row
+	RUNS=$(RUNS) bash test/conformance/run.sh
+
+clients: ## real MCP clients against cmd/mooring
+	bash test/clients/run.sh
+
+check: fmt vet staticcheck test cross ## what a change must pass before it is proposed
+
+fmt: ## fails if gofmt would change a file
+	@files=$$(git ls-files -co --exclude-standard '*.go' | xargs -r gofmt -l); \
+	if [[ -n $$files ]]; then echo "gofmt differs:"; echo "$$files"; exit 1; fi
+
+vet: ## go vet, also in the nested modules
+	$(GO) vet ./...
+	@for dir in $(NESTED); do echo "$(GO) vet ($$dir)"; (cd "$$dir" && $(GO) vet ./...); done
+
+staticcheck: ## staticcheck, pinned in tools/go.mod
+	$(TOOL) staticcheck ./...
+
+cross: ## everything, tests included, compiles for TARGETS
+	@for target in $(TARGETS); do \
+		echo "build and vet for $$target"; \
+		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build ./...; \
+		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) vet ./...; \
+	done
