@@ -28,7 +28,17 @@ func agree(t interface {
 
 func TestAgree(t *testing.T) {
 	count := map[verdict]int{}
-	rapid.Check(t, func(t *rapid.T) {
+	rapid.Check(t, madeAgree(count))
+	t.Logf("yes %d, no %d, unsure %d", count[yes], count[no], count[unsure])
+	total := count[yes] + count[no] + count[unsure]
+	if count[yes] < total/10 || count[no] < total/10 || count[unsure] > total/3 {
+		t.Errorf("the generator is lopsided: yes %d, no %d, unsure %d", count[yes], count[no], count[unsure])
+	}
+}
+
+// madeAgree is the property; it counts the verdicts.
+func madeAgree(count map[verdict]int) func(*rapid.T) {
+	return func(t *rapid.T) {
 		g := maker{t}
 		text, err := json.Marshal(g.schema(3))
 		if err != nil {
@@ -52,11 +62,6 @@ func TestAgree(t *testing.T) {
 			g.value(&b, doc, 4)
 			count[agree(t, s, string(text), b.String())]++
 		}
-	})
-	t.Logf("yes %d, no %d, unsure %d", count[yes], count[no], count[unsure])
-	total := count[yes] + count[no] + count[unsure]
-	if count[yes] < total/10 || count[no] < total/10 || count[unsure] > total/3 {
-		t.Errorf("the generator is lopsided: yes %d, no %d, unsure %d", count[yes], count[no], count[unsure])
 	}
 }
 

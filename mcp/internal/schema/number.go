@@ -90,7 +90,7 @@ func ratDecimal(r *big.Rat) (d decimal, ok bool) {
 		scaled.Mul(scaled, ten)
 		d.exp--
 	}
-	if !scaled.IsInt() || !scaled.Num().IsInt64() {
+	if !scaled.IsInt() || !scaled.Num().IsUint64() || digitCount(scaled.Num().Uint64()) > maxDigits+1 {
 		return decimal{}, false
 	}
 	d.mag, d.neg = scaled.Num().Uint64(), r.Sign() < 0
