@@ -90,6 +90,21 @@ healthy() {
 	node -e 'fetch(process.argv[1], { signal: AbortSignal.timeout(1000) }).then(r => process.exit(r.status === 200 ? 0 : 1), () => process.exit(1))' "$1"
 }
 
+# stop_server: TERM to the server that start_server started last; fails the script unless it ends with 0 within 15 s.
+stop_server() {
+	local i rc=0
+	[[ -n ${SERVER_PID:-} ]] || return 0
+	kill -TERM "$SERVER_PID" || die "the server was gone before it was told to stop"
+	for ((i = 0; i < 150; i++)); do
+		kill -0 "$SERVER_PID" 2>/dev/null || break
+		sleep 0.1
+	done
+	[[ $i -lt 150 ]] || die "the server still runs 15 s after SIGTERM"
+	wait "$SERVER_PID" || rc=$?
+	[[ $rc -eq 0 ]] || die "the server answered SIGTERM with exit code $rc"
+	SERVER_PID=
+}
+
 # server_alive: fails the script if the server has died meanwhile.
 server_alive() {
 	[[ -z ${SERVER_PID:-} ]] || kill -0 "$SERVER_PID" 2>/dev/null || die "the server died"

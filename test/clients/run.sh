@@ -37,4 +37,5 @@ for client in ${CLIENTS:-inspector typescript gosdk mcpgo}; do
 	server_alive
 done
 [[ ${#failed[@]} -eq 0 ]] || die "failed: ${failed[*]}"
+stop_server
 echo "clients: all steps succeeded"

@@ -39,4 +39,5 @@ for ((run = 1; run <= runs; run++)); do
 done
 
 [[ $failed -eq 0 ]] || die "$failed of $runs runs failed"
+stop_server
 echo "conformance: $runs of $runs runs passed"
