@@ -50,6 +50,8 @@ func TestMessages(t *testing.T) {
 		{"a negative ttl", modern, "tools/list", result(info + `,"tools":[],"ttlMs":-1,"cacheScope":"private"`), "ttlMs"},
 		{"a tool without a schema", modern, "tools/list", result(info + `,"tools":[{"name":"x"}],"ttlMs":0,"cacheScope":"private"`), "inputSchema"},
 		{"a bad URI", modern, "resources/list", result(info + `,"resources":[{"name":"x","uri":"no uri"}],"ttlMs":0,"cacheScope":"private"`), "uri"},
+		{"a template", modern, "resources/templates/list", result(info + `,"resourceTemplates":[{"name":"x","uriTemplate":"test://{id}/data{?q}"}],"ttlMs":0,"cacheScope":"private"`), ""},
+		{"a bad template", modern, "resources/templates/list", result(info + `,"resourceTemplates":[{"name":"x","uriTemplate":"test://{id"}],"ttlMs":0,"cacheScope":"private"`), "uriTemplate"},
 		{"discover", modern, "server/discover", result(info + `,"supportedVersions":["2026-07-28"],"capabilities":{},"ttlMs":0,"cacheScope":"public"`), ""},
 		{"an id of null", modern, "tools/list", `{"jsonrpc":"2.0","id":null,"result":{` + info + `}}`, "JSONRPCMessage"},
 		{"an unknown method", modern, "ping", result(info), "no request"},

@@ -50,6 +50,8 @@ func newRevision(name string, doc any) (*revision, error) {
 	r.compiler = jsonschema.NewCompiler()
 	r.compiler.UseLoader(noLoader{})
 	r.compiler.AssertFormat()
+	// The library's own check reads the host of a template as that of a URI.
+	r.compiler.RegisterFormat(&jsonschema.Format{Name: "uri-template", Validate: uriTemplate})
 	return r, r.compiler.AddResource("mcp.json", doc)
 }
 
@@ -57,6 +59,20 @@ func newRevision(name string, doc any) (*revision, error) {
 type noLoader struct{}
 
 func (noLoader) Load(url string) (any, error) { return nil, fmt.Errorf("will not load %s", url) }
+
+// uriTemplate demands that braces pair, without nesting, around something.
+func uriTemplate(v any) error {
+	s, ok := v.(string)
+	for ok && s != "" {
+		literal, rest, open := strings.Cut(s, "{")
+		name, tail, closed := strings.Cut(rest, "}")
+		if strings.Contains(literal, "}") || open && (!closed || name == "" || strings.Contains(name, "{")) {
+			return errors.New("unpaired brace")
+		}
+		s = tail
+	}
+	return nil
+}
 
 func constOf(schema any, property string) string {
 	s, _ := schema.(map[string]any)
