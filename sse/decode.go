@@ -36,13 +36,13 @@ type Decoder struct {
 	lastID  string // the last event ID string
 	retry   time.Duration
 	failed  bool
-	started bool // the first three bytes have been looked at
+	started bool // the first line has been read
 	afterCR bool // the last line ended in CR: an LF now belongs to it
-	// What the block has had:
-	hasID, hasRetry bool
 
-	hasReconnection bool
+	hasID, hasRetry bool // the block has had such a field
+	hasReconnection bool // the stream has
 	event           Event
+	lastType        string // the last Type made; most events have the same
 }
 
 // LastEventID returns the last event ID: what a client sends as Last-Event-ID when
@@ -61,7 +61,7 @@ func (d *Decoder) Reset() {
 		line:         d.line[:0], rest: d.rest[:0], data: d.data[:0], typ: d.typ[:0],
 		id: d.lastID, lastID: d.lastID,
 		retry: d.retry, hasReconnection: d.hasReconnection,
-		event: Event{Type: d.event.Type},
+		lastType: d.lastType,
 	}
 }
 
@@ -235,9 +235,12 @@ func (d *Decoder) endBlock() bool {
 		d.typ = d.typ[:0]
 		return false
 	}
-	typ := d.event.Type
-	if typ != string(d.typ) {
-		typ = string(d.typ)
+	typ := ""
+	if len(d.typ) > 0 {
+		if d.lastType != string(d.typ) {
+			d.lastType = string(d.typ)
+		}
+		typ = d.lastType
 	}
 	d.typ = recycle(d.typ)
 	// "If the data buffer's last character is a U+000A LINE FEED (LF) character, then
