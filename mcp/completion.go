@@ -1,0 +1,119 @@
+package mcp
+
+import (
+	"context"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+)
+
+// shapeComplete checks the params of completion/complete.
+func shapeComplete(c *Call) *jsonrpc.Error {
+	if !isObject(c.p.ref) {
+		return invalidParams("ref is required and an object")
+	}
+	if !isObject(c.p.argument) {
+		return invalidParams("argument is required and an object")
+	}
+	for _, member := range []string{"name", "value"} {
+		raw, _ := jsonrpc.Member(c.p.argument, member)
+		if _, ok := stringOf(raw); !ok {
+			return invalidParams("argument needs a name and a value, both strings")
+		}
+	}
+	if c.p.context != nil {
+		if !isObject(c.p.context) {
+			return invalidParams("context must be an object")
+		}
+		if args, ok := jsonrpc.Member(c.p.context, "arguments"); ok && !isStringMap(args) {
+			return invalidParams("context.arguments must be an object of strings")
+		}
+	}
+	return nil
+}
+
+// bindComplete sees that there is what the reference names.
+func bindComplete(c *Call, _ *RequestMeta) *jsonrpc.Error {
+	c.inline = c.s.opts.CompletionHandler == nil && c.reg.chain == nil
+	kind, _ := jsonrpc.Member(c.p.ref, "type")
+	switch {
+	case jsonrpc.EqualString(kind, RefPrompt):
+		raw, _ := jsonrpc.Member(c.p.ref, "name")
+		name, ok := stringOf(raw)
+		if !ok {
+			return invalidParams("ref/prompt needs a name")
+		}
+		if _, found := c.reg.prompts.find(name); !found {
+			return invalidParams("unknown prompt")
+		}
+	case jsonrpc.EqualString(kind, RefResource):
+		raw, _ := jsonrpc.Member(c.p.ref, "uri")
+		uri, ok := stringOf(raw)
+		if !ok {
+			return invalidParams("ref/resource needs a uri")
+		}
+		if _, found := c.reg.templates.find(uri); !found && !c.reg.serves(uri) {
+			return invalidParams("unknown resource template")
+		}
+	default:
+		return invalidParams("ref must be of type ref/prompt or ref/resource")
+	}
+	return nil
+}
+
+// runComplete answers completion/complete.
+func runComplete(c *Call, ctx context.Context, w Sink) {
+	var res *CompleteResult
+	if !c.inline {
+		x := new(exchange[CompleteParams])
+		ctx = x.open(c, ctx, w)
+		c.completeParams(&x.params)
+		var err error
+		if res, err = through[*CompleteResult](c, ctx, &x.req); err != nil {
+			c.fail(w, protocolError(err, c.rev))
+			return
+		}
+	}
+	if res == nil {
+		res = new(CompleteResult)
+	}
+	msg, err := c.head().appendStart(c.buf[:0], c.id, res.Meta)
+	if err == nil {
+		msg, err = res.appendMembers(msg)
+	}
+	if err != nil {
+		c.failEncoding(w, err)
+		return
+	}
+	c.respond(w, append(msg, `}}`...), 0)
+}
+
+// completeParams fills p from params whose shape was checked.
+func (c *Call) completeParams(p *CompleteParams) {
+	p.Ref = &CompleteReference{Type: memberString(c.p.ref, "type")}
+	if p.Ref.Type == RefPrompt {
+		p.Ref.Name = memberString(c.p.ref, "name")
+	} else {
+		p.Ref.URI = memberString(c.p.ref, "uri")
+	}
+	p.Argument.Name = memberString(c.p.argument, "name")
+	p.Argument.Value = memberString(c.p.argument, "value")
+	if c.p.context != nil {
+		args, _ := jsonrpc.Member(c.p.context, "arguments")
+		p.Context = &CompleteContext{Arguments: stringMap(args)}
+	}
+}
+
+// memberString returns the string that the member of obj is; "" if it is none.
+func memberString(obj []byte, name string) string {
+	raw, _ := jsonrpc.Member(obj, name)
+	s, _ := stringOf(raw)
+	return string(s)
+}
+
+// complete is the innermost handler of completion/complete.
+func (s *Server) complete(ctx context.Context, req *CompleteRequest) (*CompleteResult, error) {
+	if s.opts.CompletionHandler == nil {
+		return new(CompleteResult), nil
+	}
+	return s.opts.CompletionHandler(ctx, req)
+}

@@ -1,0 +1,101 @@
+package mcp
+
+import (
+	"context"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+)
+
+// shapeList checks the params of the list methods.
+func shapeList(c *Call) *jsonrpc.Error {
+	if c.p.cursor == nil {
+		return nil
+	}
+	cursor, ok := stringOf(c.p.cursor)
+	if !ok {
+		return invalidParams("cursor must be a string")
+	}
+	c.name = cursor
+	return nil
+}
+
+// bindList finds the page that the request asks for.
+func bindList[T feature](c *Call, f *featureSet[T], l *listing) *jsonrpc.Error {
+	start, ok := pageStart(f, l, c.name)
+	if !ok {
+		return errCursor
+	}
+	if c.inline = c.reg.chain == nil; c.inline {
+		c.page = page(f, l, c.head(), c.rev, start)
+	}
+	return nil
+}
+
+// pageStart returns the index of the first feature behind cursor, which may be empty.
+func pageStart[T feature](f *featureSet[T], l *listing, cursor []byte) (start int, ok bool) {
+	if len(cursor) == 0 {
+		return 0, true
+	}
+	key, ok := cursorKey(cursor, l.kind)
+	if !ok {
+		return 0, false
+	}
+	start, found := f.find(key)
+	if found {
+		start++
+	}
+	return start, true
+}
+
+func bindListTools(c *Call, _ *RequestMeta) *jsonrpc.Error {
+	return bindList(c, c.reg.tools, &c.s.listTools)
+}
+
+func bindListResources(c *Call, _ *RequestMeta) *jsonrpc.Error {
+	return bindList(c, c.reg.resources, &c.s.listRes)
+}
+
+func bindListResourceTemplates(c *Call, _ *RequestMeta) *jsonrpc.Error {
+	return bindList(c, c.reg.templates, &c.s.listTmpl)
+}
+
+func bindListPrompts(c *Call, _ *RequestMeta) *jsonrpc.Error {
+	return bindList(c, c.reg.prompts, &c.s.listPrm)
+}
+
+// bindDiscover finds the response to server/discover.
+func bindDiscover(c *Call, _ *RequestMeta) *jsonrpc.Error {
+	if c.inline = c.reg.chain == nil; c.inline {
+		c.page = c.s.discovery(c.reg, c.rev)
+	}
+	return nil
+}
+
+// discovery returns the response to server/discover behind its id.
+func (s *Server) discovery(r *registry, rev *revision) []byte {
+	d := &r.discover[rev.index]
+	d.once.Do(func() {
+		caps, err := marshal(s.capabilities(r))
+		if err != nil {
+			// NewServer has encoded what the host gave; the rest is this package's.
+			panic(err)
+		}
+		b := append([]byte(nil), s.heads[rev.index].complete...)
+		b = appendSupported(append(b, `"supportedVersions":`...))
+		b = append(append(b, `,"capabilities":`...), caps...)
+		if s.opts.Instructions != "" {
+			b = jsonrpc.AppendString(append(b, `,"instructions":`...), s.opts.Instructions)
+		}
+		d.body = append(appendHints(b, rev, s.opts.Cache.Discover), `}}`...)
+	})
+	return d.body
+}
+
+// runPage answers with a response that was encoded before.
+func runPage(c *Call, ctx context.Context, w Sink) {
+	if c.reg.chain != nil {
+		c.runListChain(ctx, w)
+		return
+	}
+	c.respond(w, append(appendID(c.buf[:0], c.id), c.page...), 0)
+}

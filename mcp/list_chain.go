@@ -1,0 +1,144 @@
+package mcp
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+)
+
+// With middleware the lists and server/discover are values on the way, and encoded
+// for each request.
+
+// list is the innermost handler of the list methods.
+func (s *Server) list(method string, req *ListToolsRequest) (Result, error) {
+	reg, cursor := req.Session.reg, []byte(req.Params.Cursor)
+	var err error
+	switch methodOf([]byte(method)) {
+	case MethodListTools:
+		res := &ListToolsResult{Cacheable: s.listTools.hints, Tools: []*Tool{}}
+		res.NextCursor, err = collect(reg.tools, &s.listTools, cursor, func(t *tool) { res.Tools = append(res.Tools, t.def) })
+		return res, err
+	case MethodListPrompts:
+		res := &ListPromptsResult{Cacheable: s.listPrm.hints, Prompts: []*Prompt{}}
+		res.NextCursor, err = collect(reg.prompts, &s.listPrm, cursor, func(p *prompt) { res.Prompts = append(res.Prompts, p.def) })
+		return res, err
+	case MethodListResources:
+		res := &ListResourcesResult{Cacheable: s.listRes.hints, Resources: []*Resource{}}
+		res.NextCursor, err = collect(reg.resources, &s.listRes, cursor, func(r *resource) { res.Resources = append(res.Resources, r.def) })
+		return res, err
+	case MethodListResourceTemplates:
+		res := &ListResourceTemplatesResult{Cacheable: s.listTmpl.hints, ResourceTemplates: []*ResourceTemplate{}}
+		res.NextCursor, err = collect(reg.templates, &s.listTmpl, cursor, func(t *resourceTemplate) { res.ResourceTemplates = append(res.ResourceTemplates, t.def) })
+		return res, err
+	}
+	return nil, fmt.Errorf("mcp: middleware passed on a list as %q", method)
+}
+
+// collect gives the features of the page behind cursor to add and returns the cursor
+// of the next.
+func collect[T feature](f *featureSet[T], l *listing, cursor []byte, add func(T)) (next string, err error) {
+	start, ok := pageStart(f, l, cursor)
+	if !ok {
+		return "", errCursor
+	}
+	end := len(f.items)
+	if l.size > 0 && end-start > l.size {
+		end = start + l.size
+		text := appendCursor(nil, l.kind, f.items[end-1].key())
+		next = string(text[1 : len(text)-1])
+	}
+	for _, item := range f.items[start:end] {
+		add(item)
+	}
+	return next, nil
+}
+
+// discoverResult is the innermost handler of server/discover.
+func (s *Server) discoverResult(r *registry) *DiscoverResult {
+	res := &DiscoverResult{
+		Cacheable:    s.opts.Cache.Discover,
+		Capabilities: s.capabilities(r),
+		Instructions: s.opts.Instructions,
+	}
+	for i := range revisions {
+		res.SupportedVersions = append(res.SupportedVersions, revisions[i].name)
+	}
+	return res
+}
+
+// runListChain answers what runPage answers, through the middleware.
+func (c *Call) runListChain(ctx context.Context, w Sink) {
+	var res Result
+	var err error
+	if c.method == MethodDiscover {
+		x := new(exchange[DiscoverParams])
+		ctx = x.open(c, ctx, w)
+		res, err = through[Result](c, ctx, &x.req)
+	} else {
+		x := new(exchange[ListParams])
+		ctx = x.open(c, ctx, w)
+		x.params.Cursor = string(c.name)
+		res, err = through[Result](c, ctx, &x.req)
+	}
+	if err != nil {
+		c.fail(w, protocolError(err, c.rev))
+		return
+	}
+	msg, err := c.appendList(c.buf[:0], res)
+	if err != nil {
+		c.failEncoding(w, err)
+		return
+	}
+	c.respond(w, append(msg, `}}`...), 0)
+}
+
+// appendList appends the response for a result that came through middleware.
+func (c *Call) appendList(dst []byte, res Result) ([]byte, error) {
+	switch r := res.(type) {
+	case *ListToolsResult:
+		return appendEntries(c, dst, r.Meta, c.s.listTools.name, r.Tools, r.NextCursor, r.Cacheable)
+	case *ListPromptsResult:
+		return appendEntries(c, dst, r.Meta, c.s.listPrm.name, r.Prompts, r.NextCursor, r.Cacheable)
+	case *ListResourcesResult:
+		return appendEntries(c, dst, r.Meta, c.s.listRes.name, r.Resources, r.NextCursor, r.Cacheable)
+	case *ListResourceTemplatesResult:
+		return appendEntries(c, dst, r.Meta, c.s.listTmpl.name, r.ResourceTemplates, r.NextCursor, r.Cacheable)
+	case *DiscoverResult:
+		dst, err := c.head().appendStart(dst, c.id, r.Meta)
+		if err != nil {
+			return dst, err
+		}
+		if dst, err = appendMember(dst, `"supportedVersions":`, r.SupportedVersions); err != nil {
+			return dst, err
+		}
+		if dst, err = appendMember(dst, `,"capabilities":`, r.Capabilities); err != nil {
+			return dst, err
+		}
+		r.Cacheable.normalize()
+		return appendHints(appendStringMember(dst, `,"instructions":`, r.Instructions), c.rev, r.Cacheable), nil
+	}
+	return dst, fmt.Errorf("mcp: middleware returned a %T for %s", res, c.method)
+}
+
+func appendEntries[T any](c *Call, dst []byte, meta Meta, name string, entries []T, next string, hints Cacheable) ([]byte, error) {
+	dst, err := c.head().appendStart(dst, c.id, meta)
+	if err != nil {
+		return dst, err
+	}
+	dst = append(jsonrpc.AppendString(dst, name), `:[`...)
+	for i, entry := range entries {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = appendValue(dst, entry); err != nil {
+			return dst, err
+		}
+	}
+	dst = append(dst, ']')
+	if next != "" {
+		dst = jsonrpc.AppendString(append(dst, `,"nextCursor":`...), next)
+	}
+	hints.normalize()
+	return appendHints(dst, c.rev, hints), nil
+}

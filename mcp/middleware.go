@@ -1,0 +1,93 @@
+package mcp
+
+import (
+	"context"
+	"fmt"
+)
+
+// A Request is what middleware sees of a request: one of the *ServerRequest types,
+// such as *[CallToolRequest].
+type Request interface {
+	GetSession() *ServerSession
+	GetParams() any
+	GetExtra() *RequestExtra
+}
+
+// A Result is what middleware sees of a result: a pointer to the result type of the
+// method, such as *[CallToolResult].
+type Result any
+
+// A MethodHandler answers a request. Exactly one of the returned values is nil.
+type MethodHandler func(ctx context.Context, method string, req Request) (Result, error)
+
+// Middleware wraps a MethodHandler. It may change the request before and the result
+// after, answer itself, or refuse by an error, which becomes the error response. It
+// runs on the worker's goroutine.
+type Middleware func(MethodHandler) MethodHandler
+
+// AddReceivingMiddleware puts middleware around all methods but subscriptions/listen,
+// the first outermost, inside of what was added before. With middleware no request is
+// answered on an event loop, and lists are encoded for each request: it has its price.
+func (s *Server) AddReceivingMiddleware(middleware ...Middleware) {
+	s.update(0, func(r *registry) bool {
+		r.middleware = append(r.middleware[:len(r.middleware):len(r.middleware)], middleware...)
+		r.chain = nil
+		if len(r.middleware) > 0 {
+			r.chain = s.dispatch
+		}
+		for i := len(r.middleware) - 1; i >= 0; i-- {
+			r.chain = r.middleware[i](r.chain)
+		}
+		return true
+	})
+}
+
+// through sends req through the middleware, if there is any, to its handler.
+func through[R Result](c *Call, ctx context.Context, req Request) (R, error) {
+	handle := c.reg.chain
+	if handle == nil {
+		handle = c.s.dispatch
+	}
+	res, err := handle(ctx, c.method.String(), req)
+	if err != nil {
+		var none R
+		return none, err
+	}
+	typed, ok := res.(R)
+	if !ok && res != nil {
+		return typed, fmt.Errorf("mcp: middleware returned a %T for %s", res, c.method)
+	}
+	return typed, nil
+}
+
+// dispatch is the innermost MethodHandler. A nil pointer from a handler is no result.
+func (s *Server) dispatch(ctx context.Context, method string, req Request) (Result, error) {
+	switch req := req.(type) {
+	case *CallToolRequest:
+		return s.callTool(ctx, req)
+	case *ReadResourceRequest:
+		return s.readResource(ctx, req)
+	case *GetPromptRequest:
+		return s.getPrompt(ctx, req)
+	case *CompleteRequest:
+		return s.complete(ctx, req)
+	case *ListToolsRequest: // and the other lists: their params are one type
+		return s.list(method, req)
+	case *DiscoverRequest:
+		return s.discoverResult(req.Session.reg), nil
+	}
+	return nil, fmt.Errorf("mcp: middleware passed on a %T", req)
+}
+
+// callTool is the innermost handler of tools/call behind middleware.
+func (s *Server) callTool(ctx context.Context, req *CallToolRequest) (*CallToolResult, error) {
+	t, ok := req.Session.reg.tools.get([]byte(req.Params.Name))
+	if !ok {
+		return nil, invalidParams("unknown tool")
+	}
+	out, err := t.call(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return out.result(), nil
+}

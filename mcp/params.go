@@ -1,0 +1,83 @@
+package mcp
+
+import (
+	"bytes"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+)
+
+// params are the members of a request's params that any method reads, as JSON text
+// that aliases the message; nil when absent.
+type params struct {
+	meta           []byte
+	name           []byte
+	uri            []byte
+	cursor         []byte
+	arguments      []byte
+	inputResponses []byte
+	requestState   []byte
+	ref            []byte
+	argument       []byte
+	context        []byte
+	notifications  []byte
+	version        []byte // protocolVersion, of initialize
+}
+
+// scan reads the members of obj. Members of other names are ignored, as the
+// protocol wants it.
+func (p *params) scan(obj []byte) {
+	for name, value := range jsonrpc.Members(obj) {
+		switch string(unescaped(name)) {
+		case "_meta":
+			p.meta = value
+		case "name":
+			p.name = value
+		case "uri":
+			p.uri = value
+		case "cursor":
+			p.cursor = value
+		case "arguments":
+			p.arguments = value
+		case "inputResponses":
+			p.inputResponses = value
+		case "requestState":
+			p.requestState = value
+		case "ref":
+			p.ref = value
+		case "argument":
+			p.argument = value
+		case "context":
+			p.context = value
+		case "notifications":
+			p.notifications = value
+		case "protocolVersion":
+			p.version = value
+		}
+	}
+}
+
+// unescaped returns the value of a member's name as [jsonrpc.Members] yields it.
+func unescaped(name []byte) []byte {
+	if bytes.IndexByte(name, '\\') < 0 {
+		return name
+	}
+	return jsonrpc.Unquote(nil, name)
+}
+
+// stringOf returns the value of raw and whether it is a JSON string. Unless it has
+// escapes, the value aliases raw.
+func stringOf(raw []byte) ([]byte, bool) {
+	if len(raw) < 2 || raw[0] != '"' {
+		return nil, false
+	}
+	return unescaped(raw[1 : len(raw)-1]), true
+}
+
+func isObject(raw []byte) bool { return len(raw) > 1 && raw[0] == '{' }
+
+func isNull(raw []byte) bool { return string(raw) == "null" }
+
+// emptyObject reports whether raw is {} or that with white space.
+func emptyObject(raw []byte) bool {
+	return isObject(raw) && len(bytes.TrimLeft(raw[1:], " \t\r\n")) == 1
+}

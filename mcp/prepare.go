@@ -1,0 +1,149 @@
+package mcp
+
+import (
+	"context"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+)
+
+// A methodSpec says how requests of a method are prepared and answered.
+type methodSpec struct {
+	// offered reports whether the server has the method; nil: always.
+	offered func(*Server, *registry) bool
+	// shape refuses params of the wrong types; nil: there is nothing to check.
+	shape func(*Call) *jsonrpc.Error
+	// named says that Mcp-Name repeats c.name.
+	named bool
+	// bind finds what the request asks for and decides whether it runs inline.
+	bind func(*Call, *RequestMeta) *jsonrpc.Error
+	// run answers; nil for what is not run.
+	run func(*Call, context.Context, Sink)
+}
+
+var specs = [methodCount]methodSpec{
+	MethodDiscover: {bind: bindDiscover, run: runPage},
+	MethodListTools: {
+		offered: offersTools, shape: shapeList, bind: bindListTools, run: runPage,
+	},
+	MethodCallTool: {
+		offered: offersTools, shape: shapeCallTool, named: true, bind: bindCallTool, run: runCallTool,
+	},
+	MethodListResources: {
+		offered: offersResources, shape: shapeList, bind: bindListResources, run: runPage,
+	},
+	MethodListResourceTemplates: {
+		offered: offersResources, shape: shapeList, bind: bindListResourceTemplates, run: runPage,
+	},
+	MethodReadResource: {
+		offered: offersResources, shape: shapeReadResource, named: true, bind: bindReadResource, run: runReadResource,
+	},
+	MethodListPrompts: {
+		offered: offersPrompts, shape: shapeList, bind: bindListPrompts, run: runPage,
+	},
+	MethodGetPrompt: {
+		offered: offersPrompts, shape: shapeGetPrompt, named: true, bind: bindGetPrompt, run: runGetPrompt,
+	},
+	MethodComplete: {
+		offered: offersCompletions, shape: shapeComplete, bind: bindComplete, run: runComplete,
+	},
+	MethodListen: {shape: shapeListen, bind: bindListen},
+}
+
+// Prepare checks m as a message of its revision and readies c, which is zero or was
+// reset, to Run it. It never blocks, calls no handler and costs O(len(m)). The slices
+// of m must stay as they are until Run has returned or c was reset: c aliases them.
+//
+// Checks come in this order: the shape of the message, the era, the envelope, the
+// method, the types of the params, the standard header fields, what the params name,
+// the header fields of a tool's params. On a refusal it returns what answers the
+// message; [Call.Status] gives the HTTP status for its code. A refusal may be shared
+// and must not be changed.
+func (s *Server) Prepare(c *Call, m *jsonrpc.Message, meta *RequestMeta) *jsonrpc.Error {
+	c.s, c.reg, c.id = s, s.reg.Load(), m.ID
+	switch m.Kind {
+	case jsonrpc.KindRequest:
+	case jsonrpc.KindNotification:
+		// Modern revisions define no client notification over HTTP, but clients cancel
+		// by one when they close, without any _meta. There is nothing to refuse.
+		c.method = methodOf(m.Method)
+		c.kind = CallNotification
+		return nil
+	default:
+		return errResponse
+	}
+	if meta == nil {
+		meta = new(RequestMeta)
+	}
+	c.method = methodOf(m.Method)
+	c.principal = meta.Principal
+	c.p.scan(m.Params)
+	if c.p.meta != nil && !isObject(c.p.meta) {
+		return errMeta
+	}
+	c.env.scan(c.p.meta)
+	if e := c.chooseRevision(meta); e != nil {
+		return e
+	}
+	if e := c.env.check(); e != nil {
+		return e
+	}
+	spec := &specs[c.method]
+	if !c.rev.methods[c.method] || spec.offered != nil && !spec.offered(s, c.reg) {
+		return errNoMethod
+	}
+	if spec.shape != nil {
+		if e := spec.shape(c); e != nil {
+			return e
+		}
+	}
+	if meta.HTTP && c.rev.headers {
+		if e := c.checkStandardHeaders(meta, m.Method, spec.named); e != nil {
+			return e
+		}
+	}
+	if e := spec.bind(c, meta); e != nil {
+		return e
+	}
+	if c.kind == CallNone {
+		c.kind = CallRequest
+	}
+	return nil
+}
+
+// chooseRevision finds the revision of a request by its envelope, not by its method
+// (basic/versioning).
+func (c *Call) chooseRevision(meta *RequestMeta) *jsonrpc.Error {
+	if c.env.version != nil {
+		version, ok := stringOf(c.env.version)
+		if !ok {
+			return errMetaVersion
+		}
+		if c.rev = revisionNamed(version); c.rev == nil {
+			return unsupportedVersion(version)
+		}
+		return nil
+	}
+	// From here on the request makes no modern claim in its body.
+	if c.method == MethodInitialize {
+		requested, _ := stringOf(c.p.version)
+		return unsupportedVersion(requested)
+	}
+	if meta.HTTP && meta.ProtocolVersion != nil && revisionNamed(meta.ProtocolVersion) == nil {
+		return unsupportedVersion(meta.ProtocolVersion)
+	}
+	return errNoMeta
+}
+
+func offersTools(s *Server, r *registry) bool { return r.hasTools || s.opts.Capabilities.Tools != nil }
+
+func offersPrompts(s *Server, r *registry) bool {
+	return r.hasPrompts || s.opts.Capabilities.Prompts != nil
+}
+
+func offersResources(s *Server, r *registry) bool {
+	return r.hasResources || s.opts.Capabilities.Resources != nil
+}
+
+func offersCompletions(s *Server, _ *registry) bool {
+	return s.opts.CompletionHandler != nil || s.opts.Capabilities.Completions != nil
+}

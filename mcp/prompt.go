@@ -1,0 +1,160 @@
+package mcp
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+)
+
+// A PromptHandler answers prompts/get. Every argument that the prompt requires is
+// there. It is a worker handler, see [ToolHandlerFor].
+type PromptHandler func(context.Context, *GetPromptRequest) (*GetPromptResult, error)
+
+// A prompt is a [Prompt] with its handler.
+type prompt struct {
+	def     *Prompt
+	json    []byte
+	handler PromptHandler
+}
+
+func (p *prompt) key() string            { return p.def.Name }
+func (p *prompt) entry(*revision) []byte { return p.json }
+
+// AddPrompt adds a prompt, or replaces the one of its name. It copies p. It panics if
+// the prompt or an argument has no name: programmer's errors. It may be called from
+// any goroutine.
+func (s *Server) AddPrompt(p *Prompt, h PromptHandler) {
+	def := *p
+	if def.Name == "" {
+		panic("mcp: AddPrompt: a prompt needs a name")
+	}
+	def.Arguments = make([]*PromptArgument, 0, len(p.Arguments))
+	for _, a := range p.Arguments {
+		if a == nil || a.Name == "" {
+			panic(fmt.Sprintf("mcp: AddPrompt %q: an argument needs a name", def.Name))
+		}
+		own := *a
+		def.Arguments = append(def.Arguments, &own)
+	}
+	text, err := marshal(&def)
+	if err != nil {
+		panic(fmt.Sprintf("mcp: AddPrompt %q: %v", def.Name, err))
+	}
+	s.update(TopicPrompts, func(r *registry) bool {
+		r.prompts = r.prompts.with(&prompt{&def, text, h})
+		r.hasPrompts = true
+		return true
+	})
+}
+
+// RemovePrompts removes the prompts of the names.
+func (s *Server) RemovePrompts(names ...string) {
+	s.update(TopicPrompts, func(r *registry) bool {
+		before := r.prompts
+		r.prompts = before.without(names)
+		return r.prompts != before
+	})
+}
+
+// shapeGetPrompt checks the params of prompts/get.
+func shapeGetPrompt(c *Call) *jsonrpc.Error {
+	name, ok := stringOf(c.p.name)
+	if !ok {
+		return invalidParams("name is required and a string")
+	}
+	c.name = name
+	if c.p.arguments != nil && isNull(c.p.arguments) {
+		c.p.arguments = nil
+	}
+	if c.p.arguments != nil && !isStringMap(c.p.arguments) {
+		return invalidParams("arguments must be an object of strings")
+	}
+	return c.shapeInput()
+}
+
+// isStringMap reports whether raw is an object whose values are strings.
+func isStringMap(raw []byte) bool {
+	if !isObject(raw) {
+		return false
+	}
+	for _, value := range jsonrpc.Members(raw) {
+		if _, ok := stringOf(value); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// stringMap returns raw, which isStringMap, as a map; nil for nil.
+func stringMap(raw []byte) map[string]string {
+	if raw == nil {
+		return nil
+	}
+	m := make(map[string]string)
+	for name, value := range jsonrpc.Members(raw) {
+		text, _ := stringOf(value)
+		m[string(unescaped(name))] = string(text)
+	}
+	return m
+}
+
+// bindGetPrompt finds the prompt and sees that no required argument is missing.
+func bindGetPrompt(c *Call, _ *RequestMeta) *jsonrpc.Error {
+	p, ok := c.reg.prompts.get(c.name)
+	if !ok {
+		return invalidParams("unknown prompt")
+	}
+	c.prompt = p
+	for _, a := range p.def.Arguments {
+		if !a.Required {
+			continue
+		}
+		if _, ok := jsonrpc.Member(c.p.arguments, a.Name); !ok {
+			return invalidParams("missing required argument " + a.Name)
+		}
+	}
+	return c.openState()
+}
+
+// runGetPrompt answers prompts/get.
+func runGetPrompt(c *Call, ctx context.Context, w Sink) {
+	x := new(exchange[GetPromptParams])
+	ctx = x.open(c, ctx, w)
+	x.params.Name = c.prompt.def.Name
+	x.params.Arguments = stringMap(c.p.arguments)
+	if e := c.takeInput(&x.params.InputResponses, &x.params.RequestState); e != nil {
+		c.fail(w, e)
+		return
+	}
+	res, err := through[*GetPromptResult](c, ctx, &x.req)
+	if err != nil {
+		c.fail(w, protocolError(err, c.rev))
+		return
+	}
+	if res == nil {
+		res = new(GetPromptResult)
+	}
+	if res.InputRequests != nil || res.RequestState != "" {
+		c.askClient(w, res.InputRequests, res.RequestState)
+		return
+	}
+	msg, err := c.head().appendStart(c.buf[:0], c.id, res.Meta)
+	if err == nil {
+		msg, err = res.appendMembers(msg)
+	}
+	if err != nil {
+		c.failEncoding(w, err)
+		return
+	}
+	c.respond(w, append(msg, `}}`...), 0)
+}
+
+// getPrompt is the innermost handler of prompts/get.
+func (s *Server) getPrompt(ctx context.Context, req *GetPromptRequest) (*GetPromptResult, error) {
+	p, ok := req.Session.reg.prompts.get([]byte(req.Params.Name))
+	if !ok {
+		return nil, invalidParams("unknown prompt")
+	}
+	return p.handler(ctx, req)
+}

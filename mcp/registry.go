@@ -1,0 +1,91 @@
+package mcp
+
+import "sync"
+
+// A registry is one state of a server's features. It is immutable and replaced as a
+// whole: a call keeps the one it was prepared with.
+type registry struct {
+	tools     *featureSet[*tool]
+	prompts   *featureSet[*prompt]
+	resources *featureSet[*resource]
+	templates *featureSet[*resourceTemplate]
+
+	// What was ever added stays declared, so that a server whose last tool is removed
+	// for a while does not seem to have lost the method.
+	hasTools, hasPrompts, hasResources bool
+
+	middleware []Middleware
+	chain      MethodHandler // nil without middleware
+
+	discover *[revisionCount]discovery
+}
+
+// A discovery is the response to server/discover behind the id, in one revision.
+type discovery struct {
+	once sync.Once
+	body []byte
+}
+
+func newRegistry() *registry {
+	return &registry{
+		tools:     new(featureSet[*tool]),
+		prompts:   new(featureSet[*prompt]),
+		resources: new(featureSet[*resource]),
+		templates: new(featureSet[*resourceTemplate]),
+		discover:  new([revisionCount]discovery),
+	}
+}
+
+// update replaces the registry by what change makes of a copy, and tells those who
+// listen unless change reports that there is nothing to tell. It may be called from
+// any goroutine.
+func (s *Server) update(topic Topic, change func(*registry) bool) {
+	s.mu.Lock()
+	next := *s.reg.Load()
+	changed := change(&next)
+	if changed {
+		next.discover = new([revisionCount]discovery)
+		s.reg.Store(&next)
+	}
+	s.mu.Unlock()
+	if changed && topic != 0 {
+		s.tell(Change{Topic: topic})
+	}
+}
+
+// capabilities returns what is declared with the features of r.
+func (s *Server) capabilities(r *registry) *ServerCapabilities {
+	c := *s.opts.Capabilities
+	if c.Tools == nil && r.hasTools {
+		c.Tools = &ToolCapabilities{ListChanged: true}
+	}
+	if c.Prompts == nil && r.hasPrompts {
+		c.Prompts = &PromptCapabilities{ListChanged: true}
+	}
+	if c.Resources == nil && r.hasResources {
+		c.Resources = &ResourceCapabilities{ListChanged: true, Subscribe: true}
+	}
+	if c.Completions == nil && s.opts.CompletionHandler != nil {
+		c.Completions = &CompletionCapabilities{}
+	}
+	return &c
+}
+
+// topics returns what a client may listen to with the features of r.
+func (s *Server) topics(r *registry) Topic {
+	c := s.capabilities(r)
+	var t Topic
+	if c.Tools != nil && c.Tools.ListChanged {
+		t |= TopicTools
+	}
+	if c.Prompts != nil && c.Prompts.ListChanged {
+		t |= TopicPrompts
+	}
+	if c.Resources != nil && c.Resources.ListChanged {
+		t |= TopicResources
+	}
+	if c.Resources != nil && c.Resources.Subscribe {
+		t |= TopicResource
+	}
+	return t
+}

@@ -1,0 +1,229 @@
+package mcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/mcp/internal/uritemplate"
+)
+
+// A ResourceHandler answers resources/read for a resource or for the URIs of a
+// template. It must return contents, though they may be empty, or an error:
+// [ResourceNotFoundError] when there is no such resource. Contents without a URI or a
+// MIME type get the request's and the resource's. It is a worker handler, see
+// [ToolHandlerFor].
+//
+// For a template the client chooses the URI: a handler that turns it into a path must
+// guard against "..", and so on.
+type ResourceHandler func(context.Context, *ReadResourceRequest) (*ReadResourceResult, error)
+
+// A resource is a [Resource] with its handler.
+type resource struct {
+	def     *Resource
+	json    []byte
+	handler ResourceHandler
+}
+
+func (r *resource) key() string            { return r.def.URI }
+func (r *resource) entry(*revision) []byte { return r.json }
+
+// A resourceTemplate is a [ResourceTemplate] with its handler.
+type resourceTemplate struct {
+	def     *ResourceTemplate
+	match   *uritemplate.Template
+	json    []byte
+	handler ResourceHandler
+}
+
+func (r *resourceTemplate) key() string            { return r.def.URITemplate }
+func (r *resourceTemplate) entry(*revision) []byte { return r.json }
+
+// AddResource adds a resource, or replaces the one of its URI. It copies r. It panics
+// if the URI is not absolute or the name is missing: programmer's errors. It may be
+// called from any goroutine.
+func (s *Server) AddResource(r *Resource, h ResourceHandler) {
+	def := *r
+	if def.Name == "" {
+		panic(fmt.Sprintf("mcp: AddResource %q: a resource needs a name", def.URI))
+	}
+	if u, err := url.Parse(def.URI); err != nil || !u.IsAbs() {
+		panic(fmt.Sprintf("mcp: AddResource %q: the URI is not absolute", def.URI))
+	}
+	text, err := marshal(&def)
+	if err != nil {
+		panic(fmt.Sprintf("mcp: AddResource %q: %v", def.URI, err))
+	}
+	s.update(TopicResources, func(reg *registry) bool {
+		reg.resources = reg.resources.with(&resource{&def, text, h})
+		reg.hasResources = true
+		return true
+	})
+}
+
+// RemoveResources removes the resources of the URIs.
+func (s *Server) RemoveResources(uris ...string) {
+	s.update(TopicResources, func(reg *registry) bool {
+		before := reg.resources
+		reg.resources = before.without(uris)
+		return reg.resources != before
+	})
+}
+
+// AddResourceTemplate adds a family of resources, or replaces the one of its template,
+// which is of level 1 to 3 of RFC 6570. A resource of its own URI comes before a
+// template that matches it; of several templates that match, the first in the order of
+// their text is taken. It copies t. It panics if the template is not valid or the name
+// is missing: programmer's errors. It may be called from any goroutine.
+func (s *Server) AddResourceTemplate(t *ResourceTemplate, h ResourceHandler) {
+	def := *t
+	if def.Name == "" {
+		panic(fmt.Sprintf("mcp: AddResourceTemplate %q: a template needs a name", def.URITemplate))
+	}
+	match, err := uritemplate.Parse(def.URITemplate)
+	if err != nil {
+		panic(fmt.Sprintf("mcp: AddResourceTemplate %q: %v", def.URITemplate, err))
+	}
+	text, err := marshal(&def)
+	if err != nil {
+		panic(fmt.Sprintf("mcp: AddResourceTemplate %q: %v", def.URITemplate, err))
+	}
+	s.update(TopicResources, func(reg *registry) bool {
+		reg.templates = reg.templates.with(&resourceTemplate{&def, match, text, h})
+		reg.hasResources = true
+		return true
+	})
+}
+
+// RemoveResourceTemplates removes the resource templates of the given texts.
+func (s *Server) RemoveResourceTemplates(uriTemplates ...string) {
+	s.update(TopicResources, func(reg *registry) bool {
+		before := reg.templates
+		reg.templates = before.without(uriTemplates)
+		return reg.templates != before
+	})
+}
+
+// templateFor returns the template that serves uri, or nil.
+func (r *registry) templateFor(uri string) *resourceTemplate {
+	for _, t := range r.templates.items {
+		if t.match.Matches(uri) {
+			return t
+		}
+	}
+	return nil
+}
+
+// serves reports whether r has a resource or a template for uri.
+func (r *registry) serves(uri []byte) bool {
+	_, ok := r.resources.find(uri)
+	return ok || r.templateFor(string(uri)) != nil
+}
+
+// shapeReadResource checks the params of resources/read.
+func shapeReadResource(c *Call) *jsonrpc.Error {
+	uri, ok := stringOf(c.p.uri)
+	if !ok {
+		return invalidParams("uri is required and a string")
+	}
+	c.name = uri
+	return c.shapeInput()
+}
+
+// bindReadResource finds the resource or the template. One that is not registered and
+// one that its handler does not find look the same to the client.
+func bindReadResource(c *Call, _ *RequestMeta) *jsonrpc.Error {
+	var ok bool
+	if c.resource, ok = c.reg.resources.get(c.name); ok {
+		return c.openState()
+	}
+	uri := string(c.name)
+	if c.template = c.reg.templateFor(uri); c.template == nil {
+		return (&resourceNotFound{uri}).wire(c.rev)
+	}
+	return c.openState()
+}
+
+// runReadResource answers resources/read.
+func runReadResource(c *Call, ctx context.Context, w Sink) {
+	x := new(exchange[ReadResourceParams])
+	ctx = x.open(c, ctx, w)
+	x.params.URI = string(c.name)
+	if e := c.takeInput(&x.params.InputResponses, &x.params.RequestState); e != nil {
+		c.fail(w, e)
+		return
+	}
+	res, err := through[*ReadResourceResult](c, ctx, &x.req)
+	if err == nil && res == nil {
+		err = errNoContents
+	}
+	if err != nil {
+		c.fail(w, protocolError(err, c.rev))
+		return
+	}
+	if res.InputRequests != nil || res.RequestState != "" {
+		c.askClient(w, res.InputRequests, res.RequestState)
+		return
+	}
+	msg, err := c.head().appendStart(c.buf[:0], c.id, res.Meta)
+	if err == nil {
+		msg, err = res.appendMembers(msg)
+	}
+	if err != nil {
+		c.failEncoding(w, err)
+		return
+	}
+	hints := res.Cacheable
+	if hints == (Cacheable{}) {
+		hints = c.s.opts.Cache.ReadResource
+	}
+	hints.normalize()
+	c.respond(w, append(appendHints(msg, c.rev, hints), `}}`...), 0)
+}
+
+// errNoContents is the error of a handler that returned nothing: the protocol knows no
+// empty answer for a resource that is not there.
+var errNoContents = errors.New("mcp: the resource handler returned no contents")
+
+// readResource is the innermost handler of resources/read.
+func (s *Server) readResource(ctx context.Context, req *ReadResourceRequest) (*ReadResourceResult, error) {
+	uri := req.Params.URI
+	var h ResourceHandler
+	var mimeType string
+	if r, ok := req.Session.reg.resources.get([]byte(uri)); ok {
+		h, mimeType = r.handler, r.def.MIMEType
+	} else if t := req.Session.reg.templateFor(uri); t != nil {
+		h, mimeType = t.handler, t.def.MIMEType
+		req.Extra.Variables, _ = t.match.Match(uri)
+	} else {
+		return nil, ResourceNotFoundError(uri)
+	}
+	res, err := h(ctx, req)
+	if err != nil || res == nil {
+		return nil, err
+	}
+	if res.InputRequests != nil || res.RequestState != "" {
+		return res, nil
+	}
+	if res.Contents == nil {
+		return nil, errNoContents
+	}
+	out := *res
+	out.Contents = make([]*ResourceContents, len(res.Contents))
+	for i, c := range res.Contents {
+		if c == nil {
+			return nil, errNilContent
+		}
+		filled := *c // the handler may give the same contents to many
+		if filled.URI == "" {
+			filled.URI = uri
+		}
+		if filled.MIMEType == "" {
+			filled.MIMEType = mimeType
+		}
+		out.Contents[i] = &filled
+	}
+	return &out, nil
+}

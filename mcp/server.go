@@ -1,0 +1,71 @@
+package mcp
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mooring-mcp/mooring/mcp/internal/seal"
+)
+
+// A Server is a set of features that clients use over any number of transports. Its
+// methods may be called from any goroutine.
+type Server struct {
+	opts ServerOptions
+	impl Implementation
+
+	heads     [revisionCount]resultHead
+	listTools listing
+	listRes   listing
+	listTmpl  listing
+	listPrm   listing
+	states    *seal.Ring
+	now       func() time.Time
+
+	mu  sync.Mutex // held while reg is replaced
+	reg atomic.Pointer[registry]
+
+	watchers  atomic.Pointer[[]func(Change)] // replaced under mu
+	subscribe subscribers
+}
+
+// NewServer returns a server that calls itself impl, with the options; nil options
+// are the defaults. It copies both. It panics if impl lacks name or version, or if a
+// state key is too short: programmer's errors.
+func NewServer(impl *Implementation, opts *ServerOptions) *Server {
+	if impl == nil || impl.Name == "" || impl.Version == "" {
+		panic("mcp: NewServer: an Implementation needs a name and a version")
+	}
+	s := &Server{opts: opts.withDefaults(), impl: *impl, now: time.Now}
+	info, err := marshal(&s.impl)
+	if err != nil {
+		panic(fmt.Sprintf("mcp: NewServer: %v", err))
+	}
+	if _, err := marshal(s.opts.Capabilities); err != nil {
+		panic(fmt.Sprintf("mcp: NewServer: capabilities: %v", err))
+	}
+	for i := range revisions {
+		s.heads[i] = newResultHead(&revisions[i], info)
+	}
+	var keys [][]byte
+	if len(s.opts.StateKey) > 0 {
+		keys = append([][]byte{s.opts.StateKey}, s.opts.OldStateKeys...)
+	}
+	if s.states, err = seal.NewRing("requestState", keys...); err != nil {
+		panic(fmt.Sprintf("mcp: NewServer: state key: %v", err))
+	}
+	hints, size := &s.opts.Cache, s.opts.PageSize
+	s.listTools = listing{"tools", 't', hints.Tools, size}
+	s.listRes = listing{"resources", 'r', hints.Resources, size}
+	s.listTmpl = listing{"resourceTemplates", 'm', hints.ResourceTemplates, size}
+	s.listPrm = listing{"prompts", 'p', hints.Prompts, size}
+	s.reg.Store(newRegistry())
+	s.watchers.Store(new([]func(Change)))
+	s.subscribe.init(s.opts.OnSubscribe, s.opts.OnUnsubscribe)
+	return s
+}
+
+// Close ends the goroutine that calls OnSubscribe and OnUnsubscribe, once it has
+// finished what it is calling. Calls may still be prepared and run.
+func (s *Server) Close() { s.subscribe.close() }

@@ -1,0 +1,42 @@
+package mcp
+
+import (
+	"iter"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+)
+
+// RequestMeta is what a transport knows of a message beside its bytes. Its slices
+// are read only during Prepare.
+type RequestMeta struct {
+	// HTTP says that header fields came with the message and must agree with it
+	// (SEP-2243). Without it (in-process use, stdio) no header rule applies and the
+	// fields up to Params are ignored.
+	HTTP bool
+
+	ProtocolVersion []byte // MCP-Protocol-Version without surrounding white space, nil when absent
+	Method          []byte // Mcp-Method, likewise
+	Name            []byte // Mcp-Name, likewise
+	Duplicate       bool   // one of the MCP fields was sent more than once
+
+	// Params ranges over the Mcp-Param-* fields: the name after the prefix, in any
+	// case, and the value without surrounding white space. Nil when there are none.
+	Params iter.Seq2[[]byte, []byte]
+
+	// Principal is the authenticated caller, "" when anonymous. The state of a multi
+	// round trip is bound to it.
+	Principal string
+}
+
+// A Sink takes the messages that a call makes. Each is one whole JSON-RPC message,
+// valid only during the call: a Sink copies what it keeps.
+type Sink interface {
+	// Notify takes a notification that belongs to the call. It may be called from any
+	// goroutine, one at a time, until Respond. It reports whether the message was
+	// taken; false: the client cannot take it, or a bound is reached.
+	Notify(msg []byte) bool
+
+	// Respond takes the answer, exactly once, after the last Notify. Code is that of
+	// an error response and 0 for a result.
+	Respond(msg []byte, code jsonrpc.Code)
+}

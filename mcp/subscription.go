@@ -1,0 +1,212 @@
+package mcp
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+)
+
+// A Topic is a set of kinds of changes.
+type Topic uint8
+
+const (
+	TopicTools     Topic = 1 << iota // the list of tools
+	TopicPrompts                     // the list of prompts
+	TopicResources                   // the list of resources or of resource templates
+	TopicResource                    // the contents of single resources
+)
+
+// A Listen is a subscription as client and server agreed on it: what both have.
+type Listen struct {
+	ID     string // JSON text of the subscription's id, which is the request's
+	Topics Topic
+	URIs   []string // of TopicResource, each once; they match to the letter
+}
+
+// A Change is something that listeners want to hear of.
+type Change struct {
+	Topic Topic  // one bit
+	URI   string // of TopicResource only
+}
+
+// shapeListen checks the params of subscriptions/listen.
+func shapeListen(c *Call) *jsonrpc.Error {
+	if !isObject(c.p.notifications) {
+		return invalidParams("notifications is required and an object")
+	}
+	for name, value := range jsonrpc.Members(c.p.notifications) {
+		switch string(unescaped(name)) {
+		case "toolsListChanged", "promptsListChanged", "resourcesListChanged":
+			if s := string(value); s != "true" && s != "false" {
+				return invalidParams("notifications must be told by true or false")
+			}
+		case "resourceSubscriptions":
+			if len(value) == 0 || value[0] != '[' {
+				return invalidParams("resourceSubscriptions must be an array of strings")
+			}
+			for e := range jsonrpc.Elements(value) {
+				if _, ok := stringOf(e); !ok {
+					return invalidParams("resourceSubscriptions must be an array of strings")
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// bindListen agrees on a subscription: of what the client asks for, that which the
+// server offers. Resources that it does not serve are left out, so that a client cannot
+// make it remember URIs of its invention.
+func bindListen(c *Call, _ *RequestMeta) *jsonrpc.Error {
+	offered := c.s.topics(c.reg)
+	l := &Listen{ID: string(c.id)}
+	for name, value := range jsonrpc.Members(c.p.notifications) {
+		wanted := string(value) == "true"
+		switch string(unescaped(name)) {
+		case "toolsListChanged":
+			l.add(TopicTools&offered, wanted)
+		case "promptsListChanged":
+			l.add(TopicPrompts&offered, wanted)
+		case "resourcesListChanged":
+			l.add(TopicResources&offered, wanted)
+		case "resourceSubscriptions":
+			n := 0
+			for e := range jsonrpc.Elements(value) {
+				if n++; n > c.s.opts.MaxListenURIs {
+					return invalidParams("too many resourceSubscriptions")
+				}
+				uri, _ := stringOf(e)
+				if offered&TopicResource != 0 && c.reg.serves(uri) {
+					l.URIs = append(l.URIs, string(uri))
+				}
+			}
+		}
+	}
+	if len(l.URIs) > 0 {
+		slices.Sort(l.URIs)
+		l.URIs = slices.Clip(slices.Compact(l.URIs))
+		l.Topics |= TopicResource
+	}
+	c.listen = l
+	c.kind = CallListen
+	return nil
+}
+
+func (l *Listen) add(t Topic, wanted bool) {
+	if wanted {
+		l.Topics |= t
+	}
+}
+
+// AppendAcknowledged appends notifications/subscriptions/acknowledged, which must be
+// the first message of the listener's stream.
+func (s *Server) AppendAcknowledged(dst []byte, l *Listen) []byte {
+	dst = append(dst, `{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"_meta":{"`+MetaKeySubscriptionID+`":`...)
+	dst = append(dst, l.ID...)
+	dst = append(dst, `},"notifications":{`...)
+	empty := len(dst)
+	comma := func() {
+		if len(dst) > empty {
+			dst = append(dst, ',')
+		}
+	}
+	if l.Topics&TopicTools != 0 {
+		dst = append(dst, `"toolsListChanged":true`...)
+	}
+	if l.Topics&TopicPrompts != 0 {
+		comma()
+		dst = append(dst, `"promptsListChanged":true`...)
+	}
+	if l.Topics&TopicResources != 0 {
+		comma()
+		dst = append(dst, `"resourcesListChanged":true`...)
+	}
+	if l.Topics&TopicResource != 0 {
+		comma()
+		dst = append(dst, `"resourceSubscriptions":[`...)
+		for i, uri := range l.URIs {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = jsonrpc.AppendString(dst, uri)
+		}
+		dst = append(dst, ']')
+	}
+	return append(dst, `}}}`...)
+}
+
+// AppendListenResult appends the response that ends the listener of the id, JSON text,
+// in the revision that has listeners (basic/patterns/subscriptions, "Graceful
+// Closure").
+func (s *Server) AppendListenResult(dst []byte, id string) []byte {
+	dst = appendID(dst, []byte(id))
+	dst = append(dst, s.heads[newest().index].open...)
+	dst = append(dst, `,"`+MetaKeySubscriptionID+`":`...)
+	dst = append(dst, id...)
+	return append(dst, `}}}`...)
+}
+
+const subscriptionMeta = `"params":{"_meta":{"` + MetaKeySubscriptionID + `":`
+
+// The notifications of list changes, up to the subscription's id. They are never
+// changed.
+var (
+	toolsChanged     = []byte(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed",` + subscriptionMeta)
+	promptsChanged   = []byte(`{"jsonrpc":"2.0","method":"notifications/prompts/list_changed",` + subscriptionMeta)
+	resourcesChanged = []byte(`{"jsonrpc":"2.0","method":"notifications/resources/list_changed",` + subscriptionMeta)
+	resourceUpdated  = []byte(`{"jsonrpc":"2.0","method":"notifications/resources/updated",` + subscriptionMeta)
+	changedEnd       = []byte(`}}}`)
+)
+
+// ChangeMessage returns the notification of ch in two parts: between them belongs the
+// subscription's id as JSON text. They must not be changed.
+func (s *Server) ChangeMessage(ch Change) (prefix, suffix []byte) {
+	switch ch.Topic {
+	case TopicTools:
+		return toolsChanged, changedEnd
+	case TopicPrompts:
+		return promptsChanged, changedEnd
+	case TopicResources:
+		return resourcesChanged, changedEnd
+	}
+	var end bytes.Buffer
+	end.WriteString(`},"uri":`)
+	end.Write(jsonrpc.AppendString(nil, ch.URI))
+	end.WriteString(`}}`)
+	return resourceUpdated, end.Bytes()
+}
+
+// OnChange makes the server call f after each change, on the goroutine that made it; f
+// must not block. Of changes of a resource it hears while the URI has a subscriber. It
+// may be called from any goroutine, by several transports.
+func (s *Server) OnChange(f func(Change)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next := append(slices.Clone(*s.watchers.Load()), f)
+	s.watchers.Store(&next)
+}
+
+func (s *Server) tell(ch Change) {
+	for _, f := range *s.watchers.Load() {
+		f(ch)
+	}
+}
+
+// ResourceUpdated says that the contents of the resource have changed. Whoever
+// subscribed to the URI is told. It may be called from any goroutine, as often as one
+// likes: transports send at most as many notices as a listener takes.
+func (s *Server) ResourceUpdated(uri string) {
+	if s.subscribe.has(uri) {
+		s.tell(Change{Topic: TopicResource, URI: uri})
+	}
+}
+
+// Subscribe counts a listener to the URI. Transports call it once for each URI of a
+// Listen, before they acknowledge it. It does not block and may be called from any
+// goroutine.
+func (s *Server) Subscribe(uri string) { s.subscribe.add(uri, 1) }
+
+// Unsubscribe takes back one Subscribe. It does not block and may be called from any
+// goroutine.
+func (s *Server) Unsubscribe(uri string) { s.subscribe.add(uri, -1) }

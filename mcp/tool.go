@@ -1,0 +1,252 @@
+package mcp
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/mcp/internal/schema"
+)
+
+// A ToolHandler answers tools/call with the raw arguments: nothing is validated or
+// filled in, neither of the arguments nor of the result. An error it returns becomes
+// an error response; a failure that the model should see belongs into the result
+// ([CallToolResult.SetError]).
+type ToolHandler func(context.Context, *CallToolRequest) (*CallToolResult, error)
+
+// A ToolHandlerFor answers tools/call with typed arguments.
+//
+// The arguments were validated against the tool's input schema and its defaults filled
+// in; invalid ones never reach the handler, the client gets a result that says what is
+// wrong. Out, unless it is an interface, becomes the structured content, validated
+// against the output schema, and its text the content if the result has none. A nil
+// result stands for an empty one.
+//
+// An error becomes a result with isError, so that the model sees it, unless there is a
+// *[jsonrpc.Error] in its chain: that is the error response.
+//
+// A worker handler runs on a goroutine of its own, may block, and should return when
+// its context ends: the client is gone or has given up.
+type ToolHandlerFor[In, Out any] func(_ context.Context, req *CallToolRequest, in In) (*CallToolResult, Out, error)
+
+// An InlineToolHandlerFor is as a [ToolHandlerFor], but runs where the message was
+// read: usually an event loop with thousands of other connections. It must not wait
+// for anything and must not keep req.
+type InlineToolHandlerFor[In, Out any] func(req *CallToolRequest, in In) (Out, error)
+
+// A tool is a [Tool] with its handler and compiled schemas. It is immutable.
+type tool struct {
+	def    *Tool
+	json   []byte // def in a list
+	in     *schema.Schema
+	out    *schema.Schema // nil: the output is not validated
+	params []headerParam
+	inline bool
+	call   toolFunc
+}
+
+// A toolFunc runs a tool. An error is for an error response.
+type toolFunc func(context.Context, *CallToolRequest) (toolOutput, error)
+
+// A toolOutput is what a handler made: a result, structured content as JSON, or both.
+type toolOutput struct {
+	res        *CallToolResult
+	structured []byte
+}
+
+func (t *tool) key() string            { return t.def.Name }
+func (t *tool) entry(*revision) []byte { return t.json }
+
+// AddTool adds a tool with a typed handler to s, or replaces the tool of its name. It
+// infers the schemas that t does not give: the input schema from In, the output schema
+// from Out unless Out is an interface. It copies t. It panics if the name or a schema
+// is not valid: programmer's errors. It may be called from any goroutine.
+func AddTool[In, Out any](s *Server, t *Tool, h ToolHandlerFor[In, Out]) {
+	tt := newTypedTool(t, reflect.TypeFor[In](), reflect.TypeFor[Out]())
+	zero := zeroOutput[Out](t)
+	tt.call = func(ctx context.Context, req *CallToolRequest) (toolOutput, error) {
+		var in In
+		if refused := tt.decode(req.Params.Arguments, &in); refused != nil {
+			return toolOutput{res: refused}, nil
+		}
+		res, out, err := h(ctx, req, in)
+		if err != nil {
+			return failedTool(err)
+		}
+		if res != nil && (res.InputRequests != nil || res.RequestState != "") {
+			return toolOutput{res: res}, nil
+		}
+		structured, err := marshalOutput(out, zero)
+		if err != nil {
+			return toolOutput{}, err
+		}
+		return tt.check(toolOutput{res, structured})
+	}
+	s.addTool(tt)
+}
+
+// AddInlineTool is as [AddTool] for a handler that runs where the message was read. See
+// [InlineToolHandlerFor] for what it must not do.
+func AddInlineTool[In, Out any](s *Server, t *Tool, h InlineToolHandlerFor[In, Out]) {
+	tt := newTypedTool(t, reflect.TypeFor[In](), reflect.TypeFor[Out]())
+	tt.inline = true
+	zero := zeroOutput[Out](t)
+	tt.call = func(_ context.Context, req *CallToolRequest) (toolOutput, error) {
+		var in In
+		if refused := tt.decode(req.Params.Arguments, &in); refused != nil {
+			return toolOutput{res: refused}, nil
+		}
+		out, err := h(req, in)
+		if err != nil {
+			return failedTool(err)
+		}
+		structured, err := marshalOutput(out, zero)
+		if err != nil {
+			return toolOutput{}, err
+		}
+		return tt.check(toolOutput{nil, structured})
+	}
+	s.addTool(tt)
+}
+
+// AddTool adds a tool with a raw handler, or replaces the tool of its name. T must
+// have an input schema of type object. It copies t. It panics if the name or a schema
+// is not valid: programmer's errors. It may be called from any goroutine.
+func (s *Server) AddTool(t *Tool, h ToolHandler) {
+	if t.InputSchema == nil {
+		panic(fmt.Sprintf("mcp: AddTool %q: a raw tool needs an input schema", t.Name))
+	}
+	tt := newTool(t)
+	tt.out = nil
+	tt.call = func(ctx context.Context, req *CallToolRequest) (toolOutput, error) {
+		res, err := h(ctx, req)
+		return toolOutput{res: res}, err
+	}
+	s.addTool(tt)
+}
+
+// RemoveTools removes the tools of the names. Calls that run already go on.
+func (s *Server) RemoveTools(names ...string) {
+	s.update(TopicTools, func(r *registry) bool {
+		before := r.tools
+		r.tools = before.without(names)
+		return r.tools != before
+	})
+}
+
+func (s *Server) addTool(t *tool) {
+	s.update(TopicTools, func(r *registry) bool {
+		r.tools = r.tools.with(t)
+		r.hasTools = true
+		return true
+	})
+}
+
+// newTypedTool returns t with the schemas of its types, without a handler.
+func newTypedTool(t *Tool, in, out reflect.Type) *tool {
+	def := *t
+	if def.InputSchema == nil {
+		def.InputSchema = inferSchema(t.Name, "input", in)
+	}
+	if def.OutputSchema == nil && out.Kind() != reflect.Interface {
+		def.OutputSchema = inferSchema(t.Name, "output", out)
+	}
+	return newTool(&def)
+}
+
+// newTool returns a copy of t with compiled schemas, without a handler.
+func newTool(t *Tool) *tool {
+	refuse := func(format string, args ...any) {
+		panic(fmt.Sprintf("mcp: AddTool %q: %s", t.Name, fmt.Sprintf(format, args...)))
+	}
+	if !validToolName(t.Name) {
+		refuse("a name is 1 to 128 of the characters A-Z a-z 0-9 _ - .")
+	}
+	def := *t
+	tt := &tool{def: &def}
+	text, err := marshal(t.InputSchema)
+	if err != nil {
+		refuse("input schema: %v", err)
+	}
+	if kind, _ := jsonrpc.Member(text, "type"); string(kind) != `"object"` {
+		refuse(`input schema: its type must be "object"`)
+	}
+	if tt.in, err = schema.Compile(text); err != nil {
+		refuse("input schema: %v", err)
+	}
+	found, err := schema.HeaderParams(text)
+	if err != nil {
+		refuse("input schema: %v", err)
+	}
+	if len(found) > maxHeaderParams {
+		refuse("input schema: more than %d properties with x-mcp-header", maxHeaderParams)
+	}
+	tt.params = headerParams(found)
+	def.InputSchema = json.RawMessage(text)
+	if t.OutputSchema != nil {
+		text, err := marshal(t.OutputSchema)
+		if err != nil {
+			refuse("output schema: %v", err)
+		}
+		if tt.out, err = schema.Compile(text); err != nil {
+			refuse("output schema: %v", err)
+		}
+		def.OutputSchema = json.RawMessage(text)
+	}
+	if tt.json, err = marshal(&def); err != nil {
+		refuse("%v", err)
+	}
+	return tt
+}
+
+// inferSchema returns the schema of t; an interface is any object.
+func inferSchema(name, which string, t reflect.Type) json.RawMessage {
+	if t.Kind() == reflect.Interface {
+		return json.RawMessage(`{"type":"object"}`)
+	}
+	text, err := schema.Infer(t)
+	if err != nil {
+		panic(fmt.Sprintf("mcp: AddTool %q: %s schema: %v", name, which, err))
+	}
+	return text
+}
+
+// validToolName reports whether name is as server/tools, "Tool Names", recommends.
+func validToolName(name string) bool {
+	for _, c := range []byte(name) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return len(name) >= 1 && len(name) <= 128
+}
+
+// zeroOutput returns what is written for a nil Out when Out is a pointer whose schema
+// was inferred from what it points to: a zero value of that. Otherwise nil.
+func zeroOutput[Out any](t *Tool) any {
+	out := reflect.TypeFor[Out]()
+	if out.Kind() != reflect.Pointer || t.OutputSchema != nil {
+		return nil
+	}
+	return reflect.Zero(out.Elem()).Interface()
+}
+
+// marshalOutput returns the JSON of out; nil when there is no output: out is a nil
+// interface. Zero stands for a nil pointer unless it is nil.
+func marshalOutput[Out any](out Out, zero any) ([]byte, error) {
+	v := any(out)
+	if v == nil {
+		return nil, nil
+	}
+	text, err := marshal(v)
+	if err == nil && zero != nil && bytes.Equal(text, []byte("null")) {
+		text, err = marshal(zero)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("mcp: tool output: %w", err)
+	}
+	return text, nil
+}

@@ -1,0 +1,197 @@
+package mcp
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+)
+
+// shapeCallTool checks the params of tools/call.
+func shapeCallTool(c *Call) *jsonrpc.Error {
+	name, ok := stringOf(c.p.name)
+	if !ok {
+		return invalidParams("name is required and a string")
+	}
+	c.name = name
+	switch {
+	case c.p.arguments == nil || isNull(c.p.arguments):
+		c.p.arguments = nil
+	case !isObject(c.p.arguments):
+		return invalidParams("arguments must be an object")
+	}
+	return c.shapeInput()
+}
+
+// bindCallTool finds the tool.
+func bindCallTool(c *Call, meta *RequestMeta) *jsonrpc.Error {
+	t, ok := c.reg.tools.get(c.name)
+	if !ok {
+		return invalidParams("unknown tool")
+	}
+	c.tool = t
+	c.inline = t.inline && c.reg.chain == nil
+	if meta.HTTP && c.rev.headers {
+		if e := checkParamHeaders(t.params, c.p.arguments, meta); e != nil {
+			return e
+		}
+	}
+	return c.openState()
+}
+
+// runCallTool answers tools/call.
+func runCallTool(c *Call, ctx context.Context, w Sink) {
+	x := &c.own
+	if !c.inline {
+		// Not c's own: a handler that keeps its request against the contract must not
+		// come upon that of another call.
+		x = new(toolExchange)
+	}
+	ctx = x.open(c, ctx, w)
+	x.params.Name = c.tool.def.Name
+	x.params.Arguments = c.p.arguments
+	if !c.inline {
+		if e := c.takeInput(&x.params.InputResponses, &x.params.RequestState); e != nil {
+			c.fail(w, e)
+			return
+		}
+	}
+	var out toolOutput
+	var err error
+	if c.reg.chain != nil {
+		out.res, err = through[*CallToolResult](c, ctx, &x.req)
+	} else {
+		out, err = c.tool.call(ctx, &x.req)
+	}
+	if err != nil {
+		c.fail(w, protocolError(err, c.rev))
+		return
+	}
+	if r := out.res; r != nil && (r.InputRequests != nil || r.RequestState != "") {
+		c.askClient(w, r.InputRequests, r.RequestState)
+		return
+	}
+	var meta Meta
+	if out.res != nil {
+		meta = out.res.Meta
+	}
+	msg, err := c.head().appendStart(c.buf[:0], c.id, meta)
+	if err == nil {
+		msg, err = out.append(msg)
+	}
+	if err != nil {
+		c.failEncoding(w, err)
+		return
+	}
+	c.respond(w, append(msg, `}}`...), 0)
+}
+
+// decode validates args against the input schema, fills in its defaults and decodes
+// them into in, a pointer. What is wrong with them is told as a result, for the model
+// to see and mend (SEP-1303).
+func (t *tool) decode(args []byte, in any) *CallToolResult {
+	if args == nil {
+		args = []byte(`{}`)
+	}
+	// Defaults come first: a required property with a default may be absent.
+	args, _ = t.in.ApplyDefaults(nil, args)
+	err := t.in.Validate(args)
+	if err == nil {
+		err = decodeExact(args, in)
+	}
+	if err == nil {
+		return nil
+	}
+	res := new(CallToolResult)
+	res.SetError(fmt.Errorf("invalid arguments: %w", err))
+	return res
+}
+
+// check validates the structured content against the output schema.
+func (t *tool) check(out toolOutput) (toolOutput, error) {
+	if t.out == nil || out.structured == nil {
+		return out, nil
+	}
+	if err := t.out.Validate(out.structured); err != nil {
+		return toolOutput{}, fmt.Errorf("mcp: tool %q: output: %w", t.def.Name, err)
+	}
+	return out, nil
+}
+
+// failedTool returns what a handler's error becomes.
+func failedTool(err error) (toolOutput, error) {
+	if isProtocolError(err) {
+		return toolOutput{}, err
+	}
+	res := new(CallToolResult)
+	res.SetError(err)
+	return toolOutput{res: res}, nil
+}
+
+// append appends the members of the result. Structured content is also given as text,
+// for clients that read only that: instead of content that there is not, and beside
+// it if it is no object, which earlier revisions do not know.
+func (o *toolOutput) append(dst []byte) ([]byte, error) {
+	if o.structured == nil {
+		if o.res == nil {
+			return append(dst, `"content":[]`...), nil
+		}
+		return o.res.appendMembers(dst)
+	}
+	var content []Content
+	failed := false
+	if o.res != nil {
+		content, failed = o.res.Content, o.res.IsError
+	}
+	dst = append(dst, `"content":[`...)
+	for i, item := range content {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		var err error
+		if dst, err = appendContent(dst, item); err != nil {
+			return dst, err
+		}
+	}
+	if content == nil || !isObject(o.structured) {
+		if len(content) > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"type":"text","text":`...)
+		dst = append(appendQuoted(dst, o.structured), '}')
+	}
+	dst = append(append(dst, `],"structuredContent":`...), o.structured...)
+	if failed {
+		dst = append(dst, `,"isError":true`...)
+	}
+	return dst, nil
+}
+
+// result returns o as middleware sees it.
+func (o *toolOutput) result() *CallToolResult {
+	res := new(CallToolResult)
+	if o.res != nil {
+		*res = *o.res
+	}
+	if o.structured != nil {
+		if res.Content == nil || !isObject(o.structured) {
+			res.Content = append(res.Content[:len(res.Content):len(res.Content)], &TextContent{Text: string(o.structured)})
+		}
+		res.StructuredContent = json.RawMessage(o.structured)
+	}
+	return res
+}
+
+// appendQuoted appends text, which is JSON, as a JSON string.
+func appendQuoted(dst, text []byte) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i, b := range text {
+		if b == '"' || b == '\\' {
+			dst = append(append(dst, text[start:i]...), '\\')
+			start = i
+		}
+	}
+	return append(append(dst, text[start:]...), '"')
+}
