@@ -120,6 +120,9 @@ func (g *growth) expand(s *jsonschema.Schema, weight func(*jsonschema.Schema) fl
 		}
 		return a
 	}
+	if g.tallies > maxTallies { // refused anyway
+		return &tally{}
+	}
 	done[s] = nil
 	a := &tally{self: 1, names: map[string]float64{}}
 	objects, arrays := true, true
@@ -146,18 +149,36 @@ func (g *growth) expand(s *jsonschema.Schema, weight func(*jsonschema.Schema) fl
 			a.props += weight(t)
 		}
 	})
-	for _, t := range slices.Concat(inPlace(s), g.dynamic(s)) {
-		b := g.expand(t, weight, done)
-		a.self += b.self
-		a.items += b.items
-		a.props += b.props
-		for name, n := range b.names {
-			a.names[name] += n
-		}
-		if g.tallies += len(b.names); g.tallies > maxTallies {
-			break
-		}
+	for _, t := range inPlace(s) {
+		a.add(g.expand(t, weight, done))
 	}
+	if ts := g.dynamic(s); len(ts) > 0 { // one of them
+		most := &tally{names: map[string]float64{}}
+		for _, t := range ts {
+			most.max(g.expand(t, weight, done))
+		}
+		a.add(most)
+	}
+	g.tallies += 1 + len(a.names)
 	done[s] = a
 	return a
+}
+
+func (a *tally) add(b *tally) {
+	a.self += b.self
+	a.items += b.items
+	a.props += b.props
+	for name, n := range b.names {
+		a.names[name] += n
+	}
+}
+
+// max raises a's counts to b's.
+func (a *tally) max(b *tally) {
+	a.self = max(a.self, b.self)
+	a.items = max(a.items, b.items)
+	a.props = max(a.props, b.props)
+	for name, n := range b.names {
+		a.names[name] = max(a.names[name], n)
+	}
 }

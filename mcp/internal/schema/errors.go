@@ -2,11 +2,8 @@ package schema
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
-	"math/big"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -23,8 +20,11 @@ type ValidationError struct {
 
 func (e *ValidationError) Error() string { return e.text }
 
-// refusal is the error for a value that is refused as a whole.
-func refusal(why string) *ValidationError {
+// refused is the error for the whole value or for the one at a JSON Pointer.
+func refused(at, why string) *ValidationError {
+	if at != "" {
+		why = clip(at, maxErrorText/2) + ": " + why
+	}
 	return &ValidationError{text: "schema: " + clip(why, maxErrorText-len("schema: "))}
 }
 
@@ -58,53 +58,96 @@ func (f failure) String() string {
 
 // failureText lists the failures below e, in the order of their places.
 func failureText(e *jsonschema.ValidationError) string {
-	fs := failures(nil, e)
-	slices.SortStableFunc(fs, func(a, b failure) int {
-		return cmp.Or(slices.Compare(a.at, b.at), strings.Compare(a.text, b.text))
-	})
+	c := collector{most: maxFailures}
+	c.add(e)
 	lines := make([]string, 0, maxFailures+1)
-	more := 0
-	for _, f := range fs {
-		line := f.String()
-		switch {
-		case slices.Contains(lines, line):
-		case len(lines) < maxFailures:
-			lines = append(lines, line)
-		default:
-			more++
-		}
+	for _, f := range c.best {
+		lines = append(lines, f.String())
 	}
-	text := strings.Join(lines, "; ")
-	if more > 0 {
-		text += fmt.Sprintf("; and %d more", more)
+	if more := c.total - len(c.best); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
-	return text
+	return strings.Join(lines, "; ")
 }
 
-// failures appends the leaves below e: the failures that the value's author can
-// do something about.
-func failures(dst []failure, e *jsonschema.ValidationError) []failure {
-	switch k := e.ErrorKind.(type) {
+// A collector keeps the first failures in the order of their places and texts,
+// whatever the order in which they come: a hostile value has a million.
+type collector struct {
+	best  []failure
+	most  int
+	total int // equal ones among the best counted once
+}
+
+// add collects the leaves below e: the failures that the value's author can do
+// something about.
+func (c *collector) add(e *jsonschema.ValidationError) {
+	switch e.ErrorKind.(type) {
 	case *kind.Schema, *kind.Group, *kind.Reference, *kind.AllOf:
-		for _, c := range e.Causes {
-			dst = failures(dst, c)
+		for _, cause := range e.Causes {
+			c.add(cause)
 		}
-		return dst
+		return
+	}
+	c.total++
+	if len(c.best) == c.most && comparePlaces(e.InstanceLocation, c.best[c.most-1].at) > 0 {
+		return
+	}
+	f := failure{e.InstanceLocation, leafText(e)}
+	i, found := slices.BinarySearchFunc(c.best, f, func(a, b failure) int {
+		return cmp.Or(comparePlaces(a.at, b.at), strings.Compare(a.text, b.text))
+	})
+	if found {
+		c.total--
+		return
+	}
+	c.best = slices.Insert(c.best, i, f)
+	c.best = c.best[:min(len(c.best), c.most)]
+}
+
+// comparePlaces orders places token by token, indexes by their number.
+func comparePlaces(a, b []string) int {
+	return slices.CompareFunc(a, b, func(s, t string) int {
+		if isIndex(s) && isIndex(t) && len(s) != len(t) {
+			return cmp.Compare(len(s), len(t))
+		}
+		return strings.Compare(s, t)
+	})
+}
+
+func isIndex(s string) bool {
+	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' }) < 0
+}
+
+// first returns the first failure below the causes; ok is false if there is none.
+func first(causes ...*jsonschema.ValidationError) (f failure, ok bool) {
+	c := collector{most: 1}
+	for _, cause := range causes {
+		c.add(cause)
+	}
+	if len(c.best) == 0 {
+		return failure{}, false
+	}
+	return c.best[0], true
+}
+
+// leafText tells what is wrong at e's place.
+func leafText(e *jsonschema.ValidationError) string {
+	switch k := e.ErrorKind.(type) {
 	case *kind.AnyOf:
-		return append(dst, failure{e.InstanceLocation, alternatives("anyOf", e)})
+		return alternatives("anyOf", e)
 	case *kind.OneOf:
 		if len(k.Subschemas) == 2 {
-			return append(dst, failure{e.InstanceLocation, fmt.Sprintf("must match exactly one alternative of oneOf, but matches the alternatives %d and %d (counted from 0)", k.Subschemas[0], k.Subschemas[1])})
+			return fmt.Sprintf("must match exactly one alternative of oneOf, but matches the alternatives %d and %d (counted from 0)", k.Subschemas[0], k.Subschemas[1])
 		}
-		return append(dst, failure{e.InstanceLocation, alternatives("oneOf", e)})
+		return alternatives("oneOf", e)
 	case *kind.PropertyNames:
 		text := fmt.Sprintf("property name %s is not allowed", quote(k.Property))
-		if why := failures(nil, &jsonschema.ValidationError{ErrorKind: &kind.Group{}, Causes: e.Causes}); len(why) > 0 {
-			text += ": " + why[0].text
+		if why, ok := first(e.Causes...); ok {
+			text += ": " + why.text
 		}
-		return append(dst, failure{e.InstanceLocation, text})
+		return text
 	}
-	return append(dst, failure{e.InstanceLocation, kindText(e.ErrorKind)})
+	return kindText(e.ErrorKind)
 }
 
 // alternatives tells the first failure of each of the first alternatives.
@@ -114,13 +157,10 @@ func alternatives(keyword string, e *jsonschema.ValidationError) string {
 	fmt.Fprintf(&b, "matches no alternative of %s", keyword)
 	said := map[string]bool{}
 	for _, c := range e.Causes {
-		fs := failures(nil, c)
-		if len(fs) == 0 {
+		f, ok := first(c)
+		if !ok {
 			continue
 		}
-		f := slices.MinFunc(fs, func(a, b failure) int {
-			return cmp.Or(slices.Compare(a.at, b.at), strings.Compare(a.text, b.text))
-		})
 		f.at = f.at[min(len(e.InstanceLocation), len(f.at)):]
 		text := clip(f.String(), 60)
 		if said[text] {
@@ -138,127 +178,4 @@ func alternatives(keyword string, e *jsonschema.ValidationError) string {
 		b.WriteString(sep + text)
 	}
 	return b.String()
-}
-
-// kindText tells what a failed keyword asks for.
-func kindText(k jsonschema.ErrorKind) string {
-	switch k := k.(type) {
-	case *kind.Type:
-		return fmt.Sprintf("must be %s, not %s", strings.Join(k.Want, " or "), k.Got)
-	case *kind.Required:
-		return plural("missing required property ", "missing required properties ", k.Missing)
-	case *kind.AdditionalProperties:
-		slices.Sort(k.Properties)
-		return plural("unexpected property ", "unexpected properties ", k.Properties)
-	case *kind.FalseSchema:
-		return "is not allowed here"
-	case *kind.Enum:
-		return "must be one of " + list(k.Want)
-	case *kind.Const:
-		return "must be " + value(k.Want)
-	case *kind.Format:
-		if got, ok := k.Got.(string); ok {
-			return fmt.Sprintf("%s is not a valid %s: %v", quote(got), k.Want, k.Err)
-		}
-		return fmt.Sprintf("is not a valid %s", k.Want)
-	case *kind.Pattern:
-		return fmt.Sprintf("%s does not match the pattern %s", quote(k.Got), quote(k.Want))
-	case *kind.MinLength:
-		return fmt.Sprintf("must have at least %d characters, but has %d", k.Want, k.Got)
-	case *kind.MaxLength:
-		return fmt.Sprintf("must have at most %d characters, but has %d", k.Want, k.Got)
-	case *kind.MinItems:
-		return fmt.Sprintf("must have at least %d items, but has %d", k.Want, k.Got)
-	case *kind.MaxItems:
-		return fmt.Sprintf("must have at most %d items, but has %d", k.Want, k.Got)
-	case *kind.MinProperties:
-		return fmt.Sprintf("must have at least %d properties, but has %d", k.Want, k.Got)
-	case *kind.MaxProperties:
-		return fmt.Sprintf("must have at most %d properties, but has %d", k.Want, k.Got)
-	case *kind.Minimum:
-		return fmt.Sprintf("must be at least %s", rat(k.Want))
-	case *kind.Maximum:
-		return fmt.Sprintf("must be at most %s", rat(k.Want))
-	case *kind.ExclusiveMinimum:
-		return fmt.Sprintf("must be greater than %s", rat(k.Want))
-	case *kind.ExclusiveMaximum:
-		return fmt.Sprintf("must be less than %s", rat(k.Want))
-	case *kind.MultipleOf:
-		return fmt.Sprintf("must be a multiple of %s", rat(k.Want))
-	case *kind.UniqueItems:
-		return fmt.Sprintf("items %d and %d are equal, but must be unique", k.Duplicates[0], k.Duplicates[1])
-	case *kind.AdditionalItems:
-		return fmt.Sprintf("has %d items too many", k.Count)
-	case *kind.Contains:
-		return "must contain an item that matches contains"
-	case *kind.MinContains:
-		return fmt.Sprintf("must contain at least %d items that match contains, but has %d", k.Want, len(k.Got))
-	case *kind.MaxContains:
-		return fmt.Sprintf("must contain at most %d items that match contains, but has %d", k.Want, len(k.Got))
-	case *kind.Dependency:
-		return plural("missing property ", "missing properties ", k.Missing) + ", required because " + quote(k.Prop) + " is present"
-	case *kind.DependentRequired:
-		return plural("missing property ", "missing properties ", k.Missing) + ", required because " + quote(k.Prop) + " is present"
-	case *kind.Not:
-		return "matches the schema of not, but must not"
-	case *kind.RefCycle:
-		return "cannot be checked: the schema refers to itself without end"
-	}
-	return "fails " + strings.Join(k.KeywordPath(), "/")
-}
-
-func plural(one, many string, names []string) string {
-	var b strings.Builder
-	b.WriteString(one)
-	if len(names) > 1 {
-		b.Reset()
-		b.WriteString(many)
-	}
-	for i, n := range names {
-		if b.Len() > maxFailureText {
-			break
-		}
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(quote(n))
-	}
-	return b.String()
-}
-
-func list(vs []any) string {
-	var b strings.Builder
-	for i, v := range vs {
-		if b.Len() > maxFailureText {
-			break
-		}
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(value(v))
-	}
-	return b.String()
-}
-
-// value returns the JSON text of v, cut to what fits in a failure.
-func value(v any) string {
-	if s, ok := v.(string); ok {
-		return quote(s)
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return "a certain value"
-	}
-	return clip(string(text), 80)
-}
-
-func quote(s string) string { return strconv.Quote(clip(s, 60)) }
-
-// rat returns r as a decimal, exact if it is short.
-func rat(r *big.Rat) string {
-	if r.IsInt() && len(r.Num().Bytes()) <= 8 {
-		return r.Num().String()
-	}
-	f, _ := r.Float64()
-	return strconv.FormatFloat(f, 'g', -1, 64)
 }

@@ -79,12 +79,12 @@ func own(text string) string { return strings.ReplaceAll(text, baseURL, "") }
 func judge(s *jsonschema.Schema, value []byte) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = refusal(fmt.Sprintf("cannot be checked: %v", r))
+			err = refused("", fmt.Sprintf("cannot be checked: %v", r))
 		}
 	}()
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(value))
 	if err != nil {
-		return refusal("not valid JSON")
+		return refused("", "not valid JSON")
 	}
 	err = s.Validate(v)
 	if err == nil {
@@ -94,5 +94,5 @@ func judge(s *jsonschema.Schema, value []byte) (err error) {
 	if errors.As(err, &failed) {
 		return &ValidationError{text: "schema: " + failureText(failed)}
 	}
-	return refusal(err.Error())
+	return refused("", err.Error())
 }

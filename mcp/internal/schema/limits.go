@@ -44,6 +44,11 @@ const (
 	// maxFailures is how many failures a ValidationError's text names.
 	maxFailures = 5
 
+	// maxExplained is the greatest length of a value that the judge is asked to
+	// explain when the fast path is sure that it is not valid. The judge collects
+	// every failure: 4 MB of faulty items cost it seconds and a gigabyte.
+	maxExplained = 64 << 10
+
 	// maxNumberText and maxExponent bound the numbers that are compared. The
 	// judge compares exactly, with rationals; beyond float64's range an exponent
 	// of seven characters would cost it megabits, and one of eight a nil pointer.

@@ -1,5 +1,10 @@
 package schema
 
+import (
+	"bytes"
+	"strconv"
+)
+
 // The functions in this file read JSON text that is known to be well-formed:
 // they look for structure and never for mistakes. b[i] is where they begin; the
 // index they return is behind what they read. On text that breaks the promise
@@ -135,4 +140,39 @@ func numberBounded(b []byte) bool {
 		return true
 	}
 	return true
+}
+
+// pointerTo returns the JSON Pointer of the value in b that begins at b[at].
+// Names are given as they are written.
+func pointerTo(b []byte, at int) string {
+	var ptr []byte
+	for i := skipSpace(b, 0); i < at && i < len(b); {
+		object := b[i] == '{'
+		if !object && b[i] != '[' {
+			break
+		}
+		i = skipSpace(b, i+1)
+		token := []byte(nil)
+		for index := 0; i < len(b); index++ {
+			token = strconv.AppendInt(token[:0], int64(index), 10)
+			if object {
+				if i == at { // the member's name is at fault
+					return string(ptr)
+				}
+				end, _ := skipString(b, i)
+				token = append(token[:0], b[min(i+1, len(b)):max(i+1, end-1)]...)
+				i = skipSpace(b, min(skipSpace(b, end)+1, len(b)))
+			}
+			end, _ := skipValue(b, i)
+			if at < end {
+				break
+			}
+			if i = skipSpace(b, end); i < len(b) {
+				i = skipSpace(b, i+1)
+			}
+		}
+		token = bytes.ReplaceAll(bytes.ReplaceAll(token, []byte("~"), []byte("~0")), []byte("/"), []byte("~1"))
+		ptr = append(append(ptr, '/'), token...)
+	}
+	return string(ptr)
 }

@@ -51,8 +51,14 @@ func (s *Schema) Fast() bool { return s.fast != nil }
 // *ValidationError. The caller guarantees that value is the text of one JSON
 // value: well-formed, UTF-8, without duplicate members, at most 128 levels deep.
 func (s *Schema) Validate(value []byte) error {
-	if s.fast != nil && s.fast.check(value) == yes {
-		return nil
+	if s.fast != nil {
+		at, v := s.fast.walk(value, skipSpace(value, 0))
+		switch {
+		case v == yes:
+			return nil
+		case v == no && len(value) > maxExplained:
+			return refused(pointerTo(value, at), "does not conform to the schema (the value is too large for more details)")
+		}
 	}
 	return s.ask(value)
 }
@@ -61,10 +67,10 @@ func (s *Schema) Validate(value []byte) error {
 func (s *Schema) ask(value []byte) (err error) {
 	depth, ok := survey(value)
 	if !ok {
-		return refusal("a number is out of range")
+		return refused("", "a number is out of range")
 	}
 	if s.depth > 0 && depth > s.depth {
-		return refusal(fmt.Sprintf("nested %d levels deep, but this recursive schema can be checked to %d only", depth, s.depth))
+		return refused("", fmt.Sprintf("nested %d levels deep, but this recursive schema can be checked to %d only", depth, s.depth))
 	}
 	return judge(s.judge, value)
 }

@@ -88,6 +88,7 @@ func TestCompileRefuses(t *testing.T) {
 		{`{"allOf":[` + strings.Repeat(`true,`, maxSubschemas) + `true]}`, "more than 10000 subschemas"},
 		{`{"minimum":1e999999999}`, "out of range"},
 		{doubling(20), "too complex"},
+		{chain(990, `"x%d":{"$ref":"#/$defs/d0"}`), "too complex"},
 		{`{"$defs":{"a":{"allOf":[` + strings.Repeat(`{"properties":{"x":{"$ref":"#/$defs/a"}}},`, 1100) + `true]}},"$ref":"#/$defs/a"}`, "too complex"},
 	}
 	for _, tt := range tests {
@@ -115,6 +116,22 @@ func doubling(n int) string {
 		fmt.Fprintf(&b, `"d%d":{"anyOf":[{"$ref":"#/$defs/d%d"},{"$ref":"#/$defs/d%d"}]},`, i, i+1, i+1)
 	}
 	fmt.Fprintf(&b, `"d%d":{"type":"string"}}}`, n)
+	return b.String()
+}
+
+// chain returns a schema whose n definitions each refer to the next and have
+// the properties props.
+func chain(n int, props string) string {
+	var b strings.Builder
+	b.WriteString(`{"$ref":"#/$defs/d0","$defs":{`)
+	for i := range n {
+		p := props
+		if strings.Contains(p, "%d") {
+			p = fmt.Sprintf(p, i)
+		}
+		fmt.Fprintf(&b, `"d%d":{"properties":{%s},"allOf":[{"$ref":"#/$defs/d%d"}]},`, i, p, i+1)
+	}
+	fmt.Fprintf(&b, `"d%d":{"type":"object"}}}`, n)
 	return b.String()
 }
 
@@ -183,6 +200,17 @@ func TestRecursiveAlternatives(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "levels deep") || time.Since(start) > 5*time.Second {
 		t.Errorf("120 levels: %v in %v", err, time.Since(start))
 	}
+	// Neither the metaschema nor properties of different names overlap.
+	for _, text := range []string{
+		`{"$ref":"https://json-schema.org/draft/2020-12/schema"}`,
+		chain(50, `"x%d":{"$ref":"#/$defs/d0"}`),
+		`{"anyOf":[{"type":"array","items":{"$ref":"#"}},{"type":"object","additionalProperties":{"$ref":"#"}},{"type":["string","null"]}]}`,
+		`{"properties":{"a":{"$ref":"#"}},"additionalProperties":{"$ref":"#"}}`,
+	} {
+		if s := mustCompile(t, text); s.depth != 0 {
+			t.Errorf("%s limits the depth to %d", clip(text, 100), s.depth)
+		}
+	}
 	// Without overlap there is no limit.
 	s = mustCompile(t, `{"type":"object","properties":{"l":{"$ref":"#"},"all":{"type":"array","items":{"$ref":"#"}}},"additionalProperties":{"$ref":"#"}}`)
 	if err := s.Validate([]byte(strings.Repeat(`{"l":`, 120) + `{"all":[{"k":{}}]}` + strings.Repeat("}", 120))); err != nil {
@@ -250,7 +278,7 @@ func TestErrorTextIsBounded(t *testing.T) {
 	s := mustCompile(t, `{"additionalProperties":{"type":"string","pattern":"^`+strings.Repeat("é", 3000)+`$"}}`)
 	var b strings.Builder
 	for i := range 100 {
-		fmt.Fprintf(&b, `,"%d%s":"%s"`, i, strings.Repeat("ü", 200), strings.Repeat("日本", 500))
+		fmt.Fprintf(&b, `,"%d%s":"%s"`, i, strings.Repeat("ü", 60), strings.Repeat("日本", 50))
 	}
 	err := s.Validate([]byte("{" + b.String()[1:] + "}"))
 	if err == nil {
@@ -258,6 +286,45 @@ func TestErrorTextIsBounded(t *testing.T) {
 	}
 	if n := len(err.Error()); n > maxErrorText || n < 900 || !utf8.ValidString(err.Error()) || !strings.Contains(err.Error(), "and 95 more") {
 		t.Errorf("the error has %d bytes: %s", n, err)
+	}
+}
+
+// A large value with very many failures costs little.
+func TestManyFailures(t *testing.T) {
+	const n = 200_000
+	v := `{"k~/":[{"a":1}` + strings.Repeat(",{}", n) + `]}`
+	s := mustCompile(t, `{"additionalProperties":{"type":"array","items":{"type":"object","required":["a"]}}}`)
+	start := time.Now()
+	err := s.Validate([]byte(v))
+	if want := "schema: /k~0~1/1: does not conform to the schema (the value is too large for more details)"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if d := time.Since(start); d > time.Second {
+		t.Errorf("it took %v", d)
+	}
+	s = mustCompile(t, `{"patternProperties":{"":{"items":{"required":["a"]}}}}`) // the judge alone
+	err = s.Validate([]byte(v))
+	if want := `schema: /k~0~1/1: missing required property "a"; /k~0~1/2: missing`; err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), "and 199995 more") {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestPointerTo(t *testing.T) {
+	b := ` { "a" : [ 1 , {"b/c~":"x","d":[[],[2]]} ] , "e":{} }`
+	for mark, want := range map[string]string{`{ "a"`: "", `[ 1`: "/a", `1 ,`: "/a/0", `{"b`: "/a/1", `"x"`: "/a/1/b~1c~0", `[[]`: "/a/1/d", `[],`: "/a/1/d/0", `2]`: "/a/1/d/1/0", `{} }`: "/e"} {
+		if got := pointerTo([]byte(b), strings.Index(b, mark)); got != want {
+			t.Errorf("pointerTo(%s) = %q, want %q", mark, got, want)
+		}
+	}
+	s := mustCompile(t, `{"type":"array"}`)
+	want := "schema: does not conform to the schema (the value is too large for more details)"
+	if err := s.Validate([]byte(`"` + strings.Repeat("x", maxExplained) + `"`)); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	for i := range len(b) + 1 { // broken promises, too, end
+		pointerTo([]byte(b), i)
+		pointerTo([]byte(b[:i]), i)
+		pointerTo([]byte(b[:i]), i-1)
 	}
 }
 
