@@ -1,0 +1,242 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+)
+
+const (
+	maxEnrolling = 64 // connections between accept and OnOpen: each holds two descriptors
+	maxRefusing  = 32 // connections that are told there is no place
+	fdOthers     = 64 // descriptors left to the rest of the process
+
+	refuseTime  = 500 * time.Millisecond // for a refused client to read its answer
+	acceptPause = 5 * time.Millisecond   // after an accept error, doubling
+	acceptRest  = time.Second            // up to this
+)
+
+// Listen listens on addr: host:port, or unix:/path. A socket file that nobody serves any more is replaced.
+func (s *Server) Listen(addr string) (net.Listener, error) {
+	// Keepalive and the rest are set on the listening socket: accepted ones inherit them, which saves four system calls each.
+	lc := net.ListenConfig{KeepAlive: -1, Control: controlListener}
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		removeStaleSocket(path)
+		l, err := lc.Listen(context.Background(), "unix", path)
+		if err != nil {
+			return nil, fmt.Errorf("server: %w", err)
+		}
+		return l, nil
+	}
+	l, err := lc.Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	return l, nil
+}
+
+// removeStaleSocket removes the socket file at path if connecting to it is refused.
+func removeStaleSocket(path string) {
+	fi, err := os.Stat(path)
+	if err != nil || fi.Mode()&os.ModeSocket == 0 {
+		return
+	}
+	c, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
+		_ = c.Close()
+	} else if errors.Is(err, syscall.ECONNREFUSED) {
+		_ = os.Remove(path)
+	}
+}
+
+// Serve accepts connections on l, which it owns and closes, until Shutdown; then it returns ErrServerClosed. l may be inherited, for example from systemd; its
+// connections must be *net.TCPConn or *net.UnixConn. Several Serve calls may run at once.
+func (s *Server) Serve(l net.Listener) error {
+	defer l.Close()
+	if err := s.ensureStarted(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	if s.draining.Load() {
+		s.mu.Unlock()
+		return ErrServerClosed
+	}
+	s.listeners[l] = struct{}{}
+	s.accepting.Add(1)
+	s.mu.Unlock()
+	defer s.accepting.Done()
+	defer func() {
+		s.mu.Lock()
+		delete(s.listeners, l)
+		s.mu.Unlock()
+	}()
+	tuneListener(l)
+	from := trustOf(l.Addr())
+	pause := acceptPause
+	for {
+		s.awaitRoom()
+		nc, err := l.Accept()
+		if err != nil {
+			if s.draining.Load() {
+				return ErrServerClosed
+			}
+			if !isTransient(err) {
+				return fmt.Errorf("server: accept: %w", err)
+			}
+			// The kernel keeps who is waiting: the listener rests until descriptors or memory are free.
+			s.acceptErrors.Add(1)
+			s.logger().Warn("accept failed, pausing", "err", err, "pause", pause)
+			if !s.rest(pause) {
+				return ErrServerClosed
+			}
+			pause = min(2*pause, acceptRest)
+			continue
+		}
+		pause = acceptPause
+		s.admit(nc, from)
+	}
+}
+
+// awaitRoom waits while the descriptor limit leaves no place for another connection. Who connects meanwhile waits in the kernel's queue.
+func (s *Server) awaitRoom() {
+	for s.conns.Load() >= s.fdLimit && !s.draining.Load() {
+		s.rest(acceptRest)
+	}
+}
+
+// rest waits for d, or for a connection to go, whichever is first. It reports false when the server drains.
+func (s *Server) rest(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-s.room:
+	}
+	return !s.draining.Load()
+}
+
+// setDescriptorBounds derives how many connections the descriptor limit allows: what enrolments, refusals and the rest of the process may hold is kept free of them.
+func (s *Server) setDescriptorBounds(limit int64) {
+	enrolling := int(min(maxEnrolling, max(1, limit/32)))
+	refusing := int(min(maxRefusing, max(1, limit/32)))
+	s.enrolSlots = make(chan struct{}, enrolling)
+	s.refusing = make(chan struct{}, refusing)
+	s.fdLimit = max(1, limit-int64(2*enrolling+refusing)-min(fdOthers, limit/4))
+}
+
+// admit gives nc to a loop, or refuses it above MaxConnections.
+func (s *Server) admit(nc net.Conn, from trust) {
+	if s.conns.Add(1) > int64(s.opts.MaxConnections) {
+		s.conns.Add(-1)
+		s.refuseConn(nc)
+		return
+	}
+	l := s.loops[s.turn.Add(1)%uint32(len(s.loops))]
+	c := &conn{loop: l, trust: from}
+	s.enrolSlots <- struct{}{}
+	result, err := s.enrol(l, c, nc)
+	if err != nil {
+		s.enrolFailed(nc, err)
+		<-s.enrolSlots
+		return
+	}
+	s.enrolments <- enrolment{c, nc, result}
+}
+
+// enrolment is a connection on its way to its loop.
+type enrolment struct {
+	c      *conn
+	nc     net.Conn
+	result <-chan gnet.RegisteredResult
+}
+
+// runEnrolments sees enrolments through.
+func (s *Server) runEnrolments() {
+	for e := range s.enrolments {
+		r := <-e.result
+		switch {
+		case r.Err != nil:
+			s.enrolFailed(e.nc, r.Err)
+		case !e.c.opened:
+			// gnet reports no error when epoll refuses the descriptor, and closes it; OnOpen has then not run, nor will OnClose.
+			s.enrolFailed(e.nc, errNotOpened)
+		}
+		<-s.enrolSlots
+	}
+}
+
+var errNotOpened = errors.New("server: the event loop did not take the connection")
+
+// enrolFailed counts a connection that was accepted and lost. gnet has closed it.
+func (s *Server) enrolFailed(nc net.Conn, err error) {
+	_ = nc.Close()
+	s.acceptErrors.Add(1)
+	s.released()
+	s.logger().Warn("connection lost on its way to an event loop", "err", err)
+}
+
+// refuseConn answers a connection above MaxConnections, without a loop, and closes it in stages so that the answer arrives.
+func (s *Server) refuseConn(nc net.Conn) {
+	s.acceptRefused.Add(1)
+	select {
+	case s.refusing <- struct{}{}:
+	default:
+		_ = nc.Close()
+		return
+	}
+	h := respHead{status: 503, date: s.date(), close: true, retryAfter: true}
+	msg := appendRefusal(nil, &h, "too many connections")
+	go func() {
+		defer func() { <-s.refusing }()
+		defer nc.Close()
+		_ = nc.SetDeadline(s.clock().Add(refuseTime))
+		if _, err := nc.Write(msg); err != nil {
+			return
+		}
+		if w, ok := nc.(interface{ CloseWrite() error }); ok {
+			_ = w.CloseWrite()
+		}
+		_, _ = io.CopyN(io.Discard, nc, lingerBytes)
+	}()
+}
+
+// isTransient reports whether accept may work again later.
+func isTransient(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EPERM, syscall.ECONNABORTED, syscall.ECONNRESET, syscall.EINTR, syscall.EAGAIN} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
+}
+
+// trustOf tells what a listener at a lets pass by default.
+func trustOf(a net.Addr) trust {
+	switch a := a.(type) {
+	case *net.TCPAddr:
+		if a.IP.IsLoopback() {
+			return trustLoopback
+		}
+	case *net.UnixAddr:
+		return trustUnix
+	}
+	return trustRemote
+}
+
+// descriptorLimit returns how many descriptors the process may have.
+func descriptorLimit() int64 {
+	var r syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil || r.Cur > uint64(maxInt) {
+		return int64(maxInt)
+	}
+	return int64(r.Cur)
+}

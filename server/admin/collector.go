@@ -1,0 +1,72 @@
+package admin
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/mooring-mcp/mooring/server"
+)
+
+// collector reads the counters of a server when it is scraped; the server itself counts without labels or locks.
+type collector struct {
+	s *server.Server
+}
+
+func newCollector(s *server.Server) prometheus.Collector { return collector{s} }
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("mooring_"+name, help, labels, nil)
+}
+
+var (
+	connections   = desc("connections", "Connections now open.")
+	streams       = desc("streams", "Streams now open.", "kind")
+	calls         = desc("calls_in_flight", "Calls that a worker serves now.")
+	requests      = desc("requests_total", "MCP messages by method and how they ended.", "method", "outcome")
+	otherRequests = desc("http_requests_total", "Requests for health checks and preflights.")
+	refused       = desc("http_refused_total", "Requests refused for their head or framing.")
+	bytesTotal    = desc("bytes_total", "Bytes read from and written to clients.", "direction")
+	closes        = desc("closes_total", "Connections ended, by reason.", "reason")
+	loopLag       = desc("loop_lag_seconds", "How late the newest tick of an event loop ran, or has been waiting.", "loop")
+	acceptErrors  = desc("accept_errors_total", "Connections that could not be accepted or given to a loop.")
+	acceptRefused = desc("accept_refused_total", "Connections refused above the connection limit.")
+	panics        = desc("panics_total", "Faults of the server itself that were contained.")
+)
+
+// Describe implements prometheus.Collector.
+func (c collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{connections, streams, calls, requests, otherRequests, refused, bytesTotal, closes, loopLag, acceptErrors, acceptRefused, panics} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c collector) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	st := c.s.Stats()
+	gauge(connections, float64(st.Connections))
+	gauge(streams, float64(st.Streams), "listen")
+	gauge(calls, float64(st.CallsInFlight))
+	for labels, n := range st.Requests {
+		counter(requests, n, labels.Method, labels.Outcome)
+	}
+	counter(otherRequests, st.OtherRequests)
+	counter(refused, st.Refused)
+	counter(bytesTotal, st.BytesIn, "in")
+	counter(bytesTotal, st.BytesOut, "out")
+	for reason, n := range st.Closes {
+		counter(closes, n, reason)
+	}
+	for i, lag := range st.LoopLag {
+		gauge(loopLag, lag, strconv.Itoa(i))
+	}
+	counter(acceptErrors, st.AcceptErrors)
+	counter(acceptRefused, st.AcceptRefused)
+	counter(panics, st.Panics)
+}

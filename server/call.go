@@ -1,0 +1,250 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+
+	"github.com/valyala/bytebufferpool"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/sse"
+)
+
+// Why the context of a call ended, by context.Cause.
+var (
+	errClientGone  = errors.New("server: the client closed the connection")
+	errCallTimeout = errors.New("server: the call took longer than its time limit")
+	errShutdown    = errors.New("server: the server is shutting down")
+)
+
+// bigContent is the length of content above which a worker decodes it: a loop is not held longer than some 100 µs.
+const bigContent = 16 << 10
+
+// job is one message from its content to its response. Its loop owns it, but for the time a worker runs it: then the loop may only cancel it.
+// Whoever ends Run posts itemReturn, and with it the loop takes everything back.
+type job struct {
+	loop    *loop
+	h       handle
+	method  mcp.Method                 // what the loop knows of it; MethodOther while only a worker can tell
+	id      []byte                     // of the request, likewise; JSON text in content
+	content *bytebufferpool.ByteBuffer // the message; the call aliases it
+	msg     jsonrpc.Message
+	call    mcp.Call
+	meta    mcp.RequestMeta
+	stream  bool // the client takes an event stream
+	json    bool // and a single message
+	ctx     context.Context
+	stop    context.CancelCauseFunc
+	queued  atomic.Int64 // bytes of notifications posted and not yet with the socket
+	mu      sync.Mutex   // orders the posts of Notify and Respond
+	done    bool         // Respond was called; guarded by mu
+}
+
+const keepJobs = 1024
+
+func (l *loop) takeJob() *job {
+	if n := len(l.jobs); n > 0 {
+		j := l.jobs[n-1]
+		l.jobs[n-1] = nil
+		l.jobs = l.jobs[:n-1]
+		return j
+	}
+	return &job{loop: l}
+}
+
+func (l *loop) putJob(j *job) {
+	j.content = release(j.content)
+	j.call.Reset()
+	j.msg = jsonrpc.Message{}
+	j.meta = mcp.RequestMeta{}
+	j.h, j.method, j.id, j.ctx, j.stop, j.done = handle{}, mcp.MethodOther, nil, nil, nil, false
+	j.queued.Store(0)
+	if len(l.jobs) < keepJobs {
+		l.jobs = append(l.jobs, j)
+	}
+}
+
+// cancel ends the context of a call that a worker runs.
+func (j *job) cancel(cause error) {
+	if j.stop != nil {
+		j.stop(cause)
+	}
+}
+
+// message serves the content of a request for the MCP endpoint.
+func (c *conn) message(now tick) {
+	l, x := c.loop, c.x
+	j := l.takeJob()
+	j.h, j.stream, j.json = c.handle(), x.verdict.stream, x.verdict.json
+	j.content, x.content = x.content, nil
+	if j.content == nil {
+		j.content = bytebufferpool.Get() // a POST without content: no JSON at all
+	}
+	meta := &j.meta
+	meta.HTTP = true
+	meta.ProtocolVersion, meta.Method, meta.Name = x.req.MCPProtocolVersion, x.req.MCPMethod, x.req.MCPName
+	meta.Duplicate = x.req.DuplicateMCP
+	if x.req.HasMCPParam {
+		meta.Params = paramFields(&x.req)
+	}
+	if len(j.content.B) > bigContent {
+		detachMeta(meta)
+		c.startCall(now, j, (*job).prepareAndRun)
+		return
+	}
+	if err := j.prepare(l.srv.mcp); err != nil {
+		c.refuseMessage(now, j, err)
+		return
+	}
+	j.method, j.id = j.call.Method(), j.call.ID()
+	switch j.call.Kind() {
+	case mcp.CallNotification:
+		c.accepted(now, j)
+	case mcp.CallListen:
+		c.listen(now, j)
+	default:
+		if !j.call.Inline() {
+			c.startCall(now, j, (*job).run)
+			return
+		}
+		x.job = j
+		l.inline.c = c
+		j.call.Run(nil, &l.inline) //nolint:staticcheck // an inline call has no context: it does not wait
+		l.inline.c = nil
+		x.job = nil
+		l.putJob(j)
+		c.finish(now)
+	}
+}
+
+// prepare decodes the message and readies the call.
+func (j *job) prepare(s *mcp.Server) *jsonrpc.Error {
+	if err := j.msg.Decode(j.content.B); err != nil {
+		var e *jsonrpc.Error
+		if !errors.As(err, &e) {
+			e = &jsonrpc.Error{Code: jsonrpc.CodeParseError, Message: "parse error"}
+		}
+		return e
+	}
+	return s.Prepare(&j.call, &j.msg, &j.meta)
+}
+
+// refuseMessage answers a message that was refused before its method ran.
+func (c *conn) refuseMessage(now tick, j *job, e *jsonrpc.Error) {
+	c.loop.count(j.call.Method(), outcomeRefused)
+	c.respondError(j.call.Status(e.Code), j.msg.ID, e)
+	c.loop.putJob(j)
+	c.finish(now)
+}
+
+// accepted answers a notification: "the server MUST return HTTP status code 202 Accepted with no body".
+func (c *conn) accepted(now tick, j *job) {
+	l := c.loop
+	l.count(j.call.Method(), outcomeOK)
+	h := c.respHead(202)
+	l.out = appendHead(l.out, &h, "", 0)
+	l.putJob(j)
+	c.finish(now)
+}
+
+// respondError makes the response for an error of this package or of Prepare.
+func (c *conn) respondError(status int, id []byte, e *jsonrpc.Error) {
+	l := c.loop
+	l.event = jsonrpc.AppendError(l.event[:0], id, e)
+	c.respond(status, l.event)
+}
+
+// respond makes the response of the exchange in loop.out: a message in JSON, or the last event of the stream if one has begun or the client takes nothing else.
+func (c *conn) respond(status int, msg []byte) {
+	x, l := c.x, c.loop
+	if !x.began && (x.verdict.json || status != 200) {
+		h := c.respHead(status)
+		l.out = appendHead(l.out, &h, typeJSON, len(msg))
+		l.out = append(l.out, msg...)
+		return
+	}
+	c.beginStream()
+	c.appendEvent(msg)
+	c.endEvents()
+}
+
+// beginStream makes the exchange an event stream.
+func (c *conn) beginStream() {
+	x := c.x
+	if x.began {
+		return
+	}
+	x.began = true
+	if c.has(flagHTTP10) {
+		c.flags |= flagClose // its end is the end of the connection
+	}
+	h := c.respHead(200)
+	c.loop.out = appendStreamHead(c.loop.out, &h, !c.has(flagHTTP10))
+}
+
+// appendEvent puts msg on the stream in loop.out.
+func (c *conn) appendEvent(msg []byte) {
+	l := c.loop
+	if c.has(flagHTTP10) {
+		l.out = sse.AppendData(l.out, msg)
+		return
+	}
+	frame := sse.AppendData(l.frame[:0], msg)
+	l.out = appendChunk(l.out, frame)
+	if cap(frame) > keepOut {
+		frame = nil
+	}
+	l.frame = frame
+}
+
+func (c *conn) appendHeartbeat() {
+	if c.has(flagHTTP10) {
+		c.loop.out = append(c.loop.out, heartbeat...)
+	} else {
+		c.loop.out = append(c.loop.out, heartbeatChunk...)
+	}
+}
+
+func (c *conn) endEvents() {
+	if !c.has(flagHTTP10) {
+		c.loop.out = append(c.loop.out, lastChunk...)
+	}
+}
+
+// inlineSink takes the messages of a call that runs on the loop.
+type inlineSink struct{ c *conn }
+
+// Notify implements mcp.Sink.
+func (s *inlineSink) Notify(msg []byte) bool {
+	c := s.c
+	if c == nil || !c.x.verdict.stream || len(c.loop.out) > c.loop.srv.opts.MaxUnsent {
+		return false
+	}
+	c.beginStream()
+	c.appendEvent(msg)
+	return true
+}
+
+// Respond implements mcp.Sink.
+func (s *inlineSink) Respond(msg []byte, code jsonrpc.Code) {
+	c := s.c
+	j := c.x.job
+	status := j.call.Status(code)
+	if len(msg) > c.loop.srv.opts.MaxResponse {
+		code = jsonrpc.CodeInternalError
+		status = j.call.Status(code)
+		msg = jsonrpc.AppendError(nil, j.call.ID(), errTooLarge(len(msg)))
+	}
+	c.loop.count(j.call.Method(), outcomeOf(code))
+	c.respond(status, msg)
+}
+
+func outcomeOf(code jsonrpc.Code) outcome {
+	if code == 0 {
+		return outcomeOK
+	}
+	return outcomeError
+}

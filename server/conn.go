@@ -1,0 +1,172 @@
+package server
+
+import (
+	"errors"
+	"io"
+
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// conn is one connection. Its methods run on its loop.
+//
+// While it is idle, or an idle stream, it holds nothing but this struct, a slot and an entry of the wheel.
+type conn struct {
+	sk     socket
+	loop   *loop
+	x      *exchange // what a request under way holds; nil when there is none
+	uris   *uriSet   // the resources a stream listens to; nil when there are none
+	id     string    // of the subscription: JSON text, safe in an event
+	slot   uint32    // index in loop.slots
+	gen    uint32    // tells the conn from others that had the slot
+	next   uint32    // in loop.streams
+	prev   uint32    // in loop.streams
+	state  connState
+	trust  trust
+	topics mcp.Topic // the lists a stream listens to
+	dirty  mcp.Topic // notices that a slow stream still gets
+	flags  connFlags
+	reason closeReason
+	opened bool // set in OnOpen, read by the accept side once the enrolment is over
+}
+
+// socket is what a conn needs of its transport.
+type socket interface {
+	Next(n int) ([]byte, error)
+	Write(b []byte) (int, error) // may close the conn before it returns
+	OutboundBuffered() int
+	Fd() int
+	SetLinger(secs int) error
+}
+
+type connState uint8
+
+const (
+	connStateIdle   connState = iota // no byte of a request has arrived
+	connStateHead                    // a part of a head has
+	connStateBody                    // the content is arriving
+	connStateCall                    // a worker serves a call
+	connStateStream                  // an open subscriptions/listen stream
+	connStateLinger                  // everything is written or on its way; then the socket is closed
+	connStateClosed                  // OnClose has run: nothing may be touched any more
+)
+
+var connStateNames = [...]string{"idle", "head", "body", "call", "stream", "linger", "closed"}
+
+func (s connState) String() string { return connStateNames[s] }
+
+type connFlags uint8
+
+const (
+	flagHTTP10    connFlags = 1 << iota // of the request under way: no chunked coding
+	flagClose                           // the connection ends with this response
+	flagUnread                          // the peer may still be sending: it is closed only after a linger
+	flagShut                            // our FIN is sent
+	flagStalled                         // bytes wait for the peer: loop.stalls has the clock
+	flagStreaming                       // counted as a stream
+)
+
+func (c *conn) has(f connFlags) bool { return c.flags&f != 0 }
+
+func (c *conn) handle() handle { return handle{c.slot, c.gen} }
+
+// canReceive reports whether input belongs to a request.
+func (c *conn) canReceive() bool { return c.state <= connStateBody }
+
+// setState moves c to s and arms the deadline that belongs to it.
+func (c *conn) setState(now tick, s connState) {
+	c.state = s
+	d := &c.loop.srv.ticks
+	switch s {
+	case connStateIdle:
+		c.arm(now + d.idle)
+	case connStateHead:
+		c.arm(now + d.head)
+	case connStateBody:
+		c.arm(now + d.body)
+	case connStateCall:
+		c.x.callDue = now + d.call
+		c.arm(c.nextCallDue())
+	case connStateStream:
+		c.arm(c.loop.firstHeartbeat())
+	case connStateLinger:
+		c.arm(now + ticks(lingerTime))
+	case connStateClosed:
+		c.loop.wheel.disarm(c.slot)
+	}
+}
+
+func (c *conn) arm(due tick) {
+	c.loop.wheel.arm(c.slot, due)
+}
+
+// open begins the life of c on its loop.
+func (c *conn) open(sk socket, now tick) {
+	c.sk = sk
+	c.opened = true
+	c.loop.attach(c)
+	c.setState(now, connStateIdle)
+	if c.loop.draining {
+		c.flags |= flagClose
+	}
+}
+
+// close ends the connection now. Nothing of c may be used afterwards but its state.
+func (c *conn) close(r closeReason) {
+	if c.state == connStateClosed {
+		return
+	}
+	c.reason = r
+	c.loop.reactor.closeSocket(c.sk)
+}
+
+// abort is close with an RST: what the kernel still holds for the peer is dropped.
+func (c *conn) abort(r closeReason) {
+	if c.state == connStateClosed {
+		return
+	}
+	_ = c.sk.SetLinger(0)
+	c.close(r)
+}
+
+// closed is OnClose: it gives back all that c holds. err is nil when this side closed.
+func (c *conn) closed(err error) {
+	if c.state == connStateClosed {
+		return
+	}
+	if err != nil && c.state != connStateLinger { // there the reason is known
+		c.reason = reasonOf(err)
+	}
+	l := c.loop
+	if x := c.x; x != nil {
+		if j := x.job; j != nil {
+			j.cancel(errClientGone)
+			l.count(j.method, outcomeCancelled)
+		}
+		c.x = nil
+		l.putExchange(x)
+	}
+	if c.has(flagStreaming) {
+		l.endStream(c)
+	}
+	c.setState(l.now, connStateClosed)
+	l.stalls.remove(c)
+	l.detach(c)
+	l.m.closes[c.reason].Add(1)
+	l.srv.released()
+}
+
+func reasonOf(err error) closeReason {
+	var op interface{ Error() string }
+	switch {
+	case errors.Is(err, io.EOF):
+		return closePeer
+	case errors.As(err, &op) && isWriteError(op.Error()):
+		return closeWrite
+	}
+	return closeReset
+}
+
+// isWriteError reports whether the text of an os.SyscallError names a write.
+func isWriteError(s string) bool {
+	return len(s) >= 5 && s[:5] == "write"
+}

@@ -1,0 +1,283 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/valyala/bytebufferpool"
+
+	"github.com/mooring-mcp/mooring/httpparse"
+)
+
+// recv takes what the socket has. It is the whole of OnTraffic.
+func (c *conn) recv(now tick) {
+	b, _ := c.sk.Next(-1)
+	if len(b) == 0 {
+		return
+	}
+	c.loop.m.bytesIn.Add(uint64(len(b)))
+	switch {
+	case c.canReceive():
+		c.parse(now, b)
+	case c.state == connStateLinger:
+		c.discard(len(b))
+	case c.state != connStateClosed:
+		c.keep(b)
+	}
+	c.flush()
+}
+
+// resume parses what arrived while a response was under way.
+func (c *conn) resume(now tick) {
+	if c.canReceive() && c.x != nil && c.x.in != nil {
+		c.parse(now, nil)
+	}
+	c.flush()
+}
+
+// parse serves the requests in what is kept from earlier reads followed by b, until bytes run out or a response has to be waited for.
+func (c *conn) parse(now tick, b []byte) {
+	x := c.takeExchange()
+	kept := x.in != nil && len(x.in.B) > 0
+	if kept {
+		_, _ = x.in.Write(b)
+		b = x.in.B
+	}
+	for len(b) > 0 && c.canReceive() {
+		var n int
+		if c.state == connStateBody {
+			n = c.parseBody(now, b)
+		} else {
+			n = c.parseHead(now, b)
+		}
+		if n == 0 {
+			break
+		}
+		b = b[n:]
+	}
+	switch {
+	case c.state == connStateClosed:
+		return // OnClose has taken the exchange back
+	case c.state == connStateLinger:
+		c.discard(len(b))
+		b = nil
+	}
+	if len(b) == 0 {
+		x.in = release(x.in)
+	} else if kept {
+		x.in.B = x.in.B[:copy(x.in.B, b)]
+	} else {
+		x.in = bytebufferpool.Get()
+		_, _ = x.in.Write(b)
+	}
+	if len(b) > c.loop.srv.opts.MaxPipelined && !c.canReceive() {
+		c.close(closePipelined)
+		return
+	}
+	if x.in == nil && (c.state == connStateIdle || c.state == connStateStream) {
+		c.x = nil
+		c.loop.putExchange(x)
+	}
+}
+
+// keep holds bytes that arrived while a response is under way.
+func (c *conn) keep(b []byte) {
+	x := c.takeExchange()
+	if x.in == nil {
+		x.in = bytebufferpool.Get()
+	}
+	if len(x.in.B)+len(b) > c.loop.srv.opts.MaxPipelined {
+		c.close(closePipelined)
+		return
+	}
+	_, _ = x.in.Write(b)
+}
+
+// discard counts what a peer sends after the last response.
+func (c *conn) discard(n int) {
+	x := c.takeExchange()
+	if x.linger += n; x.linger > lingerBytes {
+		c.close(c.reason)
+	}
+}
+
+// parseHead parses a head at the beginning of b and begins its response. It returns 0 when bytes are missing or the connection is over.
+func (c *conn) parseHead(now tick, b []byte) int {
+	x, s := c.x, c.loop.srv
+	n, err := httpparse.ParseRequest(&x.req, b, x.seen, &s.limits)
+	if err == httpparse.ErrIncomplete {
+		x.seen = len(b)
+		if c.state == connStateIdle {
+			c.setState(now, connStateHead)
+		}
+		return 0
+	}
+	if err != nil {
+		c.refuseFraming(now, err)
+		return 0
+	}
+	x.seen = 0
+	c.flags &^= flagHTTP10
+	if x.req.Minor == 0 {
+		c.flags |= flagHTTP10
+	}
+	if !x.req.KeepAlive || c.loop.draining {
+		c.flags |= flagClose
+	}
+	x.body.Reset(&x.req, &s.limits)
+	return n + c.begin(now, b[:n:n], b[n:])
+}
+
+// begin decides on a head and takes as much of its content as is there. It returns how many bytes of rest were content.
+func (c *conn) begin(now tick, head, rest []byte) int {
+	x, s := c.x, c.loop.srv
+	x.verdict = s.policy.check(&x.req, c.trust)
+	if x.req.Origin != nil && x.verdict.route != routeRefused {
+		x.origin = append(x.origin[:0], x.req.Origin...)
+	}
+	if err := x.req.CheckContent(&s.limits); err != nil {
+		c.refuseFraming(now, err)
+		return 0
+	}
+	if x.req.Duplicate && !x.req.DuplicateMCP {
+		x.verdict = refuse(400, "field line sent more than once")
+	}
+	n := 0
+	if x.req.HasContent() {
+		x.content = bytebufferpool.Get()
+		var err error
+		if n, err = c.decode(rest); err != nil {
+			c.refuseFraming(now, err)
+			return n
+		}
+		if !x.body.Done() {
+			if x.verdict.route != routeMCP {
+				// The content of a request that is refused is not waited for (RFC 9112 section 9.3: then the connection cannot be used again).
+				c.flags |= flagClose | flagUnread
+				c.answer(now)
+				return n
+			}
+			c.awaitBody(now, head, n)
+			return n
+		}
+	}
+	c.answer(now)
+	return n
+}
+
+// awaitBody keeps the head, whose buffer is about to change, until the content is complete.
+func (c *conn) awaitBody(now tick, head []byte, got int) {
+	x := c.x
+	// "A server that receives a 100-continue expectation in a request that has already received some or all of the content MAY omit sending a 100" (RFC 9110 section 10.1.1).
+	if x.req.ExpectContinue && got == 0 {
+		c.loop.out = append(c.loop.out, continueHead...)
+	}
+	x.head = bytebufferpool.Get()
+	_, _ = x.head.Write(head)
+	x.req.Reset()
+	if _, err := httpparse.ParseRequest(&x.req, x.head.B, 0, &c.loop.srv.limits); err != nil {
+		panic("server: a head that was accepted is refused") // the same bytes, the same limits
+	}
+	c.setState(now, connStateBody)
+}
+
+// parseBody takes content from the beginning of b. It returns 0 when the connection is over.
+func (c *conn) parseBody(now tick, b []byte) int {
+	n, err := c.decode(b)
+	if err != nil {
+		c.refuseFraming(now, err)
+		return 0
+	}
+	if c.x.body.Done() {
+		c.answer(now)
+	}
+	return n
+}
+
+func (c *conn) decode(b []byte) (n int, err error) {
+	x := c.x
+	x.content.B, n, _, err = x.body.Append(x.content.B, b)
+	return n, err
+}
+
+// refuseFraming answers a request that broke HTTP. Where the next one would begin is not known.
+func (c *conn) refuseFraming(now tick, err error) {
+	var e *httpparse.Error
+	if !errors.As(err, &e) {
+		e = &httpparse.Error{Status: 400, Reason: "bad request"}
+	}
+	c.loop.m.refused.Add(1)
+	c.flags |= flagClose | flagUnread
+	c.reason = closeRefused
+	h := c.respHead(e.Status)
+	if e.Status == 405 {
+		h.allow = "POST"
+	}
+	c.loop.out = appendRefusal(c.loop.out, &h, e.Reason)
+	c.finish(now)
+}
+
+// answer responds to a request that was taken whole, or is refused.
+func (c *conn) answer(now tick) {
+	x := c.x
+	switch v := &x.verdict; v.route {
+	case routeMCP:
+		c.message(now)
+		return
+	case routeHealth:
+		c.loop.m.http.Add(1)
+		c.plain(200, "ok\n")
+	case routeReady:
+		c.loop.m.http.Add(1)
+		if c.loop.srv.Ready() {
+			c.plain(200, "ready\n")
+		} else {
+			c.plain(503, "draining\n")
+		}
+	case routeOptions:
+		c.loop.m.http.Add(1)
+		h := c.respHead(204)
+		c.loop.out = appendHead(c.loop.out, &h, "", 0)
+	case routePreflight:
+		c.loop.m.http.Add(1)
+		h := c.respHead(204)
+		c.loop.out = appendPreflight(c.loop.out, &h)
+	default:
+		c.loop.m.refused.Add(1)
+		h := c.respHead(v.status)
+		h.allow = v.allow
+		start := len(c.loop.out)
+		c.loop.out = appendRefusal(c.loop.out, &h, v.reason)
+		if x.req.Method == httpparse.MethodHead {
+			c.loop.out = headOnly(c.loop.out, start)
+		}
+	}
+	c.finish(now)
+}
+
+func (c *conn) plain(status int, text string) {
+	h := c.respHead(status)
+	start := len(c.loop.out)
+	c.loop.out = appendHead(c.loop.out, &h, typePlain, len(text))
+	c.loop.out = append(c.loop.out, text...)
+	if c.x.req.Method == httpparse.MethodHead {
+		c.loop.out = headOnly(c.loop.out, start)
+	}
+}
+
+// headOnly takes the content of the response at out[start:] away (RFC 9110 section 9.3.2).
+func headOnly(out []byte, start int) []byte {
+	if i := bytes.Index(out[start:], []byte("\r\n\r\n")); i >= 0 {
+		return out[:start+i+4]
+	}
+	return out
+}
+
+// respHead is the head of a response to the request under way.
+func (c *conn) respHead(status int) respHead {
+	h := respHead{status: status, date: c.loop.srv.date(), close: c.has(flagClose), retryAfter: status == 503}
+	if c.x != nil && len(c.x.origin) > 0 {
+		h.origin = c.x.origin
+	}
+	return h
+}

@@ -1,0 +1,133 @@
+package server
+
+// flush writes what the turn made for c, in one system call, and goes on with the end of the connection if that was the last.
+func (c *conn) flush() {
+	l := c.loop
+	if len(l.out) > 0 {
+		out := l.out
+		l.out = nil // a close inside write may answer nothing, but must not find half a message
+		c.write(out)
+		l.keepScratch(out)
+	}
+	if c.state == connStateLinger {
+		c.wind()
+	}
+}
+
+// flushNotice is flush for notifications of a call. They count against MaxUnsent: a peer that reads too slowly for them is disconnected.
+func (c *conn) flushNotice() {
+	if c.sk.OutboundBuffered()+len(c.loop.out) > max(c.loop.srv.opts.MaxUnsent, len(c.loop.out)) {
+		c.loop.out = c.loop.out[:0]
+		c.abort(closeUnsent)
+		return
+	}
+	c.flush()
+}
+
+// write hands b to the socket. The conn may be closed when it returns.
+func (c *conn) write(b []byte) {
+	if c.state == connStateClosed {
+		return
+	}
+	c.loop.m.bytesOut.Add(uint64(len(b)))
+	_, _ = c.sk.Write(b) // an error closes the conn
+	if c.state == connStateClosed {
+		return
+	}
+	if n := c.sk.OutboundBuffered(); n > 0 {
+		c.stalled(n)
+	}
+}
+
+// finish ends the exchange: the response is written or in loop.out.
+func (c *conn) finish(now tick) {
+	if c.state == connStateClosed {
+		return
+	}
+	if c.has(flagClose) {
+		if c.reason != closeRefused && c.reason != closeHeadTimeout && c.reason != closeBodyTimeout && c.reason != closeDrain {
+			c.reason = closeDone
+		}
+		c.setState(now, connStateLinger)
+		return
+	}
+	c.x.resetRequest()
+	c.setState(now, connStateIdle)
+}
+
+// wind brings a lingering connection to its end: all bytes to the kernel, our FIN, the peer's.
+//
+//	"a server typically closes a connection in stages" (RFC 9112 section 9.6): a close with unread input would make the kernel send an RST over the response.
+func (c *conn) wind() {
+	if c.sk.OutboundBuffered() > 0 {
+		return // expire looks again
+	}
+	if !c.has(flagUnread) {
+		c.close(c.reason)
+		return
+	}
+	if !c.has(flagShut) {
+		c.flags |= flagShut
+		if err := shutdownWrite(c.sk.Fd()); err != nil {
+			c.close(c.reason)
+		}
+	}
+}
+
+// stall is the clock of a peer that does not take what waits for it.
+type stall struct {
+	due  tick
+	left int // bytes that waited when the clock was set
+}
+
+// stalls are the clocks of the loop's stalled connections, by slot.
+type stalls map[uint32]stall
+
+// remove forgets c's clock.
+func (s stalls) remove(c *conn) {
+	if c.has(flagStalled) {
+		delete(s, c.slot)
+		c.flags &^= flagStalled
+	}
+}
+
+// stalled starts the clock for n bytes that the kernel did not take.
+func (c *conn) stalled(n int) {
+	if c.has(flagStalled) {
+		return
+	}
+	l := c.loop
+	c.flags |= flagStalled
+	if l.stalls == nil {
+		l.stalls = make(stalls)
+	}
+	due := l.now + l.srv.ticks.write
+	l.stalls[c.slot] = stall{due, n}
+	if at, armed := l.wheel.due(c.slot); !armed || at > due {
+		c.arm(due)
+	}
+}
+
+// checkStall returns when to look again, or 0 when the conn does not stall. A conn that made no progress in time is closed.
+func (c *conn) checkStall(now tick) (again tick) {
+	if !c.has(flagStalled) {
+		return 0
+	}
+	l := c.loop
+	left := c.sk.OutboundBuffered()
+	if left == 0 {
+		l.stalls.remove(c)
+		return 0
+	}
+	st := l.stalls[c.slot]
+	if now < st.due {
+		return st.due
+	}
+	if left >= st.left {
+		c.abort(closeStalled)
+		return 0
+	}
+	st = stall{now + l.srv.ticks.write, left}
+	l.stalls[c.slot] = st
+	return st.due
+}

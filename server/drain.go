@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrServerClosed is returned by Serve and ListenAndServe after Shutdown.
+var ErrServerClosed = errors.New("server: closed")
+
+// Streams end over a part of the drain, that their clients do not all come back at once.
+const (
+	drainPerStream = 40 * time.Microsecond
+	drainPart      = 0.75 // of the drain at most
+	drainPoll      = 5 * time.Millisecond
+	stopGrace      = 500 * time.Millisecond // for answers of calls that were cancelled at the end of the drain
+)
+
+// Shutdown ends the server gracefully. In this order: /readyz answers 503, listeners close, idle connections close, listen streams end with the result of their
+// request, spread over part of the drain, and calls finish; at the end of the drain, or of ctx, what is left is cancelled and closed. It returns when no connection
+// and no event loop is left: nil after a graceful end, else context.DeadlineExceeded or the error of ctx. It may be called from any goroutine but a loop's; a second call waits for the first.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.shutdown.Do(func() {
+		s.drainErr = s.drainAndStop(ctx)
+		close(s.stopped)
+	})
+	<-s.stopped
+	return s.drainErr
+}
+
+func (s *Server) drainAndStop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.DrainTimeout)
+	defer cancel()
+	s.mu.Lock()
+	s.draining.Store(true)
+	for l := range s.listeners {
+		_ = l.Close()
+	}
+	started := s.started
+	s.mu.Unlock()
+	s.accepting.Wait()
+	close(s.enrolments)
+	s.enroller.Wait()
+	if !started {
+		s.cancel(errShutdown)
+		return nil
+	}
+	limit := time.Duration(drainPart * float64(s.opts.DrainTimeout))
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Duration(drainPart*float64(time.Until(deadline))))
+	}
+	order := &drainOrder{spread: tick(min(max(limit, 0), time.Duration(s.streams.Load())*drainPerStream) / tickUnit)}
+	for _, l := range s.loops {
+		l.postDrain(order)
+	}
+	err := s.awaitEmpty(ctx)
+	s.cancel(errShutdown)
+	if err != nil {
+		grace, stop := context.WithTimeout(context.Background(), stopGrace)
+		_ = s.awaitEmpty(grace)
+		stop()
+	}
+	s.stopEngine()
+	return err
+}
+
+// awaitEmpty waits until no connection is left and no call runs.
+func (s *Server) awaitEmpty(ctx context.Context) error {
+	t := time.NewTicker(drainPoll)
+	defer t.Stop()
+	for s.conns.Load() > 0 || s.calls.Load() > 0 {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// startDrain lets go of the loop's connections: at once where nothing is under way, otherwise when it is done.
+func (l *loop) startDrain(d *drainOrder) {
+	l.draining = true
+	for _, c := range l.slots {
+		if c == nil {
+			continue
+		}
+		c.flags |= flagClose
+		switch c.state {
+		case connStateIdle:
+			c.close(closeDrain)
+		case connStateStream:
+			l.wheel.disarm(c.slot) // a heartbeat that is due earlier would end it earlier
+			c.arm(l.now + tick(l.rng.Uint32N(uint32(d.spread)+1)))
+		}
+	}
+}

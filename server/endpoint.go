@@ -1,0 +1,211 @@
+package server
+
+import (
+	"bytes"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/mooring-mcp/mooring/httpparse"
+)
+
+// route is what a request head asks for.
+type route uint8
+
+const (
+	routeRefused   route = iota // answered with verdict.status
+	routeMCP                    // a message for the MCP endpoint
+	routeHealth                 // GET or HEAD /healthz
+	routeReady                  // GET or HEAD /readyz
+	routeOptions                // OPTIONS *
+	routePreflight              // a CORS preflight of the MCP endpoint
+)
+
+// verdict is what check decides of a head.
+type verdict struct {
+	route  route
+	status int    // when refused
+	reason string // fixed text for the peer
+	allow  string // value of Allow with 405
+	json   bool   // the client takes application/json
+	stream bool   // the client takes text/event-stream
+}
+
+func refuse(status int, reason string) verdict {
+	return verdict{route: routeRefused, status: status, reason: reason}
+}
+
+// trust says what a listener lets pass when no list is given.
+type trust uint8
+
+const (
+	trustRemote   trust = iota
+	trustLoopback       // bound to a loopback address
+	trustUnix           // a unix socket
+)
+
+// policy holds the rules of the MCP endpoint. It is immutable.
+type policy struct {
+	path    string
+	origins []string
+	hosts   []string
+}
+
+// check applies the HTTP rules of Streamable HTTP that need the head alone (MCP 2026-07-28, basic/transports/streamable-http). It is a pure function.
+func (p *policy) check(r *httpparse.Request, from trust) verdict {
+	if r.Form == httpparse.FormAsterisk {
+		// Only OPTIONS may have the asterisk form (RFC 9110 section 9.3.7); the parser holds that.
+		return verdict{route: routeOptions}
+	}
+	switch {
+	case string(r.Path) == p.path:
+	case string(r.Path) == "/healthz":
+		return probe(r, routeHealth)
+	case string(r.Path) == "/readyz":
+		return probe(r, routeReady)
+	default:
+		return refuse(404, "no such resource")
+	}
+	// "Servers MUST validate the Origin header on all incoming connections to prevent DNS rebinding attacks": each of Host and Origin alone can refuse.
+	if !p.hostAllowed(r.Host, from) {
+		return refuse(403, "host not allowed")
+	}
+	if r.Origin != nil && !p.originAllowed(r.Origin, from) {
+		return refuse(403, "origin not allowed")
+	}
+	switch r.Method {
+	case httpparse.MethodPost:
+	case httpparse.MethodOptions:
+		if r.Origin != nil {
+			return verdict{route: routePreflight}
+		}
+		return verdict{route: routeRefused, status: 405, reason: "method not allowed", allow: "POST"}
+	default:
+		return verdict{route: routeRefused, status: 405, reason: "method not allowed", allow: "POST"}
+	}
+	if !isJSON(r.ContentType) {
+		return refuse(415, "content type must be application/json")
+	}
+	v := verdict{route: routeMCP}
+	v.json, v.stream = acceptable(r)
+	if !v.json && !v.stream {
+		return refuse(406, "client must accept application/json or text/event-stream")
+	}
+	return v
+}
+
+func probe(r *httpparse.Request, to route) verdict {
+	if r.Method == httpparse.MethodGet || r.Method == httpparse.MethodHead {
+		return verdict{route: to}
+	}
+	return verdict{route: routeRefused, status: 405, reason: "method not allowed", allow: "GET, HEAD"}
+}
+
+func (p *policy) hostAllowed(authority []byte, from trust) bool {
+	host := hostOf(authority)
+	if len(p.hosts) > 0 {
+		for _, h := range p.hosts {
+			if h == "*" || equalFold(host, h) {
+				return true
+			}
+		}
+		return false
+	}
+	// HTTP/1.0 has no Host; nothing that rebinds a name speaks it.
+	return from != trustLoopback || len(authority) == 0 || isLoopback(host)
+}
+
+func (p *policy) originAllowed(origin []byte, from trust) bool {
+	for _, o := range p.origins {
+		if o == "*" || equalFold(origin, o) {
+			return true
+		}
+	}
+	if len(p.origins) > 0 || from == trustRemote {
+		return false
+	}
+	u, err := url.Parse(string(origin))
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Path == "" && isLoopback([]byte(u.Hostname()))
+}
+
+// hostOf returns the host of uri-host [":" port], the brackets of an IPv6 address taken off.
+func hostOf(authority []byte) []byte {
+	if len(authority) > 0 && authority[0] == '[' {
+		if i := bytes.IndexByte(authority, ']'); i > 0 {
+			return authority[1:i]
+		}
+		return authority
+	}
+	if i := bytes.IndexByte(authority, ':'); i >= 0 {
+		return authority[:i]
+	}
+	return authority
+}
+
+func isLoopback(host []byte) bool {
+	if equalFold(host, "localhost") || string(host) == "127.0.0.1" || string(host) == "::1" {
+		return true
+	}
+	if n := len(host); n > len(".localhost") && equalFold(host[n-len(".localhost"):], ".localhost") {
+		return true // RFC 6761 section 6.3
+	}
+	ip := net.ParseIP(string(host))
+	return ip != nil && ip.IsLoopback()
+}
+
+func equalFold(b []byte, s string) bool {
+	return len(b) == len(s) && strings.EqualFold(string(b), s)
+}
+
+// isJSON reports whether a Content-Type names application/json, with any parameters (RFC 9110 section 8.3.1).
+func isJSON(ct []byte) bool {
+	if i := bytes.IndexByte(ct, ';'); i >= 0 {
+		ct = bytes.TrimRight(ct[:i], " \t")
+	}
+	return equalFold(ct, "application/json")
+}
+
+// acceptable reports which of the two forms of an answer the client takes. No Accept field means any (RFC 9110 section 12.5.1); a range of weight 0 does not count.
+func acceptable(r *httpparse.Request) (json, stream bool) {
+	if r.Accept == nil {
+		return true, true
+	}
+	for name, value := range r.Fields() {
+		if !equalFold(name, "accept") {
+			continue
+		}
+		for len(value) > 0 {
+			var item []byte
+			item, value, _ = bytes.Cut(value, []byte{','})
+			rng, params, _ := bytes.Cut(item, []byte{';'})
+			if zeroWeight(params) {
+				continue
+			}
+			switch rng = bytes.Trim(rng, " \t"); {
+			case equalFold(rng, "application/json"):
+				json = true
+			case equalFold(rng, "text/event-stream"):
+				stream = true
+			case string(rng) == "*/*":
+				json, stream = true, true
+			case equalFold(rng, "application/*"):
+				json = true
+			case equalFold(rng, "text/*"):
+				stream = true
+			}
+		}
+	}
+	return json, stream
+}
+
+func zeroWeight(params []byte) bool {
+	for len(params) > 0 {
+		var p []byte
+		p, params, _ = bytes.Cut(params, []byte{';'})
+		p = bytes.Trim(p, " \t")
+		if len(p) >= 3 && (p[0] == 'q' || p[0] == 'Q') && p[1] == '=' {
+			return len(bytes.Trim(p[2:], "0.")) == 0
+		}
+	}
+	return false
+}

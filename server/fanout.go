@@ -1,0 +1,201 @@
+package server
+
+import (
+	"strconv"
+
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// fanout is the walk over a loop's streams that tells them of changes, one change at a time and a slice of streams a turn. What changes meanwhile is told by the next walk: nothing queues.
+type fanout struct {
+	todo   changes
+	active bool
+	change mcp.Change
+	notice notice
+	cursor uint32   // next slot of a list
+	list   *uriList // or next member of a resource's
+	member int
+	frames frames
+}
+
+// allTopics are the topics whose change is told to the streams of the one list.
+var allTopics = [...]mcp.Topic{mcp.TopicTools, mcp.TopicPrompts, mcp.TopicResources}
+
+func (f *fanout) add(l *loop, ch *changes) {
+	f.todo.merge(ch)
+}
+
+// next begins the walk for one of the changes that are due. It reports whether there was one.
+func (f *fanout) next(l *loop) bool {
+	for _, t := range allTopics {
+		if f.todo.topics&t != 0 {
+			f.todo.topics &^= t
+			f.start(l, mcp.Change{Topic: t})
+			f.cursor, f.list = l.streams.head, nil
+			return true
+		}
+	}
+	for uri := range f.todo.uris {
+		delete(f.todo.uris, uri)
+		if list := l.streams.byURI[uri]; list != nil {
+			f.start(l, mcp.Change{Topic: mcp.TopicResource, URI: uri})
+			f.list, f.member = list, len(list.members)
+			return true
+		}
+	}
+	f.todo.uris = nil
+	return false
+}
+
+func (f *fanout) start(l *loop, ch mcp.Change) {
+	f.active = true
+	f.change = ch
+	f.notice = l.noticeOf(ch)
+	f.frames.reset(&f.notice)
+}
+
+// leave is told that c is about to leave the lists.
+func (f *fanout) leave(c *conn) {
+	if f.active && f.list == nil && f.cursor == c.slot {
+		f.cursor = c.next
+	}
+}
+
+// serveFanout tells a slice of streams.
+func (l *loop) serveFanout() {
+	f := &l.fan
+	for n := 0; n < sliceLimit; {
+		if !f.active && !f.next(l) {
+			return
+		}
+		if f.list != nil {
+			// From the end: a member that leaves is replaced by one that has been told already.
+			if f.member = min(f.member, len(f.list.members)); f.member == 0 {
+				f.active = false
+				continue
+			}
+			f.member--
+			m := f.list.members[f.member]
+			l.tellResource(l.slots[m.slot], m.ref)
+			n++
+			continue
+		}
+		if f.cursor == noSlot {
+			f.active = false
+			continue
+		}
+		c := l.slots[f.cursor]
+		f.cursor = c.next
+		if c.topics&f.change.Topic != 0 {
+			l.tellList(c)
+			n++
+		}
+	}
+	l.continueLater()
+}
+
+func (l *loop) tellList(c *conn) {
+	if c.sk.OutboundBuffered() > 0 {
+		c.dirty |= l.fan.change.Topic
+		c.arm(l.now + ticks(retryTime))
+		return
+	}
+	c.dirty &^= l.fan.change.Topic
+	c.write(l.fan.frames.frame(c))
+}
+
+func (l *loop) tellResource(c *conn, ref uint32) {
+	r := &c.uris.refs[ref]
+	if c.sk.OutboundBuffered() > 0 {
+		r.dirty = true
+		c.arm(l.now + ticks(retryTime))
+		return
+	}
+	r.dirty = false
+	c.write(l.fan.frames.frame(c))
+}
+
+// deliverDirty tells a stream that has caught up what it missed, as long as it keeps up.
+func (l *loop) deliverDirty(c *conn) {
+	tell := func(ch mcp.Change) bool {
+		n := l.noticeOf(ch)
+		var f frames
+		f.reset(&n)
+		c.write(f.frame(c))
+		return c.state == connStateStream && c.sk.OutboundBuffered() == 0
+	}
+	for _, t := range allTopics {
+		if c.dirty&t != 0 {
+			c.dirty &^= t
+			if !tell(mcp.Change{Topic: t}) {
+				break
+			}
+		}
+	}
+	if c.state == connStateStream && c.uris != nil && c.sk.OutboundBuffered() == 0 {
+		for i := range c.uris.refs {
+			r := &c.uris.refs[i]
+			if r.dirty {
+				r.dirty = false
+				if !tell(mcp.Change{Topic: mcp.TopicResource, URI: r.list.uri}) {
+					break
+				}
+			}
+		}
+	}
+	switch {
+	case c.state != connStateStream:
+	case c.slow():
+		c.arm(l.now + ticks(retryTime))
+	default:
+		c.arm(l.nextHeartbeat())
+	}
+}
+
+// notice is a notification but for the subscription id that stands between its two parts, as it stands in events.
+type notice struct {
+	prefix, suffix []byte
+}
+
+func (l *loop) noticeOf(ch mcp.Change) notice {
+	prefix, suffix := l.srv.mcp.ChangeMessage(ch)
+	return notice{[]byte(escapeForEvent(string(prefix))), []byte(escapeForEvent(string(suffix)))}
+}
+
+// frames makes the bytes of one notice for many streams, as sse.AppendData would: the encoded frame is kept, and only the id is patched in while its length stays the same.
+type frames struct {
+	n      *notice
+	buf    []byte // "LEN CRLF data: prefix id suffix LF LF CRLF"
+	at     int    // where the id stands
+	idLen  int
+	bare   bool // the frame is not a chunk
+	filled bool
+}
+
+func (f *frames) reset(n *notice) {
+	f.n, f.filled = n, false
+}
+
+// frame returns the bytes for c, valid until the next call.
+func (f *frames) frame(c *conn) []byte {
+	bare := c.has(flagHTTP10)
+	if f.filled && f.idLen == len(c.id) && f.bare == bare {
+		copy(f.buf[f.at:], c.id)
+		return f.buf
+	}
+	f.filled, f.idLen, f.bare = true, len(c.id), bare
+	b := f.buf[:0]
+	const field, end = "data: ", "\n\n"
+	if !bare {
+		b = strconv.AppendUint(b, uint64(len(field)+len(f.n.prefix)+len(c.id)+len(f.n.suffix)+len(end)), 16)
+		b = append(b, "\r\n"...)
+	}
+	b = append(append(b, field...), f.n.prefix...)
+	f.at = len(b)
+	b = append(append(append(b, c.id...), f.n.suffix...), end...)
+	if !bare {
+		b = append(b, "\r\n"...)
+	}
+	f.buf = b
+	return b
+}

@@ -1,0 +1,115 @@
+package server
+
+import (
+	"sync"
+
+	"github.com/valyala/bytebufferpool"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// Everything that another goroutine may ask of a loop is in this file.
+
+// handle names a connection from outside its loop. The generation tells a connection from a later one in the same slot.
+type handle struct {
+	slot, gen uint32
+}
+
+type itemKind uint8
+
+const (
+	itemNotify  itemKind = iota // a notification of a call: buf
+	itemRespond                 // the response of a call: buf, code, status
+	itemListen                  // a call prepared by a worker is a subscription
+	itemReturn                  // the worker has let go of the call: the last item of a job
+)
+
+// item is one message to a loop.
+type item struct {
+	kind   itemKind
+	status int16 // HTTP status of a response
+	code   jsonrpc.Code
+	job    *job
+	buf    *bytebufferpool.ByteBuffer // owned by the item; nil where there is none
+}
+
+// inbox holds what was posted to a loop and not yet served, in the order of the posts.
+type inbox struct {
+	mu      sync.Mutex
+	items   []item
+	changes changes
+	drain   *drainOrder
+	posted  bool // the loop has been asked to serve the inbox and has not begun
+}
+
+// drainOrder tells a loop to let go of its connections.
+type drainOrder struct {
+	spread tick // streams end within so many ticks
+}
+
+// postItem hands it to the loop. It may be called from any goroutine.
+func (l *loop) postItem(it item) {
+	l.in.mu.Lock()
+	l.in.items = append(l.in.items, it)
+	l.wakeLocked()
+}
+
+// postChange tells the loop that a list or a resource changed. Changes that were not served yet become one. It may be called from any goroutine.
+func (l *loop) postChanges(c *changes) {
+	l.in.mu.Lock()
+	l.in.changes.merge(c)
+	l.wakeLocked()
+}
+
+// postDrain starts the drain. It may be called from any goroutine.
+func (l *loop) postDrain(d *drainOrder) {
+	l.in.mu.Lock()
+	l.in.drain = d
+	l.wakeLocked()
+}
+
+// wakeLocked unlocks the inbox and wakes the loop, once for many posts.
+func (l *loop) wakeLocked() {
+	first := !l.in.posted
+	l.in.posted = true
+	l.in.mu.Unlock()
+	if first {
+		l.execute(l.runInbox)
+	}
+}
+
+// takeInbox returns what was posted and leaves the inbox empty. spare becomes the next backing array.
+func (l *loop) takeInbox(spare []item) (items []item, c changes, d *drainOrder) {
+	l.in.mu.Lock()
+	items, c, d = l.in.items, l.in.changes, l.in.drain
+	l.in.items, l.in.changes, l.in.drain, l.in.posted = spare[:0], changes{}, nil, false
+	l.in.mu.Unlock()
+	return items, c, d
+}
+
+// changes is a set of things that changed.
+type changes struct {
+	topics mcp.Topic
+	uris   map[string]struct{} // nil when empty
+}
+
+func (c *changes) add(ch mcp.Change) {
+	if ch.Topic == mcp.TopicResource {
+		if c.uris == nil {
+			c.uris = make(map[string]struct{})
+		}
+		c.uris[ch.URI] = struct{}{}
+		return
+	}
+	c.topics |= ch.Topic
+}
+
+func (c *changes) merge(o *changes) {
+	c.topics |= o.topics
+	for uri := range o.uris {
+		c.add(mcp.Change{Topic: mcp.TopicResource, URI: uri})
+	}
+}
+
+func (c *changes) empty() bool { return c.topics == 0 && len(c.uris) == 0 }

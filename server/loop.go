@@ -1,0 +1,237 @@
+package server
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// loop is one event loop and all that it owns. Its methods run on it, but for those that begin with post (inbox.go).
+type loop struct {
+	srv     *Server
+	idx     int
+	reactor reactor
+	m       loopMetrics
+
+	now   tick // when the newest tick ran
+	wheel *wheel
+	slots []*conn  // by slot number; nil when free
+	free  []uint32 // free slot numbers
+	gen   uint32
+
+	stalls   stalls // of slow peers only
+	streams  streamList
+	fan      fanout
+	rng      *rand.Rand
+	draining bool
+	spread   tick // of the drain
+
+	// Scratch for the turn under way; nothing of it is held between two turns.
+	out    []byte // bytes for the connection being served
+	event  []byte // one encoded message
+	frame  []byte // one encoded event
+	inline inlineSink
+
+	exchanges []*exchange // free ones
+	jobs      []*job      // free ones
+	spare     []item
+	backlog   []item // items taken from the inbox and not served yet
+
+	in          inbox
+	runInbox    task
+	runTick     task
+	runContinue task
+	kicked      bool // the kicker has been asked to continue this loop
+}
+
+// reactor is what a loop needs of the event loop below it.
+type reactor interface {
+	execute(t task)        // runs t on the loop, later; any goroutine
+	closeSocket(sk socket) // on the loop; OnClose runs before it returns
+}
+
+// task is something to run on a loop.
+type task func()
+
+const (
+	sliceLimit = 256      // connections served before other input gets its turn
+	keepOut    = 64 << 10 // scratch up to this capacity is kept from turn to turn
+)
+
+func newLoop(s *Server, idx int, r reactor) *loop {
+	l := &loop{srv: s, idx: idx, reactor: r, now: s.tick(), rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))}
+	l.wheel = newWheel(l.now)
+	l.streams.init()
+	l.runInbox = l.guard(l.serveInbox)
+	l.runTick = l.guard(l.serveTick)
+	l.runContinue = l.guard(l.serveContinue)
+	return l
+}
+
+func (l *loop) execute(t task) { l.reactor.execute(t) }
+
+// guard keeps a panic in f from ending the process. What f was doing is lost; the loop lives.
+func (l *loop) guard(f func()) task {
+	return func() {
+		defer func() {
+			if r := recover(); r != nil {
+				l.srv.logPanic(l, r)
+			}
+		}()
+		f()
+	}
+}
+
+// attach gives c a slot.
+func (l *loop) attach(c *conn) {
+	if n := len(l.free); n > 0 {
+		c.slot = l.free[n-1]
+		l.free = l.free[:n-1]
+	} else {
+		c.slot = uint32(len(l.slots))
+		l.slots = append(l.slots, nil)
+		l.wheel.grow(c.slot)
+	}
+	l.gen++
+	c.gen = l.gen
+	l.slots[c.slot] = c
+	l.m.connections.Add(1)
+}
+
+// detach takes c's slot back.
+func (l *loop) detach(c *conn) {
+	l.wheel.disarm(c.slot)
+	l.slots[c.slot] = nil
+	l.free = append(l.free, c.slot)
+	l.m.connections.Add(-1)
+}
+
+// lookup returns the connection that h names, or nil when it is gone.
+func (l *loop) lookup(h handle) *conn {
+	if int(h.slot) < len(l.slots) {
+		if c := l.slots[h.slot]; c != nil && c.gen == h.gen {
+			return c
+		}
+	}
+	return nil
+}
+
+// serveTick advances the time of the loop.
+func (l *loop) serveTick() {
+	now := l.srv.clock()
+	l.m.lagNanos.Store(now.UnixNano() - l.m.tickPosted.Swap(0))
+	l.now = l.srv.tickAt(now)
+	l.expire()
+}
+
+// expire serves a slice of the deadlines that have come.
+func (l *loop) expire() {
+	if l.wheel.advance(l.now, sliceLimit, l.fire) {
+		l.continueLater()
+	}
+}
+
+func (l *loop) fire(slot uint32) {
+	if c := l.slots[slot]; c != nil {
+		c.expire(l.now)
+	}
+}
+
+// continueLater runs serveContinue after other input got its turn. The loop cannot ask for that itself: a task that executes itself starves the sockets.
+func (l *loop) continueLater() {
+	if !l.kicked {
+		l.kicked = true
+		l.srv.kick(l)
+	}
+}
+
+// serveContinue goes on with what was sliced.
+func (l *loop) serveContinue() {
+	l.kicked = false
+	l.expire()
+	l.serveFanout()
+	l.serveBacklog()
+}
+
+// serveInbox takes what was posted.
+func (l *loop) serveInbox() {
+	items, ch, drain := l.takeInbox(l.spare)
+	l.spare = nil
+	if len(l.backlog) == 0 {
+		l.backlog = items
+	} else {
+		l.backlog = append(l.backlog, items...)
+		clear(items)
+		l.spare = items[:0]
+	}
+	l.serveBacklog()
+	if !ch.empty() {
+		l.fan.add(l, &ch)
+		l.serveFanout()
+	}
+	if drain != nil {
+		l.startDrain(drain)
+	}
+}
+
+// serveBacklog serves a slice of the items.
+func (l *loop) serveBacklog() {
+	n := min(len(l.backlog), sliceLimit)
+	for i := range l.backlog[:n] {
+		it := l.backlog[i]
+		l.backlog[i] = item{}
+		l.serveItem(&it)
+	}
+	if n == len(l.backlog) {
+		if l.spare == nil && cap(l.backlog) <= 4*sliceLimit {
+			l.spare = l.backlog[:0]
+		}
+		l.backlog = nil
+		return
+	}
+	l.backlog = l.backlog[n:]
+	l.continueLater()
+}
+
+// scratch gives the buffer of the turn back, grown as it may be.
+func (l *loop) keepScratch(out []byte) {
+	if cap(out) > keepOut {
+		out = nil
+	}
+	l.out = out[:0]
+}
+
+// spreadHeartbeat returns when a stream's next heartbeat is due: the period, within ±10 %.
+func (l *loop) nextHeartbeat() tick {
+	hb := l.srv.ticks.heartbeat
+	if j := hb / 10; j > 0 {
+		hb = hb - j + tick(l.rng.Uint32N(uint32(2*j+1)))
+	}
+	return l.now + hb
+}
+
+// firstHeartbeat spreads the streams that were opened together over the whole period.
+func (l *loop) firstHeartbeat() tick {
+	return l.now + 1 + tick(l.rng.Uint32N(uint32(l.srv.ticks.heartbeat)))
+}
+
+// count counts a request that ended.
+func (l *loop) count(m mcp.Method, o outcome) {
+	l.m.requests[m][o].Add(1)
+}
+
+// deadlines are the options in ticks.
+type deadlines struct {
+	heartbeat, head, body, idle, call, write tick
+}
+
+func deadlinesOf(o *Options) deadlines {
+	return deadlines{ticks(o.Heartbeat), ticks(o.HeadTimeout), ticks(o.BodyTimeout), ticks(o.IdleTimeout), ticks(o.CallTimeout), ticks(o.WriteTimeout)}
+}
+
+const (
+	lingerTime  = 2 * time.Second        // for a peer to read a refusal and close
+	lingerBytes = 64 << 10               // and what it may send meanwhile
+	retryTime   = 200 * time.Millisecond // between two looks at a slow listener with a notice due
+)

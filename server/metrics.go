@@ -1,0 +1,124 @@
+package server
+
+import (
+	"sync/atomic"
+
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// closeReason says why a connection ended.
+type closeReason uint8
+
+const (
+	closePeer        closeReason = iota // the peer's FIN
+	closeReset                          // the peer's RST, or another read error
+	closeWrite                          // a write failed
+	closeDone                           // after a response that said Connection: close, or of HTTP/1.0
+	closeRefused                        // after a request that broke HTTP
+	closeHeadTimeout                    // Options.HeadTimeout
+	closeBodyTimeout                    // Options.BodyTimeout
+	closeIdleTimeout                    // Options.IdleTimeout
+	closeStalled                        // Options.WriteTimeout
+	closeUnsent                         // Options.MaxUnsent
+	closePipelined                      // Options.MaxPipelined
+	closeDrain                          // Shutdown
+	closePanic                          // a fault in the server itself
+	numCloseReasons
+)
+
+var closeReasonNames = [numCloseReasons]string{
+	"peer", "reset", "write_error", "done", "refused", "head_timeout", "body_timeout", "idle_timeout", "write_stalled", "unsent_limit", "pipelined_limit", "drain", "panic",
+}
+
+func (r closeReason) String() string { return closeReasonNames[r] }
+
+// outcome is how a request ended.
+type outcome uint8
+
+const (
+	outcomeOK        outcome = iota // a result
+	outcomeError                    // a JSON-RPC error of the method
+	outcomeRefused                  // refused before the method ran
+	outcomeCancelled                // the client went away first
+	outcomeOverload                 // refused for a bound of the server
+	outcomeTimeout                  // Options.CallTimeout
+	numOutcomes
+)
+
+var outcomeNames = [numOutcomes]string{"ok", "error", "refused", "cancelled", "overload", "timeout"}
+
+func (o outcome) String() string { return outcomeNames[o] }
+
+// loopMetrics are written by their loop alone and read by anyone.
+type loopMetrics struct {
+	connections atomic.Int64
+	streams     atomic.Int64
+	requests    [mcp.NumMethods][numOutcomes]atomic.Uint64
+	http        atomic.Uint64 // requests for anything but the MCP endpoint's messages
+	refused     atomic.Uint64 // requests refused for their head or framing
+	bytesIn     atomic.Uint64
+	bytesOut    atomic.Uint64
+	closes      [numCloseReasons]atomic.Uint64
+	panics      atomic.Uint64
+	lagNanos    atomic.Int64 // how late the newest tick ran
+	tickPosted  atomic.Int64 // Unix nanoseconds, while a tick waits for the loop
+	_           [64]byte     // keeps the next loop's counters off this cache line
+}
+
+// Stats is a reading of a Server's counters. Counters only grow; the others are states.
+type Stats struct {
+	Connections   int64
+	Streams       int64 // open subscriptions/listen streams
+	CallsInFlight int64 // calls that a goroutine serves
+	Requests      map[RequestLabels]uint64
+	OtherRequests uint64 // health checks, preflights
+	Refused       uint64 // requests refused for their head or framing
+	BytesIn       uint64
+	BytesOut      uint64
+	Closes        map[string]uint64 // by reason
+	AcceptErrors  uint64
+	AcceptRefused uint64 // connections above MaxConnections
+	Panics        uint64
+	LoopLag       []float64 // seconds, for each loop: how late its newest tick ran, or how long one waits by now
+}
+
+// RequestLabels tell requests apart. Method is one of MCP's methods or "other", never text from the wire.
+type RequestLabels struct{ Method, Outcome string }
+
+// Stats returns the present counters. It may be called from any goroutine.
+func (s *Server) Stats() Stats {
+	st := Stats{
+		CallsInFlight: s.calls.Load(),
+		Requests:      make(map[RequestLabels]uint64),
+		Closes:        make(map[string]uint64, numCloseReasons),
+		AcceptErrors:  s.acceptErrors.Load(),
+		AcceptRefused: s.acceptRefused.Load(),
+	}
+	now := s.clock().UnixNano()
+	for _, l := range s.loops {
+		m := &l.m
+		st.Connections += m.connections.Load()
+		st.Streams += m.streams.Load()
+		st.OtherRequests += m.http.Load()
+		st.Refused += m.refused.Load()
+		st.BytesIn += m.bytesIn.Load()
+		st.BytesOut += m.bytesOut.Load()
+		st.Panics += m.panics.Load()
+		for i := range m.closes {
+			st.Closes[closeReason(i).String()] += m.closes[i].Load()
+		}
+		for method := range m.requests {
+			for out := range m.requests[method] {
+				if n := m.requests[method][out].Load(); n > 0 {
+					st.Requests[RequestLabels{mcp.Method(method).String(), outcome(out).String()}] += n
+				}
+			}
+		}
+		lag := m.lagNanos.Load()
+		if posted := m.tickPosted.Load(); posted != 0 {
+			lag = max(lag, now-posted)
+		}
+		st.LoopLag = append(st.LoopLag, float64(lag)/1e9)
+	}
+	return st
+}

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"log/slog"
+	"runtime"
+	"time"
+)
+
+// Options configure a Server. New copies them. Unless a field says otherwise, zero means its default and a negative value turns the bound off.
+type Options struct {
+	// Path of the MCP endpoint. Default "/mcp".
+	Path string
+	// Loops is the number of event loops. Default GOMAXPROCS, at most 256.
+	Loops int
+	// Logger receives what an operator should know; disconnects are counted, not logged. Default slog.Default.
+	Logger *slog.Logger
+
+	// AllowedOrigins are the values of Origin that may call, besides an absent one: exact serialized origins ("https://example.com"), or "*" for any.
+	// Default: on a loopback or unix listener the loopback origins of any port; on others none. Anything else is answered 403.
+	AllowedOrigins []string
+	// AllowedHosts are the hosts, without port, that requests may name; "*" allows any. Default: on a loopback listener the loopback names; on others any.
+	// /healthz and /readyz are exempt.
+	AllowedHosts []string
+
+	// MaxConnections is the number of connections served at once; one more is answered 503 and closed. Default 1,000,000.
+	// Where the descriptor limit of the process is lower, accepting pauses before that limit instead.
+	MaxConnections int
+	// MaxStreams is the number of streams open at once; one more is answered 503. Default: no bound besides MaxConnections.
+	MaxStreams int
+	// MaxCalls is the number of calls in flight at once, those of event loops excepted; one more is answered 503 with -32603. Default 10,000.
+	MaxCalls int
+	// MaxRequestLine is the length of a request line in bytes, else 414. Default 8 KiB.
+	MaxRequestLine int
+	// MaxHead is the length of a request head in bytes, else 431. Default 16 KiB; at most 64 KiB.
+	MaxHead int
+	// MaxFields is the number of field lines of a head, else 431. Default 100.
+	MaxFields int
+	// MaxBody is the length of request content in bytes, else 413. Default 4 MiB. It cannot be turned off.
+	MaxBody int64
+	// MaxPipelined is the number of bytes that may arrive while a response is under way; a client that sends more is disconnected. Default 64 KiB.
+	MaxPipelined int
+	// MaxUnsent is the number of bytes of notifications that may wait for a slow reader; one more and it is disconnected. Change notices are never queued. Default 1 MiB.
+	MaxUnsent int
+	// MaxResponse is the length of one response message in bytes; a longer one is replaced by an error of code -32603. Default 8 MiB.
+	MaxResponse int
+
+	// Heartbeat is the time between two comments on a stream on which nothing else was sent, within ±10 %. A call that has not answered by then becomes a
+	// stream, if its client takes one. Default 15 s.
+	Heartbeat time.Duration
+	// HeadTimeout bounds the time from the first byte of a request to the end of its head, else 408. Default 10 s.
+	HeadTimeout time.Duration
+	// BodyTimeout bounds the time from the end of the head to the end of the content, else 408. Default 30 s.
+	BodyTimeout time.Duration
+	// IdleTimeout bounds the time between two requests on a connection, and before the first. Default 2 min.
+	IdleTimeout time.Duration
+	// CallTimeout bounds a call: its context ends, and the client is answered -32603. Default 5 min.
+	CallTimeout time.Duration
+	// WriteTimeout bounds the time in which a peer takes no byte of what waits for it. Default 30 s.
+	WriteTimeout time.Duration
+	// DrainTimeout bounds Shutdown, streams being ended over part of it. Default 10 s. A context that ends earlier bounds it too.
+	DrainTimeout time.Duration
+}
+
+func withDefaults(o *Options) Options {
+	var r Options
+	if o != nil {
+		r = *o
+	}
+	if r.Path == "" {
+		r.Path = "/mcp"
+	}
+	if r.Loops <= 0 {
+		r.Loops = runtime.GOMAXPROCS(0)
+	}
+	r.Loops = min(r.Loops, 256)
+	if r.Logger == nil {
+		r.Logger = slog.Default()
+	}
+	r.AllowedOrigins = append([]string(nil), r.AllowedOrigins...)
+	r.AllowedHosts = append([]string(nil), r.AllowedHosts...)
+	bound(&r.MaxConnections, 1_000_000)
+	bound(&r.MaxStreams, maxInt)
+	bound(&r.MaxCalls, 10_000)
+	bound(&r.MaxRequestLine, 8<<10)
+	bound(&r.MaxHead, 16<<10)
+	bound(&r.MaxFields, 100)
+	if r.MaxBody <= 0 {
+		r.MaxBody = 4 << 20
+	}
+	bound(&r.MaxPipelined, 64<<10)
+	bound(&r.MaxUnsent, 1<<20)
+	bound(&r.MaxResponse, 8<<20)
+	bound(&r.Heartbeat, 15*time.Second)
+	bound(&r.HeadTimeout, 10*time.Second)
+	bound(&r.BodyTimeout, 30*time.Second)
+	bound(&r.IdleTimeout, 2*time.Minute)
+	bound(&r.CallTimeout, 5*time.Minute)
+	bound(&r.WriteTimeout, 30*time.Second)
+	bound(&r.DrainTimeout, 10*time.Second)
+	return r
+}
+
+const maxInt = int(^uint(0) >> 1)
+
+// bound replaces zero by the default and a negative value by a bound that is never reached: for a time some 13 years.
+func bound[T int | time.Duration](v *T, def T) {
+	switch {
+	case *v == 0:
+		*v = def
+	case *v < 0:
+		if _, isTime := any(*v).(time.Duration); isTime {
+			*v = T(forever)
+		} else {
+			*v = T(maxInt)
+		}
+	}
+}
+
+// forever is as far as ticks reach, with room for additions.
+const forever = time.Duration(1<<31) * tickUnit

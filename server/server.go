@@ -1,0 +1,211 @@
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mooring-mcp/mooring/httpparse"
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// Server serves an mcp.Server over Streamable HTTP. Its methods may be called from any goroutine, but Shutdown not from an inline tool.
+type Server struct {
+	mcp      *mcp.Server
+	opts     Options
+	ticks    deadlines
+	limits   httpparse.Limits
+	policy   policy
+	start    time.Time
+	smallIDs [1024]string // "0", "1", …: shared by the streams with such an id
+	base     context.Context
+	cancel   context.CancelCauseFunc
+
+	engine   engine
+	loops    []*loop // immutable once started
+	kicks    chan *loop
+	halt     chan struct{} // closed to end the ticker and the kicker
+	helper   sync.WaitGroup
+	enroller sync.WaitGroup // ends before the engine: an enrolment that races its end leaks a descriptor
+
+	dateLine atomic.Pointer[string]
+
+	mu         sync.Mutex // guards started, startErr, listeners
+	started    bool
+	startErr   error
+	listeners  map[net.Listener]struct{}
+	accepting  sync.WaitGroup // Serve calls
+	enrolments chan enrolment
+	turn       atomic.Uint32 // of the loops, for the next connection
+
+	draining atomic.Bool
+	shutdown sync.Once
+	stopped  chan struct{}
+	drainErr error
+
+	conns         atomic.Int64 // admitted and not yet closed
+	streams       atomic.Int64
+	calls         atomic.Int64
+	acceptErrors  atomic.Uint64
+	acceptRefused atomic.Uint64
+	room          chan struct{} // a connection has gone: who waits for a place may look
+	fdLimit       int64         // connections that the descriptor limit allows
+	refusing      chan struct{} // bounds the connections that are being refused
+	enrolSlots    chan struct{} // bounds the connections that are being enrolled
+}
+
+// New returns a Server for s. It copies opts, which may be nil for the defaults. Nothing runs before the first Serve.
+func New(s *mcp.Server, opts *Options) *Server {
+	o := withDefaults(opts)
+	srv := &Server{
+		mcp:        s,
+		opts:       o,
+		ticks:      deadlinesOf(&o),
+		limits:     httpparse.Limits{RequestLine: o.MaxRequestLine, Head: o.MaxHead, Fields: o.MaxFields, Content: o.MaxBody},
+		policy:     policy{path: o.Path, origins: o.AllowedOrigins, hosts: o.AllowedHosts},
+		start:      time.Now(),
+		listeners:  make(map[net.Listener]struct{}),
+		stopped:    make(chan struct{}),
+		halt:       make(chan struct{}),
+		kicks:      make(chan *loop, o.Loops),
+		room:       make(chan struct{}, 1),
+		enrolments: make(chan enrolment, maxEnrolling),
+	}
+	for i := range srv.smallIDs {
+		srv.smallIDs[i] = strconv.Itoa(i)
+	}
+	srv.base, srv.cancel = context.WithCancelCause(context.Background())
+	srv.setDate(srv.start)
+	s.OnChange(srv.changed)
+	return srv
+}
+
+// ListenAndServe serves s on addr with the default options: see Server.ListenAndServe.
+func ListenAndServe(addr string, s *mcp.Server) error {
+	return New(s, nil).ListenAndServe(addr)
+}
+
+// ListenAndServe listens on addr, which is host:port or unix:/path, and serves until Shutdown; it then returns ErrServerClosed.
+func (s *Server) ListenAndServe(addr string) error {
+	l, err := s.Listen(addr)
+	if err != nil {
+		return err
+	}
+	return s.Serve(l)
+}
+
+// Ready reports whether the server takes new work: it serves and does not drain.
+func (s *Server) Ready() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.started && s.startErr == nil && !s.draining.Load()
+}
+
+// ensureStarted starts the event loops, once.
+func (s *Server) ensureStarted() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining.Load() {
+		return ErrServerClosed
+	}
+	if s.started {
+		return s.startErr
+	}
+	s.started = true
+	if s.startErr = s.startEngine(); s.startErr != nil {
+		return s.startErr
+	}
+	s.setDescriptorBounds(descriptorLimit())
+	s.enroller.Go(s.runEnrolments)
+	s.helper.Go(s.runTicker)
+	s.helper.Go(s.runKicker)
+	return nil
+}
+
+func (s *Server) clock() time.Time { return time.Now() }
+
+func (s *Server) tick() tick { return s.tickAt(s.clock()) }
+
+func (s *Server) tickAt(t time.Time) tick { return tick(t.Sub(s.start) / tickUnit) }
+
+// date returns the value of Date, of the present second.
+func (s *Server) date() string { return *s.dateLine.Load() }
+
+func (s *Server) setDate(t time.Time) {
+	d := t.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")
+	s.dateLine.Store(&d)
+}
+
+// runTicker gives all loops their time. Ticks never stack: a loop that has not served one gets no other.
+func (s *Server) runTicker() {
+	t := time.NewTicker(tickUnit)
+	defer t.Stop()
+	var second int64
+	for {
+		select {
+		case <-s.halt:
+			return
+		case <-t.C:
+		}
+		now := s.clock()
+		if now.Unix() != second {
+			second = now.Unix()
+			s.setDate(now)
+		}
+		for _, l := range s.loops {
+			if l.m.tickPosted.CompareAndSwap(0, now.UnixNano()) {
+				l.execute(l.runTick)
+			}
+		}
+	}
+}
+
+// kick asks for loop l to be continued: see loop.continueLater.
+func (s *Server) kick(l *loop) {
+	s.kicks <- l // never blocks: a loop is in it once at most
+}
+
+func (s *Server) runKicker() {
+	for {
+		select {
+		case <-s.halt:
+			return
+		case l := <-s.kicks:
+			l.execute(l.runContinue)
+		}
+	}
+}
+
+// changed tells all loops of a change. It may be called from any goroutine.
+func (s *Server) changed(ch mcp.Change) {
+	var c changes
+	c.add(ch)
+	s.mu.Lock()
+	loops := s.loops
+	s.mu.Unlock()
+	for _, l := range loops {
+		l.postChanges(&c)
+	}
+}
+
+// released is called when an admitted connection is gone.
+func (s *Server) released() {
+	s.conns.Add(-1)
+	select {
+	case s.room <- struct{}{}:
+	default:
+	}
+}
+
+// logPanic records a fault of a loop's own code.
+func (s *Server) logPanic(l *loop, r any) {
+	l.m.panics.Add(1)
+	s.opts.Logger.Error("panic on an event loop", "loop", l.idx, "panic", r, "stack", string(debug.Stack()))
+}
+
+func (s *Server) logger() *slog.Logger { return s.opts.Logger }

@@ -1,0 +1,292 @@
+package server
+
+import (
+	"strconv"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/sse"
+)
+
+// listen makes the exchange a subscriptions/listen stream: it is registered and acknowledged in this turn, so that no notice can come before the acknowledgement.
+func (c *conn) listen(now tick, j *job) {
+	l, x := c.loop, c.x
+	s := l.srv
+	switch {
+	case !j.stream:
+		l.count(j.call.Method(), outcomeRefused)
+		c.respondError(406, j.call.ID(), &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "a subscription needs a client that accepts text/event-stream"})
+		c.endJob(now, j)
+		return
+	case s.streams.Add(1) > int64(s.opts.MaxStreams):
+		s.streams.Add(-1)
+		l.count(j.call.Method(), outcomeOverload)
+		c.respondError(503, j.call.ID(), &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many streams"})
+		c.endJob(now, j)
+		return
+	}
+	sub := j.call.Listen()
+	c.beginStream()
+	l.event = s.mcp.AppendAcknowledged(l.event[:0], sub)
+	c.appendEvent(l.event)
+
+	c.id = l.intern(sub.ID)
+	c.topics = sub.Topics &^ mcp.TopicResource
+	c.flags |= flagStreaming
+	l.m.streams.Add(1)
+	l.streams.push(l, c)
+	if len(sub.URIs) > 0 {
+		l.streams.listenTo(l, c, sub.URIs)
+	}
+	l.count(j.call.Method(), outcomeOK)
+	l.putJob(j)
+	x.resetRequest()
+	c.setState(now, connStateStream)
+	if l.draining {
+		c.endGracefully(now)
+	}
+}
+
+func (c *conn) endJob(now tick, j *job) {
+	c.loop.putJob(j)
+	c.finish(now)
+}
+
+// endStream takes c out of all lists of streams.
+func (l *loop) endStream(c *conn) {
+	l.streams.remove(l, c)
+	c.flags &^= flagStreaming
+	c.topics, c.dirty, c.id = 0, 0, ""
+	l.m.streams.Add(-1)
+	l.srv.streams.Add(-1)
+}
+
+// endGracefully ends a stream with the result of its request. For the client that is the end of the subscription, not a fault.
+func (c *conn) endGracefully(now tick) {
+	l := c.loop
+	id := c.id
+	l.endStream(c)
+	l.event = l.srv.mcp.AppendListenResult(l.event[:0], id)
+	c.appendEvent(l.event)
+	c.endEvents()
+	c.flags |= flagClose
+	c.reason = closeDrain
+	c.setState(now, connStateLinger)
+}
+
+// intern returns the subscription id as it stands in events. Most ids are small integers, which cost nothing to hold.
+func (l *loop) intern(id string) string {
+	if n, err := strconv.Atoi(id); err == nil && n >= 0 && n < len(l.srv.smallIDs) && l.srv.smallIDs[n] == id {
+		return l.srv.smallIDs[n]
+	}
+	return escapeForEvent(id)
+}
+
+// escapeForEvent returns JSON text as it stands in an event. An id is a string or an integer, whose text has no line end but those that an event escapes.
+func escapeForEvent(json string) string {
+	const before, after = len("data: "), len("\n\n")
+	data := sse.AppendData(nil, []byte(json))
+	return string(data[before : len(data)-after])
+}
+
+// expire serves c's deadline.
+func (c *conn) expire(now tick) {
+	again := c.checkStall(now)
+	switch c.state {
+	case connStateClosed:
+		return
+	case connStateIdle:
+		c.close(closeIdleTimeout)
+		return
+	case connStateHead:
+		c.timedOut(now, closeHeadTimeout, "the head took too long")
+		return
+	case connStateBody:
+		c.timedOut(now, closeBodyTimeout, "the content took too long")
+		return
+	case connStateCall:
+		c.expireCall(now)
+	case connStateStream:
+		c.expireStream(now)
+	case connStateLinger:
+		c.expireLinger(now, again)
+		return
+	}
+	if again != 0 && c.state != connStateClosed {
+		if due, armed := c.loop.wheel.due(c.slot); !armed || due > again {
+			c.arm(again)
+		}
+	}
+}
+
+// timedOut answers a request that did not arrive in time.
+func (c *conn) timedOut(now tick, r closeReason, reason string) {
+	c.reason = r
+	c.flags |= flagClose | flagUnread
+	h := c.respHead(408)
+	c.loop.out = appendRefusal(c.loop.out, &h, reason)
+	c.finish(now)
+	c.flush()
+}
+
+// expireStream sends a heartbeat, or the notices that a slow stream still gets.
+func (c *conn) expireStream(now tick) {
+	l := c.loop
+	switch {
+	case l.draining:
+		c.endGracefully(now)
+		c.flush()
+	case c.sk.OutboundBuffered() > 0:
+		if c.slow() {
+			c.arm(now + ticks(retryTime))
+		} else {
+			c.arm(l.nextHeartbeat())
+		}
+	case c.slow():
+		l.deliverDirty(c)
+	default:
+		c.arm(l.nextHeartbeat())
+		c.write(heartbeatOf(c))
+	}
+}
+
+var (
+	heartbeatBytes      = []byte(heartbeat)
+	heartbeatChunkBytes = []byte(heartbeatChunk)
+)
+
+// heartbeatOf returns the comment that keeps c's stream alive.
+func heartbeatOf(c *conn) []byte {
+	if c.has(flagHTTP10) {
+		return heartbeatBytes
+	}
+	return heartbeatChunkBytes
+}
+
+// expireLinger ends a linger whose time is up, unless bytes are still moving.
+func (c *conn) expireLinger(now tick, again tick) {
+	if c.sk.OutboundBuffered() == 0 && !c.has(flagShut) {
+		c.wind()
+		if c.state == connStateLinger {
+			c.arm(now + ticks(lingerTime))
+		}
+		return
+	}
+	if again != 0 {
+		c.arm(min(again, now+ticks(retryTime)))
+		return
+	}
+	c.close(c.reason)
+}
+
+// streamList holds the streams of a loop: all in one list, newest first, and by resource those that listen to one.
+type streamList struct {
+	head  uint32 // slot
+	byURI map[string]*uriList
+}
+
+// noSlot ends a list.
+const noSlot = ^uint32(0)
+
+func (s *streamList) init() {
+	s.head = noSlot
+	s.byURI = make(map[string]*uriList)
+}
+
+// push adds c. It goes first: a walk under way, whose change it knows already, does not meet it.
+func (s *streamList) push(l *loop, c *conn) {
+	c.prev, c.next = noSlot, s.head
+	if s.head != noSlot {
+		l.slots[s.head].prev = c.slot
+	}
+	s.head = c.slot
+}
+
+func (s *streamList) remove(l *loop, c *conn) {
+	l.fan.leave(c)
+	if c.prev != noSlot {
+		l.slots[c.prev].next = c.next
+	} else {
+		s.head = c.next
+	}
+	if c.next != noSlot {
+		l.slots[c.next].prev = c.prev
+	}
+	if c.uris == nil {
+		return
+	}
+	for i := range c.uris.refs {
+		s.forget(l, &c.uris.refs[i])
+	}
+	c.uris = nil
+}
+
+// uriList holds the streams of a loop that listen to one resource.
+type uriList struct {
+	uri     string
+	members []uriMember
+}
+
+// uriMember is a stream in a uriList, and which of its resources that is.
+type uriMember struct {
+	slot, ref uint32
+}
+
+// uriSet is the resources of one stream.
+type uriSet struct {
+	refs []uriRef
+}
+
+type uriRef struct {
+	list  *uriList
+	pos   int  // in list.members
+	dirty bool // updated, and the stream was too slow to be told
+}
+
+// listenTo registers c for uris, which are distinct.
+func (s *streamList) listenTo(l *loop, c *conn, uris []string) {
+	c.uris = &uriSet{refs: make([]uriRef, 0, len(uris))}
+	for _, uri := range uris {
+		list := s.byURI[uri]
+		if list == nil {
+			list = &uriList{uri: uri}
+			s.byURI[uri] = list
+		}
+		c.uris.refs = append(c.uris.refs, uriRef{list: list, pos: len(list.members)})
+		list.members = append(list.members, uriMember{c.slot, uint32(len(c.uris.refs) - 1)})
+		l.srv.mcp.Subscribe(list.uri)
+	}
+}
+
+// forget takes one stream out of the list of one resource.
+func (s *streamList) forget(l *loop, r *uriRef) {
+	list := r.list
+	last := len(list.members) - 1
+	if r.pos != last {
+		m := list.members[last]
+		list.members[r.pos] = m
+		l.slots[m.slot].uris.refs[m.ref].pos = r.pos
+	}
+	list.members = list.members[:last]
+	if last == 0 {
+		delete(s.byURI, list.uri)
+	}
+	l.srv.mcp.Unsubscribe(list.uri)
+}
+
+// slow reports whether c missed notices.
+func (c *conn) slow() bool {
+	if c.dirty != 0 {
+		return true
+	}
+	return c.uris != nil && c.uris.missed()
+}
+
+func (u *uriSet) missed() bool {
+	for i := range u.refs {
+		if u.refs[i].dirty {
+			return true
+		}
+	}
+	return false
+}

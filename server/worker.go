@@ -1,0 +1,232 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"runtime/debug"
+	"time"
+
+	"github.com/valyala/bytebufferpool"
+
+	"github.com/mooring-mcp/mooring/httpparse"
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// startCall hands j to a worker. A bound that is reached is an answer at once: nothing queues.
+func (c *conn) startCall(now tick, j *job, run func(*job)) {
+	l := c.loop
+	s := l.srv
+	if n := s.calls.Add(1); n > int64(s.opts.MaxCalls) {
+		s.calls.Add(-1)
+		l.count(j.method, outcomeOverload)
+		c.respondError(503, j.msg.ID, errOverload)
+		l.putJob(j)
+		c.finish(now)
+		return
+	}
+	j.ctx, j.stop = context.WithCancelCause(s.base)
+	c.x.job = j
+	c.setState(now, connStateCall)
+	go run(j)
+}
+
+var errOverload = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many calls in flight"}
+
+func errTooLarge(n int) *jsonrpc.Error {
+	return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: fmt.Sprintf("the result of %d bytes exceeds the server's limit", n)}
+}
+
+// run runs a prepared call on a goroutine of its own.
+func (j *job) run() {
+	defer j.end()
+	j.call.Run(j.ctx, j)
+}
+
+// prepareAndRun is for content that is too long to be decoded on the loop.
+func (j *job) prepareAndRun() {
+	defer j.end()
+	if err := j.prepare(j.loop.srv.mcp); err != nil {
+		j.respond(j.call.Status(err.Code), err.Code, jsonrpc.AppendError(nil, j.msg.ID, err))
+		return
+	}
+	switch j.call.Kind() {
+	case mcp.CallNotification:
+		j.respond(202, 0, nil)
+	case mcp.CallListen:
+		j.loop.postItem(item{kind: itemListen, job: j})
+	default:
+		j.call.Run(j.ctx, j)
+	}
+}
+
+// end gives the job back to its loop. mcp answers for a handler that panics; a panic that arrives here is this module's own, and still ends one call alone.
+func (j *job) end() {
+	if r := recover(); r != nil {
+		j.loop.srv.opts.Logger.Error("panic in a call", "panic", r, "stack", string(debug.Stack()))
+		j.loop.m.panics.Add(1)
+		e := &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "internal error"}
+		j.respond(j.call.Status(e.Code), e.Code, jsonrpc.AppendError(nil, j.msg.ID, e))
+	}
+	j.stop(context.Canceled)
+	j.loop.srv.calls.Add(-1)
+	j.loop.postItem(item{kind: itemReturn, job: j})
+}
+
+// Notify implements mcp.Sink. It may be called from any goroutine.
+func (j *job) Notify(msg []byte) bool {
+	if !j.stream || j.ctx.Err() != nil {
+		return false
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.done || j.queued.Load()+int64(len(msg)) > int64(j.loop.srv.opts.MaxUnsent) {
+		return false
+	}
+	j.queued.Add(int64(len(msg)))
+	buf := bytebufferpool.Get()
+	_, _ = buf.Write(msg)
+	j.loop.postItem(item{kind: itemNotify, job: j, buf: buf})
+	return true
+}
+
+// Respond implements mcp.Sink.
+func (j *job) Respond(msg []byte, code jsonrpc.Code) {
+	if len(msg) > j.loop.srv.opts.MaxResponse {
+		code = jsonrpc.CodeInternalError
+		msg = jsonrpc.AppendError(nil, j.call.ID(), errTooLarge(len(msg)))
+	}
+	j.respond(j.call.Status(code), code, msg)
+}
+
+func (j *job) respond(status int, code jsonrpc.Code, msg []byte) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.done {
+		return
+	}
+	j.done = true
+	buf := bytebufferpool.Get()
+	_, _ = buf.Write(msg)
+	j.loop.postItem(item{kind: itemRespond, status: int16(status), code: code, job: j, buf: buf})
+}
+
+// serveItem serves one item of the inbox.
+func (l *loop) serveItem(it *item) {
+	j := it.job
+	if it.kind == itemReturn {
+		l.putJob(j)
+		return
+	}
+	c := l.lookup(j.h)
+	if c == nil || c.x == nil || c.x.job != j {
+		release(it.buf) // the client is gone, or was answered already
+		return
+	}
+	switch it.kind {
+	case itemNotify:
+		c.notify(j, it.buf.B)
+	case itemRespond:
+		c.x.job = nil
+		l.count(j.call.Method(), outcomeOf(it.code))
+		if it.status == 202 {
+			h := c.respHead(202)
+			l.out = appendHead(l.out, &h, "", 0)
+		} else {
+			c.respond(int(it.status), it.buf.B)
+		}
+		c.finish(l.now)
+		c.resume(l.now)
+	case itemListen:
+		c.x.job = nil
+		c.listen(l.now, j)
+		c.resume(l.now)
+	}
+	release(it.buf)
+}
+
+// notify puts a notification of a worker's call on the wire. What the peer does not read in time counts against MaxUnsent.
+func (c *conn) notify(j *job, msg []byte) {
+	j.queued.Add(-int64(len(msg)))
+	c.beginStream()
+	c.appendEvent(msg)
+	c.flushNotice()
+	if c.state == connStateCall {
+		c.arm(c.nextCallDue())
+	}
+}
+
+// nextCallDue is when to look at a call again: for its time limit or a heartbeat.
+func (c *conn) nextCallDue() tick {
+	if !c.x.verdict.stream {
+		return c.x.callDue
+	}
+	return min(c.x.callDue, c.loop.nextHeartbeat())
+}
+
+// expireCall serves the deadline of a call under way.
+func (c *conn) expireCall(now tick) {
+	x, l := c.x, c.loop
+	if now >= x.callDue {
+		j := x.job
+		x.job = nil
+		j.cancel(errCallTimeout)
+		l.count(j.method, outcomeTimeout)
+		l.srv.opts.Logger.Warn("call timed out; its handler keeps its goroutine until it returns", "method", j.method.String(), "limit", l.srv.opts.CallTimeout)
+		e := &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "the call took longer than the server's limit of " + l.srv.opts.CallTimeout.Round(time.Millisecond).String()}
+		c.respondError(200, j.id, e)
+		c.finish(now)
+		c.resume(now)
+		return
+	}
+	// A stream keeps proxies from giving up on a long call. It is begun here if nothing else has begun it.
+	if x.verdict.stream && c.sk.OutboundBuffered() == 0 {
+		c.beginStream()
+		c.appendHeartbeat()
+		c.flush()
+	}
+	if c.state == connStateCall {
+		c.arm(c.nextCallDue())
+	}
+}
+
+// paramFields ranges over the Mcp-Param-* fields of r.
+func paramFields(r *httpparse.Request) iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		const prefix = "mcp-param-"
+		for name, value := range r.Fields() {
+			if len(name) > len(prefix) && equalFold(name[:len(prefix)], prefix) && !yield(name[len(prefix):], value) {
+				return
+			}
+		}
+	}
+}
+
+// detachMeta copies what meta aliases, for use after the head is gone.
+func detachMeta(m *mcp.RequestMeta) {
+	m.ProtocolVersion, m.Method, m.Name = cloneBytes(m.ProtocolVersion), cloneBytes(m.Method), cloneBytes(m.Name)
+	if m.Params == nil {
+		return
+	}
+	type field struct{ name, value []byte }
+	var fields []field
+	for name, value := range m.Params {
+		fields = append(fields, field{cloneBytes(name), cloneBytes(value)})
+	}
+	m.Params = func(yield func(name, value []byte) bool) {
+		for _, f := range fields {
+			if !yield(f.name, f.value) {
+				return
+			}
+		}
+	}
+}
+
+// cloneBytes keeps nil apart from empty: absent is not the same as sent empty.
+func cloneBytes(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	return append([]byte{}, b...)
+}
