@@ -1,0 +1,53 @@
+// Command mooring-conformance serves the fixture of the official MCP conformance
+// suite at /mcp.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/mooring-mcp/mooring/cmd/mooring-conformance/fixture"
+	"github.com/mooring-mcp/mooring/server"
+)
+
+func main() {
+	listen := flag.String("listen", "127.0.0.1:8081", "address to serve /mcp on")
+	flag.Parse()
+	if err := run(*listen); err != nil {
+		fmt.Fprintln(os.Stderr, "mooring-conformance:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until SIGTERM or SIGINT.
+func run(listen string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	m := fixture.New(nil)
+	defer m.Close()
+	s := server.New(m, nil)
+	l, err := s.Listen(listen)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "serving http://%s/mcp\n", l.Addr())
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	if err := s.Shutdown(context.Background()); err != nil {
+		return err
+	}
+	if err := <-served; !errors.Is(err, server.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
