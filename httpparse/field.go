@@ -41,82 +41,97 @@ const (
 	singleKinds = mcpKinds | 1<<kindOrigin | 1<<kindContentType | 1<<kindAuthorization | 1<<kindLastEventID
 )
 
-// kindOf looks a field name up, ignoring case. The name consists of token
-// octets; among these, an octet with bit 0x20 set equals a letter or "-" only
-// if it is that letter, in either case, or "-" itself. So names are compared
-// in whole words, the last of which may overlap the one before.
+// kindOf looks a field name up, ignoring case, in whole words.
 func kindOf(name []byte) fieldKind {
 	n := len(name)
-	if n < 8 {
-		if n < 4 {
-			return kindOther
-		}
-		w := uint64(binary.LittleEndian.Uint32(name)) | uint64(binary.LittleEndian.Uint32(name[n-4:]))<<32 | fold
-		switch {
-		case n == 4 && w == word("hosthost"):
-			return kindHost
-		case n != 6:
-		case w == word("accecept"):
-			return kindAccept
-		case w == word("origigin"):
-			return kindOrigin
-		case w == word("expepect"):
-			return kindExpect
-		}
+	switch {
+	case n < 4:
 		return kindOther
+	case n < 8:
+		w := uint64(binary.LittleEndian.Uint32(name)) | uint64(binary.LittleEndian.Uint32(name[n-4:]))<<(8*n-32)
+		return shortKind(w << (64 - 8*n))
 	}
-	first := binary.LittleEndian.Uint64(name) | fold
-	last := binary.LittleEndian.Uint64(name[n-8:]) | fold
+	return longKind(name, binary.LittleEndian.Uint64(name), binary.LittleEndian.Uint64(name[n-8:]))
+}
+
+// shortKind looks a name of four to seven octets up; w ends in it, and is zero
+// before.
+func shortKind(w uint64) fieldKind {
+	switch {
+	case matches(w, "\x00\x00\x00\x00host"):
+		return kindHost
+	case matches(w, "\x00\x00accept"):
+		return kindAccept
+	case matches(w, "\x00\x00origin"):
+		return kindOrigin
+	case matches(w, "\x00\x00expect"):
+		return kindExpect
+	}
+	return kindOther
+}
+
+// longKind looks a name of eight octets or more up; first and last are the words
+// it begins and ends with.
+func longKind(name []byte, first, last uint64) fieldKind {
+	n := len(name)
 	switch n {
 	case 8:
-		if first == word("mcp-name") {
+		if matches(first, "mcp-name") {
 			return kindMCPName
 		}
 	case 10:
 		switch {
-		case first == word("mcp-meth") && last == word("p-method"):
+		case matches(first, "mcp-meth") && matches(last, "p-method"):
 			return kindMCPMethod
-		case first == word("connecti") && last == word("nnection"):
+		case matches(first, "connecti") && matches(last, "nnection"):
 			return kindConnection
-		case first == word("user-age") && last == word("er-agent"):
+		case matches(first, "user-age") && matches(last, "er-agent"):
 			return kindUserAgent
 		}
 	case 12:
-		if first == word("content-") && last == word("ent-type") {
+		if matches(first, "content-") && matches(last, "ent-type") {
 			return kindContentType
 		}
 	case 13:
 		switch {
-		case first == word("authoriz") && last == word("rization"):
+		case matches(first, "authoriz") && matches(last, "rization"):
 			return kindAuthorization
-		case first == word("last-eve") && last == word("event-id"):
+		case matches(first, "last-eve") && matches(last, "event-id"):
 			return kindLastEventID
 		}
 	case 14:
 		switch {
-		case first == word("content-") && last == word("t-length"):
+		case matches(first, "content-") && matches(last, "t-length"):
 			return kindContentLength
-		case first == word("mcp-sess") && last == word("ssion-id"):
+		case matches(first, "mcp-sess") && matches(last, "ssion-id"):
 			return kindMCPSessionID
 		}
 	case 15:
-		if first == word("accept-e") && last == word("encoding") {
+		if matches(first, "accept-e") && matches(last, "encoding") {
 			return kindAcceptEncoding
 		}
 	case 17:
-		if first == word("transfer") && last == word("encoding") && name[8] == '-' {
+		if matches(first, "transfer") && matches(last, "encoding") && name[8] == '-' {
 			return kindTransferEncoding
 		}
 	case 20:
-		if first == word("mcp-prot") && last == word("-version") &&
-			binary.LittleEndian.Uint64(name[8:])|fold == word("ocol-ver") {
+		if matches(first, "mcp-prot") && matches(last, "-version") &&
+			matches(binary.LittleEndian.Uint64(name[8:]), "ocol-ver") {
 			return kindMCPProtocolVersion
 		}
 	}
-	if first == word("mcp-para") && n >= 10 && name[8]|0x20 == 'm' && name[9] == '-' {
+	if matches(first, "mcp-para") && n >= 10 && name[8]|0x20 == 'm' && name[9] == '-' {
 		return kindMCPParam
 	}
 	return kindOther
+}
+
+// matches reports whether w spells s, eight octets of small letters, "-" and
+// NUL, ignoring the case of letters. Bit 0x20, which is their case, is set in w
+// only where s has a letter: elsewhere another octet would pass, as CR for "-".
+func matches(w uint64, s string) bool {
+	c := word(s)
+	return w|(c&(0x40*ones))>>1 == c
 }
 
 // word packs the first eight octets of s; the compiler folds it to a constant.

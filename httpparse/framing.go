@@ -1,12 +1,8 @@
 package httpparse
 
-// noteField records a complete field line and judges the values that can be
-// judged alone.
-func (r *Request) noteField(b []byte, f *fieldSpan) error {
-	k := kindOf(b[f.name:f.nameEnd])
-	if k == kindOther {
-		return nil
-	}
+// noteField records a complete field line of a kind that is known, and judges
+// the values that can be judged alone.
+func (r *Request) noteField(b []byte, f *fieldSpan, k fieldKind) error {
 	if k == kindMCPParam {
 		r.HasMCPParam = true
 		return nil
@@ -50,7 +46,7 @@ func (r *Request) noteField(b []byte, f *fieldSpan) error {
 	case kindConnection:
 		// RFC 9112, section 9.3: "If the "close" connection option is present,
 		// the connection will not persist after the current response".
-		r.closes = r.closes || listHas(v, "close")
+		r.closes = r.closes || string(v) != "keep-alive" && listHas(v, "close")
 	case kindExpect:
 		if equalFold(v, "100-continue") {
 			r.continues = true

@@ -176,7 +176,7 @@ func wantConverse(t *testing.T, in string, lim *Limits, want result) {
 	}
 	check("whole", whole)
 	check("octet by octet", octetwise)
-	for i := 1; i < len(data); i += 1 + len(data)/500 {
+	for i := 1; i < len(data); i += 1 + len(data)/300 {
 		check(fmt.Sprintf("cut at %d", i), cutAt(i))
 	}
 }

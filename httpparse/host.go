@@ -25,15 +25,14 @@ func validAuthority(a []byte) (ok, hasPort bool) {
 		}
 		i = end + 1
 	} else {
-		for i < len(a) && a[i] != ':' {
-			switch {
-			case octets[a[i]]&isRegName != 0:
+		for {
+			for i < len(a) && octets[a[i]]&isRegName != 0 {
 				i++
-			case a[i] == '%' && len(a)-i > 2 && octets[a[i+1]]&octets[a[i+2]]&isHex != 0:
-				i += 3
-			default:
-				return false, false
 			}
+			if len(a)-i < 3 || a[i] != '%' || octets[a[i+1]]&octets[a[i+2]]&isHex == 0 {
+				break
+			}
+			i += 3
 		}
 		if i == 0 {
 			return false, false

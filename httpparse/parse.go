@@ -137,6 +137,10 @@ func (r *Request) parseFields(b []byte, i int, state parseState, maxFields int) 
 	for {
 		switch state {
 		case stateField:
+			var err error
+			if i, err = r.parseWholeLines(b, i, maxFields); err != nil {
+				return i, state, err
+			}
 			if i >= len(b) {
 				return i, stateField, ErrIncomplete
 			}
@@ -227,8 +231,10 @@ func (r *Request) parseFields(b []byte, i int, state parseState, maxFields int) 
 				end--
 			}
 			f.valueEnd = uint16(end)
-			if err := r.noteField(b, f); err != nil {
-				return i, state, err
+			if k := kindOf(b[f.name:f.nameEnd]); k != kindOther {
+				if err := r.noteField(b, f, k); err != nil {
+					return i, state, err
+				}
 			}
 			i++
 			fallthrough

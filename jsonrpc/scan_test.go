@@ -3,7 +3,9 @@ package jsonrpc
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"math/bits"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +135,17 @@ func TestNamesLinear(t *testing.T) {
 		if took := time.Since(start); took > 4*time.Second {
 			t.Errorf("400,000 names took %v", took)
 		}
+	}
+}
+
+func TestSetsAreClearedForThePool(t *testing.T) {
+	s := &nameSet{seed: maphash.MakeSeed(), slots: make([]uint64, minSlots)}
+	if text := []byte(`"a"`); !s.add(text, 1, 2, false) || s.add(text, 1, 2, false) {
+		t.Fatal("a name is not found again")
+	}
+	s.release()
+	if s.n != 0 || slices.Max(s.slots) != 0 {
+		t.Errorf("a set of %d names went to the pool", s.n)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 // has none: what stands between them cannot begin with one.
 func inner(raw []byte) []byte {
 	if len(raw) >= 2 && raw[0] == '"' {
-		return raw[1 : len(raw)-1]
+		return raw[1 : len(raw)-1 : len(raw)-1]
 	}
 	return raw
 }

@@ -133,6 +133,9 @@ func TestSyntax(t *testing.T) {
 }
 
 func TestDepth(t *testing.T) {
+	if MaxDepth != 128 {
+		t.Errorf("MaxDepth is %d, documented as 128", MaxDepth)
+	}
 	nest := func(open, shut string, n int) string { return strings.Repeat(open, n) + strings.Repeat(shut, n) }
 	for _, tt := range []struct {
 		name, text string

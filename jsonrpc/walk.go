@@ -29,7 +29,7 @@ func walkMembers(b []byte, yield func(name, value []byte) bool) {
 		if value >= valueEnd {
 			return
 		}
-		if !yield(b[i+1:nameEnd-1], b[value:valueEnd]) {
+		if !yield(b[i+1:nameEnd-1:nameEnd-1], b[value:valueEnd:valueEnd]) {
 			return
 		}
 		i = skipSpace(b, valueEnd)
@@ -67,7 +67,7 @@ func walkElements(b []byte, yield func([]byte) bool) {
 		if i >= end {
 			return
 		}
-		if !yield(b[i:end]) {
+		if !yield(b[i:end:end]) {
 			return
 		}
 		i = skipSpace(b, end)

@@ -111,3 +111,28 @@ func TestStrings(t *testing.T) {
 		}
 	}
 }
+
+// Appending to a slice that was handed out does not reach the text behind it.
+func TestAppendToAliases(t *testing.T) {
+	for _, seed := range mutationSeeds {
+		data := []byte(seed)
+		var m Message
+		if err := m.Decode(data); err != nil {
+			t.Fatal(err)
+		}
+		spoil := func(b []byte) { _ = append(b, "spoilt"...) }
+		for _, b := range [][]byte{m.ID, m.Method, m.Params, m.Result, m.Error} {
+			spoil(b)
+			for name, value := range Members(b) {
+				spoil(name)
+				spoil(value)
+				for e := range Elements(value) {
+					spoil(e)
+				}
+			}
+		}
+		if string(data) != seed {
+			t.Errorf("%s became %s", seed, data)
+		}
+	}
+}

@@ -111,9 +111,6 @@ func headerParams(found []schema.HeaderParam) []headerParam {
 // the tool knows repeats a value that is there, and every such value has its field.
 // Fields that the tool does not know are ignored.
 func checkParamHeaders(known []headerParam, args []byte, meta *RequestMeta) *jsonrpc.Error {
-	if len(known) == 0 {
-		return nil
-	}
 	var seen uint64
 	var refusal *jsonrpc.Error
 	if meta.Params != nil {

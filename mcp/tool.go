@@ -69,8 +69,12 @@ func AddTool[In, Out any](s *Server, t *Tool, h ToolHandlerFor[In, Out]) {
 	zero := zeroOutput[Out](t)
 	tt.call = func(ctx context.Context, req *CallToolRequest) (toolOutput, error) {
 		var in In
-		if refused := tt.decode(req.Params.Arguments, &in); refused != nil {
-			return toolOutput{res: refused}, nil
+		args, err := tt.arguments(req.Params.Arguments)
+		if err == nil {
+			err = decodeExact(args, &in)
+		}
+		if err != nil {
+			return refusedArguments(err), nil
 		}
 		res, out, err := h(ctx, req, in)
 		if err != nil {
@@ -96,8 +100,12 @@ func AddInlineTool[In, Out any](s *Server, t *Tool, h InlineToolHandlerFor[In, O
 	zero := zeroOutput[Out](t)
 	tt.call = func(_ context.Context, req *CallToolRequest) (toolOutput, error) {
 		var in In
-		if refused := tt.decode(req.Params.Arguments, &in); refused != nil {
-			return toolOutput{res: refused}, nil
+		args, err := tt.arguments(req.Params.Arguments)
+		if err == nil {
+			err = decodeExact(args, &in)
+		}
+		if err != nil {
+			return refusedArguments(err), nil
 		}
 		out, err := h(req, in)
 		if err != nil {

@@ -32,7 +32,7 @@ func bindCallTool(c *Call, meta *RequestMeta) *jsonrpc.Error {
 	}
 	c.tool = t
 	c.inline = t.inline && c.reg.chain == nil
-	if meta.HTTP && c.rev.headers {
+	if len(t.params) > 0 && meta.HTTP && c.rev.headers {
 		if e := checkParamHeaders(t.params, c.p.arguments, meta); e != nil {
 			return e
 		}
@@ -87,25 +87,23 @@ func runCallTool(c *Call, ctx context.Context, w Sink) {
 	c.respond(w, append(msg, `}}`...), 0)
 }
 
-// decode validates args against the input schema, fills in its defaults and decodes
-// them into in, a pointer. What is wrong with them is told as a result, for the model
-// to see and mend (SEP-1303).
-func (t *tool) decode(args []byte, in any) *CallToolResult {
+// arguments validates args against the input schema and returns them with its
+// defaults.
+func (t *tool) arguments(args []byte) ([]byte, error) {
 	if args == nil {
 		args = []byte(`{}`)
 	}
-	// Defaults come first: a required property with a default may be absent.
+	// Defaults come first, so that they are held to the schema too.
 	args, _ = t.in.ApplyDefaults(nil, args)
-	err := t.in.Validate(args)
-	if err == nil {
-		err = decodeExact(args, in)
-	}
-	if err == nil {
-		return nil
-	}
+	return args, t.in.Validate(args)
+}
+
+// refusedArguments tells what is wrong with arguments as a result, for the model to see
+// and mend (SEP-1303).
+func refusedArguments(err error) toolOutput {
 	res := new(CallToolResult)
 	res.SetError(fmt.Errorf("invalid arguments: %w", err))
-	return res
+	return toolOutput{res: res}
 }
 
 // check validates the structured content against the output schema.

@@ -167,7 +167,7 @@ func isJSON(ct []byte) bool {
 
 // acceptable reports which of the two forms of an answer the client takes. No Accept field means any (RFC 9110 section 12.5.1); a range of weight 0 does not count.
 func acceptable(r *httpparse.Request) (json, stream bool) {
-	if r.Accept == nil {
+	if r.Accept == nil || !r.MoreAccept && string(r.Accept) == usualAccept {
 		return true, true
 	}
 	for name, value := range r.Fields() {
@@ -197,6 +197,9 @@ func acceptable(r *httpparse.Request) (json, stream bool) {
 	}
 	return json, stream
 }
+
+// usualAccept is what nearly all clients send.
+const usualAccept = "application/json, text/event-stream"
 
 func zeroWeight(params []byte) bool {
 	for len(params) > 0 {

@@ -92,6 +92,7 @@ var decodeTests = []struct {
 	{"bad UTF-8: bytes", "data: \xff\xc0\xaf\x80\n\n", `event "" id="" data="����"` + "\n" + `end last="" retry=0s` + "\n"},
 	{"bad UTF-8: truncated", "data: \xe2\x80|\xf0\x9f\x98|\xc3|\xf0\x9f\n\n", `event "" id="" data="�|�|�|�"` + "\n" + `end last="" retry=0s` + "\n"},
 	{"bad UTF-8: surrogate, overlong, too high", "data: \xed\xa0\x80|\xe0\x80\x80|\xf0\x80\x80\x80|\xf4\x90\x80\x80\n\n", `event "" id="" data="���|���|����|����"` + "\n" + `end last="" retry=0s` + "\n"},
+	{"bad UTF-8: truncated behind a narrow second byte", "data: \xf0\x90\x80|\xf4\x8f\xbf|\xed\x9f|\xe0\xa0\n\n", `event "" id="" data="�|�|�|�"` + "\n" + `end last="" retry=0s` + "\n"},
 	{"bad UTF-8: good follows", "data: \xe2\x80é\xf0\x9f\x98\x80\xf0😀\n\n", `event "" id="" data="�é😀�😀"` + "\n" + `end last="" retry=0s` + "\n"},
 	{"bad UTF-8: id and type", "id: \xffa\nevent: b\xff\ndata:\n\n", `event "b�" id="�a" data="" hasID` + "\n" + `end last="�a" retry=0s` + "\n"},
 }
