@@ -3,6 +3,7 @@ GO        ?= go
 BENCH     ?= .
 COUNT     ?= 6
 FUZZTIME  ?= 60s
+PKGS      ?= ./...
 RUNS      ?= 1
 SOAK      ?= 30m
 TARGETS   ?= linux/amd64 linux/arm64 darwin/arm64
@@ -35,9 +36,9 @@ endif
 race: ## all tests with the race detector
 	$(GO) test -race -timeout 15m ./...
 
-fuzz: ## every fuzz target, FUZZTIME (60s) each
+fuzz: ## every fuzz target, FUZZTIME (60s) each; PKGS=./sse for some
 	@found=0; \
-	for pkg in $$($(GO) list ./...); do \
+	for pkg in $$($(GO) list $(PKGS)); do \
 		list=$$($(GO) test -list '^Fuzz' "$$pkg"); \
 		for target in $$(sed -n '/^Fuzz/p' <<<"$$list"); do \
 			found=$$((found + 1)); echo "--- $$pkg $$target"; \
@@ -46,9 +47,9 @@ fuzz: ## every fuzz target, FUZZTIME (60s) each
 	done; \
 	if [[ $$found -eq 0 ]]; then echo "no fuzz target found" >&2; exit 1; fi
 
-bench: ## the benchmarks beside the code, COUNT (6) times each, with medians; BENCH=regexp for some
+bench: ## the benchmarks beside the code, COUNT (6) times each, with medians; BENCH=regexp, PKGS=./sse for some
 	@mkdir -p bin
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | tee bin/bench.txt
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PKGS) | tee bin/bench.txt
 	$(TOOL) benchstat bin/bench.txt
 
 cover: ## test coverage of all packages together, as bin/cover.html
