@@ -1,0 +1,243 @@
+package mcp
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/mooring-mcp/mooring/internal/wirecheck"
+	"github.com/mooring-mcp/mooring/jsonrpc"
+)
+
+const modern = "2026-07-28"
+
+// A client is a peer of a server without a wire: it writes requests as a client
+// would, and checks every message that comes back against the official schema.
+type client struct {
+	t         testing.TB
+	s         *Server
+	schema    *wirecheck.Checker
+	caps      string // JSON of the declared capabilities
+	meta      string // further members of _meta, beginning with a comma
+	principal string
+	next      int
+}
+
+func newClient(t testing.TB, s *Server) *client {
+	t.Helper()
+	return &client{t: t, s: s, schema: wirecheck.Open(t), caps: `{}`}
+}
+
+// An answer is what came back for one message.
+type answer struct {
+	t        testing.TB
+	kind     CallKind
+	inline   bool
+	status   int
+	code     jsonrpc.Code
+	message  string // of an error
+	notified []string
+	body     string // the response
+	listen   *Listen
+}
+
+// recorder is a Sink that keeps what it gets and holds the Sink's contract.
+type recorder struct {
+	mu        sync.Mutex
+	t         testing.TB
+	refuse    bool // Notify takes nothing
+	notified  []string
+	body      string
+	code      jsonrpc.Code
+	responses int
+	onNotify  func()
+}
+
+func (r *recorder) Notify(msg []byte) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.responses > 0 {
+		r.t.Errorf("notified behind the response: %s", msg)
+	}
+	if r.refuse {
+		return false
+	}
+	r.notified = append(r.notified, string(msg))
+	if r.onNotify != nil {
+		r.onNotify()
+	}
+	return true
+}
+
+func (r *recorder) Respond(msg []byte, code jsonrpc.Code) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.responses++
+	if r.responses > 1 {
+		r.t.Errorf("response %d: %s", r.responses, msg)
+	}
+	r.body, r.code = string(msg), code
+}
+
+// params returns a params object with the client's _meta and the members.
+func (c *client) params(members string) string {
+	meta := fmt.Sprintf(`{"_meta":{%q:%q,%q:%s%s}`, MetaKeyProtocolVersion, modern, MetaKeyClientCapabilities, c.caps, c.meta)
+	if members != "" {
+		meta += "," + members
+	}
+	return meta + "}"
+}
+
+// call sends a request with the members of params besides _meta.
+func (c *client) call(method, members string) *answer {
+	c.t.Helper()
+	return c.callHTTP(method, members, nil)
+}
+
+// callHTTP sends it with what the transport knows.
+func (c *client) callHTTP(method, members string, meta *RequestMeta) *answer {
+	c.t.Helper()
+	c.next++
+	return c.send(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":%q,"params":%s}`, c.next, method, c.params(members)), meta)
+}
+
+// send sends a message as it is.
+func (c *client) send(body string, meta *RequestMeta) *answer {
+	c.t.Helper()
+	if meta == nil {
+		meta = new(RequestMeta)
+	}
+	meta.Principal = c.principal
+	var m jsonrpc.Message
+	if err := m.Decode([]byte(body)); err != nil {
+		c.t.Fatalf("%s: %v", body, err)
+	}
+	var call Call
+	w := &recorder{t: c.t}
+	a := &answer{t: c.t}
+	if e := c.s.Prepare(&call, &m, meta); e != nil {
+		w.body, w.code = string(jsonrpc.AppendError(nil, call.ID(), e)), e.Code
+	} else {
+		a.kind, a.inline, a.listen = call.Kind(), call.Inline(), call.Listen()
+		if a.kind == CallRequest {
+			call.Run(context.Background(), w)
+			if w.responses != 1 {
+				c.t.Errorf("%s: %d responses", body, w.responses)
+			}
+		}
+	}
+	a.status, a.code, a.body, a.notified = call.Status(w.code), w.code, w.body, w.notified
+	if a.code != 0 {
+		var e struct{ Error struct{ Message string } }
+		if err := json.Unmarshal([]byte(a.body), &e); err != nil {
+			c.t.Errorf("%s: %v", a.body, err)
+		}
+		a.message = e.Error.Message
+	}
+	c.check(call.Method().String(), a)
+	return a
+}
+
+// check validates the messages of a.
+func (c *client) check(method string, a *answer) {
+	c.t.Helper()
+	for _, n := range a.notified {
+		c.schema.Message(c.t, modern, "", []byte(n))
+	}
+	if a.body != "" {
+		if a.code != 0 {
+			method = ""
+		}
+		c.schema.Message(c.t, modern, method, []byte(a.body))
+	}
+}
+
+// result returns the result as a map, and fails the test if there is none.
+func (a *answer) result() map[string]any {
+	a.t.Helper()
+	var m struct{ Result map[string]any }
+	if err := json.Unmarshal([]byte(a.body), &m); err != nil || m.Result == nil {
+		a.t.Fatalf("no result in %s (%v)", a.body, err)
+	}
+	return m.Result
+}
+
+// data returns the data of an error as text.
+func (a *answer) data() string {
+	var m struct {
+		Error struct{ Data json.RawMessage }
+	}
+	if err := json.Unmarshal([]byte(a.body), &m); err != nil {
+		a.t.Fatal(err)
+	}
+	return string(m.Error.Data)
+}
+
+// text returns the text of the first content of a tool's result.
+func (a *answer) text() string {
+	a.t.Helper()
+	content, _ := a.result()["content"].([]any)
+	if len(content) == 0 {
+		a.t.Fatalf("no content in %s", a.body)
+	}
+	block, _ := content[0].(map[string]any)
+	text, _ := block["text"].(string)
+	return text
+}
+
+func (a *answer) wantError(why string, code jsonrpc.Code, status int, words ...string) {
+	a.t.Helper()
+	if a.code != code || a.status != status {
+		a.t.Errorf("%s: code %d, status %d, want %d, %d (%s)", why, a.code, a.status, code, status, a.body)
+	}
+	for _, w := range words {
+		if !strings.Contains(a.body, w) {
+			a.t.Errorf("%s: %q is not in %s", why, w, a.body)
+		}
+	}
+}
+
+func (a *answer) wantResult(why string, words ...string) {
+	a.t.Helper()
+	if a.code != 0 || a.status != 200 || a.body == "" {
+		a.t.Errorf("%s: code %d, status %d: %s", why, a.code, a.status, a.body)
+	}
+	for _, w := range words {
+		if !strings.Contains(a.body, w) {
+			a.t.Errorf("%s: %q is not in %s", why, w, a.body)
+		}
+	}
+}
+
+// What most tests have on their server.
+
+type addIn struct {
+	A int `json:"a"`
+	B int `json:"b"`
+}
+
+type addOut struct {
+	Sum int `json:"sum"`
+}
+
+func add(_ *CallToolRequest, in addIn) (addOut, error) { return addOut{in.A + in.B}, nil }
+
+type echoIn struct {
+	Text string `json:"text" jsonschema:"what to say again"`
+}
+
+func echo(_ context.Context, _ *CallToolRequest, in echoIn) (*CallToolResult, any, error) {
+	return &CallToolResult{Content: []Content{&TextContent{Text: in.Text}}}, nil, nil
+}
+
+func newTestServer(t testing.TB, opts *ServerOptions) *Server {
+	t.Helper()
+	s := NewServer(&Implementation{Name: "test", Version: "v1.0.0"}, opts)
+	t.Cleanup(s.Close)
+	AddInlineTool(s, &Tool{Name: "add", Description: "Sum of two integers."}, add)
+	AddTool(s, &Tool{Name: "echo", Description: "Says it again."}, echo)
+	return s
+}
