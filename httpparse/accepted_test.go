@@ -167,7 +167,7 @@ var acceptances = []acceptance{
 	{"chunks at the limit", chunked + "3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", `POST / 1.1` + a11 + ` chunked body="hello"`, &Limits{Content: 5}},
 	{"chunk-ext", chunked + "5;a\r\nhello\r\n0;b=c\r\n\r\n", `POST / 1.1` + a11 + ` chunked body="hello"`, nil},
 	{"chunk-exts", chunked + "5;a=b;c;d=\"e\";f\r\nhello\r\n0\r\n\r\n", `POST / 1.1` + a11 + ` chunked body="hello"`, nil},
-	{"chunk-ext with BWS", chunked + "5 \t; \ta \t= \tb \t; \tc = \"\" \t\r\nhello\r\n0\r\n\r\n", `POST / 1.1` + a11 + ` chunked body="hello"`, nil},
+	{"chunk-ext with BWS", chunked + "5; \ta \t= \tb \t; \tc = \"\" \t\r\nhello\r\n0\r\n\r\n", `POST / 1.1` + a11 + ` chunked body="hello"`, nil},
 	{"chunk-ext, quoted", chunked + "5;a=\" \t;=,\\\"\\\\\x80~!#[]\"\r\nhello\r\n0\r\n\r\n", `POST / 1.1` + a11 + ` chunked body="hello"`, nil},
 	{"chunk-ext, quoted then another", chunked + "5;a=\"b\";c \r\nhello\r\n0\r\n\r\n", `POST / 1.1` + a11 + ` chunked body="hello"`, nil},
 	{"256 octets of chunk-ext", chunked + "1;" + strings.Repeat("a", 255) + "\r\nx\r\n1;" + strings.Repeat("a", 255) + "\r\ny\r\n0\r\n\r\n", `POST / 1.1` + a11 + ` chunked body="xy"`, nil},

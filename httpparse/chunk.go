@@ -32,10 +32,12 @@ func (d *BodyDecoder) chunkSize(c byte) error {
 	switch c {
 	case '\r':
 		return d.endSize()
-	case ' ', '\t', ';':
-		d.ext = extBefore
+	case ';':
+		// The grammar has BWS before ";". It is refused here, for what follows a
+		// size and white space is what parsers have disagreed about.
+		d.ext = extNameStart
 		d.state = bodyStateChunkExt
-		return d.chunkExt(c)
+		return d.countExt()
 	}
 	return errChunkSize
 }
@@ -63,8 +65,7 @@ func (d *BodyDecoder) endSize() error {
 type extState uint8
 
 const (
-	extBefore     extState = iota // white space before a ";": nothing else may follow
-	extNameStart                  // after ";"
+	extNameStart  extState = iota // after ";"
 	extName                       // in a name
 	extNameEnd                    // white space after a name
 	extValueStart                 // after "="
@@ -93,6 +94,11 @@ func (d *BodyDecoder) chunkExt(c byte) error {
 		return errChunkExt
 	}
 	d.ext = next
+	return d.countExt()
+}
+
+// countExt counts an octet of chunk-ext against the limits.
+func (d *BodyDecoder) countExt() error {
 	d.lineExt++
 	d.bodyExt++
 	if d.lineExt > d.limits.lineExt || d.bodyExt > d.limits.bodyExt {
@@ -106,11 +112,6 @@ func (s extState) next(c byte) (extState, bool) {
 	token := octets[c]&isToken != 0
 	space := c == ' ' || c == '\t'
 	switch s {
-	case extBefore:
-		if c == ';' {
-			return extNameStart, true
-		}
-		return s, space
 	case extNameStart:
 		if token {
 			return extName, true
