@@ -41,8 +41,11 @@ const (
 // wirecheck holds messages against the official schemas; it is for tests alone.
 const wirecheck = "internal/wirecheck"
 
+// sockdiag counts the kernel's sockets; it is for tests alone.
+const sockdiag = "internal/sockdiag"
+
 // testTools may be imported by any _test.go file.
-var testTools = [...]string{"go.uber.org/goleak", "github.com/google/go-cmp", "pgregory.net/rapid", goSys, module + "/" + wirecheck}
+var testTools = [...]string{"go.uber.org/goleak", "github.com/google/go-cmp", "pgregory.net/rapid", goSys, module + "/" + wirecheck, module + "/" + sockdiag}
 
 // sockets are the standard packages that only the rooms which know sockets may name.
 var sockets = []string{"net", "net/http", "crypto/tls", "syscall"}
@@ -57,6 +60,7 @@ var rooms = [...]room{
 	{dir: "mcp", own: []string{"jsonrpc"}, third: []string{goJSON}, not: sockets},
 	{dir: "mcp/internal/schema", third: []string{goJSON, judge, "github.com/google/jsonschema-go", "golang.org/x/text"}, not: sockets},
 	{dir: wirecheck, third: []string{judge, goJSON}},
+	{dir: sockdiag, third: []string{goSys}},
 	{dir: "server", own: []string{"httpparse", "sse", "jsonrpc", "mcp"}, third: []string{gnet, byteBufs, goSys}, inTest: []string{goJSON}},
 	{dir: "server/admin", own: []string{"server"}, third: []string{"github.com/prometheus/client_golang"}, inTest: []string{"mcp"}},
 	{dir: "bench", own: []string{"sse", "jsonrpc"}, third: []string{goJSON, goSys}},
