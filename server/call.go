@@ -38,6 +38,7 @@ type job struct {
 	json    bool // and a single message
 	ctx     context.Context
 	stop    context.CancelCauseFunc
+	worker  *worker      // that runs it
 	queued  atomic.Int64 // bytes of notifications posted and not yet with the socket
 	mu      sync.Mutex   // orders the posts of Notify and Respond
 	done    bool         // Respond was called; guarded by mu
@@ -60,7 +61,7 @@ func (l *loop) putJob(j *job) {
 	j.call.Reset()
 	j.msg = jsonrpc.Message{}
 	j.meta = mcp.RequestMeta{}
-	j.h, j.method, j.id, j.ctx, j.stop, j.done = handle{}, mcp.MethodOther, nil, nil, nil, false
+	j.h, j.method, j.id, j.ctx, j.stop, j.worker, j.done = handle{}, mcp.MethodOther, nil, nil, nil, nil, false
 	j.queued.Store(0)
 	if len(l.jobs) < keepJobs {
 		l.jobs = append(l.jobs, j)

@@ -34,7 +34,6 @@ type socket interface {
 	Next(n int) ([]byte, error)
 	Write(b []byte) (int, error) // may close the conn before it returns
 	OutboundBuffered() int
-	Fd() int
 	SetLinger(secs int) error
 }
 

@@ -68,7 +68,7 @@ func (c *conn) wind() {
 	}
 	if !c.has(flagShut) {
 		c.flags |= flagShut
-		if err := shutdownWrite(c.sk.Fd()); err != nil {
+		if err := c.loop.reactor.closeWrite(c.sk); err != nil {
 			c.close(c.reason)
 		}
 	}

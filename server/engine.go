@@ -86,6 +86,9 @@ func (s *Server) stopEngine() {
 	close(s.halt)
 	s.helper.Wait()
 	_ = s.engine.client.Stop()
+	for _, l := range s.loops {
+		l.bury()
+	}
 }
 
 // enrol gives nc to l. It owns nc from here on. The result says whether the enrolment failed; then OnOpen was never called.
@@ -151,6 +154,8 @@ func (g gnetLoop) execute(t task) {
 func (g gnetLoop) closeSocket(sk socket) {
 	_ = g.el.Close(sk.(gnet.Conn))
 }
+
+func (g gnetLoop) closeWrite(sk socket) error { return shutdownWrite(sk.(gnet.Conn).Fd()) }
 
 // runnable is a task as a gnet.Runnable.
 type runnable task

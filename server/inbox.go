@@ -41,6 +41,7 @@ type inbox struct {
 	changes changes
 	drain   *drainOrder
 	posted  bool // the loop has been asked to serve the inbox and has not begun
+	dead    bool // the loop has ended: nothing is served any more
 }
 
 // drainOrder tells a loop to let go of its connections.
@@ -48,14 +49,36 @@ type drainOrder struct {
 	spread tick // streams end within so many ticks
 }
 
-// postItem hands it to the loop. It may be called from any goroutine.
-func (l *loop) postItem(it item) {
+// postItem hands it to the loop. It reports false when the loop has ended. It may be called from any goroutine.
+func (l *loop) postItem(it item) bool {
 	l.in.mu.Lock()
+	if l.in.dead {
+		l.in.mu.Unlock()
+		return false
+	}
 	l.in.items = append(l.in.items, it)
 	l.wakeLocked()
+	return true
 }
 
-// postChange tells the loop that a list or a resource changed. Changes that were not served yet become one. It may be called from any goroutine.
+// bury ends the workers of a loop that runs no more: the idle ones, and those whose job it did not take back. Others end with their job.
+func (l *loop) bury() {
+	l.in.mu.Lock()
+	l.in.dead = true
+	items := append(l.backlog, l.in.items...)
+	l.in.mu.Unlock()
+	for _, it := range items {
+		if it.kind == itemReturn {
+			close(it.job.worker.work)
+		}
+	}
+	for _, w := range l.workers.idle {
+		close(w.work)
+	}
+	l.backlog, l.workers.idle = nil, nil
+}
+
+// postChanges tells the loop that a list or a resource changed. Changes that were not served yet become one. It may be called from any goroutine.
 func (l *loop) postChanges(c *changes) {
 	l.in.mu.Lock()
 	l.in.changes.merge(c)

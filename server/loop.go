@@ -35,6 +35,7 @@ type loop struct {
 
 	exchanges []*exchange // free ones
 	jobs      []*job      // free ones
+	workers   workers
 	spare     []item
 	backlog   []item // items taken from the inbox and not served yet
 
@@ -47,8 +48,9 @@ type loop struct {
 
 // reactor is what a loop needs of the event loop below it.
 type reactor interface {
-	execute(t task)        // runs t on the loop, later; any goroutine
-	closeSocket(sk socket) // on the loop; OnClose runs before it returns
+	execute(t task)              // runs t on the loop, later; any goroutine
+	closeSocket(sk socket)       // on the loop; OnClose runs before it returns
+	closeWrite(sk socket) error // on the loop; sends a FIN and leaves the receiving side open
 }
 
 // task is something to run on a loop.
@@ -122,6 +124,7 @@ func (l *loop) serveTick() {
 	now := l.srv.clock()
 	l.m.lagNanos.Store(now.UnixNano() - l.m.tickPosted.Swap(0))
 	l.now = l.srv.tickAt(now)
+	l.retireWorkers()
 	l.expire()
 }
 

@@ -29,7 +29,8 @@ func (c *conn) startCall(now tick, j *job, run func(*job)) {
 	j.ctx, j.stop = context.WithCancelCause(s.base)
 	c.x.job = j
 	c.setState(now, connStateCall)
-	go run(j)
+	j.worker = l.takeWorker()
+	j.worker.work <- work{j, run}
 }
 
 var errOverload = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many calls in flight"}
@@ -38,15 +39,15 @@ func errTooLarge(n int) *jsonrpc.Error {
 	return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: fmt.Sprintf("the result of %d bytes exceeds the server's limit", n)}
 }
 
-// run runs a prepared call on a goroutine of its own.
+// run runs a prepared call.
 func (j *job) run() {
-	defer j.end()
+	defer j.contain()
 	j.call.Run(j.ctx, j)
 }
 
 // prepareAndRun is for content that is too long to be decoded on the loop.
 func (j *job) prepareAndRun() {
-	defer j.end()
+	defer j.contain()
 	if err := j.prepare(j.loop.srv.mcp); err != nil {
 		j.respond(j.call.Status(err.Code), err.Code, jsonrpc.AppendError(nil, j.msg.ID, err))
 		return
@@ -61,17 +62,21 @@ func (j *job) prepareAndRun() {
 	}
 }
 
-// end gives the job back to its loop. mcp answers for a handler that panics; a panic that arrives here is this module's own, and still ends one call alone.
-func (j *job) end() {
+// contain keeps a panic in one call; it must be deferred itself. mcp answers for a handler that panics; what arrives here is a fault of this module.
+func (j *job) contain() {
 	if r := recover(); r != nil {
 		j.loop.srv.opts.Logger.Error("panic in a call", "panic", r, "stack", string(debug.Stack()))
 		j.loop.m.panics.Add(1)
 		e := &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "internal error"}
 		j.respond(j.call.Status(e.Code), e.Code, jsonrpc.AppendError(nil, j.msg.ID, e))
 	}
+}
+
+// end gives the job, and with it its worker, back to the loop. It reports false when the loop is gone.
+func (j *job) end() bool {
 	j.stop(context.Canceled)
 	j.loop.srv.calls.Add(-1)
-	j.loop.postItem(item{kind: itemReturn, job: j})
+	return j.loop.postItem(item{kind: itemReturn, job: j})
 }
 
 // Notify implements mcp.Sink. It may be called from any goroutine.
@@ -116,6 +121,7 @@ func (j *job) respond(status int, code jsonrpc.Code, msg []byte) {
 func (l *loop) serveItem(it *item) {
 	j := it.job
 	if it.kind == itemReturn {
+		l.putWorker(j.worker)
 		l.putJob(j)
 		return
 	}

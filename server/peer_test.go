@@ -1,0 +1,371 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/mooring-mcp/mooring/sse"
+)
+
+// A fakePeer is the socket of a connection and the client at its other end.
+type fakePeer struct {
+	r       *rig
+	c       *conn
+	in      []byte // what Next returns
+	got     []byte // what the client has received and not looked at
+	pending []byte // what waits on this side for the client to read
+	room    int    // bytes that the kernel still takes; negative: any number
+	writes  int    // system calls
+	closed  bool
+	shut    bool   // this side's FIN has come
+	reset   bool   // an RST has come
+	fail    error  // the next write fails with it
+	onWrite func() // runs within a write, after it
+	boom    bool   // the next write panics
+}
+
+// connect opens a connection to a loopback listener.
+func (r *rig) connect() *fakePeer { return r.connectFrom(trustLoopback) }
+
+func (r *rig) connectFrom(from trust) *fakePeer {
+	p := &fakePeer{r: r, room: -1}
+	p.c = &conn{loop: r.l, trust: from}
+	r.s.conns.Add(1)
+	p.c.open(p, r.l.now)
+	r.peers = append(r.peers, p)
+	return p
+}
+
+// Next implements socket.
+func (p *fakePeer) Next(int) ([]byte, error) {
+	b := p.in
+	p.in = nil
+	return b, nil
+}
+
+// Write implements socket as gnet does: what the kernel does not take is copied and waits; an error closes the connection before it returns.
+func (p *fakePeer) Write(b []byte) (int, error) {
+	p.writes++
+	if p.boom {
+		p.boom = false
+		panic("a fault below the server")
+	}
+	if p.closed {
+		p.r.t.Errorf("write to a closed socket: %.80q", b)
+		return 0, errSocketClosed
+	}
+	if p.shut {
+		p.r.t.Errorf("write after the FIN: %.80q", b)
+	}
+	if p.fail != nil {
+		p.onClose(p.fail)
+		return 0, p.fail
+	}
+	p.pending = append(p.pending, b...)
+	p.drain()
+	if f := p.onWrite; f != nil {
+		p.onWrite = nil
+		f()
+	}
+	return len(b), nil
+}
+
+var errSocketClosed = errors.New("use of closed network connection")
+
+// drain moves what fits to the client.
+func (p *fakePeer) drain() {
+	n := len(p.pending)
+	if p.room >= 0 {
+		n = min(n, p.room)
+		p.room -= n
+	}
+	p.got = append(p.got, p.pending[:n]...)
+	p.pending = p.pending[n:]
+	if len(p.pending) == 0 {
+		p.pending = nil
+	}
+}
+
+// OutboundBuffered implements socket.
+func (p *fakePeer) OutboundBuffered() int { return len(p.pending) }
+
+// SetLinger implements socket.
+func (p *fakePeer) SetLinger(secs int) error {
+	p.reset = secs == 0
+	return nil
+}
+
+func (p *fakePeer) onClose(err error) {
+	if p.closed {
+		p.r.t.Error("socket closed twice")
+		return
+	}
+	p.closed = true
+	p.c.closed(err)
+}
+
+func (p *fakePeer) onCloseWrite() error {
+	if p.shut {
+		p.r.t.Error("two FINs")
+	}
+	if len(p.pending) > 0 {
+		p.r.t.Error("a FIN before all bytes are sent")
+	}
+	p.shut = true
+	return nil
+}
+
+// slow makes the client stop reading after n more bytes.
+func (p *fakePeer) slow(n int) { p.room = n }
+
+// catchUp makes the client read everything.
+func (p *fakePeer) catchUp() {
+	p.room = -1
+	p.drain()
+}
+
+// send delivers b in reads of at most 64 KiB, and runs the loop.
+func (p *fakePeer) send(b string) {
+	for len(b) > 0 && !p.closed {
+		n := min(len(b), cap(p.r.read))
+		p.deliver(b[:n])
+		b = b[n:]
+	}
+	p.r.run()
+}
+
+// deliver is one OnTraffic.
+func (p *fakePeer) deliver(b string) {
+	p.in = append(p.r.read[:0], b...)
+	buf := p.in
+	func() {
+		defer p.r.s.engine.recoverConn(p.c)
+		p.c.recv(p.r.l.now)
+	}()
+	// The buffer belongs to the next connection now: who still reads it reads this.
+	for i := range buf {
+		buf[i] = 0xaa
+	}
+}
+
+// fin is the end of what the client sends.
+func (p *fakePeer) fin() {
+	p.onClose(io.EOF)
+	p.r.run()
+}
+
+// rst is the client's reset.
+func (p *fakePeer) rst() {
+	p.onClose(fmt.Errorf("read: %w", syscall.ECONNRESET))
+	p.r.run()
+}
+
+// take returns what the client has received since the last look.
+func (p *fakePeer) take() string {
+	b := string(p.got)
+	p.got = p.got[:0]
+	return b
+}
+
+func (p *fakePeer) wantNothing(why string) {
+	p.r.t.Helper()
+	if s := p.take(); s != "" {
+		p.r.t.Fatalf("%s: received %.300q, want nothing", why, s)
+	}
+}
+
+func (p *fakePeer) wantBytes(why, want string) {
+	p.r.t.Helper()
+	if s := p.take(); s != want {
+		p.r.t.Fatalf("%s: received\n%.600q\nwant\n%.600q", why, s, want)
+	}
+}
+
+func (p *fakePeer) wantOpen(why string) {
+	p.r.t.Helper()
+	if p.closed || p.shut {
+		p.r.t.Fatalf("%s: closed (reason %v)", why, p.c.reason)
+	}
+	p.r.wantInvariants(why)
+}
+
+func (p *fakePeer) wantClosed(why string, want closeReason) {
+	p.r.t.Helper()
+	if !p.closed || p.c.state != connStateClosed {
+		p.r.t.Fatalf("%s: state %v, want closed", why, p.c.state)
+	}
+	if p.c.reason != want {
+		p.r.t.Fatalf("%s: closed for %v, want %v", why, p.c.reason, want)
+	}
+	if n := p.r.l.m.closes[want].Load(); n == 0 {
+		p.r.t.Fatalf("%s: closes for %v are not counted", why, want)
+	}
+	p.r.wantInvariants(why)
+}
+
+// wantLinger holds that the response is followed by a FIN and that the connection waits for the peer's.
+func (p *fakePeer) wantLinger(why string) {
+	p.r.t.Helper()
+	if p.closed || !p.shut || p.c.state != connStateLinger {
+		p.r.t.Fatalf("%s: closed %v, FIN %v, state %v; want a FIN and a linger", why, p.closed, p.shut, p.c.state)
+	}
+	p.r.wantInvariants(why)
+}
+
+// A response is one that the client has received whole, but for a stream's content.
+type response struct {
+	p      *fakePeer
+	status int
+	head   http.Header
+	body   string
+	stream bool // body is the content so far of an event stream
+	ended  bool // of a stream: its last chunk is there
+}
+
+// next takes one response. Status 0: there is none.
+func (p *fakePeer) next(method string) *response {
+	res := &response{p: p}
+	if len(p.got) == 0 {
+		return res
+	}
+	headEnd := bytes.Index(p.got, []byte("\r\n\r\n"))
+	if headEnd < 0 {
+		p.r.t.Fatalf("no whole head: %.300q", p.got)
+	}
+	hr, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(p.got)), &http.Request{Method: method})
+	if err != nil {
+		p.r.t.Fatalf("%v: %.300q", err, p.got)
+	}
+	res.status, res.head = hr.StatusCode, hr.Header
+	if hr.Close {
+		res.head.Set("Connection", "close") // ReadResponse takes it away
+	}
+	rest := p.got[headEnd+4:]
+	switch {
+	case hr.Header.Get("Content-Type") == "text/event-stream" && slices.Equal(hr.TransferEncoding, []string{"chunked"}):
+		res.stream = true
+		n := 0
+		res.body, n, res.ended = p.dechunk(rest)
+		rest = rest[n:]
+	case hr.Header.Get("Content-Type") == "text/event-stream":
+		res.stream, res.ended, res.body, rest = true, p.closed, string(rest), nil
+	case method == "HEAD" || hr.StatusCode == 204 || hr.StatusCode == 100:
+	default:
+		if hr.ContentLength < 0 || int(hr.ContentLength) > len(rest) {
+			p.r.t.Fatalf("content of %d bytes announced, %d here: %.300q", hr.ContentLength, len(rest), p.got)
+		}
+		res.body, rest = string(rest[:hr.ContentLength]), rest[hr.ContentLength:]
+	}
+	p.got = append(p.got[:0], rest...)
+	return res
+}
+
+// dechunk takes whole chunks off b.
+func (p *fakePeer) dechunk(b []byte) (content string, n int, ended bool) {
+	for n < len(b) {
+		line := bytes.Index(b[n:], []byte("\r\n"))
+		if line < 0 {
+			p.r.t.Fatalf("a chunk without its size: %.300q", b[n:])
+		}
+		size, err := strconv.ParseUint(string(b[n:n+line]), 16, 31)
+		if err != nil || n+line+2+int(size)+2 > len(b) {
+			p.r.t.Fatalf("bad chunk (%v): %.300q", err, b[n:])
+		}
+		n += line + 2
+		content += string(b[n : n+int(size)])
+		n += int(size)
+		if string(b[n:n+2]) != "\r\n" {
+			p.r.t.Fatalf("chunk runs over: %.300q", b[n:])
+		}
+		n += 2
+		if size == 0 {
+			return content, n, true
+		}
+	}
+	return content, n, false
+}
+
+func (p *fakePeer) wantResponse(why string, status int) *response {
+	p.r.t.Helper()
+	res := p.next("POST")
+	if res.status != status {
+		p.r.t.Fatalf("%s: status %d %q, want %d", why, res.status, res.body, status)
+	}
+	return res
+}
+
+// wantCode is wantResponse for a JSON-RPC error, or for a result with code 0. Each message is held to the official schema.
+func (p *fakePeer) wantCode(why string, status, code int) *response {
+	p.r.t.Helper()
+	res := p.wantResponse(why, status)
+	if ct := res.head.Get("Content-Type"); ct != "application/json" {
+		p.r.t.Fatalf("%s: content type %q", why, ct)
+	}
+	wantCodeIn(p.r, why, res.body, code)
+	return res
+}
+
+func wantCodeIn(r *rig, why, msg string, code int) {
+	r.t.Helper()
+	has := strings.Contains(msg, `"error":{"code":`+strconv.Itoa(code)+`,`)
+	if code == 0 {
+		has = strings.Contains(msg, `"result":{`) && !strings.Contains(msg, `"error":`)
+	}
+	if !has {
+		r.t.Fatalf("%s: %s, want code %d", why, msg, code)
+	}
+	r.schema.Message(r.t, "2026-07-28", "", []byte(msg))
+}
+
+func (res *response) wantField(why, name, want string) *response {
+	res.p.r.t.Helper()
+	if got := res.head.Get(name); got != want {
+		res.p.r.t.Fatalf("%s: %s: %q, want %q", why, name, got, want)
+	}
+	return res
+}
+
+// events returns the data of the events of a stream's content. Comments count as ":".
+func (r *rig) events(content string) (data []string) {
+	r.t.Helper()
+	for _, block := range strings.SplitAfter(content, "\n\n") {
+		if block == heartbeat {
+			data = append(data, ":")
+			continue
+		}
+		var d sse.Decoder
+		n := 0
+		for e, err := range d.Decode([]byte(block)) {
+			if err != nil {
+				r.t.Fatalf("%v: %q", err, block)
+			}
+			n++
+			data = append(data, string(e.Data))
+			r.schema.Message(r.t, "2026-07-28", "", e.Data)
+		}
+		if block != "" && n != 1 {
+			r.t.Fatalf("%d events in the block %q", n, block)
+		}
+	}
+	return data
+}
+
+// more returns the events on an open stream since the last look; "END" stands for the last chunk.
+func (p *fakePeer) more() []string {
+	p.r.t.Helper()
+	content, n, ended := p.dechunk(p.got)
+	p.got = append(p.got[:0], p.got[n:]...)
+	data := p.r.events(content)
+	if ended {
+		data = append(data, "END")
+	}
+	return data
+}

@@ -1,0 +1,62 @@
+package server
+
+// Census is what the loops hold at one moment.
+type Census struct {
+	Connections int // slots in use
+	Armed       int // deadlines
+	Stalls      int // clocks of slow peers
+	Streams     int // in the lists of streams
+	Resources   int // lists of resources with a listener
+	Exchanges   int // of connections: a request under way, or bytes of one
+	FreeJobs    int // jobs that wait for use
+	TwiceFree   int // jobs that are in the free list more than once
+}
+
+// Census asks each loop in its own turn.
+func (s *Server) Census() Census {
+	var sum Census
+	s.mu.Lock()
+	loops := s.loops
+	s.mu.Unlock()
+	for _, l := range loops {
+		done := make(chan Census)
+		l.execute(func() { done <- l.census() })
+		c := <-done
+		sum.Connections += c.Connections
+		sum.Armed += c.Armed
+		sum.Stalls += c.Stalls
+		sum.Streams += c.Streams
+		sum.Resources += c.Resources
+		sum.Exchanges += c.Exchanges
+		sum.FreeJobs += c.FreeJobs
+		sum.TwiceFree += c.TwiceFree
+	}
+	return sum
+}
+
+func (l *loop) census() Census {
+	c := Census{Armed: l.wheel.armed, Stalls: len(l.stalls), Resources: len(l.streams.byURI), FreeJobs: len(l.jobs)}
+	for _, conn := range l.slots {
+		if conn == nil {
+			continue
+		}
+		c.Connections++
+		if conn.x != nil {
+			c.Exchanges++
+		}
+	}
+	for slot := l.streams.head; slot != noSlot; slot = l.slots[slot].next {
+		c.Streams++
+	}
+	seen := make(map[*job]bool)
+	for _, j := range l.jobs {
+		if seen[j] {
+			c.TwiceFree++
+		}
+		seen[j] = true
+	}
+	return c
+}
+
+// DescriptorBound is the number of connections above which accepting pauses.
+func (s *Server) DescriptorBound() int64 { return s.fdLimit }

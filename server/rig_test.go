@@ -1,0 +1,376 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mooring-mcp/mooring/internal/wirecheck"
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// A rig is a server with one loop and no event loop below it: tasks run, time passes and bytes arrive when the test says so.
+type rig struct {
+	t      testing.TB
+	ms     *mcp.Server
+	s      *Server
+	l      *loop
+	react  *fakeReactor
+	schema *wirecheck.Checker
+	read   []byte // what peers' bytes arrive in, as the buffer of a gnet loop
+	peers  []*fakePeer
+	log    syncBuffer
+	hold   chan struct{} // lets one call of the tool "wait" go on
+	causes chan error    // why the context of a call of "wait" ended
+}
+
+// fakeReactor keeps tasks until the rig runs them.
+type fakeReactor struct {
+	mu    sync.Mutex
+	tasks []task
+	wake  chan struct{}
+}
+
+func (f *fakeReactor) execute(t task) {
+	f.mu.Lock()
+	f.tasks = append(f.tasks, t)
+	f.mu.Unlock()
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (f *fakeReactor) take() []task {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	t := f.tasks
+	f.tasks = nil
+	return t
+}
+
+func (f *fakeReactor) closeSocket(sk socket)       { sk.(*fakePeer).onClose(nil) }
+func (f *fakeReactor) closeWrite(sk socket) error { return sk.(*fakePeer).onCloseWrite() }
+
+// syncBuffer takes the server's log, which any goroutine may write.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+type addIn struct {
+	A int `json:"a"`
+	B int `json:"b"`
+}
+
+type addOut struct {
+	Sum int `json:"sum"`
+}
+
+type textIn struct {
+	Text string `json:"text"`
+}
+
+type noIn struct{}
+
+// newRig returns a rig of the features that the tests use. opts may be nil.
+func newRig(t testing.TB, opts *Options, change ...func(*mcp.ServerOptions)) *rig {
+	t.Helper()
+	r := &rig{t: t, react: &fakeReactor{wake: make(chan struct{}, 1)}, schema: wirecheck.Open(t), read: make([]byte, 0, 64<<10), hold: make(chan struct{}, 16), causes: make(chan error, 16)}
+	logger := slog.New(slog.NewTextHandler(&r.log, nil))
+	mo := mcp.ServerOptions{Logger: logger}
+	for _, f := range change {
+		f(&mo)
+	}
+	r.ms = mcp.NewServer(&mcp.Implementation{Name: "rig", Version: "1"}, &mo)
+	t.Cleanup(r.ms.Close)
+	r.addFeatures()
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	o.Loops, o.Logger = 1, logger
+	r.s = New(r.ms, &o)
+	r.s.engine.srv = r.s
+	r.l = newLoop(r.s, 0, r.react)
+	r.s.mu.Lock()
+	r.s.loops = []*loop{r.l}
+	r.s.started = true
+	r.s.mu.Unlock()
+	t.Cleanup(func() {
+		r.s.cancel(errShutdown) // ends the handlers that still wait
+		if r.s.calls.Load() > 0 {
+			r.await("the workers end with the server", func() bool { return r.s.calls.Load() == 0 })
+		}
+	})
+	return r
+}
+
+func (r *rig) addFeatures() {
+	mcp.AddInlineTool(r.ms, &mcp.Tool{Name: "add"}, func(req *mcp.CallToolRequest, in addIn) (addOut, error) {
+		_ = req.Progress(1, 2, "half way")
+		return addOut{in.A + in.B}, nil
+	})
+	mcp.AddTool(r.ms, &mcp.Tool{Name: "echo"}, func(ctx context.Context, req *mcp.CallToolRequest, in textIn) (*mcp.CallToolResult, any, error) {
+		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: in.Text}}}, nil, nil
+	})
+	mcp.AddTool(r.ms, &mcp.Tool{Name: "wait"}, func(ctx context.Context, req *mcp.CallToolRequest, _ noIn) (*mcp.CallToolResult, any, error) {
+		select {
+		case <-r.hold:
+			return &mcp.CallToolResult{}, nil, nil
+		case <-ctx.Done():
+			r.causes <- context.Cause(ctx)
+			return nil, nil, ctx.Err()
+		}
+	})
+	mcp.AddTool(r.ms, &mcp.Tool{Name: "steps"}, func(ctx context.Context, req *mcp.CallToolRequest, in textIn) (*mcp.CallToolResult, any, error) {
+		for i := range 5 {
+			_ = req.Progress(float64(i+1), 5, in.Text)
+		}
+		return &mcp.CallToolResult{}, nil, nil
+	})
+	mcp.AddTool(r.ms, &mcp.Tool{Name: "fails"}, func(context.Context, *mcp.CallToolRequest, noIn) (*mcp.CallToolResult, any, error) {
+		return nil, nil, errors.New("no wind today")
+	})
+	mcp.AddTool(r.ms, &mcp.Tool{Name: "panics"}, func(context.Context, *mcp.CallToolRequest, noIn) (*mcp.CallToolResult, any, error) {
+		panic("overboard")
+	})
+	mcp.AddTool(r.ms, &mcp.Tool{Name: "asks"}, func(context.Context, *mcp.CallToolRequest, noIn) (*mcp.CallToolResult, any, error) {
+		return nil, nil, mcp.MissingCapabilityError(&mcp.ClientCapabilities{Sampling: &mcp.SamplingCapabilities{}})
+	})
+	for _, uri := range []string{"rig://a", "rig://b"} {
+		r.ms.AddResource(&mcp.Resource{URI: uri, Name: uri}, func(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+			return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: req.Params.URI, Text: "still water"}}}, nil
+		})
+	}
+	r.ms.AddPrompt(&mcp.Prompt{Name: "hail"}, func(context.Context, *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+		return &mcp.GetPromptResult{Messages: []*mcp.PromptMessage{{Role: "user", Content: &mcp.TextContent{Text: "ahoy"}}}}, nil
+	})
+}
+
+// run runs what waits for the loop, and what that makes wait, to the end.
+func (r *rig) run() {
+	for rounds := 0; ; rounds++ {
+		if rounds > 1_000_000 {
+			r.t.Fatal("the loop does not come to rest")
+		}
+		if !r.step() {
+			return
+		}
+	}
+}
+
+// step runs what waits for the loop now. It reports whether there was anything.
+func (r *rig) step() bool {
+	tasks := r.react.take()
+	for _, t := range tasks {
+		t()
+	}
+	select {
+	case l := <-r.s.kicks:
+		l.runContinue()
+		return true
+	default:
+		return len(tasks) > 0
+	}
+}
+
+// await runs the loop until cond holds: for what workers do.
+func (r *rig) await(why string, cond func() bool) {
+	r.t.Helper()
+	timeout := time.After(20 * time.Second)
+	for {
+		r.run()
+		if cond() {
+			return
+		}
+		select {
+		case <-r.react.wake:
+		case <-time.After(10 * time.Millisecond): // cond may hold without a word to the loop
+		case <-timeout:
+			r.t.Fatalf("%s: did not happen; log:\n%s", why, r.log.String())
+		}
+	}
+}
+
+// pass lets time pass, tick by tick.
+func (r *rig) pass(d time.Duration) {
+	for range d / tickUnit {
+		r.l.now++
+		r.l.expireGuarded()
+		r.run()
+	}
+}
+
+// expireGuarded is what a tick does, without a clock.
+func (l *loop) expireGuarded() { l.guard(l.expire)() }
+
+// change tells the loop of changes as the mcp.Server does, and lets it serve them.
+func (r *rig) change(chs ...mcp.Change) {
+	for _, ch := range chs {
+		r.s.changed(ch)
+	}
+	r.run()
+}
+
+func (r *rig) wantInvariants(why string) {
+	r.t.Helper()
+	if err := r.invariants(); err != nil {
+		r.t.Fatalf("%s: %v", why, err)
+	}
+}
+
+// invariants are what holds between two turns.
+func (r *rig) invariants() error {
+	l := r.l
+	open, streams := 0, 0
+	for slot, c := range l.slots {
+		if c == nil {
+			continue
+		}
+		open++
+		if _, armed := l.wheel.due(c.slot); !armed {
+			return fmt.Errorf("connection in state %v has no deadline", c.state)
+		}
+		if int(c.slot) != slot {
+			return fmt.Errorf("connection of slot %d stands in slot %d", c.slot, slot)
+		}
+		if c.has(flagStreaming) {
+			streams++
+		}
+		if c.x != nil && c.x.in == nil && (c.state == connStateIdle || c.state == connStateStream) {
+			return fmt.Errorf("connection in state %v holds an exchange", c.state)
+		}
+		if _, stalled := l.stalls[c.slot]; stalled != c.has(flagStalled) {
+			return fmt.Errorf("stall clock of slot %d: %v, flag %v", slot, stalled, c.has(flagStalled))
+		}
+	}
+	listed := 0
+	prev := noSlot
+	for at := l.streams.head; at != noSlot; at = l.slots[at].next {
+		c := l.slots[at]
+		if c == nil || !c.has(flagStreaming) || c.prev != prev {
+			return fmt.Errorf("the list of streams is broken at slot %d", at)
+		}
+		if listed++; listed > open {
+			return errors.New("the list of streams runs in a circle")
+		}
+		prev = at
+	}
+	for uri, list := range l.streams.byURI {
+		if len(list.members) == 0 || list.uri != uri {
+			return fmt.Errorf("the list of %s is empty or misfiled", uri)
+		}
+		for pos, m := range list.members {
+			if ref := l.slots[m.slot].uris.refs[m.ref]; ref.list != list || ref.pos != pos {
+				return fmt.Errorf("%s: member %d does not point back", uri, pos)
+			}
+		}
+	}
+	switch {
+	case l.wheel.armed != open:
+		return fmt.Errorf("%d deadlines for %d connections", l.wheel.armed, open)
+	case len(l.free)+open != len(l.slots):
+		return fmt.Errorf("%d slots free, %d taken, of %d", len(l.free), open, len(l.slots))
+	case listed != streams || l.m.streams.Load() != int64(streams) || r.s.streams.Load() != int64(streams):
+		return fmt.Errorf("%d streams, %d listed, %d and %d counted", streams, listed, l.m.streams.Load(), r.s.streams.Load())
+	case l.m.connections.Load() != int64(open) || r.s.conns.Load() != int64(open):
+		return fmt.Errorf("%d connections, %d and %d counted", open, l.m.connections.Load(), r.s.conns.Load())
+	case len(l.out) > 0:
+		return fmt.Errorf("%d bytes were left behind by a turn: %.80q", len(l.out), l.out)
+	}
+	return nil
+}
+
+// request is one HTTP request for the MCP endpoint, as a well-behaved client writes it.
+type request struct {
+	method string // of the message; it is repeated in Mcp-Method
+	name   string // Mcp-Name, if there is one
+	id     string // JSON text; default 1, "-" for a notification
+	params string // members besides _meta
+	meta   string // members of _meta besides the required
+	accept string // default both; "-" for none
+	head   string // further field lines, each with its CRLF
+	body   string // instead of a message
+	old    bool   // HTTP/1.0
+}
+
+// String returns the request as bytes on the wire.
+func (q request) String() string {
+	if q.id == "" {
+		q.id = "1"
+	}
+	body := q.body
+	if body == "" {
+		id := `"id":` + q.id + `,`
+		if q.id == "-" {
+			id = ""
+		}
+		params := q.params
+		if params != "" {
+			params = "," + params
+		}
+		body = fmt.Sprintf(`{"jsonrpc":"2.0",%s"method":%q,"params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}%s}%s}}`, id, q.method, q.meta, params)
+	}
+	version := "1.1"
+	if q.old {
+		version = "1.0"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "POST /mcp HTTP/%s\r\nHost: localhost\r\nContent-Type: application/json\r\n", version)
+	switch q.accept {
+	case "":
+		b.WriteString("Accept: application/json, text/event-stream\r\n")
+	case "-":
+	default:
+		b.WriteString("Accept: " + q.accept + "\r\n")
+	}
+	b.WriteString("MCP-Protocol-Version: 2026-07-28\r\n")
+	if q.method != "" {
+		b.WriteString("Mcp-Method: " + q.method + "\r\n")
+	}
+	if q.name != "" {
+		b.WriteString("Mcp-Name: " + q.name + "\r\n")
+	}
+	fmt.Fprintf(&b, "%sContent-Length: %d\r\n\r\n%s", q.head, len(body), body)
+	return b.String()
+}
+
+func callTool(name, arguments string) request {
+	return request{method: "tools/call", name: name, params: fmt.Sprintf(`"name":%q,"arguments":%s`, name, arguments)}
+}
+
+func addCall(a, b int) request { return callTool("add", fmt.Sprintf(`{"a":%d,"b":%d}`, a, b)) }
+
+// listenTo asks for a stream: members of notifications.
+func listenTo(id, notifications string) request {
+	return request{method: "subscriptions/listen", id: id, params: `"notifications":{` + notifications + `}`}
+}
+
+// big makes content long enough for a worker to decode it: white space after the message.
+func (q request) big() request {
+	body := q.String()
+	_, body, _ = strings.Cut(body, "\r\n\r\n")
+	q.body = body + strings.Repeat(" ", bigContent)
+	return q
+}
+
+var _ io.Writer = (*syncBuffer)(nil)
