@@ -1,0 +1,87 @@
+// Command figures measures the server against its floor, in one run on one machine, and prints a table: what a call costs, what an idle stream holds, what a notice costs.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() {
+	rounds := flag.Int("rounds", 5, "rounds; the median is printed")
+	calls := flag.Int("calls", 100_000, "calls of a round")
+	conns := flag.Int("conns", 64, "keep-alive connections that call")
+	streams := flag.Int("streams", 8000, "idle streams")
+	only := flag.String("only", "", "calls, memory or notices; all when empty")
+	prof := flag.String("profile", "", "write a CPU profile of the server under `tool` calls to tool.pprof: add, echo or list")
+	flag.Parse()
+	bin, err := build()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(bin)
+	if *prof != "" {
+		profileCalls(bin, *prof, *conns, *calls*3)
+		return
+	}
+	fmt.Printf("# Figures\n\n%s, %s, %d cores, %s; %d rounds, %d connections, %d calls, %d streams; `%s`\n\n",
+		time.Now().Format(time.DateOnly), cpuModel(), runtime.NumCPU(), runtime.Version(), *rounds, *conns, *calls, *streams, strings.Join(os.Args[1:], " "))
+	fmt.Println("| figure | floor | Mooring | ratio or difference |\n|---|---|---|---|")
+	if *only == "" || *only == "calls" {
+		measureCalls(bin, *rounds, *conns, *calls)
+	}
+	if *only == "" || *only == "memory" {
+		measureMemory(bin, *rounds, *streams)
+	}
+	if *only == "" || *only == "notices" {
+		measureNotices(bin, *rounds, *streams)
+	}
+}
+
+// build compiles the subject and returns the folder of its binary.
+func build() (string, error) {
+	dir, err := os.MkdirTemp("", "figures")
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "build", "-o", dir+"/subject", "../subject")
+	if _, err := os.Stat("subject"); err == nil {
+		cmd.Args[len(cmd.Args)-1] = "./subject"
+	}
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	return dir, cmd.Run()
+}
+
+func cpuModel() string {
+	b, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(b)) {
+		if name, ok := strings.CutPrefix(line, "model name\t: "); ok {
+			return strings.TrimSpace(name)
+		}
+	}
+	return runtime.GOARCH
+}
+
+func median(v []float64) float64 {
+	s := slices.Sorted(slices.Values(v))
+	return s[len(s)/2]
+}
+
+// pairwise returns the median of a[i]/b[i]: the machine's speed drifts, but little within a round.
+func pairwise(a, b []float64) float64 {
+	r := make([]float64, len(a))
+	for i := range a {
+		r[i] = a[i] / b[i]
+	}
+	return median(r)
+}
+
+func spread(v []float64) string {
+	return fmt.Sprintf("%.2f (%.2f–%.2f)", median(v), slices.Min(v), slices.Max(v))
+}

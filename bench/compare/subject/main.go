@@ -1,0 +1,89 @@
+// Command subject is a server to be measured, in a process of its own: Mooring, or the floor it is compared with, a bare gnet server with fixed answers.
+// It prints the address it serves, and then answers one command a line on standard input: see serveCommands.
+package main
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+)
+
+// A subject is a running server.
+type subject interface {
+	addr() string
+	change() // tells every stream of a change
+}
+
+func main() {
+	kind := flag.String("kind", "mooring", "what to serve: mooring, gnet (a listener of gnet's own), or enrolled (own accept, as Mooring's)")
+	answer := flag.Int("answer", 200, "bytes of content in the floor's fixed answer")
+	flag.Parse()
+	var s subject
+	var err error
+	switch *kind {
+	case "mooring":
+		s, err = startMooring()
+	case "gnet", "enrolled":
+		s, err = startFloor(*kind == "enrolled", *answer)
+	default:
+		err = fmt.Errorf("unknown kind %q", *kind)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(s.addr())
+	serveCommands(s)
+}
+
+// serveCommands answers: mem (collect garbage, give memory back, print RSS, live heap and goroutines), cpu (print nanoseconds of user and system time), change, profile FILE, stop.
+func serveCommands(s subject) {
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		cmd, arg, _ := strings.Cut(in.Text(), " ")
+		switch cmd {
+		case "mem":
+			for range 3 {
+				runtime.GC()
+			}
+			debug.FreeOSMemory()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			fmt.Println(rss(), m.HeapAlloc, runtime.NumGoroutine())
+		case "cpu":
+			var u syscall.Rusage
+			if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(u.Utime.Nano(), u.Stime.Nano())
+		case "change":
+			s.change()
+			fmt.Println("ok")
+		case "profile":
+			if err := profile(arg); err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println("ok")
+		default:
+			log.Fatalf("unknown command %q", cmd)
+		}
+	}
+}
+
+// rss returns the resident set in bytes.
+func rss() int64 {
+	b, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		log.Fatal(err)
+	}
+	var size, resident int64
+	if _, err := fmt.Sscan(string(b), &size, &resident); err != nil {
+		log.Fatal(err)
+	}
+	return resident * int64(os.Getpagesize())
+}
