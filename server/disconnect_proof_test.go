@@ -94,6 +94,9 @@ func TestDisconnectInEveryState(t *testing.T) {
 				await(t, "the connection is served", func() bool { return p.Stats().Connections == 1 })
 				s.bring(c)
 				port := c.port()
+				if n := p.sockets(port); n.Open() != 1 {
+					t.Fatalf("%s: the kernel's sockets before: %s", s.name, &n)
+				}
 				start := time.Now()
 				d.do(c)
 				gone = append(gone, p.untilGone(port, start))
