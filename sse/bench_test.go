@@ -42,6 +42,18 @@ func BenchmarkAppendComment(b *testing.B) {
 	}
 }
 
+// count feeds the stream in pieces and counts the events.
+func count(d *Decoder, stream []byte, piece int) (n int) {
+	for len(stream) > 0 {
+		cut := min(piece, len(stream))
+		for range d.Decode(stream[:cut]) {
+			n++
+		}
+		stream = stream[cut:]
+	}
+	return n
+}
+
 func BenchmarkDecode(b *testing.B) {
 	run := func(name string, stream []byte, piece, events int) {
 		b.Run(name, func(b *testing.B) {
@@ -49,15 +61,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.SetBytes(int64(len(stream)))
 			b.ReportAllocs()
 			for b.Loop() {
-				n := 0
-				for rest := stream; len(rest) > 0; {
-					cut := min(piece, len(rest))
-					for range d.Decode(rest[:cut]) {
-						n++
-					}
-					rest = rest[cut:]
-				}
-				if n != events {
+				if n := count(&d, stream, piece); n != events {
 					b.Fatalf("%d events, want %d", n, events)
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // An Event is one block of an event stream that has data.
@@ -127,8 +128,12 @@ func AppendData(dst, data []byte) []byte {
 func appendLines(dst, data []byte) []byte {
 	start := 0 // of what is not appended yet
 	for i := 0; i < len(data); i++ {
+		c := data[i]
+		if c != '\n' && c != '\r' && c != 0xC2 && c != 0xE2 {
+			continue
+		}
 		n, with := 0, ""
-		switch data[i] {
+		switch c {
 		case '\n':
 			n, with = 1, "\ndata: "
 		case '\r':
@@ -151,7 +156,7 @@ func appendLines(dst, data []byte) []byte {
 
 // falseLineEnd returns the length and the JSON escape of the character at the
 // beginning of b if it is one that only some clients take for a line end.
-func falseLineEnd[T string | []byte](b T) (n int, escape string) {
+func falseLineEnd(b []byte) (n int, escape string) {
 	switch {
 	case len(b) >= 2 && b[0] == 0xC2 && b[1] == 0x85:
 		return 2, `\u0085`
@@ -167,30 +172,22 @@ func falseLineEnd[T string | []byte](b T) (n int, escape string) {
 
 // AppendComment appends a comment and an empty line, and returns the extended
 // slice. Clients ignore it; with an empty text it is the shortest keep-alive there
-// is, ":\n\n". Each line of text becomes a comment of its own.
+// is, ":\n\n". Each line of text becomes a comment of its own; U+0085, U+2028 and
+// U+2029 end a line as well, as they do for some clients.
 func AppendComment(dst []byte, text string) []byte {
 	dst = append(dst, ':')
-	start := 0
-	for i := 0; i < len(text); i++ {
-		n := 0
-		switch text[i] {
+	for i, r := range text {
+		switch r {
 		case '\n':
-			n = 1
-		case '\r':
-			n = 1
-			if i+1 < len(text) && text[i+1] == '\n' {
-				n = 2
+			if i > 0 && text[i-1] == '\r' {
+				continue
 			}
-		case 0xC2, 0xE2:
-			n, _ = falseLineEnd(text[i:])
-		}
-		if n > 0 {
-			dst = append(dst, text[start:i]...)
+			fallthrough
+		case '\r', '\u0085', '\u2028', '\u2029':
 			dst = append(dst, "\n:"...)
-			start = i + n
-			i = start - 1
+		default:
+			dst = utf8.AppendRune(dst, r)
 		}
 	}
-	dst = append(dst, text[start:]...)
 	return append(dst, "\n\n"...)
 }
