@@ -80,6 +80,7 @@ func TestLogging(t *testing.T) {
 		}
 	}
 	addReporter(s, "unwritable", func(_ context.Context, req *CallToolRequest) error { return req.Log(LevelError, "", func() {}) })
+	c.meta = `,"io.modelcontextprotocol/logLevel":"debug"`
 	c.call("tools/call", `"name":"unwritable"`).wantResult("an unwritable value is the handler's to see", `"isError":true`)
 }
 

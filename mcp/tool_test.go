@@ -32,18 +32,24 @@ func TestTypedTools(t *testing.T) {
 	AddTool(s, &Tool{Name: "list"}, func(context.Context, *CallToolRequest, struct{}) (*CallToolResult, []string, error) {
 		return &CallToolResult{Content: []Content{&TextContent{Text: "own"}}}, []string{`a"b`}, nil
 	})
-	AddTool(s, &Tool{Name: "pointer"}, func(context.Context, *CallToolRequest, *struct{}) (*CallToolResult, *addOut, error) { return nil, nil, nil })
+	AddTool(s, &Tool{Name: "pointer"}, func(context.Context, *CallToolRequest, *struct{}) (*CallToolResult, *addOut, error) {
+		return nil, nil, nil
+	})
 	AddTool(s, &Tool{Name: "default", InputSchema: json.RawMessage(`{"type":"object","properties":{"days":{"type":"integer","default":7}}}`)},
 		func(_ context.Context, _ *CallToolRequest, in withDefault) (*CallToolResult, addOut, error) {
 			return nil, addOut{in.Days}, nil
 		})
 	AddTool(s, &Tool{Name: "liar", OutputSchema: json.RawMessage(`{"type":"object","properties":{"n":{"type":"integer"}}}`)},
-		func(context.Context, *CallToolRequest, struct{}) (*CallToolResult, out, error) { return nil, out{}, nil })
+		func(context.Context, *CallToolRequest, struct{}) (*CallToolResult, out, error) {
+			return nil, out{}, nil
+		})
 	AddTool(s, &Tool{Name: "unwritable"}, func(context.Context, *CallToolRequest, struct{}) (*CallToolResult, any, error) {
 		return &CallToolResult{Content: []Content{nil}}, nil, nil
 	})
 	AddTool(s, &Tool{Name: "open", InputSchema: json.RawMessage(`{"type":"object","properties":{"a":{"type":"integer"}}}`)},
-		func(_ context.Context, _ *CallToolRequest, in addIn) (*CallToolResult, addOut, error) { return nil, addOut{in.A}, nil })
+		func(_ context.Context, _ *CallToolRequest, in addIn) (*CallToolResult, addOut, error) {
+			return nil, addOut{in.A}, nil
+		})
 	c := newClient(t, s)
 
 	tests := []struct {
@@ -115,17 +121,25 @@ func TestAddToolPanics(t *testing.T) {
 		"no schema":              func() { s.AddTool(&Tool{Name: "x"}, raw) },
 		"schema of another type": func() { s.AddTool(&Tool{Name: "x", InputSchema: json.RawMessage(`{"type":"array"}`)}, raw) },
 		"no schema at all":       func() { s.AddTool(&Tool{Name: "x", InputSchema: 7}, raw) },
-		"unresolved $ref":        func() { AddTool(s, &Tool{Name: "x", InputSchema: json.RawMessage(`{"type":"object","$ref":"https://example.com/s"}`)}, h) },
-		"bad output schema":      func() { AddTool(s, &Tool{Name: "x", OutputSchema: json.RawMessage(`{"type":"nothing"}`)}, h) },
-		"bad x-mcp-header":       func() { AddTool(s, &Tool{Name: "x", InputSchema: json.RawMessage(`{"type":"object","properties":{"a":{"type":"number","x-mcp-header":"A"}}}`)}, h) },
-		"a type without JSON":    func() { AddTool(s, &Tool{Name: "x"}, func(context.Context, *CallToolRequest, struct{ F func() }) (*CallToolResult, any, error) { return nil, nil, nil }) },
-		"no identity":            func() { NewServer(&Implementation{Name: "x"}, nil) },
-		"a short key":            func() { NewServer(&Implementation{Name: "x", Version: "1"}, &ServerOptions{StateKey: []byte("short")}) },
-		"a relative resource":    func() { s.AddResource(&Resource{Name: "r", URI: "x/y"}, nil) },
-		"a nameless resource":    func() { s.AddResource(&Resource{URI: "x:y"}, nil) },
-		"a bad template":         func() { s.AddResourceTemplate(&ResourceTemplate{Name: "t", URITemplate: "x://{"}, nil) },
-		"a nameless prompt":      func() { s.AddPrompt(&Prompt{}, nil) },
-		"a nameless argument":    func() { s.AddPrompt(&Prompt{Name: "p", Arguments: []*PromptArgument{{}}}, nil) },
+		"unresolved $ref": func() {
+			AddTool(s, &Tool{Name: "x", InputSchema: json.RawMessage(`{"type":"object","$ref":"https://example.com/s"}`)}, h)
+		},
+		"bad output schema": func() { AddTool(s, &Tool{Name: "x", OutputSchema: json.RawMessage(`{"type":"nothing"}`)}, h) },
+		"bad x-mcp-header": func() {
+			AddTool(s, &Tool{Name: "x", InputSchema: json.RawMessage(`{"type":"object","properties":{"a":{"type":"number","x-mcp-header":"A"}}}`)}, h)
+		},
+		"a type without JSON": func() {
+			AddTool(s, &Tool{Name: "x"}, func(context.Context, *CallToolRequest, struct{ F func() }) (*CallToolResult, any, error) {
+				return nil, nil, nil
+			})
+		},
+		"no identity":         func() { NewServer(&Implementation{Name: "x"}, nil) },
+		"a short key":         func() { NewServer(&Implementation{Name: "x", Version: "1"}, &ServerOptions{StateKey: []byte("short")}) },
+		"a relative resource": func() { s.AddResource(&Resource{Name: "r", URI: "x/y"}, nil) },
+		"a nameless resource": func() { s.AddResource(&Resource{URI: "x:y"}, nil) },
+		"a bad template":      func() { s.AddResourceTemplate(&ResourceTemplate{Name: "t", URITemplate: "x://{"}, nil) },
+		"a nameless prompt":   func() { s.AddPrompt(&Prompt{}, nil) },
+		"a nameless argument": func() { s.AddPrompt(&Prompt{Name: "p", Arguments: []*PromptArgument{{}}}, nil) },
 	} {
 		func() {
 			defer func() {
@@ -143,7 +157,9 @@ func TestSchemaVerbatim(t *testing.T) {
 	const text = `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","$defs":{"address":{"$anchor":"addressDef","type":"object","properties":{"street":{"type":"string"},"city":{"type":"string"}}}},"properties":{"name":{"type":"string"},"address":{"$ref":"#/$defs/address"},"contactMethod":{"type":"string","enum":["phone","email"]},"phone":{"type":"string"},"email":{"type":"string"}},"allOf":[{"anyOf":[{"required":["phone"]},{"required":["email"]}]}],"if":{"properties":{"contactMethod":{"const":"phone"}},"required":["contactMethod"]},"then":{"required":["phone"]},"else":{"required":["email"]},"additionalProperties":false}`
 	s := newTestServer(t, nil)
 	AddTool(s, &Tool{Name: "json_schema_2020_12_tool", Description: "d", InputSchema: json.RawMessage(text)},
-		func(context.Context, *CallToolRequest, map[string]any) (*CallToolResult, any, error) { return nil, nil, nil })
+		func(context.Context, *CallToolRequest, map[string]any) (*CallToolResult, any, error) {
+			return nil, nil, nil
+		})
 	c := newClient(t, s)
 	c.call("tools/list", "").wantResult("verbatim", `"inputSchema":`+text)
 	c.call("tools/call", `"name":"json_schema_2020_12_tool","arguments":{"contactMethod":"phone","email":"x"}`).wantResult("if/then", `"isError":true`)
