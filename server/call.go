@@ -106,6 +106,7 @@ func (c *conn) message(now tick) {
 		c.accepted(now, j)
 	case mcp.CallListen:
 		c.listen(now, j)
+		l.putJob(j)
 	default:
 		if !j.call.Inline() {
 			c.startCall(now, j, (*job).run)

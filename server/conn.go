@@ -79,11 +79,13 @@ func (c *conn) setState(now tick, s connState) {
 	case connStateIdle:
 		c.arm(now + d.idle)
 	case connStateHead:
-		c.arm(now + d.head)
+		c.x.due = now + d.head
+		c.arm(c.x.due)
 	case connStateBody:
-		c.arm(now + d.body)
+		c.x.due = now + d.body
+		c.arm(c.x.due)
 	case connStateCall:
-		c.x.callDue = now + d.call
+		c.x.due = now + d.call
 		c.arm(c.nextCallDue())
 	case connStateStream:
 		c.arm(c.loop.firstHeartbeat())

@@ -48,8 +48,8 @@ type loop struct {
 
 // reactor is what a loop needs of the event loop below it.
 type reactor interface {
-	execute(t task)              // runs t on the loop, later; any goroutine
-	closeSocket(sk socket)       // on the loop; OnClose runs before it returns
+	execute(t task)             // runs t on the loop, later; any goroutine
+	closeSocket(sk socket)      // on the loop; OnClose runs before it returns
 	closeWrite(sk socket) error // on the loop; sends a FIN and leaves the receiving side open
 }
 

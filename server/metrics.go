@@ -94,6 +94,9 @@ func (s *Server) Stats() Stats {
 		AcceptErrors:  s.acceptErrors.Load(),
 		AcceptRefused: s.acceptRefused.Load(),
 	}
+	if !s.up.Load() {
+		return st
+	}
 	now := s.clock().UnixNano()
 	for _, l := range s.loops {
 		m := &l.m

@@ -44,6 +44,8 @@ type Options struct {
 	// MaxResponse is the length of one response message in bytes; a longer one is replaced by an error of code -32603. Default 8 MiB.
 	MaxResponse int
 
+	// NoticeDelay is the time for which a change waits for others, to be told with them in one notice. Default 5 ms; negative: none.
+	NoticeDelay time.Duration
 	// Heartbeat is the time between two comments on a stream on which nothing else was sent, within ±10 %. A call that has not answered by then becomes a
 	// stream, if its client takes one. Default 15 s.
 	Heartbeat time.Duration
@@ -90,6 +92,9 @@ func withDefaults(o *Options) Options {
 	bound(&r.MaxPipelined, 64<<10)
 	bound(&r.MaxUnsent, 1<<20)
 	bound(&r.MaxResponse, 8<<20)
+	if r.NoticeDelay == 0 {
+		r.NoticeDelay = 5 * time.Millisecond
+	}
 	bound(&r.Heartbeat, 15*time.Second)
 	bound(&r.HeadTimeout, 10*time.Second)
 	bound(&r.BodyTimeout, 30*time.Second)

@@ -33,6 +33,9 @@ type Server struct {
 	helper   sync.WaitGroup
 	enroller sync.WaitGroup // ends before the engine: an enrolment that races its end leaks a descriptor
 
+	noticeMu sync.Mutex // guards notices
+	notices  changes    // not yet told to the loops
+
 	dateLine atomic.Pointer[string]
 
 	mu         sync.Mutex // guards started, startErr, listeners
@@ -43,6 +46,7 @@ type Server struct {
 	enrolments chan enrolment
 	turn       atomic.Uint32 // of the loops, for the next connection
 
+	up       atomic.Bool // the loops run
 	draining atomic.Bool
 	shutdown sync.Once
 	stopped  chan struct{}
@@ -101,9 +105,7 @@ func (s *Server) ListenAndServe(addr string) error {
 
 // Ready reports whether the server takes new work: it serves and does not drain.
 func (s *Server) Ready() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.started && s.startErr == nil && !s.draining.Load()
+	return s.up.Load() && !s.draining.Load()
 }
 
 // ensureStarted starts the event loops, once.
@@ -124,6 +126,7 @@ func (s *Server) ensureStarted() error {
 	s.enroller.Go(s.runEnrolments)
 	s.helper.Go(s.runTicker)
 	s.helper.Go(s.runKicker)
+	s.up.Store(true)
 	return nil
 }
 
@@ -181,14 +184,26 @@ func (s *Server) runKicker() {
 	}
 }
 
-// changed tells all loops of a change. It may be called from any goroutine.
+// changed notes a change for all loops. What changes within Options.NoticeDelay is told at once, once. It may be called from any goroutine.
 func (s *Server) changed(ch mcp.Change) {
-	var c changes
-	c.add(ch)
-	s.mu.Lock()
-	loops := s.loops
-	s.mu.Unlock()
-	for _, l := range loops {
+	if !s.up.Load() {
+		return
+	}
+	s.noticeMu.Lock()
+	defer s.noticeMu.Unlock()
+	if s.notices.empty() {
+		time.AfterFunc(s.opts.NoticeDelay, s.tellLoops)
+	}
+	s.notices.add(ch)
+}
+
+// tellLoops posts the changes that were noted.
+func (s *Server) tellLoops() {
+	s.noticeMu.Lock()
+	c := s.notices
+	s.notices = changes{}
+	s.noticeMu.Unlock()
+	for _, l := range s.loops {
 		l.postChanges(&c)
 	}
 }

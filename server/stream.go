@@ -9,6 +9,7 @@ import (
 )
 
 // listen makes the exchange a subscriptions/listen stream: it is registered and acknowledged in this turn, so that no notice can come before the acknowledgement.
+// The job stays the caller's: a worker may still have its hands on it.
 func (c *conn) listen(now tick, j *job) {
 	l, x := c.loop, c.x
 	s := l.srv
@@ -16,13 +17,13 @@ func (c *conn) listen(now tick, j *job) {
 	case !j.stream:
 		l.count(j.call.Method(), outcomeRefused)
 		c.respondError(406, j.call.ID(), &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "a subscription needs a client that accepts text/event-stream"})
-		c.endJob(now, j)
+		c.finish(now)
 		return
 	case s.streams.Add(1) > int64(s.opts.MaxStreams):
 		s.streams.Add(-1)
 		l.count(j.call.Method(), outcomeOverload)
 		c.respondError(503, j.call.ID(), &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many streams"})
-		c.endJob(now, j)
+		c.finish(now)
 		return
 	}
 	sub := j.call.Listen()
@@ -39,17 +40,11 @@ func (c *conn) listen(now tick, j *job) {
 		l.streams.listenTo(l, c, sub.URIs)
 	}
 	l.count(j.call.Method(), outcomeOK)
-	l.putJob(j)
 	x.resetRequest()
 	c.setState(now, connStateStream)
 	if l.draining {
 		c.endGracefully(now)
 	}
-}
-
-func (c *conn) endJob(now tick, j *job) {
-	c.loop.putJob(j)
-	c.finish(now)
 }
 
 // endStream takes c out of all lists of streams.
@@ -91,19 +86,26 @@ func escapeForEvent(json string) string {
 
 // expire serves c's deadline.
 func (c *conn) expire(now tick) {
+	stalled := c.has(flagStalled)
 	again := c.checkStall(now)
 	switch c.state {
 	case connStateClosed:
 		return
 	case connStateIdle:
-		c.close(closeIdleTimeout)
-		return
-	case connStateHead:
-		c.timedOut(now, closeHeadTimeout, "the head took too long")
-		return
-	case connStateBody:
-		c.timedOut(now, closeBodyTimeout, "the content took too long")
-		return
+		if !stalled {
+			c.close(closeIdleTimeout)
+			return
+		}
+		// The last response was still on its way: the idle time begins when it is gone.
+		if again == 0 {
+			c.arm(now + c.loop.srv.ticks.idle)
+		}
+	case connStateHead, connStateBody:
+		if now >= c.x.due {
+			c.timedOut(now)
+			return
+		}
+		c.arm(c.x.due) // it was the clock of an unsent response that rang
 	case connStateCall:
 		c.expireCall(now)
 	case connStateStream:
@@ -120,8 +122,12 @@ func (c *conn) expire(now tick) {
 }
 
 // timedOut answers a request that did not arrive in time.
-func (c *conn) timedOut(now tick, r closeReason, reason string) {
-	c.reason = r
+func (c *conn) timedOut(now tick) {
+	reason := "the head took too long"
+	c.reason = closeHeadTimeout
+	if c.state == connStateBody {
+		c.reason, reason = closeBodyTimeout, "the content took too long"
+	}
 	c.flags |= flagClose | flagUnread
 	h := c.respHead(408)
 	c.loop.out = appendRefusal(c.loop.out, &h, reason)

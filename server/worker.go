@@ -166,15 +166,15 @@ func (c *conn) notify(j *job, msg []byte) {
 // nextCallDue is when to look at a call again: for its time limit or a heartbeat.
 func (c *conn) nextCallDue() tick {
 	if !c.x.verdict.stream {
-		return c.x.callDue
+		return c.x.due
 	}
-	return min(c.x.callDue, c.loop.nextHeartbeat())
+	return min(c.x.due, c.loop.nextHeartbeat())
 }
 
 // expireCall serves the deadline of a call under way.
 func (c *conn) expireCall(now tick) {
 	x, l := c.x, c.loop
-	if now >= x.callDue {
+	if now >= x.due {
 		j := x.job
 		x.job = nil
 		j.cancel(errCallTimeout)
