@@ -76,7 +76,7 @@ func validIPv6(a []byte) bool {
 		}
 		if n < len(a) && a[n] == '.' {
 			groups += 2
-			return validIPv4(a) && (groups == 8 || elided && groups < 8)
+			return validIPv4(a) && allGroups(groups, elided)
 		}
 		if n == 0 || n > 4 {
 			return false
@@ -84,7 +84,7 @@ func validIPv6(a []byte) bool {
 		groups++
 		a = a[n:]
 		if len(a) == 0 {
-			return groups == 8 || elided && groups < 8
+			return allGroups(groups, elided)
 		}
 		if a[0] != ':' || groups >= 8 {
 			return false
@@ -101,6 +101,15 @@ func validIPv6(a []byte) bool {
 			}
 		}
 	}
+}
+
+// allGroups reports whether groups make an address: eight, or fewer if the rest
+// is elided.
+func allGroups(groups int, elided bool) bool {
+	if elided {
+		return groups < 8
+	}
+	return groups == 8
 }
 
 // validIPv4 reports whether a is four decimal octets without leading zeros.
