@@ -32,6 +32,7 @@ func (c *conn) resume(now tick) {
 	if c.canReceive() && c.x != nil && c.x.in != nil {
 		c.parse(now, nil)
 	}
+	c.rest()
 	c.flush()
 }
 
@@ -74,7 +75,12 @@ func (c *conn) parse(now tick, b []byte) {
 		c.close(closePipelined)
 		return
 	}
-	if x.in == nil && (c.state == connStateIdle || c.state == connStateStream) {
+	c.rest()
+}
+
+// rest gives the exchange back when nothing is under way: an idle connection, or an idle stream, holds none.
+func (c *conn) rest() {
+	if x := c.x; x != nil && x.in == nil && (c.state == connStateIdle || c.state == connStateStream) {
 		c.x = nil
 		c.loop.putExchange(x)
 	}

@@ -1,0 +1,49 @@
+//go:build linux
+
+package server_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// bigListenRequest returns a listen request whose content is long enough for a worker to decode it.
+func bigListenRequest(id int) string {
+	uris := make([]string, 900)
+	for i := range uris {
+		uris[i] = fmt.Sprintf("%q", fmt.Sprintf("proof://nobody/serves/this/resource/%d", i))
+	}
+	uris[0] = fmt.Sprintf("%q", proofResource)
+	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true,"resourceSubscriptions":[%s]},"_meta":{%s}}}`,
+		id, strings.Join(uris, ","), proofMeta)
+	return postHead("subscriptions/listen", "", len(body)) + body
+}
+
+// TestLongListenRequests: a listen request that a worker decodes gives everything back exactly once. When its job was given back twice, two calls had the same one afterwards, and a worker
+// that ended found the function to call gone.
+func TestLongListenRequests(t *testing.T) {
+	p := serveProof(t, nil)
+	var streams []*proofStream
+	for i := range 50 {
+		c := p.dial()
+		c.send(bigListenRequest(i + 1))
+		s := c.stream("subscriptions/listen")
+		s.want("acknowledged")
+		streams = append(streams, s)
+	}
+	worker := p.dial() // stays open after a worker's call, and holds nothing either
+	worker.send(callRequest(1, "big", `{"Bytes":3,"Count":0,"PauseMs":0}`, ""))
+	worker.answer("tools/call")
+	await(t, "the workers have let go", func() bool { return p.Stats().CallsInFlight == 0 })
+	if c := p.Census(); c.TwiceFree != 0 || c.Streams != 50 || c.Exchanges != 0 {
+		t.Errorf("the loops hold: %+v", c)
+	}
+	worker.Close()
+	p.mcp.ResourceUpdated(proofResource)
+	for i, s := range streams {
+		s.want(fmt.Sprintf(`"io.modelcontextprotocol/subscriptionId":%d`, i+1))
+		s.Close()
+	}
+	p.wantNothingLeft()
+}
