@@ -22,8 +22,8 @@ var hotCases = []struct {
 	name, method, target, params string
 	allocs                       float64
 }{
-	{"add", "tools/call", "add", hotMeta + `,"name":"add","arguments":{"a":1,"b":2}`, 8},
-	{"echo", "tools/call", "echo", hotMeta + `,"name":"echo","arguments":{"text":"hello, harbour"}`, 9},
+	{"add", "tools/call", "add", hotMeta + `,"name":"add","arguments":{"a":1,"b":2}`, 1},
+	{"echo", "tools/call", "echo", hotMeta + `,"name":"echo","arguments":{"text":"hello, harbour"}`, 5},
 	{"tools_list", "tools/list", "", hotMeta, 0},
 	{"discover", "server/discover", "", hotMeta, 0},
 }
