@@ -63,8 +63,17 @@ func (l *loop) retireWorkers() {
 
 // loop runs jobs until the loop lets go of the worker.
 func (w *worker) loop() {
+	var running *job
+	defer func() {
+		// A handler ended its goroutine (runtime.Goexit, as testing.T.FailNow does): its call was answered, and another goroutine carries on.
+		if running != nil && running.end() {
+			go w.loop()
+		}
+	}()
 	for k := range w.work {
+		running = k.job
 		k.run(k.job)
+		running = nil
 		if !k.job.end() {
 			return
 		}
