@@ -6,7 +6,7 @@ FUZZTIME  ?= 60s
 PKGS      ?= ./...
 RUNS      ?= 1
 SOAK      ?= 30m
-TARGETS   ?= linux/amd64 linux/arm64 darwin/arm64
+TARGETS   ?= linux/arm64 darwin/arm64
 TOOL      := $(GO) tool -modfile=tools/go.mod
 NESTED    := $(patsubst %/go.mod,%,$(wildcard bench/*/go.mod test/*/go.mod))
 SHELL     := bash
@@ -84,9 +84,9 @@ vet: ## go vet, also in the nested modules
 staticcheck: ## staticcheck, pinned in tools/go.mod
 	$(TOOL) staticcheck ./...
 
-cross: ## everything, tests included, compiles for TARGETS
+cross: ## everything compiles for TARGETS, tests too where the system differs
 	@for target in $(TARGETS); do \
-		echo "build and vet for $$target"; \
-		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) build ./...; \
-		CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/} $(GO) vet ./...; \
+		export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; \
+		echo "build for $$target"; $(GO) build ./...; \
+		if [[ $$GOOS != $$($(GO) env GOHOSTOS) ]]; then echo "vet for $$target"; $(GO) vet ./...; fi; \
 	done

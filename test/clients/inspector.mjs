@@ -1,18 +1,18 @@
-// inspector.mjs URL DIR: the MCP Inspector's command line with protocolEra "modern", which does not fall back.
+// inspector.mjs DIR: the MCP Inspector's command line, configured by DIR/mcp.json as `mooring print-config inspector`
+// prints it: with protocolEra "modern", which does not fall back.
 // Each call is a process of its own: server/discover, a listen stream, the method, and a close. It cannot wait for a notification.
-// DIR is an empty folder that stands in for the home directory, so that nothing of the user's is read or written.
+// DIR also stands in for the home directory, so that nothing of the user's is read or written.
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Report, clock, want, wantClock, wantSum, wantText } from './report.mjs';
 
-const [url, dir] = process.argv.slice(2);
+const dir = process.argv[2];
 const report = new Report('inspector');
 const command = fileURLToPath(new URL('node_modules/.bin/mcp-inspector', import.meta.url));
-const config = join(dir, 'inspector.json');
-writeFileSync(config, JSON.stringify({ mcpServers: { mooring: { type: 'streamable-http', url, protocolEra: 'modern' } } }));
+const config = join(dir, 'mcp.json');
 
 async function inspect(method, ...options) {
   const args = [command, '--cli', '--config', config, '--server', 'mooring', '--format', 'json', '--quiet', '--method', method, ...options];
@@ -29,6 +29,10 @@ function wantModern(result) {
   want(result._meta?.['io.modelcontextprotocol/serverInfo']?.name, 'the server named in _meta', result);
 }
 
+await report.step('the printed configuration', async () => {
+  const { mcpServers } = JSON.parse(readFileSync(config, 'utf8'));
+  want(mcpServers.mooring.protocolEra === 'modern', 'protocolEra "modern"', mcpServers);
+});
 await report.step('tools/list', async () => {
   const names = (await inspect('tools/list')).tools.map((tool) => tool.name);
   for (const name of ['add', 'countdown', 'echo', 'toggle']) want(names.includes(name), `tool ${name}`, names);

@@ -21,10 +21,13 @@ else
 	url=$BASE/mcp
 fi
 
+(cd "$ROOT" && go run ./cmd/mooring print-config inspector --url "$url") >"$WORKDIR/home/mcp.json" 2>"$WORKDIR/print-config.log" ||
+	die "mooring print-config: $(cat "$WORKDIR/print-config.log")"
+
 # drive CLIENT: runs it against $url for two minutes at most.
 drive() {
 	case $1 in
-	inspector) timeout 120 node "$here/inspector.mjs" "$url" "$WORKDIR/home" ;;
+	inspector) timeout 120 node "$here/inspector.mjs" "$WORKDIR/home" ;;
 	typescript) timeout 120 node "$here/typescript.mjs" "$url" ;;
 	gosdk | mcpgo) timeout 120 "$WORKDIR/$1" "$url" ;;
 	*) die "no client \"$1\"" ;;
