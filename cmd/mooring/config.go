@@ -1,0 +1,151 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mooring-mcp/mooring/server"
+)
+
+// envPrefix begins the environment variables of settings.
+const envPrefix = "MOORING_"
+
+// A config holds the settings of serve. Their names, defaults and meaning stand in
+// flags.
+type config struct {
+	listen         []string
+	path           string
+	admin          string
+	allowedOrigins []string
+	allowedHosts   []string
+	heartbeat      time.Duration
+	maxConnections int
+	maxBody        size
+	drainTimeout   time.Duration
+	loops          int
+	logLevel       string
+	logFormat      string
+
+	names []string // of the settings
+}
+
+// flags makes the flags of cmd, with c as what they set.
+func (c *config) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	c.maxBody = 4 << 20
+	f.StringSliceVar(&c.listen, "listen", []string{"127.0.0.1:8080"}, "`address` to serve on: host:port or unix:/path; may be repeated")
+	f.StringVar(&c.path, "path", "/mcp", "`path` of the MCP endpoint")
+	f.StringVar(&c.admin, "admin", "", "`address` of metrics, health and profiles, for example 127.0.0.1:9464 (default off)")
+	f.StringSliceVar(&c.allowedOrigins, "allowed-origin", nil, "`origin` that browsers may call from, * for any; may be repeated (default loopback origins, on a loopback address)")
+	f.StringSliceVar(&c.allowedHosts, "allowed-host", nil, "`host` that requests may name, * for any; may be repeated (default loopback names, on a loopback address)")
+	f.DurationVar(&c.heartbeat, "heartbeat", 15*time.Second, "`time` between comments on an idle stream, 0 for none")
+	f.IntVar(&c.maxConnections, "max-connections", 1_000_000, "`number` of connections served at once, 0 for any")
+	f.Var(&c.maxBody, "max-body", "`size` of a request's content in bytes, or as in 4MiB")
+	f.DurationVar(&c.drainTimeout, "drain-timeout", 10*time.Second, "`time` that calls and streams have to end after SIGTERM")
+	f.IntVar(&c.loops, "loops", 0, "`number` of event loops, 0 for one per processor")
+	f.StringVar(&c.logLevel, "log-level", "info", "least `level` that is logged: debug, info, warn or error")
+	f.StringVar(&c.logFormat, "log-format", "text", "`format` of the log: text or json")
+	c.names = []string{
+		"listen", "path", "admin", "allowed-origin", "allowed-host", "heartbeat",
+		"max-connections", "max-body", "drain-timeout", "loops", "log-level", "log-format",
+	}
+}
+
+// check returns what is wrong with the settings beyond their types.
+func (c *config) check() error {
+	switch {
+	case len(c.listen) == 0 || slices.Contains(c.listen, ""):
+		return errors.New("listen: no address")
+	case !strings.HasPrefix(c.path, "/") || strings.ContainsAny(c.path, "?# \t"):
+		return fmt.Errorf("path: %q does not begin with / or is more than a path", c.path)
+	case c.path == "/healthz" || c.path == "/readyz":
+		return fmt.Errorf("path: %s is taken", c.path)
+	case c.heartbeat < 0:
+		return fmt.Errorf("heartbeat: %v is negative", c.heartbeat)
+	case c.maxConnections < 0:
+		return fmt.Errorf("max-connections: %d is negative", c.maxConnections)
+	case c.maxBody <= 0:
+		return fmt.Errorf("max-body: %d is too small", int64(c.maxBody))
+	case c.drainTimeout <= 0:
+		return fmt.Errorf("drain-timeout: %v is not positive", c.drainTimeout)
+	case c.loops < 0:
+		return fmt.Errorf("loops: %d is negative", c.loops)
+	}
+	if _, err := c.level(); err != nil {
+		return err
+	}
+	if c.logFormat != "text" && c.logFormat != "json" {
+		return fmt.Errorf("log-format: %q is neither text nor json", c.logFormat)
+	}
+	return nil
+}
+
+func (c *config) level() (slog.Level, error) {
+	switch c.logLevel {
+	case "debug":
+		return slog.LevelDebug, nil
+	case "info":
+		return slog.LevelInfo, nil
+	case "warn":
+		return slog.LevelWarn, nil
+	case "error":
+		return slog.LevelError, nil
+	}
+	return 0, fmt.Errorf("log-level: %q is none of debug, info, warn and error", c.logLevel)
+}
+
+// options returns the settings as the server takes them.
+func (c *config) options(logger *slog.Logger) *server.Options {
+	o := &server.Options{
+		Path: c.path, AllowedOrigins: c.allowedOrigins, AllowedHosts: c.allowedHosts, Heartbeat: c.heartbeat,
+		MaxConnections: c.maxConnections, MaxBody: int64(c.maxBody), DrainTimeout: c.drainTimeout, Loops: c.loops, Logger: logger,
+	}
+	// To the server zero is the default and a negative value none.
+	if o.Heartbeat == 0 {
+		o.Heartbeat = -1
+	}
+	if o.MaxConnections == 0 {
+		o.MaxConnections = -1
+	}
+	return o
+}
+
+// A size is a number of bytes. It is written with or without KiB, MiB or GiB.
+type size int64
+
+// Set implements pflag.Value.
+func (s *size) Set(text string) error {
+	digits, shift := text, 0
+	for i, unit := range []string{"KiB", "MiB", "GiB"} {
+		if d, ok := strings.CutSuffix(text, unit); ok {
+			digits, shift = d, 10*(i+1)
+		}
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+	if err != nil || n > math.MaxInt64>>shift || n < 0 {
+		return errors.New("not a size such as 65536 or 4MiB")
+	}
+	*s = size(n << shift)
+	return nil
+}
+
+// String implements pflag.Value.
+func (s *size) String() string {
+	for i, unit := range []string{"GiB", "MiB", "KiB"} {
+		if shift := 10 * (3 - i); *s > 0 && *s%(1<<shift) == 0 {
+			return strconv.FormatInt(int64(*s)>>shift, 10) + unit
+		}
+	}
+	return strconv.FormatInt(int64(*s), 10)
+}
+
+// Type implements pflag.Value.
+func (s *size) Type() string { return "size" }

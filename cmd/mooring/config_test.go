@@ -1,0 +1,200 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/mooring-mcp/mooring/server"
+)
+
+// load merges a command line, an environment and a file ("" for none) as serve does.
+func load(t *testing.T, args []string, env map[string]string, file string) (*config, error) {
+	t.Helper()
+	c := new(config)
+	cmd := &cobra.Command{RunE: func(cmd *cobra.Command, _ []string) error {
+		path := ""
+		if file != "" {
+			path = filepath.Join(t.TempDir(), "c.yaml")
+			if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := merge(cmd, c.names, path, func(name string) string { return env[name] }); err != nil {
+			return err
+		}
+		return c.check()
+	}}
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	cmd.SetOut(io.Discard)
+	c.flags(cmd)
+	cmd.SetArgs(args)
+	return c, cmd.Execute()
+}
+
+func defaults() config {
+	return config{
+		listen: []string{"127.0.0.1:8080"}, path: "/mcp", heartbeat: 15 * time.Second, maxConnections: 1_000_000, maxBody: 4 << 20,
+		drainTimeout: 10 * time.Second, logLevel: "info", logFormat: "text",
+	}
+}
+
+func TestPrecedence(t *testing.T) {
+	const file = "listen: [127.0.0.1:1, 'unix:/f']\npath: /file\nheartbeat: 1s\nmax-body: 1MiB\nloops: 1\nlog-format: json # comment\n" +
+		"allowed-origin:\n  - https://a.example\n  - https://b.example\n"
+	env := map[string]string{
+		"MOORING_PATH": "/env", "MOORING_HEARTBEAT": "2s", "MOORING_MAX_BODY": "2MiB", "MOORING_ALLOWED_HOST": "a.example,b.example",
+		"MOORING_LOOPS": "", "MOORING_PORT": "tcp://10.0.0.1:80",
+	}
+	args := []string{"--heartbeat=3s", "--max-body", "3MiB", "--admin", "127.0.0.1:9464"}
+	tests := []struct {
+		why  string
+		args []string
+		env  map[string]string
+		file string
+		want func(*config)
+	}{
+		{"nothing", nil, nil, "", func(*config) {}},
+		{"an empty file", nil, nil, "# nothing\n", func(*config) {}},
+		{"file", nil, nil, file, func(c *config) {
+			c.listen, c.path, c.heartbeat, c.maxBody, c.loops, c.logFormat = []string{"127.0.0.1:1", "unix:/f"}, "/file", time.Second, 1<<20, 1, "json"
+			c.allowedOrigins = []string{"https://a.example", "https://b.example"}
+		}},
+		{"environment over file", nil, env, file, func(c *config) {
+			c.listen, c.path, c.heartbeat, c.maxBody, c.loops, c.logFormat = []string{"127.0.0.1:1", "unix:/f"}, "/env", 2*time.Second, 2<<20, 1, "json"
+			c.allowedOrigins, c.allowedHosts = []string{"https://a.example", "https://b.example"}, []string{"a.example", "b.example"}
+		}},
+		{"flags over all", args, env, file, func(c *config) {
+			c.listen, c.path, c.heartbeat, c.maxBody, c.loops, c.logFormat = []string{"127.0.0.1:1", "unix:/f"}, "/env", 3*time.Second, 3<<20, 1, "json"
+			c.allowedOrigins, c.allowedHosts = []string{"https://a.example", "https://b.example"}, []string{"a.example", "b.example"}
+			c.admin = "127.0.0.1:9464"
+		}},
+		{"a flag that repeats the default counts", []string{"--heartbeat=15s"}, env, "", func(c *config) {
+			c.path, c.maxBody, c.allowedHosts = "/env", 2<<20, []string{"a.example", "b.example"}
+		}},
+		{"lists replace, they do not add", []string{"--listen", "127.0.0.1:2", "--listen", "unix:/x"}, map[string]string{"MOORING_LISTEN": "127.0.0.1:3"}, file,
+			func(c *config) {
+				c.listen, c.path, c.heartbeat, c.maxBody, c.loops, c.logFormat = []string{"127.0.0.1:2", "unix:/x"}, "/file", time.Second, 1<<20, 1, "json"
+				c.allowedOrigins = []string{"https://a.example", "https://b.example"}
+			}},
+	}
+	for _, tt := range tests {
+		got, err := load(t, tt.args, tt.env, tt.file)
+		if err != nil {
+			t.Errorf("%s: %v", tt.why, err)
+			continue
+		}
+		want := defaults()
+		tt.want(&want)
+		want.names = got.names
+		if diff := cmp.Diff(&want, got, cmp.AllowUnexported(config{}), equateEmpty()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.why, diff)
+		}
+	}
+}
+
+// equateEmpty makes a nil list equal to an empty one.
+func equateEmpty() cmp.Option {
+	return cmp.Transformer("list", func(s []string) string { return strings.Join(s, "\n") })
+}
+
+func TestRefusedSettings(t *testing.T) {
+	tests := []struct {
+		why  string
+		args []string
+		env  map[string]string
+		file string
+		want string
+	}{
+		{"unknown in the file", nil, nil, "path: /x\nheartbeet: 1s\n", `c.yaml:2: unknown setting "heartbeet"`},
+		{"case matters", nil, nil, "Path: /x\n", `unknown setting "Path"`},
+		{"twice", nil, nil, "path: /x\npath: /y\n", `already defined`},
+		{"a wrong type", nil, nil, "loops: [1]\npath:\n  a: b\n", `c.yaml:2: path: not a value`},
+		{"null", nil, nil, "path:\n", `c.yaml:1: path: not a value`},
+		{"a list in a list", nil, nil, "listen: [[a]]\n", `not a value or a list`},
+		{"a bad value", nil, nil, "\nheartbeat: soon\n", `c.yaml:2: heartbeat: time: invalid duration "soon"`},
+		{"a bad number", nil, nil, "loops: many\n", `c.yaml:1: loops:`},
+		{"no mapping", nil, nil, "- a\n", `not a mapping`},
+		{"two documents", nil, nil, "path: /x\n---\npath: /y\n", `more than one document`},
+		{"an anchor", nil, nil, "path: &a /x\n", `not a value`},
+		{"a merge key", nil, nil, "<<: {path: /x}\n", `unknown setting`},
+		{"no YAML", nil, nil, "listen: [a\n", `c.yaml: [1:`},
+		{"a bad variable", nil, map[string]string{"MOORING_MAX_CONNECTIONS": "x"}, "", `MOORING_MAX_CONNECTIONS:`},
+		{"a bad flag", []string{"--max-body=4MB"}, nil, "", `not a size`},
+		{"a relative path", []string{"--path=mcp"}, nil, "", `path: "mcp"`},
+		{"a query", []string{"--path=/mcp?x"}, nil, "", `path:`},
+		{"a path that is taken", []string{"--path=/healthz"}, nil, "", `taken`},
+		{"no address", []string{"--listen="}, nil, "", `listen: no address`},
+		{"an empty address", nil, nil, "listen: ['']\n", `listen: no address`},
+		{"negative heartbeat", []string{"--heartbeat=-1s"}, nil, "", `negative`},
+		{"negative connections", []string{"--max-connections=-1"}, nil, "", `negative`},
+		{"no body", []string{"--max-body=0"}, nil, "", `too small`},
+		{"no drain", []string{"--drain-timeout=0"}, nil, "", `not positive`},
+		{"negative loops", []string{"--loops=-1"}, nil, "", `negative`},
+		{"a level", []string{"--log-level=INFO"}, nil, "", `log-level: "INFO"`},
+		{"a format", []string{"--log-format=xml"}, nil, "", `log-format: "xml"`},
+	}
+	for _, tt := range tests {
+		if _, err := load(t, tt.args, tt.env, tt.file); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want an error with %q", tt.why, err, tt.want)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	logger := slog.New(slog.DiscardHandler)
+	c := defaults()
+	c.allowedHosts, c.loops = []string{"a.example"}, 2
+	want := server.Options{
+		Path: "/mcp", AllowedHosts: []string{"a.example"}, Heartbeat: 15 * time.Second, MaxConnections: 1_000_000, MaxBody: 4 << 20,
+		DrainTimeout: 10 * time.Second, Loops: 2, Logger: logger,
+	}
+	if diff := cmp.Diff(want, *c.options(logger), cmp.Comparer(func(a, b *slog.Logger) bool { return a == b })); diff != "" {
+		t.Error(diff)
+	}
+	c.heartbeat, c.maxConnections = 0, 0
+	if o := c.options(logger); o.Heartbeat >= 0 || o.MaxConnections >= 0 {
+		t.Errorf("zero does not turn off: heartbeat %v, connections %d", o.Heartbeat, o.MaxConnections)
+	}
+}
+
+func TestSize(t *testing.T) {
+	for text, want := range map[string]int64{"0": 0, "65536": 65536, "1KiB": 1 << 10, "4MiB": 4 << 20, "3 GiB": 3 << 30, "8589934591GiB": 8589934591 << 30} {
+		var s size
+		if err := s.Set(text); err != nil || int64(s) != want {
+			t.Errorf("Set(%q) = %d, %v, want %d", text, s, err, want)
+		}
+		var again size
+		if err := again.Set(s.String()); err != nil || again != s {
+			t.Errorf("%q is written as %q, which is %d", text, s.String(), again)
+		}
+	}
+	for _, text := range []string{"", "MiB", "-1", "-1KiB", "1.5MiB", "4MB", "1KiBMiB", "8589934592GiB", "99999999999999999999", "0x10"} {
+		s := size(7)
+		if err := s.Set(text); err == nil || s != 7 {
+			t.Errorf("Set(%q) = %v, size is now %d", text, err, s)
+		}
+	}
+}
+
+func TestEverySettingHasItsFlagAndTheReverse(t *testing.T) {
+	serve := newServe()
+	var c config
+	c.flags(new(cobra.Command))
+	for _, name := range c.names {
+		if serve.Flags().Lookup(name) == nil {
+			t.Errorf("no flag --%s", name)
+		}
+	}
+	help := serve.Flags().FlagUsages()
+	if n := strings.Count(help, "      --"); n != len(c.names)+1 { // --config
+		t.Errorf("%d flags in the help, %d settings", n, len(c.names))
+	}
+}

@@ -1,0 +1,32 @@
+package demo
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// New returns a server with the built-in features. What they run besides calls ends
+// with ctx; the caller closes the server.
+func New(ctx context.Context, version string, logger *slog.Logger) *mcp.Server {
+	c := &clock{ctx: ctx}
+	s := mcp.NewServer(&mcp.Implementation{
+		Name: "mooring", Title: "Mooring", Version: version,
+		Description: "The built-in features of Mooring, an MCP server for very many connections.",
+	}, &mcp.ServerOptions{
+		Instructions: "A demonstration: echo and add answer at once, countdown reports progress and can be cancelled, " +
+			"toggle adds or removes the tool extra, and " + clockURI + " changes each second while someone subscribes.",
+		Logger:            logger,
+		CompletionHandler: complete,
+		OnSubscribe:       c.subscribed,
+		OnUnsubscribe:     c.unsubscribed,
+	})
+	c.server = s
+	addTools(s)
+	addToggle(s)
+	addCountdown(s)
+	c.add()
+	addHarbours(s)
+	return s
+}

@@ -1,0 +1,34 @@
+package demo
+
+import (
+	"context"
+	"sync"
+
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+type noArgs struct{}
+
+// addToggle adds the tool that adds and removes the tool extra.
+func addToggle(s *mcp.Server) {
+	var mu sync.Mutex // guards there, and keeps the additions and removals in its order
+	there := false
+	mcp.AddTool(s, &mcp.Tool{
+		Name: "toggle", Title: "Toggle", Description: "Adds the tool extra, or removes it. Listeners are told that the list changed.",
+		Annotations: &mcp.ToolAnnotations{DestructiveHint: new(bool), OpenWorldHint: new(bool)},
+	}, func(context.Context, *mcp.CallToolRequest, noArgs) (*mcp.CallToolResult, any, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		there = !there
+		if !there {
+			s.RemoveTools("extra")
+			return textResult("extra is gone"), nil, nil
+		}
+		mcp.AddTool(s, &mcp.Tool{Name: "extra", Title: "Extra", Description: "Exists until toggle is called again."}, extra)
+		return textResult("extra is there"), nil, nil
+	})
+}
+
+func extra(context.Context, *mcp.CallToolRequest, noArgs) (*mcp.CallToolResult, any, error) {
+	return textResult("I am extra."), nil, nil
+}

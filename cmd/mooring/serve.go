@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mooring-mcp/mooring/cmd/mooring/demo"
+	"github.com/mooring-mcp/mooring/server"
+	"github.com/mooring-mcp/mooring/server/admin"
+)
+
+func newServe() *cobra.Command {
+	var c config
+	var file string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the built-in features over Streamable HTTP",
+		Long: "Serve the built-in features over Streamable HTTP until SIGTERM or SIGINT; a second signal ends at once.\n\n" +
+			"A setting comes from its flag, else from the environment (--max-body from MOORING_MAX_BODY),\nelse from the file of --config (YAML, max-body: 4MiB), else it has its default.",
+		Example: "  mooring serve --listen 127.0.0.1:8080 --listen unix:/run/mooring.sock --admin 127.0.0.1:9464",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Flags().Changed("config") {
+				file = os.Getenv(envPrefix + "CONFIG")
+			}
+			if err := merge(cmd, c.names, file, os.Getenv); err != nil {
+				return err
+			}
+			if err := c.check(); err != nil {
+				return err
+			}
+			return serve(&c, cmd.ErrOrStderr())
+		},
+	}
+	c.flags(cmd)
+	cmd.Flags().StringVar(&file, "config", "", "`file` with settings")
+	return cmd
+}
+
+// serve serves until a signal ends it: then it returns nil. Errors before that are
+// those of listening.
+func serve(c *config, stderr io.Writer) error {
+	// Two signals: the first drains, the second ends the process.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+
+	logger := newLogger(c, stderr)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	features := demo.New(ctx, build().Version, logger)
+	defer features.Close()
+	s := server.New(features, c.options(logger))
+
+	listeners, err := listen(s, c.listen)
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, len(listeners)+1)
+	if c.admin != "" {
+		stop, err := serveAdmin(s, c.admin, failed)
+		if err != nil {
+			closeAll(listeners)
+			return err
+		}
+		defer stop()
+	}
+	for _, l := range listeners {
+		go func() { failed <- s.Serve(l) }()
+	}
+	if err := awaitReady(s, failed); err != nil {
+		closeAll(listeners)
+		return err
+	}
+	greet(stderr, listeners, c.path)
+
+	select {
+	case err = <-failed: // before Shutdown there is no other reason to return
+	case sig := <-signals:
+		logger.Info("draining", "signal", sig.String(), "timeout", c.drainTimeout)
+	}
+	go func() {
+		<-signals
+		os.Exit(1)
+	}()
+	if e := s.Shutdown(context.Background()); e != nil {
+		logger.Warn("not everything ended in time", "err", e)
+	}
+	return err
+}
+
+// listen listens on all addresses or on none.
+func listen(s *server.Server, addrs []string) ([]net.Listener, error) {
+	var ls []net.Listener
+	for _, addr := range addrs {
+		l, err := s.Listen(addr)
+		if err != nil {
+			closeAll(ls)
+			return nil, err
+		}
+		ls = append(ls, l)
+	}
+	return ls, nil
+}
+
+func closeAll(ls []net.Listener) {
+	for _, l := range ls {
+		_ = l.Close()
+	}
+}
+
+// serveAdmin serves metrics, health and profiles on addr until stop is called.
+func serveAdmin(s *server.Server, addr string, failed chan<- error) (stop func(), err error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("admin: %w", err)
+	}
+	h := &http.Server{Handler: admin.Handler(s), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	go func() {
+		if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			failed <- fmt.Errorf("admin: %w", err)
+		}
+	}()
+	return func() { _ = h.Close() }, nil
+}
+
+func newLogger(c *config, w io.Writer) *slog.Logger {
+	level, _ := c.level() // checked
+	o := &slog.HandlerOptions{Level: level}
+	if c.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// awaitReady waits until s serves, which takes a moment, or has failed to.
+func awaitReady(s *server.Server, failed <-chan error) error {
+	for !s.Ready() {
+		select {
+		case err := <-failed:
+			return err
+		case <-time.After(time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// greet tells where the server is and how a client finds it.
+func greet(w io.Writer, ls []net.Listener, path string) {
+	var first string
+	var b strings.Builder
+	for _, l := range ls {
+		where := addressOf(l.Addr(), path)
+		if first == "" && strings.HasPrefix(where, "http") {
+			first = where
+		}
+		fmt.Fprintf(&b, "mooring serves MCP on %s\n", where)
+	}
+	if first != "" {
+		fmt.Fprintf(&b, "\nFor Claude Code, in .mcp.json (others: mooring print-config --help):\n\n%s\n", clients()[0].text(first))
+	}
+	_, _ = io.WriteString(w, b.String())
+}
+
+// addressOf returns the URL of the endpoint, or for a unix socket its path and that
+// of the endpoint. An address that stands for all of the machine's is shown as
+// localhost.
+func addressOf(a net.Addr, path string) string {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok {
+		return "unix:" + a.String() + " at " + path
+	}
+	host := "localhost"
+	if !tcp.IP.IsUnspecified() {
+		host = tcp.IP.String()
+	}
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(tcp.Port)) + path
+}
