@@ -19,9 +19,11 @@ const fastNames = 24
 func (r *Request) parseWholeLines(b []byte, i, maxFields int) (int, error) {
 	base := unsafe.Pointer(unsafe.SliceData(b))
 	for len(b)-i >= fastNames && int(r.numFields) < maxFields {
-		// The name: where its colon is, then whether it is one of those known,
-		// which need no other check, or else a token.
+		// The name ends at a colon.
 		first := load(base, i)
+		if byte(first) == '\r' {
+			return i, nil
+		}
 		n := 0
 		colon := hasColon(first)
 		if colon == 0 {
@@ -34,17 +36,8 @@ func (r *Request) parseWholeLines(b []byte, i, maxFields int) (int, error) {
 			}
 		}
 		n += firstOctet(colon)
-		kind := kindOther
-		if n >= 8 {
-			kind = longKind(b[i:i+n], first, load(base, i+n-8))
-		} else if n >= 4 {
-			kind = shortKind(first << (64 - 8*n))
-		}
-		if (kind == kindOther || kind == kindMCPParam) && !isTokenOnly(b[i:i+n]) {
-			return i, nil
-		}
 
-		// The value.
+		// The value ends at a CR.
 		p := i + n + 1
 		for p < len(b) && b[p] == ' ' {
 			p++
@@ -54,20 +47,38 @@ func (r *Request) parseWholeLines(b []byte, i, maxFields int) (int, error) {
 			if len(b)-q < 8 {
 				return i, nil
 			}
-			stop := suspects(load(base, q))
-			if stop != 0 {
+			if stop := suspects(load(base, q)); stop != 0 {
 				q += firstOctet(stop)
 				break
 			}
 			q += 8
 		}
-		if q+1 >= len(b) || b[q] != '\r' || b[q+1] != '\n' {
+		if len(b)-q < 2 || *(*[2]byte)(unsafe.Add(base, q)) != [2]byte{'\r', '\n'} {
 			return i, nil
 		}
 		e := q
 		for e > p && b[e-1] == ' ' {
 			e--
 		}
+
+		// The name is one of those known, which need no other check, or a token.
+		kind := kindOther
+		if n >= 8 {
+			last := load(base, i+n-8)
+			kind = longKind(n, first, load(base, i+8), last)
+			if (kind == kindOther || kind == kindMCPParam) &&
+				(n > 16 || notNameLike(first)|notNameLike(last) != 0) && !isTokenOnly(b[i:i+n]) {
+				return i, nil
+			}
+		} else {
+			if n >= 4 {
+				kind = shortKind(first << (64 - 8*n))
+			}
+			if kind == kindOther && !isTokenOnly(b[i:i+n]) {
+				return i, nil
+			}
+		}
+
 		f := &r.fields[r.numFields&(MaxFields-1)]
 		*f = fieldSpan{uint16(i), uint16(i + n), uint16(p), uint16(e)}
 		if kind > kindHost && kind < numFieldKinds && r.first[kind] == 0 {

@@ -51,7 +51,11 @@ func kindOf(name []byte) fieldKind {
 		w := uint64(binary.LittleEndian.Uint32(name)) | uint64(binary.LittleEndian.Uint32(name[n-4:]))<<(8*n-32)
 		return shortKind(w << (64 - 8*n))
 	}
-	return longKind(name, binary.LittleEndian.Uint64(name), binary.LittleEndian.Uint64(name[n-8:]))
+	first, last := binary.LittleEndian.Uint64(name), binary.LittleEndian.Uint64(name[n-8:])
+	if n < 16 {
+		return longKind(n, first, last>>(128-8*n), last)
+	}
+	return longKind(n, first, binary.LittleEndian.Uint64(name[8:]), last)
 }
 
 // shortKind looks a name of four to seven octets up; w ends in it, and is zero
@@ -70,10 +74,10 @@ func shortKind(w uint64) fieldKind {
 	return kindOther
 }
 
-// longKind looks a name of eight octets or more up; first and last are the words
-// it begins and ends with.
-func longKind(name []byte, first, last uint64) fieldKind {
-	n := len(name)
+// longKind looks a name of n octets up, eight or more; first and last are the
+// words it begins and ends with, second that after first, of which only octets
+// of the name count.
+func longKind(n int, first, second, last uint64) fieldKind {
 	switch n {
 	case 8:
 		if matches(first, "mcp-name") {
@@ -111,16 +115,16 @@ func longKind(name []byte, first, last uint64) fieldKind {
 			return kindAcceptEncoding
 		}
 	case 17:
-		if matches(first, "transfer") && matches(last, "encoding") && name[8] == '-' {
+		if matches(first, "transfer") && matches(last, "encoding") && byte(second) == '-' {
 			return kindTransferEncoding
 		}
 	case 20:
 		if matches(first, "mcp-prot") && matches(last, "-version") &&
-			matches(binary.LittleEndian.Uint64(name[8:]), "ocol-ver") {
+			matches(second, "ocol-ver") {
 			return kindMCPProtocolVersion
 		}
 	}
-	if matches(first, "mcp-para") && n >= 10 && name[8]|0x20 == 'm' && name[9] == '-' {
+	if matches(first, "mcp-para") && n >= 10 && byte(second)|0x20 == 'm' && byte(second>>8) == '-' {
 		return kindMCPParam
 	}
 	return kindOther

@@ -117,8 +117,10 @@ func (r *Request) fillPath(head []byte) {
 	case FormAbsolute:
 		start = int(r.authEnd)
 	case FormAsterisk:
+		r.Path, r.Query = nil, nil
 		return
 	}
+	r.Query = nil
 	if q := int(r.query); q != 0 {
 		r.Query = head[q+1 : end : end]
 		end = q

@@ -41,7 +41,7 @@ const (
 // documentation for what is stricter. lim may be nil.
 func ParseRequest(r *Request, b []byte, seen int, lim *Limits) (n int, err error) {
 	if seen <= 0 || r.state == stateDone || int(r.scan) > len(b) {
-		r.Reset()
+		r.begin()
 	}
 	i, state := int(r.scan), r.state
 
@@ -118,6 +118,14 @@ func ParseRequest(r *Request, b []byte, seen int, lim *Limits) (n int, err error
 func (r *Request) pause(i, end int, state parseState, err error) (int, error) {
 	if err != ErrIncomplete {
 		return r.refuse(end, err)
+	}
+	if r.head != nil {
+		// This is the first call for a new request: the last one is over.
+		resume, length, param := r.resume, r.ContentLength, r.HasMCPParam
+		method, form, minor := r.Method, r.Form, r.Minor
+		r.Reset()
+		r.resume, r.ContentLength, r.HasMCPParam = resume, length, param
+		r.Method, r.Form, r.Minor = method, form, minor
 	}
 	r.scan, r.state = uint16(i), state
 	return 0, err

@@ -68,7 +68,13 @@ type Request struct {
 
 	head []byte // what ParseRequest consumed, once it succeeded
 
-	// Resume state. Offsets are from the start of the buffer.
+	resume
+	fields [MaxFields]fieldSpan
+}
+
+// A resume is what a parse remembers from one call to the next. Offsets are
+// from the start of the buffer.
+type resume struct {
 	state     parseState
 	scan      uint16 // the first octet not yet looked at
 	line      uint16 // start of the request-line
@@ -84,8 +90,7 @@ type Request struct {
 	otherExpect bool                 // Expect is, or has, something else
 	first       [numFieldKinds]uint8 // 1 + index of the first field of that kind
 	repeated    uint32               // bit set of the kinds that came again
-	numFields   uint8
-	fields      [MaxFields]fieldSpan
+	numFields   uint8                // the spans beyond it are never read
 }
 
 // A fieldSpan locates a field line in the buffer.
@@ -93,22 +98,23 @@ type fieldSpan struct{ name, nameEnd, value, valueEnd uint16 }
 
 // Reset forgets the request, and its buffer, and makes r as good as new.
 func (r *Request) Reset() {
-	r.Method, r.Form, r.Minor = MethodUnknown, FormOrigin, 0
-	r.Duplicate, r.DuplicateMCP, r.MoreAccept, r.HasMCPParam = false, false, false, false
-	r.Chunked, r.KeepAlive, r.ExpectContinue = false, false, false
-	r.ContentLength = -1
+	r.begin()
+	r.KeepAlive, r.ExpectContinue = false, false
+	r.Duplicate, r.DuplicateMCP, r.MoreAccept = false, false, false
 	r.Target, r.Path, r.Query, r.Host = nil, nil, nil, nil
 	r.Accept, r.AcceptEncoding, r.Authorization, r.ContentType = nil, nil, nil, nil
 	r.LastEventID, r.Origin, r.UserAgent = nil, nil, nil
 	r.MCPMethod, r.MCPName, r.MCPProtocolVersion, r.MCPSessionID = nil, nil, nil, nil
 	r.head = nil
-	r.state = stateStart
-	r.scan, r.line, r.target, r.targetEnd, r.query = 0, 0, 0, 0, 0
-	r.authority, r.authEnd, r.version = 0, 0, 0
-	r.closes, r.continues, r.otherExpect = false, false, false
-	r.first = [numFieldKinds]uint8{}
-	r.repeated = 0
-	r.numFields = 0 // the spans beyond it are never read
+}
+
+// begin resets what a parse builds upon. What finish sets in any case is left to
+// it: a head that arrives whole, as most do, is not paid for twice.
+func (r *Request) begin() {
+	r.resume = resume{}
+	r.Method, r.Form, r.Minor = MethodUnknown, FormOrigin, 0
+	r.HasMCPParam, r.Chunked = false, false
+	r.ContentLength = -1
 }
 
 // NumField returns the number of field lines in the header section.
