@@ -44,6 +44,8 @@ type Call struct {
 	state    heldState // opened from requestState
 
 	answered bool
+	asking   bool // Request was called, Resume will be
+	asked    int  // how often
 	buf      []byte
 	session  *ServerSession // of the handler that runs; nil for answers without one
 	own      toolExchange   // of an inline tool
@@ -102,16 +104,20 @@ func (c *Call) Run(ctx context.Context, w Sink) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	defer c.settle(w)
+	done := false
+	defer c.settle(w, &done)
 	specs[c.method].run(c, ctx, w)
+	done = true
 }
 
 // settle answers for a handler that did not come back: it panicked, or it ended its
 // goroutine.
-func (c *Call) settle(w Sink) {
-	if c.answered {
-		// A panic that comes now is the Sink's own.
-		return
+func (c *Call) settle(w Sink, done *bool) {
+	if *done {
+		return // and leave c alone: it may run again already, see Resume
+	}
+	if c.answered || c.asking {
+		return // the panic is the Sink's own
 	}
 	if v := recover(); v != nil {
 		c.s.opts.Logger.Error("mcp: handler panicked", "method", c.method.String(), "panic", v, "stack", string(debug.Stack()))

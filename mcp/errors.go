@@ -97,7 +97,12 @@ var (
 func protocolError(err error, rev *revision) *jsonrpc.Error {
 	var wire *jsonrpc.Error
 	if errors.As(err, &wire) && wire != nil {
-		return wire
+		e := *wire
+		e.Code = rev.code(e.Code)
+		if e.Data != nil && !json.Valid(e.Data) {
+			e.Data = nil // would spoil the message
+		}
+		return &e
 	}
 	var missing *resourceNotFound
 	if errors.As(err, &missing) {

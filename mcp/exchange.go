@@ -16,6 +16,9 @@ type toolExchange = exchange[CallToolParamsRaw]
 func (x *exchange[P]) open(c *Call, ctx context.Context, w Sink) context.Context {
 	x.sess.open(c.rev, &c.env, w)
 	x.sess.reg = c.reg
+	if c.s.opts.Capabilities.Logging == nil {
+		x.sess.logRank = 0 // "Servers that emit log messages MUST declare the logging capability"
+	}
 	x.extra.Principal = c.principal
 	x.req = ServerRequest[*P]{Session: &x.sess, Params: &x.params, Extra: &x.extra}
 	if m := metaOf(any(&x.params)); m != nil {

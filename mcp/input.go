@@ -109,6 +109,17 @@ func (c *Call) askClient(w Sink, requests InputRequestMap, state string) {
 		c.fail(w, missingCapability(data))
 		return
 	}
+	if !c.rev.inputRequired {
+		asked, err := c.ask(w, requests, state)
+		switch {
+		case asked:
+		case err != nil:
+			c.failEncoding(w, err)
+		default:
+			c.fail(w, errCannotAsk)
+		}
+		return
+	}
 	msg := append(appendID(c.buf[:0], c.id), c.head().required...)
 	if requests != nil {
 		var err error

@@ -84,6 +84,31 @@ func TestLogging(t *testing.T) {
 	c.call("tools/call", `"name":"unwritable"`).wantResult("an unwritable value is the handler's to see", `"isError":true`)
 }
 
+func TestNoLoggingUndeclared(t *testing.T) {
+	s := newTestServer(t, &ServerOptions{Capabilities: &ServerCapabilities{}})
+	addReporter(s, "work", func(_ context.Context, req *CallToolRequest) error { return req.Log(LevelError, "", 1) })
+	c := newClient(t, s)
+	c.meta = `,"io.modelcontextprotocol/logLevel":"debug"`
+	if a := c.call("tools/call", `"name":"work"`); a.code != 0 || len(a.notified) != 0 {
+		t.Errorf("code %d, notified %q", a.code, a.notified)
+	}
+}
+
+// Codes that the revision forbids never reach the wire, nor data that is no JSON.
+func TestHandlerErrors(t *testing.T) {
+	var e *jsonrpc.Error
+	s := newTestServer(t, nil)
+	addReporter(s, "fails", func(context.Context, *CallToolRequest) error { return e })
+	c := newClient(t, s)
+	for code, want := range map[jsonrpc.Code]jsonrpc.Code{0: -32603, -32002: -32602, -32042: -32603, 7: 7, -32602: -32602} {
+		e = &jsonrpc.Error{Code: code, Message: "m", Data: json.RawMessage(`{"a":`)}
+		a := c.call("tools/call", `"name":"fails"`)
+		if a.code != want || a.data() != "" || e.Code != code {
+			t.Errorf("code %d became %d: %s", code, a.code, a.body)
+		}
+	}
+}
+
 // A notification that the transport does not take is told to the handler, and does
 // not count as progress told.
 func TestNotificationNotDelivered(t *testing.T) {

@@ -18,6 +18,10 @@ type revision struct {
 	// resourceNotFound is the code for resources/read of an unknown URI.
 	resourceNotFound jsonrpc.Code
 
+	// code returns the code that is sent for one that a handler chose: some belong to
+	// other revisions, and 0 is none.
+	code func(jsonrpc.Code) jsonrpc.Code
+
 	// status returns the HTTP status of an error response with the code.
 	status func(jsonrpc.Code) int
 
@@ -39,6 +43,7 @@ var revisions = [revisionCount]revision{{
 	cacheHints:       true,
 	inputRequired:    true,
 	resourceNotFound: jsonrpc.CodeInvalidParams,
+	code:             code20260728,
 	status:           status20260728,
 	methods: [methodCount]bool{
 		MethodDiscover:              true,
@@ -65,6 +70,24 @@ func revisionNamed(name []byte) *revision {
 		}
 	}
 	return nil
+}
+
+// Codes that only earlier revisions have: "Implementations MUST NOT emit" them
+// (basic/index, "Error Codes").
+const (
+	codeResourceNotFound20251125 jsonrpc.Code = -32002
+	codeURLElicitation20251125   jsonrpc.Code = -32042
+)
+
+// code20260728 returns the code that stands for one that a handler chose.
+func code20260728(code jsonrpc.Code) jsonrpc.Code {
+	switch code {
+	case codeResourceNotFound20251125:
+		return jsonrpc.CodeInvalidParams
+	case codeURLElicitation20251125, 0:
+		return jsonrpc.CodeInternalError
+	}
+	return code
 }
 
 // status20260728 returns the HTTP status for an error with the code, as

@@ -1,0 +1,84 @@
+package mcp
+
+import (
+	"context"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+)
+
+// In revisions that have no input_required results a server asks its client by
+// requests of its own, on the stream of the call. That needs a transport which can
+// send them and knows when they are answered. The handler does not see the difference:
+// it returns what it asks and runs again with the answers, and no goroutine waits
+// meanwhile.
+
+// A Requester is a [Sink] that can ask the client. A Sink of a call in a revision
+// without input_required results should be one.
+type Requester interface {
+	Sink
+
+	// Request sends the requests. It is called instead of Respond, at the end of Run,
+	// and copies what it keeps. When the last is answered, the transport calls
+	// [Call.Resume], which ends by Respond or by another Request. It returns false when
+	// it cannot ask; then Respond follows.
+	Request(asks []Ask) bool
+}
+
+// An Ask is one request to the client.
+type Ask struct {
+	Key    string // under which the handler wants the answer
+	Method string
+	Params []byte // JSON
+}
+
+// maxAskRounds bounds how often a handler may ask in one call, for a client whose
+// answers never satisfy it.
+const maxAskRounds = 16
+
+// Resume runs the handler of a call again whose Run ended by [Requester.Request].
+// Responses is the JSON object of the answers under the keys of the asks; a request
+// that was refused or got an error has none. It may be called on another goroutine than
+// Run. The message and responses must stay as they are until it has returned.
+func (c *Call) Resume(ctx context.Context, w Sink, responses []byte) {
+	if !c.asking {
+		return
+	}
+	c.asking = false
+	c.p.inputResponses = responses
+	c.Run(ctx, w)
+}
+
+// ask asks by requests. It reports false if the transport cannot.
+func (c *Call) ask(w Sink, requests InputRequestMap, state string) (bool, error) {
+	r, ok := w.(Requester)
+	if !ok || len(requests) == 0 || c.asked >= maxAskRounds {
+		return false, nil
+	}
+	asks := make([]Ask, 0, len(requests))
+	for key, request := range requests {
+		if request == nil {
+			return false, errNilContent
+		}
+		params, err := marshal(request)
+		if err != nil {
+			return false, err
+		}
+		asks = append(asks, Ask{key, request.askMethod(), params})
+	}
+	c.state = heldState{text: state, present: true}
+	c.asked++
+	if c.session != nil {
+		c.session.close() // the next round has its own
+		c.session = nil
+	}
+	// Before Request, for the transport may resume at once on another goroutine.
+	c.asking = true
+	if r.Request(asks) {
+		return true, nil
+	}
+	c.asking = false
+	return false, nil
+}
+
+// errCannotAsk is the answer when there is no way to ask the client.
+var errCannotAsk = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "Internal error: the client cannot be asked"}
