@@ -62,6 +62,7 @@ const (
 	flagShut                            // our FIN is sent
 	flagStalled                         // bytes wait for the peer: loop.stalls has the clock
 	flagStreaming                       // counted as a stream
+	flagChoked                          // the next request waits until the peer has read more of the last responses
 )
 
 func (c *conn) has(f connFlags) bool { return c.flags&f != 0 }
@@ -79,11 +80,9 @@ func (c *conn) setState(now tick, s connState) {
 	case connStateIdle:
 		c.arm(now + d.idle)
 	case connStateHead:
-		c.x.due = now + d.head
-		c.arm(c.x.due)
+		c.arm(now + d.head)
 	case connStateBody:
-		c.x.due = now + d.body
-		c.arm(c.x.due)
+		c.arm(now + d.body)
 	case connStateCall:
 		c.x.due = now + d.call
 		c.arm(c.nextCallDue())
@@ -96,8 +95,16 @@ func (c *conn) setState(now tick, s connState) {
 	}
 }
 
+// arm sets the deadline of c's state. The clock of a stall runs beside it.
 func (c *conn) arm(due tick) {
-	c.loop.wheel.arm(c.slot, due)
+	l := c.loop
+	if c.has(flagStalled) {
+		st := l.stalls[c.slot]
+		st.own = due
+		l.stalls[c.slot] = st
+		due = min(due, st.due)
+	}
+	l.wheel.arm(c.slot, due)
 }
 
 // open begins the life of c on its loop.

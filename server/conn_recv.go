@@ -17,6 +17,8 @@ func (c *conn) recv(now tick) {
 	}
 	c.loop.m.bytesIn.Add(uint64(len(b)))
 	switch {
+	case c.canReceive() && c.has(flagChoked):
+		c.keep(b)
 	case c.canReceive():
 		c.parse(now, b)
 	case c.state == connStateLinger:
@@ -48,7 +50,7 @@ func (c *conn) parse(now tick, b []byte) {
 		var n int
 		if c.state == connStateBody {
 			n = c.parseBody(now, b)
-		} else {
+		} else if c.state == connStateHead || !c.choked(now) {
 			n = c.parseHead(now, b)
 		}
 		if n == 0 {
@@ -60,7 +62,7 @@ func (c *conn) parse(now tick, b []byte) {
 	case c.state == connStateClosed:
 		return // OnClose has taken the exchange back
 	case c.state == connStateLinger:
-		c.discard(len(b))
+		x.linger += len(b) // what is too much is closed by the next read: the response goes first
 		b = nil
 	}
 	if len(b) == 0 {
@@ -71,7 +73,7 @@ func (c *conn) parse(now tick, b []byte) {
 		x.in = bytebufferpool.Get()
 		_, _ = x.in.Write(b)
 	}
-	if len(b) > c.loop.srv.opts.MaxPipelined && !c.canReceive() {
+	if len(b) > c.loop.srv.opts.MaxPipelined && (!c.canReceive() || c.has(flagChoked)) {
 		c.close(closePipelined)
 		return
 	}
@@ -84,6 +86,23 @@ func (c *conn) rest() {
 		c.x = nil
 		c.loop.putExchange(x)
 	}
+}
+
+// choked reports whether so many bytes of responses wait for the peer that its next request has to wait too. Otherwise a client that asks and never reads would be answered without end.
+func (c *conn) choked(now tick) bool {
+	l := c.loop
+	if len(l.out) > keepOut {
+		c.flush()
+	}
+	if c.state == connStateClosed {
+		return true
+	}
+	if !c.has(flagStalled) || c.sk.OutboundBuffered() <= l.srv.opts.MaxUnsent {
+		return false
+	}
+	c.flags |= flagChoked
+	c.arm(now + ticks(retryTime))
+	return true
 }
 
 // keep holds bytes that arrived while a response is under way.

@@ -34,8 +34,8 @@ func (c *conn) write(b []byte) {
 	if c.state == connStateClosed {
 		return
 	}
-	if n := c.sk.OutboundBuffered(); n > 0 {
-		c.stalled(n)
+	if n := c.sk.OutboundBuffered(); n > 0 || c.has(flagStalled) {
+		c.stalled(n, len(b))
 	}
 }
 
@@ -71,64 +71,8 @@ func (c *conn) wind() {
 		c.flags |= flagShut
 		if err := c.loop.reactor.closeWrite(c.sk); err != nil {
 			c.close(c.reason)
+			return
 		}
+		c.arm(c.loop.now + ticks(lingerTime))
 	}
-}
-
-// stall is the clock of a peer that does not take what waits for it.
-type stall struct {
-	due  tick
-	left int // bytes that waited when the clock was set
-}
-
-// stalls are the clocks of the loop's stalled connections, by slot.
-type stalls map[uint32]stall
-
-// remove forgets c's clock.
-func (s stalls) remove(c *conn) {
-	if c.has(flagStalled) {
-		delete(s, c.slot)
-		c.flags &^= flagStalled
-	}
-}
-
-// stalled starts the clock for n bytes that the kernel did not take.
-func (c *conn) stalled(n int) {
-	if c.has(flagStalled) {
-		return
-	}
-	l := c.loop
-	c.flags |= flagStalled
-	if l.stalls == nil {
-		l.stalls = make(stalls)
-	}
-	due := l.now + l.srv.ticks.write
-	l.stalls[c.slot] = stall{due, n}
-	if at, armed := l.wheel.due(c.slot); !armed || at > due {
-		c.arm(due)
-	}
-}
-
-// checkStall returns when to look again, or 0 when the conn does not stall. A conn that made no progress in time is closed.
-func (c *conn) checkStall(now tick) (again tick) {
-	if !c.has(flagStalled) {
-		return 0
-	}
-	l := c.loop
-	left := c.sk.OutboundBuffered()
-	if left == 0 {
-		l.stalls.remove(c)
-		return 0
-	}
-	st := l.stalls[c.slot]
-	if now < st.due {
-		return st.due
-	}
-	if left >= st.left {
-		c.abort(closeStalled)
-		return 0
-	}
-	st = stall{now + l.srv.ticks.write, left}
-	l.stalls[c.slot] = st
-	return st.due
 }

@@ -34,10 +34,11 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	defer cancel()
 	s.mu.Lock()
 	s.draining.Store(true)
+	close(s.drainBegun)
 	for l := range s.listeners {
 		_ = l.Close()
 	}
-	started := s.started
+	started := s.started && s.startErr == nil
 	s.mu.Unlock()
 	s.accepting.Wait()
 	close(s.enrolments)
@@ -46,6 +47,7 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 		s.cancel(errShutdown)
 		return nil
 	}
+	s.spares.close()
 	limit := time.Duration(drainPart * float64(s.opts.DrainTimeout))
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Duration(drainPart*float64(time.Until(deadline))))
@@ -89,7 +91,9 @@ func (l *loop) startDrain(d *drainOrder) {
 		c.flags |= flagClose
 		switch c.state {
 		case connStateIdle:
-			c.close(closeDrain)
+			c.reason = closeDrain
+			c.setState(l.now, connStateLinger) // the last response may still be on its way
+			c.wind()
 		case connStateStream:
 			l.wheel.disarm(c.slot) // a heartbeat that is due earlier would end it earlier
 			c.arm(l.now + tick(l.rng.Uint32N(uint32(d.spread)+1)))

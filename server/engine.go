@@ -134,13 +134,8 @@ func (e *engine) OnClose(gc gnet.Conn, err error) (action gnet.Action) {
 func (e *engine) recoverConn(c *conn) {
 	if r := recover(); r != nil {
 		e.srv.logPanic(c.loop, r)
-		defer func() {
-			if r := recover(); r != nil {
-				e.srv.logPanic(c.loop, r)
-			}
-		}()
-		c.loop.out = c.loop.out[:0]
-		c.abort(closePanic)
+		c.loop.serving = c
+		c.loop.contain()
 	}
 }
 

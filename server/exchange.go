@@ -17,7 +17,7 @@ type exchange struct {
 	content *bytebufferpool.ByteBuffer // moves to the job
 	origin  []byte                     // an allowed Origin to be named in the response
 	job     *job                       // of the call under way
-	due     tick                       // the deadline of the head, the content or the call
+	due     tick                       // when the call times out
 	began   bool                       // the head of an event stream is written
 	linger  int                        // bytes discarded since the last response
 }

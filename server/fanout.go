@@ -30,16 +30,16 @@ func (f *fanout) next(l *loop) bool {
 	for _, t := range allTopics {
 		if f.todo.topics&t != 0 {
 			f.todo.topics &^= t
-			f.start(l, mcp.Change{Topic: t})
 			f.cursor, f.list = l.streams.head, nil
+			f.start(l, mcp.Change{Topic: t})
 			return true
 		}
 	}
 	for uri := range f.todo.uris {
 		delete(f.todo.uris, uri)
 		if list := l.streams.byURI[uri]; list != nil {
-			f.start(l, mcp.Change{Topic: mcp.TopicResource, URI: uri})
 			f.list, f.member = list, len(list.members)
+			f.start(l, mcp.Change{Topic: mcp.TopicResource, URI: uri})
 			return true
 		}
 	}
@@ -48,10 +48,10 @@ func (f *fanout) next(l *loop) bool {
 }
 
 func (f *fanout) start(l *loop, ch mcp.Change) {
-	f.active = true
 	f.change = ch
 	f.notice = l.noticeOf(ch)
 	f.frames.reset(&f.notice)
+	f.active = true
 }
 
 // leave is told that c is about to leave the lists.
@@ -61,10 +61,13 @@ func (f *fanout) leave(c *conn) {
 	}
 }
 
+// passCost is what a stream costs that is not told, in parts of one that is.
+const passCost = 16
+
 // serveFanout tells a slice of streams.
 func (l *loop) serveFanout() {
 	f := &l.fan
-	for n := 0; n < sliceLimit; {
+	for n := 0; n < sliceLimit*passCost; {
 		if !f.active && !f.next(l) {
 			return
 		}
@@ -77,7 +80,7 @@ func (l *loop) serveFanout() {
 			f.member--
 			m := f.list.members[f.member]
 			l.tellResource(l.slots[m.slot], m.ref)
-			n++
+			n += passCost
 			continue
 		}
 		if f.cursor == noSlot {
@@ -88,6 +91,8 @@ func (l *loop) serveFanout() {
 		f.cursor = c.next
 		if c.topics&f.change.Topic != 0 {
 			l.tellList(c)
+			n += passCost
+		} else {
 			n++
 		}
 	}
@@ -95,6 +100,7 @@ func (l *loop) serveFanout() {
 }
 
 func (l *loop) tellList(c *conn) {
+	l.serving = c
 	if c.sk.OutboundBuffered() > 0 {
 		c.dirty |= l.fan.change.Topic
 		c.arm(l.now + ticks(retryTime))
@@ -105,6 +111,7 @@ func (l *loop) tellList(c *conn) {
 }
 
 func (l *loop) tellResource(c *conn, ref uint32) {
+	l.serving = c
 	r := &c.uris.refs[ref]
 	if c.sk.OutboundBuffered() > 0 {
 		r.dirty = true

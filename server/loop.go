@@ -28,10 +28,11 @@ type loop struct {
 	spread   tick // of the drain
 
 	// Scratch for the turn under way; nothing of it is held between two turns.
-	out    []byte // bytes for the connection being served
-	event  []byte // one encoded message
-	frame  []byte // one encoded event
-	inline inlineSink
+	serving *conn  // where a panic would come from
+	out     []byte // bytes for the connection being served
+	event   []byte // one encoded message
+	frame   []byte // one encoded event
+	inline  inlineSink
 
 	exchanges []*exchange // free ones
 	jobs      []*job      // free ones
@@ -73,15 +74,31 @@ func newLoop(s *Server, idx int, r reactor) *loop {
 
 func (l *loop) execute(t task) { l.reactor.execute(t) }
 
-// guard keeps a panic in f from ending the process. What f was doing is lost; the loop lives.
+// guard keeps a panic in f from ending the process, or anything but the connection that was being served.
 func (l *loop) guard(f func()) task {
 	return func() {
+		l.serving = nil
 		defer func() {
 			if r := recover(); r != nil {
 				l.srv.logPanic(l, r)
+				l.contain()
 			}
 		}()
 		f()
+	}
+}
+
+// contain ends the connection at whose service the server panicked. No byte that was meant for it may reach another, and what else the turn had to do is done later.
+func (l *loop) contain() {
+	defer func() {
+		if r := recover(); r != nil {
+			l.srv.logPanic(l, r)
+		}
+	}()
+	l.out = l.out[:0]
+	l.continueLater()
+	if c := l.serving; c != nil {
+		c.abort(closePanic)
 	}
 }
 
@@ -137,6 +154,7 @@ func (l *loop) expire() {
 
 func (l *loop) fire(slot uint32) {
 	if c := l.slots[slot]; c != nil {
+		l.serving = c
 		c.expire(l.now)
 	}
 }
@@ -180,21 +198,21 @@ func (l *loop) serveInbox() {
 
 // serveBacklog serves a slice of the items.
 func (l *loop) serveBacklog() {
-	n := min(len(l.backlog), sliceLimit)
-	for i := range l.backlog[:n] {
-		it := l.backlog[i]
-		l.backlog[i] = item{}
+	all := l.backlog
+	for i := range all[:min(len(all), sliceLimit)] {
+		it := all[i]
+		all[i] = item{}
+		l.backlog = all[i+1:] // first: a panic must not find the item again
 		l.serveItem(&it)
 	}
-	if n == len(l.backlog) {
-		if l.spare == nil && cap(l.backlog) <= 4*sliceLimit {
-			l.spare = l.backlog[:0]
-		}
-		l.backlog = nil
+	if len(l.backlog) > 0 {
+		l.continueLater()
 		return
 	}
-	l.backlog = l.backlog[n:]
-	l.continueLater()
+	l.backlog = nil
+	if l.spare == nil && cap(all) <= 4*sliceLimit {
+		l.spare = all[:0]
+	}
 }
 
 // scratch gives the buffer of the turn back, grown as it may be.

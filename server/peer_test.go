@@ -30,6 +30,7 @@ type fakePeer struct {
 	fail    error  // the next write fails with it
 	onWrite func() // runs within a write, after it
 	boom    bool   // the next write panics
+	method  string // Mcp-Method of the last request
 }
 
 // connect opens a connection to a loopback listener.
@@ -134,6 +135,9 @@ func (p *fakePeer) catchUp() {
 
 // send delivers b in reads of at most 64 KiB, and runs the loop.
 func (p *fakePeer) send(b string) {
+	if _, v, ok := strings.Cut(b, "Mcp-Method: "); ok {
+		p.method, _, _ = strings.Cut(v, "\r")
+	}
 	for len(b) > 0 && !p.closed {
 		n := min(len(b), cap(p.r.read))
 		p.deliver(b[:n])
@@ -309,20 +313,27 @@ func (p *fakePeer) wantCode(why string, status, code int) *response {
 	if ct := res.head.Get("Content-Type"); ct != "application/json" {
 		p.r.t.Fatalf("%s: content type %q", why, ct)
 	}
-	wantCodeIn(p.r, why, res.body, code)
+	p.wantCodeIn(why, res.body, code)
 	return res
 }
 
-func wantCodeIn(r *rig, why, msg string, code int) {
-	r.t.Helper()
+// wantCodeIn is wantCode for a message alone.
+func (p *fakePeer) wantCodeIn(why, msg string, code int) {
+	p.r.t.Helper()
 	has := strings.Contains(msg, `"error":{"code":`+strconv.Itoa(code)+`,`)
 	if code == 0 {
 		has = strings.Contains(msg, `"result":{`) && !strings.Contains(msg, `"error":`)
 	}
 	if !has {
-		r.t.Fatalf("%s: %s, want code %d", why, msg, code)
+		p.r.t.Fatalf("%s: %s, want code %d", why, msg, code)
 	}
-	r.schema.Message(r.t, "2026-07-28", "", []byte(msg))
+	p.check([]byte(msg))
+}
+
+// check holds a message to the official schema.
+func (p *fakePeer) check(msg []byte) {
+	p.r.t.Helper()
+	p.r.schema.Message(p.r.t, "2026-07-28", p.method, msg)
 }
 
 func (res *response) wantField(why, name, want string) *response {
@@ -334,8 +345,8 @@ func (res *response) wantField(why, name, want string) *response {
 }
 
 // events returns the data of the events of a stream's content. Comments count as ":".
-func (r *rig) events(content string) (data []string) {
-	r.t.Helper()
+func (p *fakePeer) events(content string) (data []string) {
+	p.r.t.Helper()
 	for _, block := range strings.SplitAfter(content, "\n\n") {
 		if block == heartbeat {
 			data = append(data, ":")
@@ -345,14 +356,14 @@ func (r *rig) events(content string) (data []string) {
 		n := 0
 		for e, err := range d.Decode([]byte(block)) {
 			if err != nil {
-				r.t.Fatalf("%v: %q", err, block)
+				p.r.t.Fatalf("%v: %q", err, block)
 			}
 			n++
 			data = append(data, string(e.Data))
-			r.schema.Message(r.t, "2026-07-28", "", e.Data)
+			p.check(e.Data)
 		}
 		if block != "" && n != 1 {
-			r.t.Fatalf("%d events in the block %q", n, block)
+			p.r.t.Fatalf("%d events in the block %q", n, block)
 		}
 	}
 	return data
@@ -363,7 +374,7 @@ func (p *fakePeer) more() []string {
 	p.r.t.Helper()
 	content, n, ended := p.dechunk(p.got)
 	p.got = append(p.got[:0], p.got[n:]...)
-	data := p.r.events(content)
+	data := p.events(content)
 	if ended {
 		data = append(data, "END")
 	}

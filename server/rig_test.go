@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -55,7 +56,7 @@ func (f *fakeReactor) take() []task {
 	return t
 }
 
-func (f *fakeReactor) closeSocket(sk socket)       { sk.(*fakePeer).onClose(nil) }
+func (f *fakeReactor) closeSocket(sk socket)      { sk.(*fakePeer).onClose(nil) }
 func (f *fakeReactor) closeWrite(sk socket) error { return sk.(*fakePeer).onCloseWrite() }
 
 // syncBuffer takes the server's log, which any goroutine may write.
@@ -115,6 +116,7 @@ func newRig(t testing.TB, opts *Options, change ...func(*mcp.ServerOptions)) *ri
 	r.s.loops = []*loop{r.l}
 	r.s.started = true
 	r.s.mu.Unlock()
+	r.s.up.Store(true)
 	t.Cleanup(func() {
 		r.s.cancel(errShutdown) // ends the handlers that still wait
 		if r.s.calls.Load() > 0 {
@@ -223,12 +225,19 @@ func (r *rig) pass(d time.Duration) {
 // expireGuarded is what a tick does, without a clock.
 func (l *loop) expireGuarded() { l.guard(l.expire)() }
 
-// change tells the loop of changes as the mcp.Server does, and lets it serve them.
+// change tells the loop of changes, as if Options.NoticeDelay were over, and lets it serve them.
 func (r *rig) change(chs ...mcp.Change) {
-	for _, ch := range chs {
-		r.s.changed(ch)
-	}
+	r.post(chs...)
 	r.run()
+}
+
+// post tells the loop of changes that it has not served yet.
+func (r *rig) post(chs ...mcp.Change) {
+	for _, ch := range chs {
+		var c changes
+		c.add(ch)
+		r.l.postChanges(&c)
+	}
 }
 
 func (r *rig) wantInvariants(why string) {
@@ -374,3 +383,29 @@ func (q request) big() request {
 }
 
 var _ io.Writer = (*syncBuffer)(nil)
+
+// listeners opens n streams that listen to everything, and looks at their acknowledgements.
+func (r *rig) listeners(n int) []*fakePeer {
+	r.t.Helper()
+	var peers []*fakePeer
+	for i := range n {
+		p := r.connect()
+		p.listen(strconv.Itoa(i))
+		peers = append(peers, p)
+	}
+	return peers
+}
+
+const everything = `"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["rig://a","rig://b"]`
+
+// listen makes p a stream that listens to everything, under the id.
+func (p *fakePeer) listen(id string) { p.listenTo(id, everything) }
+
+func (p *fakePeer) listenTo(id, notifications string) {
+	p.r.t.Helper()
+	p.send(listenTo(id, notifications).String())
+	res := p.wantResponse("listen", 200)
+	if events := p.events(res.body); !res.stream || len(events) != 1 || !strings.Contains(events[0], "notifications/subscriptions/acknowledged") || res.ended {
+		p.r.t.Fatalf("listen: %q", res.body)
+	}
+}

@@ -86,38 +86,36 @@ func escapeForEvent(json string) string {
 
 // expire serves c's deadline.
 func (c *conn) expire(now tick) {
-	stalled := c.has(flagStalled)
-	again := c.checkStall(now)
-	switch c.state {
-	case connStateClosed:
+	if c.has(flagStalled) && !c.checkStall(now) {
 		return
+	}
+	switch c.state {
 	case connStateIdle:
-		if !stalled {
-			c.close(closeIdleTimeout)
-			return
-		}
-		// The last response was still on its way: the idle time begins when it is gone.
-		if again == 0 {
-			c.arm(now + c.loop.srv.ticks.idle)
-		}
+		c.expireIdle(now)
 	case connStateHead, connStateBody:
-		if now >= c.x.due {
-			c.timedOut(now)
-			return
-		}
-		c.arm(c.x.due) // it was the clock of an unsent response that rang
+		c.timedOut(now)
 	case connStateCall:
 		c.expireCall(now)
 	case connStateStream:
 		c.expireStream(now)
 	case connStateLinger:
-		c.expireLinger(now, again)
-		return
+		c.expireLinger(now)
 	}
-	if again != 0 && c.state != connStateClosed {
-		if due, armed := c.loop.wheel.due(c.slot); !armed || due > again {
-			c.arm(again)
-		}
+}
+
+// expireIdle closes a connection whose client asks for nothing more, or goes on where it was told to wait.
+func (c *conn) expireIdle(now tick) {
+	switch left := c.sk.OutboundBuffered(); {
+	case c.has(flagChoked) && left <= c.loop.srv.opts.MaxUnsent:
+		c.flags &^= flagChoked
+		c.setState(now, connStateIdle)
+		c.resume(now)
+	case c.has(flagChoked):
+		c.arm(now + ticks(retryTime))
+	case left > 0:
+		c.arm(now + c.loop.srv.ticks.idle) // it is not idle: its last response is under way
+	default:
+		c.close(closeIdleTimeout)
 	}
 }
 
@@ -169,20 +167,16 @@ func heartbeatOf(c *conn) []byte {
 	return heartbeatChunkBytes
 }
 
-// expireLinger ends a linger whose time is up, unless bytes are still moving.
-func (c *conn) expireLinger(now tick, again tick) {
-	if c.sk.OutboundBuffered() == 0 && !c.has(flagShut) {
+// expireLinger ends a linger whose time is up, once all bytes are with the kernel.
+func (c *conn) expireLinger(now tick) {
+	switch {
+	case c.sk.OutboundBuffered() > 0:
+		c.arm(now + ticks(retryTime))
+	case !c.has(flagShut):
 		c.wind()
-		if c.state == connStateLinger {
-			c.arm(now + ticks(lingerTime))
-		}
-		return
+	default:
+		c.close(c.reason)
 	}
-	if again != 0 {
-		c.arm(min(again, now+ticks(retryTime)))
-		return
-	}
-	c.close(c.reason)
 }
 
 // streamList holds the streams of a loop: all in one list, newest first, and by resource those that listen to one.

@@ -130,6 +130,7 @@ func (l *loop) serveItem(it *item) {
 		release(it.buf) // the client is gone, or was answered already
 		return
 	}
+	l.serving = c
 	switch it.kind {
 	case itemNotify:
 		c.notify(j, it.buf.B)

@@ -1,0 +1,67 @@
+package server
+
+// stall is the clock of a peer that does not take what waits for it.
+type stall struct {
+	due  tick // when the peer must have taken something
+	own  tick // the deadline that c's state has meanwhile
+	left int  // bytes that would wait if it had taken none since the clock was set
+}
+
+// stalls are the clocks of the loop's stalled connections, by slot.
+type stalls map[uint32]stall
+
+// remove forgets c's clock.
+func (s stalls) remove(c *conn) {
+	if c.has(flagStalled) {
+		delete(s, c.slot)
+		c.flags &^= flagStalled
+	}
+}
+
+// stalled is told that left bytes wait for the peer after added ones were written. It starts the clock, if it does not run.
+func (c *conn) stalled(left, added int) {
+	l := c.loop
+	if c.has(flagStalled) {
+		st := l.stalls[c.slot]
+		st.left += added
+		l.stalls[c.slot] = st
+		return
+	}
+	c.flags |= flagStalled
+	if l.stalls == nil {
+		l.stalls = make(stalls)
+	}
+	own, armed := l.wheel.due(c.slot)
+	if !armed {
+		own = ^tick(0) // a deadline is being served: what comes of it arms the next
+	}
+	st := stall{due: l.now + l.srv.ticks.write, own: own, left: left}
+	l.stalls[c.slot] = st
+	l.wheel.arm(c.slot, min(st.own, st.due))
+}
+
+// checkStall serves the clock and reports whether the state's own deadline has come too. A peer that has taken nothing in time is disconnected.
+func (c *conn) checkStall(now tick) bool {
+	l := c.loop
+	st := l.stalls[c.slot]
+	left := c.sk.OutboundBuffered()
+	switch {
+	case left == 0:
+		l.stalls.remove(c)
+		if c.state == connStateIdle {
+			st.own = now + l.srv.ticks.idle // the idle time begins when the last response is gone
+		}
+	case now >= st.due:
+		if left >= st.left {
+			c.abort(closeStalled)
+			return false
+		}
+		st.due, st.left = now+l.srv.ticks.write, left
+		l.stalls[c.slot] = st
+	}
+	if now >= st.own {
+		return true
+	}
+	c.arm(st.own)
+	return false
+}
