@@ -170,6 +170,7 @@ func acceptable(r *httpparse.Request) (json, stream bool) {
 	if r.Accept == nil || !r.MoreAccept && string(r.Accept) == usualAccept {
 		return true, true
 	}
+	var noJSON, noStream bool
 	for name, value := range r.Fields() {
 		if !equalFold(name, "accept") {
 			continue
@@ -178,10 +179,14 @@ func acceptable(r *httpparse.Request) (json, stream bool) {
 			var item []byte
 			item, value, _ = bytes.Cut(value, []byte{','})
 			rng, params, _ := bytes.Cut(item, []byte{';'})
+			rng = bytes.Trim(rng, " \t")
 			if zeroWeight(params) {
+				// The most specific range counts: "*/*, text/event-stream;q=0" takes no stream.
+				noJSON = noJSON || equalFold(rng, "application/json")
+				noStream = noStream || equalFold(rng, "text/event-stream")
 				continue
 			}
-			switch rng = bytes.Trim(rng, " \t"); {
+			switch {
 			case equalFold(rng, "application/json"):
 				json = true
 			case equalFold(rng, "text/event-stream"):
@@ -195,7 +200,7 @@ func acceptable(r *httpparse.Request) (json, stream bool) {
 			}
 		}
 	}
-	return json, stream
+	return json && !noJSON, stream && !noStream
 }
 
 // usualAccept is what nearly all clients send.
