@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mooring-mcp/mooring/mcp/internal/seal"
+	"github.com/mooring-mcp/mooring/internal/seal"
 )
 
 // A Server is a set of features that clients use over any number of transports. Its
