@@ -1,6 +1,7 @@
 package httpparse
 
 import (
+	"encoding/binary"
 	"unsafe"
 )
 
@@ -94,9 +95,10 @@ func (r *Request) parseWholeLines(b []byte, i, maxFields int) (int, error) {
 	return i, nil
 }
 
-// load returns the eight octets at offset i from base.
+// load returns the eight octets at offset i from base, the first of them lowest
+// on every machine. The caller has checked that they are there.
 func load(base unsafe.Pointer, i int) uint64 {
-	return *(*uint64)(unsafe.Add(base, i))
+	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(base, i))[:])
 }
 
 // hasColon returns a word whose lowest set bit lies in the first ":" of w, or 0

@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
@@ -118,10 +119,13 @@ func (c *Call) chooseRevision(meta *RequestMeta) *jsonrpc.Error {
 		if !ok {
 			return errMetaVersion
 		}
-		if c.rev = revisionNamed(version); c.rev == nil {
-			return unsupportedVersion(version)
+		if c.rev = revisionNamed(version); c.rev != nil {
+			return nil
 		}
-		return nil
+		if meta.HTTP && meta.ProtocolVersion != nil && !bytes.Equal(meta.ProtocolVersion, version) {
+			return errVersion // of two versions neither is the one requested
+		}
+		return unsupportedVersion(version)
 	}
 	// From here on the request makes no modern claim in its body.
 	if c.method == MethodInitialize {

@@ -43,6 +43,7 @@ func TestPrepareRefuses(t *testing.T) {
 		{"the version is no string", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":1}}}`, good(), -32602, 400, ""},
 		{"an unknown version", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2099-01-01",` + caps + `}}}`, headers("2099-01-01", "tools/list", ""), -32022, 400, `"data":{"supported":["2026-07-28"],"requested":"2099-01-01"}`},
 		{"an unknown version before other headers", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"1"}}}`, headers("", "", ""), -32022, 400, `"requested":"1"`},
+		{"an unknown version and another header", `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"v999.0.0",` + caps + `}}}`, good(), -32020, 400, "MCP-Protocol-Version"},
 		{"an unknown header version, no _meta", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, headers("2099-01-01", "", ""), -32022, 400, `"requested":"2099-01-01"`},
 		{"an earlier header version, no _meta", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, headers("2025-11-25", "", ""), -32022, 400, `"requested":"2025-11-25"`},
 		{"initialize without _meta", `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"n","version":"v"}}}`, headers("", "initialize", ""), -32022, 400, `"requested":"2025-11-25"`},
