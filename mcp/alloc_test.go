@@ -66,7 +66,7 @@ func TestRefusalAllocations(t *testing.T) {
 
 // Reset keeps a buffer, but no large one.
 func TestResetLetsGo(t *testing.T) {
-	c := Call{buf: make([]byte, 10, maxKeptBuffer), id: []byte("1"), kind: CallRequest, method: MethodListTools}
+	c := Call{callState: callState{buf: make([]byte, 10, maxKeptBuffer), id: []byte("1"), kind: CallRequest, method: MethodListTools}}
 	c.Reset()
 	if cap(c.buf) != maxKeptBuffer || len(c.buf) != 0 || c.id != nil || c.kind != CallNone || c.method != MethodOther {
 		t.Errorf("kept %d octets, id %s, kind %d", cap(c.buf), c.id, c.kind)

@@ -21,6 +21,12 @@ const (
 // [Server.Prepare]; Reset makes it ready again. It belongs to one goroutine at a
 // time and may be handed on between Prepare and Run.
 type Call struct {
+	callState
+	own toolExchange // of an inline tool
+}
+
+// A callState is what a Call knows of its message.
+type callState struct {
 	s      *Server
 	reg    *registry
 	rev    *revision
@@ -48,7 +54,6 @@ type Call struct {
 	asked    int  // how often
 	buf      []byte
 	session  *ServerSession // of the handler that runs; nil for answers without one
-	own      toolExchange   // of an inline tool
 }
 
 // maxKeptBuffer is how much room a Call keeps for its next answer.
@@ -60,7 +65,10 @@ func (c *Call) Reset() {
 	if cap(buf) > maxKeptBuffer {
 		buf = nil
 	}
-	*c = Call{buf: buf[:0]}
+	if c.session == &c.own.sess {
+		c.own = toolExchange{}
+	}
+	c.callState = callState{buf: buf[:0]}
 }
 
 // Kind returns what is to be done with the prepared message.

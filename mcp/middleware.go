@@ -3,6 +3,7 @@ package mcp
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // A Request is what middleware sees of a request: one of the *ServerRequest types,
@@ -26,11 +27,11 @@ type MethodHandler func(ctx context.Context, method string, req Request) (Result
 type Middleware func(MethodHandler) MethodHandler
 
 // AddReceivingMiddleware puts middleware around all methods but subscriptions/listen,
-// the first outermost, inside of what was added before. With middleware no request is
+// the first outermost, outside of what was added before. With middleware no request is
 // answered on an event loop, and lists are encoded for each request: it has its price.
 func (s *Server) AddReceivingMiddleware(middleware ...Middleware) {
 	s.update(0, func(r *registry) bool {
-		r.middleware = append(r.middleware[:len(r.middleware):len(r.middleware)], middleware...)
+		r.middleware = slices.Concat(middleware, r.middleware)
 		r.chain = nil
 		if len(r.middleware) > 0 {
 			r.chain = s.dispatch

@@ -10,56 +10,48 @@ import (
 )
 
 func TestInputResponses(t *testing.T) {
-	asked := map[string]string{"name": askElicitation, "roots": askRoots, "text": askSampling}
 	text := &CreateMessageResult{Content: []Content{&TextContent{Text: "a"}}, Model: "m", Role: RoleAssistant}
 	tests := []struct {
-		why   string
-		asked map[string]string
-		in    string
-		want  InputResponseMap
-		bad   string // a part of the error
+		why  string
+		in   string
+		want InputResponseMap
+		bad  string // a part of the error
 	}{
-		{"each kind", asked, `{"name":{"action":"accept","content":{"a":"x","n":1.5,"b":true,"l":["y"]}},"roots":{"roots":[{"uri":"file:///a","name":"A"}]},` +
+		{"each kind", `{"name":{"action":"accept","content":{"a":"x","n":1.5,"b":true,"l":["y"]}},"roots":{"roots":[{"uri":"file:///a","name":"A"}]},` +
 			`"text":{"role":"assistant","model":"m","content":{"type":"text","text":"a"}}}`,
 			InputResponseMap{
 				"name":  &ElicitResult{Action: "accept", Content: map[string]any{"a": "x", "n": 1.5, "b": true, "l": []any{"y"}}},
 				"roots": &ListRootsResult{Roots: []*Root{{URI: "file:///a", Name: "A"}}},
 				"text":  text,
 			}, ""},
-		{"keys never asked are ignored", asked, `{"other":{"action":"accept"},"other2":17}`, nil, ""},
-		{"an empty object", asked, `{}`, nil, ""},
-		{"several blocks", asked, `{"text":{"role":"assistant","model":"m","content":[{"type":"text","text":"a"}]}}`, InputResponseMap{"text": text}, ""},
-		{"no roots", asked, `{"roots":{"roots":[]}}`, InputResponseMap{"roots": &ListRootsResult{Roots: []*Root{}}}, ""},
-		{"declined", asked, `{"name":{"action":"decline"}}`, InputResponseMap{"name": &ElicitResult{Action: "decline"}}, ""},
+		{"an empty object", `{}`, nil, ""},
+		{"null", `null`, nil, ""},
+		{"several blocks", `{"text":{"role":"assistant","model":"m","content":[{"type":"text","text":"a"}]}}`, InputResponseMap{"text": text}, ""},
+		{"no roots", `{"roots":{"roots":[]}}`, InputResponseMap{"roots": &ListRootsResult{Roots: []*Root{}}}, ""},
+		{"declined", `{"name":{"action":"decline"}}`, InputResponseMap{"name": &ElicitResult{Action: "decline"}}, ""},
+		{"no shape: as if missing", `{"a":1,"b":null,"c":{},"d":[],"e":"x","g":{"ACTION":"accept"},"f":{"action":"cancel"}}`,
+			InputResponseMap{"f": &ElicitResult{Action: "cancel"}}, ""},
 
-		{"not an object", asked, `[]`, nil, "inputResponses"},
-		{"a number", asked, `{"name":42}`, nil, "name"},
-		{"null", asked, `{"name":null}`, nil, "name"},
-		{"an unknown action", asked, `{"name":{"action":"maybe"}}`, nil, "action"},
-		{"no action", asked, `{"name":{}}`, nil, "action"},
-		{"ACTION", asked, `{"name":{"ACTION":"accept"}}`, nil, "action"},
-		{"deep content", asked, `{"name":{"action":"accept","content":{"a":{}}}}`, nil, `"a"`},
-		{"null content", asked, `{"name":{"action":"accept","content":{"a":null}}}`, nil, `"a"`},
-		{"numbers in a list", asked, `{"name":{"action":"accept","content":{"a":[1]}}}`, nil, `"a"`},
-		{"the answer to another kind", asked, `{"roots":{"action":"accept"}}`, nil, "roots"},
-		{"roots null", asked, `{"roots":{"roots":null}}`, nil, "roots"},
-		{"a root without a URI", asked, `{"roots":{"roots":[{}]}}`, nil, "uri"},
-		{"a null root", asked, `{"roots":{"roots":[null]}}`, nil, "uri"},
-		{"a foreign role", asked, `{"text":{"role":"system","content":{"type":"text","text":""}}}`, nil, "role"},
-		{"no content", asked, `{"text":{"role":"user"}}`, nil, "content"},
-		{"a resource in sampling", asked, `{"text":{"role":"user","content":{"type":"resource","resource":{"uri":"a:b"}}}}`, nil, "content"},
-		{"bad base64", asked, `{"text":{"role":"user","content":{"type":"image","mimeType":"a/b","data":"*"}}}`, nil, "text"},
-		{"a key twice", asked, `{"name":{"action":"accept"},"name":{"action":"cancel"}}`, nil, "inputResponses"},
-
-		{"by shape", nil, `{"a":{"action":"cancel"},"b":{"roots":[]},"c":{"role":"assistant","model":"m","content":{"type":"text","text":"a"}}}`,
-			InputResponseMap{"a": &ElicitResult{Action: "cancel"}, "b": &ListRootsResult{Roots: []*Root{}}, "c": text}, ""},
-		{"no shape: as if missing", nil, `{"a":1,"b":null,"c":{},"d":[],"e":"x","f":{"action":"cancel"}}`, InputResponseMap{"f": &ElicitResult{Action: "cancel"}}, ""},
-		{"a shape that does not hold", nil, `{"a":{"action":7}}`, nil, `"a"`},
+		{"not an object", `[]`, nil, "inputResponses"},
+		{"a key twice", `{"name":{"action":"accept"},"name":{"action":"cancel"}}`, nil, "inputResponses"},
+		{"an action that is no string", `{"name":{"action":7}}`, nil, "name"},
+		{"an unknown action", `{"name":{"action":"maybe"}}`, nil, "action"},
+		{"deep content", `{"name":{"action":"accept","content":{"a":{}}}}`, nil, `"a"`},
+		{"null content", `{"name":{"action":"accept","content":{"a":null}}}`, nil, `"a"`},
+		{"numbers in a list", `{"name":{"action":"accept","content":{"a":[1]}}}`, nil, `"a"`},
+		{"roots null", `{"x":{"roots":null}}`, nil, "roots"},
+		{"a root without a URI", `{"x":{"roots":[{}]}}`, nil, "uri"},
+		{"a null root", `{"x":{"roots":[null]}}`, nil, "uri"},
+		{"a foreign role", `{"text":{"role":"system","content":{"type":"text","text":""}}}`, nil, "role"},
+		{"no content", `{"text":{"role":"user"}}`, nil, "content"},
+		{"a resource in sampling", `{"text":{"role":"user","content":{"type":"resource","resource":{"uri":"a:b"}}}}`, nil, "content"},
+		{"bad base64", `{"text":{"role":"user","content":{"type":"image","mimeType":"a/b","data":"*"}}}`, nil, "text"},
 	}
 	for _, tt := range tests {
-		got, err := decodeInputResponses([]byte(tt.in), tt.asked)
+		var got InputResponseMap
+		err := got.UnmarshalJSON([]byte(tt.in))
 		if tt.bad != "" {
-			if err == nil || !strings.Contains(err.Error(), tt.bad) || !strings.HasPrefix(err.Error(), "mcp: ") {
+			if err == nil || !strings.Contains(err.Error(), tt.bad) || !strings.HasPrefix(err.Error(), "mcp: ") || got != nil {
 				t.Errorf("%s: %v, %v, want an error about %s", tt.why, got, err, tt.bad)
 			}
 			continue
@@ -81,13 +73,17 @@ func TestInputResponsesInsideParams(t *testing.T) {
 	}
 }
 
-func TestAskMethods(t *testing.T) {
-	got := InputRequestMap{
-		"a": &ElicitParams{}, "b": &CreateMessageParams{}, "c": &CreateMessageWithToolsParams{}, "d": &ListRootsParams{}, "e": nil,
-	}.askMethods()
-	want := map[string]string{"a": askElicitation, "b": askSampling, "c": askSampling, "d": askRoots}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
+func TestAskMethod(t *testing.T) {
+	for want, asks := range map[string][]InputRequest{
+		"elicitation/create":     {&ElicitParams{}},
+		"sampling/createMessage": {&CreateMessageParams{}, &CreateMessageWithToolsParams{}},
+		"roots/list":             {&ListRootsParams{}},
+	} {
+		for _, r := range asks {
+			if got := r.askMethod(); got != want {
+				t.Errorf("%T is asked by %q, want %q", r, got, want)
+			}
+		}
 	}
 }
 
@@ -193,16 +189,14 @@ func FuzzInputResponses(f *testing.F) {
 	f.Add([]byte(`{"a":{"action":"accept","content":{"x":1}},"b":{"roots":[{"uri":"file:///"}]}}`))
 	f.Add([]byte(`{"c":{"role":"user","content":[{"type":"tool_result","toolUseId":"1","content":[]}]}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, asked := range []map[string]string{nil, {"a": askElicitation, "b": askRoots, "c": askSampling}} {
-			got, err := decodeInputResponses(data, asked)
-			if err != nil && got != nil {
-				t.Fatalf("both %v and %v", got, err)
-			}
-			for key, r := range got {
-				if m, ok := r.(*CreateMessageResult); ok {
-					if _, err := appendContents(nil, m.Content); err != nil {
-						t.Fatalf("%q: decoded content does not encode: %v", key, err)
-					}
+		var got InputResponseMap
+		if err := got.UnmarshalJSON(data); err != nil && got != nil {
+			t.Fatalf("both %v and %v", got, err)
+		}
+		for key, r := range got {
+			if m, ok := r.(*CreateMessageResult); ok {
+				if _, err := appendContents(nil, m.Content); err != nil {
+					t.Fatalf("%q: decoded content does not encode: %v", key, err)
 				}
 			}
 		}

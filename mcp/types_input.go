@@ -67,57 +67,32 @@ func appendInputRequest(dst []byte, r InputRequest) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// askMethods returns the method asked under each key, which is all that a
-// decoder of the answers needs to remember.
-func (m InputRequestMap) askMethods() map[string]string {
-	asked := make(map[string]string, len(m))
-	for key, r := range m {
-		if r != nil {
-			asked[key] = r.askMethod()
-		}
-	}
-	return asked
-}
-
-// UnmarshalJSON decodes answers of unknown origin by their shape. An answer
-// without a known shape is left out, so that the handler sees it as missing
-// and may ask again (basic/patterns/mrtr, "Error Handling").
+// UnmarshalJSON decodes each answer by its shape, for what was asked is known to
+// the handler alone. An answer without a known shape is left out, so that the handler
+// sees it as missing and may ask again (basic/patterns/mrtr, "Error Handling"); one
+// whose shape does not hold is an error. The map is nil when nothing is left.
 func (m *InputResponseMap) UnmarshalJSON(data []byte) error {
-	out, err := decodeInputResponses(data, nil)
-	if err == nil {
-		*m = out
-	}
-	return err
-}
-
-// decodeInputResponses decodes the object inputResponses. asked maps the keys
-// that were asked to their methods: other keys are ignored, and an answer that
-// is no result of its method is an error. With a nil asked every key is
-// decoded by its shape. The result is nil when nothing is left.
-func decodeInputResponses(data []byte, asked map[string]string) (InputResponseMap, error) {
 	var raw map[string]jsontext.Value
 	if err := jsonv2.Unmarshal(data, &raw); err != nil {
-		return nil, fmt.Errorf("mcp: inputResponses: %w", err)
+		return fmt.Errorf("mcp: inputResponses: %w", err)
 	}
 	var out InputResponseMap
 	for key, value := range raw {
-		method, known := asked[key]
-		if asked == nil {
-			method, known = shapeOfResponse(value)
-		}
+		method, known := shapeOfResponse(value)
 		if !known {
 			continue
 		}
 		r, err := decodeInputResponse(method, value)
 		if err != nil {
-			return nil, fmt.Errorf("mcp: inputResponses[%q]: %w", key, err)
+			return fmt.Errorf("mcp: inputResponses[%q]: %w", key, err)
 		}
 		if out == nil {
 			out = make(InputResponseMap, len(raw))
 		}
 		out[key] = r
 	}
-	return out, nil
+	*m = out
+	return nil
 }
 
 // shapeOfResponse guesses the method that value answers by the member that
@@ -145,9 +120,6 @@ func shapeOfResponse(value jsontext.Value) (string, bool) {
 // decodeInputResponse decodes value as the result of method. Its errors fit
 // behind the key's name.
 func decodeInputResponse(method string, value jsontext.Value) (InputResponse, error) {
-	if value.Kind() != '{' {
-		return nil, errors.New("not an object")
-	}
 	switch method {
 	case askElicitation:
 		r := new(ElicitResult)

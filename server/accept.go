@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	maxEnrolling = 64 // connections between accept and OnOpen: each holds two descriptors
+	maxEnrolling = 64 // connections between accept and OnOpen: each has two descriptors
 	maxRefusing  = 32 // connections that are told there is no place
 	fdOthers     = 64 // descriptors left to the rest of the process
 
@@ -83,8 +83,13 @@ func (s *Server) Serve(l net.Listener) error {
 	pause := acceptPause
 	for {
 		s.awaitRoom()
+		spare, ok := s.takeSpare()
+		if !ok {
+			return ErrServerClosed
+		}
 		nc, err := l.Accept()
 		if err != nil {
+			s.spares.free <- spare
 			if s.draining.Load() {
 				return ErrServerClosed
 			}
@@ -101,14 +106,13 @@ func (s *Server) Serve(l net.Listener) error {
 			continue
 		}
 		pause = acceptPause
-		s.admit(nc, from)
+		s.admit(nc, from, spare)
 	}
 }
 
 // awaitRoom waits while the descriptor limit leaves no place for another connection. Who connects meanwhile waits in the kernel's queue.
 func (s *Server) awaitRoom() {
-	for s.conns.Load() >= s.fdLimit && !s.draining.Load() {
-		s.rest(acceptRest)
+	for s.conns.Load() >= s.fdLimit && s.rest(acceptRest) {
 	}
 }
 
@@ -119,65 +123,103 @@ func (s *Server) rest(d time.Duration) bool {
 	select {
 	case <-t.C:
 	case <-s.room:
+	case <-s.drainBegun:
 	}
 	return !s.draining.Load()
 }
 
 // setDescriptorBounds derives how many connections the descriptor limit allows: what enrolments, refusals and the rest of the process may hold is kept free of them.
-func (s *Server) setDescriptorBounds(limit int64) {
+func (s *Server) setDescriptorBounds(limit int64) error {
 	enrolling := int(min(maxEnrolling, max(1, limit/32)))
 	refusing := int(min(maxRefusing, max(1, limit/32)))
-	s.enrolSlots = make(chan struct{}, enrolling)
 	s.refusing = make(chan struct{}, refusing)
 	s.fdLimit = max(1, limit-int64(2*enrolling+refusing)-min(fdOthers, limit/4))
+	return s.openSpares(enrolling)
 }
 
-// admit gives nc to a loop, or refuses it above MaxConnections.
-func (s *Server) admit(nc net.Conn, from trust) {
+// admit gives nc to a loop, or refuses it above MaxConnections. It takes over spare, which is free.
+func (s *Server) admit(nc net.Conn, from trust, spare int) {
 	if s.conns.Add(1) > int64(s.opts.MaxConnections) {
 		s.conns.Add(-1)
+		s.spares.free <- spare
 		s.refuseConn(nc)
 		return
 	}
-	l := s.loops[s.turn.Add(1)%uint32(len(s.loops))]
-	c := &conn{loop: l, trust: from}
-	s.enrolSlots <- struct{}{}
-	result, err := s.enrol(l, c, nc)
-	if err != nil {
-		s.enrolFailed(nc, err)
-		<-s.enrolSlots
+	if err := s.spares.occupy(spare, nc); err != nil {
+		_ = nc.Close()
+		s.enrolFailed(spare, err)
 		return
 	}
-	s.enrolments <- enrolment{c, nc, result}
+	l := s.loops[s.turn.Add(1)%uint32(len(s.loops))]
+	e := enrolment{c: &conn{loop: l, trust: from}, spare: spare}
+	e.result, e.err = s.enrol(l, e.c, nc)
+	s.enrolments <- e
 }
 
 // enrolment is a connection on its way to its loop.
 type enrolment struct {
 	c      *conn
-	nc     net.Conn
+	spare  int // holds the connection too
 	result <-chan gnet.RegisteredResult
+	err    error // then there is no result
+}
+
+// await returns nil when the loop has the connection. Otherwise the descriptor that was to be enrolled is closed.
+func (e *enrolment) await() error {
+	if e.err != nil {
+		return e.err
+	}
+	if r := <-e.result; r.Err != nil {
+		return r.Err
+	}
+	if !e.c.opened {
+		// gnet reports no error when epoll refuses the descriptor, and closes it; OnOpen has then not run, nor will OnClose.
+		return errNotOpened
+	}
+	return nil
 }
 
 // runEnrolments sees enrolments through.
 func (s *Server) runEnrolments() {
 	for e := range s.enrolments {
-		r := <-e.result
-		switch {
-		case r.Err != nil:
-			s.enrolFailed(e.nc, r.Err)
-		case !e.c.opened:
-			// gnet reports no error when epoll refuses the descriptor, and closes it; OnOpen has then not run, nor will OnClose.
-			s.enrolFailed(e.nc, errNotOpened)
+		switch err := e.await(); {
+		case err == nil:
+			s.spares.vacate(e.spare)
+		case isExhausted(err):
+			s.enroller.Go(func() { s.enrolLater(&e, err) })
+		default:
+			s.enrolFailed(e.spare, err)
 		}
-		<-s.enrolSlots
 	}
+}
+
+// enrolLater enrols a connection for which there was no descriptor. As many may wait here as there are spares; then accepting waits too.
+func (s *Server) enrolLater(e *enrolment, err error) {
+	s.acceptErrors.Add(1)
+	s.logger().Warn("no descriptor to enrol a connection, waiting", "err", err)
+	for pause := acceptPause; isExhausted(err); pause = min(2*pause, acceptRest) {
+		if !s.rest(pause) {
+			break
+		}
+		var nc net.Conn
+		if nc, err = connOf(e.spare); err != nil {
+			continue
+		}
+		e.result, e.err = s.enrol(e.c.loop, e.c, nc)
+		err = e.await()
+	}
+	if err != nil {
+		s.enrolFailed(e.spare, err)
+		return
+	}
+	s.spares.vacate(e.spare)
 }
 
 var errNotOpened = errors.New("server: the event loop did not take the connection")
 
-// enrolFailed counts a connection that was accepted and lost. gnet has closed it.
-func (s *Server) enrolFailed(nc net.Conn, err error) {
-	_ = nc.Close()
+// enrolFailed counts a connection that was accepted and is lost.
+func (s *Server) enrolFailed(spare int, err error) {
+	s.spares.vacate(spare)
 	s.acceptErrors.Add(1)
 	s.released()
 	s.logger().Warn("connection lost on its way to an event loop", "err", err)

@@ -125,7 +125,12 @@ func (p *policy) originAllowed(origin []byte, from trust) bool {
 		return false
 	}
 	u, err := url.Parse(string(origin))
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Path == "" && isLoopback([]byte(u.Hostname()))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return false
+	}
+	// "serialized-origin = scheme "://" host [ ":" port ]" (RFC 6454 section 7.1): nothing before the host and nothing behind the port.
+	_, rest, _ := strings.Cut(string(origin), "//")
+	return !strings.ContainsAny(rest, "/?#@") && isLoopback([]byte(u.Hostname()))
 }
 
 // hostOf returns the host of uri-host [":" port], the brackets of an IPv6 address taken off.

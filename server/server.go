@@ -46,11 +46,12 @@ type Server struct {
 	enrolments chan enrolment
 	turn       atomic.Uint32 // of the loops, for the next connection
 
-	up       atomic.Bool // the loops run
-	draining atomic.Bool
-	shutdown sync.Once
-	stopped  chan struct{}
-	drainErr error
+	up         atomic.Bool // the loops run
+	draining   atomic.Bool
+	drainBegun chan struct{} // closed when draining is set
+	shutdown   sync.Once
+	stopped    chan struct{}
+	drainErr   error
 
 	conns         atomic.Int64 // admitted and not yet closed
 	streams       atomic.Int64
@@ -60,7 +61,7 @@ type Server struct {
 	room          chan struct{} // a connection has gone: who waits for a place may look
 	fdLimit       int64         // connections that the descriptor limit allows
 	refusing      chan struct{} // bounds the connections that are being refused
-	enrolSlots    chan struct{} // bounds the connections that are being enrolled
+	spares        spares
 }
 
 // New returns a Server for s. It copies opts, which may be nil for the defaults. Nothing runs before the first Serve.
@@ -75,6 +76,7 @@ func New(s *mcp.Server, opts *Options) *Server {
 		start:      time.Now(),
 		listeners:  make(map[net.Listener]struct{}),
 		stopped:    make(chan struct{}),
+		drainBegun: make(chan struct{}),
 		halt:       make(chan struct{}),
 		kicks:      make(chan *loop, o.Loops),
 		room:       make(chan struct{}, 1),
@@ -122,7 +124,10 @@ func (s *Server) ensureStarted() error {
 	if s.startErr = s.startEngine(); s.startErr != nil {
 		return s.startErr
 	}
-	s.setDescriptorBounds(descriptorLimit())
+	if s.startErr = s.setDescriptorBounds(descriptorLimit()); s.startErr != nil {
+		_ = s.engine.client.Stop()
+		return s.startErr
+	}
 	s.enroller.Go(s.runEnrolments)
 	s.helper.Go(s.runTicker)
 	s.helper.Go(s.runKicker)

@@ -1,0 +1,144 @@
+package mcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+)
+
+// pass is middleware that does nothing but be there.
+func pass(next MethodHandler) MethodHandler { return next }
+
+// With middleware that does nothing every answer is what it is without.
+func TestMiddlewareIsTransparent(t *testing.T) {
+	handler := func(_ context.Context, req *CompleteRequest) (*CompleteResult, error) {
+		return &CompleteResult{Completion: CompletionResultDetails{Values: []string{req.Params.Argument.Value}}}, nil
+	}
+	var plain, wrapped *client
+	for _, c := range []**client{&plain, &wrapped} {
+		s := newTestServer(t, &ServerOptions{PageSize: 2, CompletionHandler: handler, Instructions: "i"})
+		fillServer(s, 5)
+		addAsker(s)
+		AddTool(s, &Tool{Name: "fails"}, func(context.Context, *CallToolRequest, struct{}) (*CallToolResult, any, error) {
+			return nil, nil, errors.New("no")
+		})
+		AddTool(s, &Tool{Name: "list"}, func(context.Context, *CallToolRequest, struct{}) (*CallToolResult, []int, error) {
+			return &CallToolResult{Meta: Meta{"a": 1}, Content: []Content{&TextContent{Text: "x"}}}, []int{1}, nil
+		})
+		*c = newClient(t, s)
+		(*c).caps = formCaps
+	}
+	wrapped.s.AddReceivingMiddleware(pass)
+	for _, tt := range []struct{ method, members string }{
+		{"server/discover", ""},
+		{"tools/list", ""}, {"tools/list", `"cursor":"MXRmMDA"`}, {"tools/list", `"cursor":"x"`},
+		{"prompts/list", ""}, {"resources/list", ""}, {"resources/templates/list", ""},
+		{"tools/call", `"name":"add","arguments":{"a":1,"b":2}`}, {"tools/call", `"name":"add"`}, {"tools/call", `"name":"none"`},
+		{"tools/call", `"name":"fails"`}, {"tools/call", `"name":"list"`},
+		{"tools/call", `"name":"ask",` + answered}, {"prompts/get", `"name":"ask",` + answered}, {"resources/read", `"uri":"test://ask",` + answered},
+		{"resources/read", `"uri":"test://f00/1"`}, {"resources/read", `"uri":"test://none"`},
+		{"prompts/get", `"name":"f00"`},
+		{"completion/complete", `"ref":{"type":"ref/prompt","name":"f00"},"argument":{"name":"a","value":"v"}`},
+	} {
+		a, b := plain.call(tt.method, tt.members), wrapped.call(tt.method, tt.members)
+		if a.body != b.body || b.inline {
+			t.Errorf("%s %s:\n%s\nwith middleware\n%s", tt.method, tt.members, a.body, b.body)
+		}
+	}
+	// A question carries a state, which is never the same twice.
+	for _, tt := range askers {
+		state := stateOf(wrapped.call(tt.method, tt.members))
+		wrapped.call(tt.method, tt.members+state+","+answered).wantResult(tt.method, "Hello, Ada! (step 1)")
+	}
+}
+
+func TestMiddlewareOrder(t *testing.T) {
+	s := newTestServer(t, nil)
+	var got []string
+	named := func(name string) Middleware {
+		return func(next MethodHandler) MethodHandler {
+			return func(ctx context.Context, method string, req Request) (Result, error) {
+				got = append(got, name)
+				if req.GetSession() == nil || req.GetParams() == nil || req.GetExtra().Principal != "alice" {
+					t.Errorf("%s: %+v", name, req)
+				}
+				return next(ctx, method, req)
+			}
+		}
+	}
+	s.AddReceivingMiddleware(named("a"), named("b"))
+	s.AddReceivingMiddleware(named("c"))
+	c := newClient(t, s)
+	c.principal = "alice"
+	c.call("tools/call", `"name":"echo","arguments":{"text":"x"}`).wantResult("echo")
+	if !slices.Equal(got, []string{"c", "a", "b"}) {
+		t.Errorf("called %q", got)
+	}
+}
+
+// Middleware may send a request elsewhere; what is not there is refused as ever.
+func TestMiddlewareRedirects(t *testing.T) {
+	target := ""
+	s := newTestServer(t, nil)
+	fillServer(s, 2)
+	s.AddReceivingMiddleware(func(next MethodHandler) MethodHandler {
+		return func(ctx context.Context, method string, req Request) (Result, error) {
+			switch r := req.(type) {
+			case *CallToolRequest:
+				r.Params.Name = target
+			case *GetPromptRequest:
+				r.Params.Name = target
+			case *ReadResourceRequest:
+				r.Params.URI = "test://" + target
+			case *ListToolsRequest:
+				method = target
+			}
+			return next(ctx, method, req)
+		}
+	})
+	c := newClient(t, s)
+	requests := []struct{ method, members string }{
+		{"tools/call", `"name":"f00","arguments":{"text":"x"}`}, {"prompts/get", `"name":"f00"`}, {"resources/read", `"uri":"test://f00"`},
+	}
+	for _, r := range requests {
+		target = "f01"
+		c.call(r.method, r.members).wantResult(r.method)
+		target = "nowhere"
+		c.call(r.method, r.members).wantError(r.method, -32602, 400)
+	}
+	c.call("tools/list", "").wantError("a list of nothing", -32603, 200)
+
+	s.AddReceivingMiddleware(func(MethodHandler) MethodHandler {
+		return func(context.Context, string, Request) (Result, error) { return nil, nil }
+	})
+	c.call("tools/call", `"name":"f00","arguments":{}`).wantResult("nothing is an empty result", `"content":[]`)
+	c.call("resources/read", `"uri":"test://f00"`).wantError("but not for resources", -32603, 200)
+	c.call("server/discover", "").wantError("nor for discover", -32603, 200)
+}
+
+// A Call that is used again starts afresh.
+func TestCallIsReused(t *testing.T) {
+	s := newTestServer(t, nil)
+	AddInlineTool(s, &Tool{Name: "inline"}, func(req *CallToolRequest, _ struct{}) (any, error) {
+		if req.Params.Meta["progressToken"] == nil {
+			return nil, errors.New("no token")
+		}
+		return req.ClientInfo().Name, req.Progress(1, 0, "")
+	})
+	var call Call
+	for i := range 3 {
+		w := &recorder{t: t}
+		m, meta := hotMessage(t, "tools/call", "inline", fmt.Sprintf(`"name":"inline","_meta":{"progressToken":%d,"io.modelcontextprotocol/clientInfo":{"name":"n%d","version":"v"},"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`, i, i))
+		if e := s.Prepare(&call, m, meta); e != nil {
+			t.Fatal(e)
+		}
+		call.Run(nil, w) //nolint:staticcheck // a nil context is allowed for inline calls
+		call.Reset()
+		a := answer{t: t, body: w.body}
+		if len(w.notified) != 1 || a.text() != fmt.Sprintf(`"n%d"`, i) {
+			t.Errorf("call %d: notified %q, %s", i, w.notified, w.body)
+		}
+	}
+}

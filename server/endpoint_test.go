@@ -1,0 +1,268 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/mooring-mcp/mooring/httpparse"
+)
+
+// parsed returns the request of a head.
+func parsed(t testing.TB, head string) *httpparse.Request {
+	t.Helper()
+	var r httpparse.Request
+	if _, err := httpparse.ParseRequest(&r, []byte(head), 0, nil); err != nil {
+		t.Fatalf("%q: %v", head, err)
+	}
+	return &r
+}
+
+// A checkCase is a head and what check makes of it. Fields that are not given are those of a good POST.
+type checkCase struct {
+	name   string
+	line   string // method and request-target
+	host   string // "-": none, on HTTP/1.0
+	origin string
+	ctype  string // "-": none
+	accept string // "-": none; lines are separated by "|"
+	from   trust
+	policy policy
+	want   verdict // status, route, allow, json, stream; reason is not compared
+}
+
+func (c checkCase) head() string {
+	or := func(v, def string) string {
+		if v == "" {
+			return def
+		}
+		return v
+	}
+	var b strings.Builder
+	version := "1.1"
+	if c.host == "-" {
+		version = "1.0"
+	}
+	fmt.Fprintf(&b, "%s HTTP/%s\r\n", or(c.line, "POST /mcp"), version)
+	field := func(name, value string) {
+		if value != "-" {
+			fmt.Fprintf(&b, "%s: %s\r\n", name, value)
+		}
+	}
+	field("Host", or(c.host, "localhost:8080"))
+	field("Origin", or(c.origin, "-"))
+	field("Content-Type", or(c.ctype, "application/json"))
+	for line := range strings.SplitSeq(or(c.accept, "application/json, text/event-stream"), "|") {
+		field("Accept", line)
+	}
+	return b.String() + "\r\n"
+}
+
+var (
+	good     = verdict{route: routeMCP, json: true, stream: true}
+	onlyJSON = verdict{route: routeMCP, json: true}
+	onlySSE  = verdict{route: routeMCP, stream: true}
+	forbid   = verdict{status: 403}
+)
+
+func status(code int) verdict { return verdict{status: code} }
+
+func notAllowed(allow string) verdict { return verdict{status: 405, allow: allow} }
+
+var checkCases = []checkCase{
+	{name: "a plain POST", want: good},
+	{name: "with a query", line: "POST /mcp?x=1", want: good},
+	{name: "in absolute-form", line: "POST http://localhost:8080/mcp", want: good},
+	{name: "another path", line: "POST /mcp/", want: status(404)},
+	{name: "a path in another case", line: "POST /MCP", want: status(404)},
+	{name: "a path in percent-encoding", line: "POST /%6dcp", want: status(404)},
+	{name: "the root", line: "GET /", want: status(404)},
+	{name: "a well-known page", line: "GET /.well-known/oauth-protected-resource", want: status(404)},
+	{name: "a path of its own", line: "POST /a/b", policy: policy{path: "/a/b"}, want: good},
+
+	{name: "GET", line: "GET /mcp", want: notAllowed("POST")},
+	{name: "HEAD", line: "HEAD /mcp", want: notAllowed("POST")},
+	{name: "DELETE", line: "DELETE /mcp", want: notAllowed("POST")},
+	{name: "PUT", line: "PUT /mcp", want: notAllowed("POST")},
+	{name: "PATCH", line: "PATCH /mcp", want: notAllowed("POST")},
+	{name: "TRACE", line: "TRACE /mcp", want: notAllowed("POST")},
+	{name: "OPTIONS without an origin", line: "OPTIONS /mcp", want: notAllowed("POST")},
+	{name: "a preflight", line: "OPTIONS /mcp", origin: "http://localhost:3000", want: verdict{route: routePreflight}},
+	{name: "a preflight from elsewhere", line: "OPTIONS /mcp", origin: "https://evil.example", want: forbid},
+	{name: "OPTIONS *", line: "OPTIONS *", host: "evil.example", want: verdict{route: routeOptions}},
+
+	{name: "health", line: "GET /healthz", want: verdict{route: routeHealth}},
+	{name: "health by HEAD", line: "HEAD /healthz", want: verdict{route: routeHealth}},
+	{name: "health by POST", line: "POST /healthz", want: notAllowed("GET, HEAD")},
+	{name: "health under any host", line: "GET /healthz", host: "10.0.0.7:8080", want: verdict{route: routeHealth}},
+	{name: "health from any origin", line: "GET /healthz", origin: "https://evil.example", want: verdict{route: routeHealth}},
+	{name: "health of HTTP/1.0", line: "GET /healthz", host: "-", want: verdict{route: routeHealth}},
+	{name: "ready", line: "GET /readyz", host: "lb", want: verdict{route: routeReady}},
+	{name: "ready by DELETE", line: "DELETE /readyz", want: notAllowed("GET, HEAD")},
+
+	{name: "Content-Type absent", ctype: "-", want: status(415)},
+	{name: "Content-Type of text", ctype: "text/plain", want: status(415)},
+	{name: "Content-Type with a charset", ctype: "application/json; charset=utf-8", want: good},
+	{name: "Content-Type with space before the parameter", ctype: "application/json ;charset=utf-8", want: good},
+	{name: "Content-Type in another case", ctype: "Application/JSON", want: good},
+	{name: "Content-Type that only begins so", ctype: "application/json-patch+json", want: status(415)},
+	{name: "Content-Type that only contains it", ctype: "text/plain; x=application/json", want: status(415)},
+	{name: "two content types in one", ctype: "application/json, text/plain", want: status(415)},
+
+	{name: "Accept absent", accept: "-", want: good},
+	{name: "Accept of anything", accept: "*/*", want: good},
+	{name: "Accept of JSON", accept: "application/json", want: onlyJSON},
+	{name: "Accept of application/*", accept: "application/*", want: onlyJSON},
+	{name: "Accept of streams", accept: "text/event-stream", want: onlySSE},
+	{name: "Accept of text/*", accept: "text/*", want: onlySSE},
+	{name: "Accept of something else", accept: "text/html, image/png", want: status(406)},
+	{name: "Accept in another case and order", accept: "TEXT/Event-Stream , APPLICATION/json", want: good},
+	{name: "Accept with weights", accept: "application/json;q=0.1, text/event-stream;q=1", want: good},
+	{name: "a weight of nothing", accept: "application/json;q=0, text/event-stream", want: onlySSE},
+	{name: "a weight of nothing in decimals", accept: "application/json; q=0.000, text/event-stream", want: onlySSE},
+	{name: "a weight of almost nothing", accept: "application/json;q=0.001", want: onlyJSON},
+	{name: "a weight behind a parameter", accept: "application/json;v=1;q=0, text/event-stream", want: onlySSE},
+	{name: "all of no weight", accept: "*/*;q=0", want: status(406)},
+	{name: "anything but streams", accept: "*/*, text/event-stream;q=0", want: onlyJSON},
+	{name: "no JSON, but anything else", accept: "application/json;q=0, */*", want: onlySSE},
+	{name: "Accept on two lines", accept: "application/json|text/event-stream", want: good},
+	{name: "Accept on two lines, the first of no use", accept: "text/html|application/json", want: onlyJSON},
+	{name: "Accept that only begins so", accept: "application/jsonl", want: status(406)},
+	{name: "Accept of empty elements", accept: ", ,application/json,,", want: onlyJSON},
+}
+
+func TestCheck(t *testing.T) {
+	for _, c := range checkCases {
+		t.Run(c.name, func(t *testing.T) {
+			if c.policy.path == "" {
+				c.policy.path = "/mcp"
+			}
+			if c.from == trustRemote {
+				c.from = trustLoopback
+			}
+			wantVerdict(t, c)
+		})
+	}
+}
+
+func wantVerdict(t *testing.T, c checkCase) {
+	t.Helper()
+	got := c.policy.check(parsed(t, c.head()), c.from)
+	if got.route == routeRefused && got.reason == "" {
+		t.Error("refused without a reason")
+	}
+	got.reason = ""
+	if got != c.want {
+		t.Errorf("%q\n got %+v\nwant %+v", c.head(), got, c.want)
+	}
+}
+
+// TestCheckHostAndOrigin: each of the two alone can refuse, and what passes by default depends on the listener.
+func TestCheckHostAndOrigin(t *testing.T) {
+	const (
+		loopback = 1 << trustLoopback
+		remote   = 1 << trustRemote
+		unix     = 1 << trustUnix
+		all      = loopback | remote | unix
+	)
+	hosts := []struct {
+		host string
+		pass int // the listeners where it passes without a list
+	}{
+		{"localhost", all}, {"localhost:8080", all}, {"LOCALHOST", all}, {"127.0.0.1:1", all}, {"127.8.9.1", all}, {"[::1]", all}, {"[::1]:8080", all},
+		{"mcp.localhost:80", all}, {"[::ffff:127.0.0.1]", all},
+		{"evil.example", remote | unix}, {"localhost.evil.example", remote | unix}, {"evil.example:8080", remote | unix}, {"10.0.0.1", remote | unix},
+		{"127.0.0.1.evil.example", remote | unix}, {"xlocalhost", remote | unix}, {"[fe80::1]", remote | unix}, {"0.0.0.0", remote | unix}, {"[::]", remote | unix},
+		{"-", all}, // HTTP/1.0
+	}
+	origins := []struct {
+		origin string
+		pass   int
+	}{
+		{"", all},
+		{"http://localhost", loopback | unix}, {"http://localhost:3000", loopback | unix}, {"https://127.0.0.1:8443", loopback | unix}, {"http://[::1]:5", loopback | unix},
+		{"http://app.localhost", loopback | unix},
+		{"null", 0}, {"https://evil.example", 0}, {"http://localhost.evil.example", 0}, {"http://localhost@evil.example", 0}, {"http://evil.example:80/localhost", 0},
+		{"file://localhost", 0}, {"localhost", 0}, {"http://", 0}, {"://", 0}, {"http://localhost/", 0}, {"http://%6cocalhost:x", 0},
+		{"http://evil@localhost", 0}, {"http://localhost?x", 0}, {"http://localhost#x", 0},
+	}
+	for from, name := range map[trust]string{trustLoopback: "loopback", trustRemote: "remote", trustUnix: "unix"} {
+		for _, h := range hosts {
+			for _, o := range origins {
+				want := good
+				if h.pass>>from&1 == 0 || o.pass>>from&1 == 0 {
+					want = forbid
+				}
+				t.Run(fmt.Sprintf("%s,%s,%s", name, h.host, o.origin), func(t *testing.T) {
+					wantVerdict(t, checkCase{host: h.host, origin: o.origin, from: from, policy: policy{path: "/mcp"}, want: want})
+				})
+			}
+		}
+	}
+}
+
+// TestCheckLists: a list replaces the default, on every listener.
+func TestCheckLists(t *testing.T) {
+	hosts := policy{path: "/mcp", hosts: []string{"mcp.example", "::1"}}
+	origins := policy{path: "/mcp", origins: []string{"https://app.example", "http://app.example:8080"}}
+	for _, from := range []trust{trustLoopback, trustRemote, trustUnix} {
+		for _, c := range []checkCase{
+			{name: "a host of the list", host: "mcp.example:443", policy: hosts, want: good},
+			{name: "in another case", host: "MCP.Example", policy: hosts, want: good},
+			{name: "an address of the list", host: "[::1]:80", policy: hosts, want: good},
+			{name: "a loopback name that is not in the list", host: "localhost", policy: hosts, want: forbid},
+			{name: "a suffix", host: "evil.mcp.example", policy: hosts, want: forbid},
+			{name: "HTTP/1.0 without a host", host: "-", policy: hosts, want: forbid},
+			{name: "any host", host: "whatever", policy: policy{path: "/mcp", hosts: []string{"*"}}, want: good},
+			{name: "health under any host", line: "GET /healthz", host: "10.1.2.3", policy: hosts, want: verdict{route: routeHealth}},
+			{name: "an origin of the list", origin: "https://app.example", policy: origins, want: good},
+			{name: "its scheme", origin: "http://app.example", policy: origins, want: forbid},
+			{name: "its port", origin: "https://app.example:8443", policy: origins, want: forbid},
+			{name: "a port of the list", origin: "http://app.example:8080", policy: origins, want: good},
+			{name: "a loopback origin that is not in the list", origin: "http://localhost", policy: origins, want: forbid},
+			{name: "no origin", policy: origins, want: good},
+			{name: "any origin", origin: "null", policy: policy{path: "/mcp", origins: []string{"*"}}, want: good},
+			{name: "a good host does not excuse the origin", origin: "https://evil.example", host: "mcp.example", policy: hosts, want: forbid},
+		} {
+			c.from = from
+			t.Run(fmt.Sprint(from, " ", c.name), func(t *testing.T) { wantVerdict(t, c) })
+		}
+	}
+}
+
+// FuzzCheck: whatever the parser takes, check decides on it, the same each time, and lets nothing pass that a loopback listener must not.
+func FuzzCheck(f *testing.F) {
+	for _, c := range checkCases {
+		f.Add(c.head())
+	}
+	f.Add("POST /mcp HTTP/1.1\r\nHost: [::1\r\nOrigin: http://[::1\r\nContent-Type: ;\r\nAccept: ;q=0,;;,\r\n\r\n")
+	p := policy{path: "/mcp"}
+	f.Fuzz(func(t *testing.T, head string) {
+		var r httpparse.Request
+		if _, err := httpparse.ParseRequest(&r, []byte(head), 0, nil); err != nil {
+			return
+		}
+		v := p.check(&r, trustLoopback)
+		if again := p.check(&r, trustLoopback); v != again {
+			t.Fatalf("%+v, then %+v", v, again)
+		}
+		switch v.route {
+		case routeRefused:
+			if v.status < 400 || v.status > 499 || v.reason == "" || (v.status == 405) != (v.allow != "") {
+				t.Fatalf("refused with %+v", v)
+			}
+		case routeMCP:
+			if r.Method != httpparse.MethodPost || !v.json && !v.stream || string(r.Path) != "/mcp" {
+				t.Fatalf("passed: %+v", v)
+			}
+			fallthrough
+		case routePreflight:
+			if h := strings.ToLower(string(r.Host)); h != "" && !strings.Contains(h, "localhost") && !strings.Contains(h, "127.") && !strings.Contains(h, ":") {
+				t.Fatalf("host %q passed", h)
+			}
+			if o := strings.ToLower(string(r.Origin)); r.Origin != nil && !strings.HasPrefix(o, "http://") && !strings.HasPrefix(o, "https://") {
+				t.Fatalf("origin %q passed", o)
+			}
+		}
+	})
+}
