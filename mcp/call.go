@@ -15,6 +15,11 @@ const (
 	CallRequest                      // Run answers it
 	CallNotification                 // accepted; there is nothing to run and nothing to answer
 	CallListen                       // Listen says what to register; the answer comes when the listener ends
+
+	// Of legacy revisions only.
+	CallInitialize // NewSession says what to seal into a new id; Run answers
+	CallSession    // Op says what to do for the session; then Run answers
+	CallAnswer     // a response to the request of the server that ID names; there is nothing to run
 )
 
 // A Call is one message on its way through a server. The zero Call is ready for
@@ -48,6 +53,14 @@ type callState struct {
 	template *resourceTemplate
 	listen   *Listen
 	state    heldState // opened from requestState
+
+	// Of legacy revisions.
+	caps      CapabilityBits // what the client declared
+	client    string         // what it calls itself
+	sessionID string
+	op        SessionOp
+	opened    *SessionInfo
+	cancelled []byte
 
 	answered bool
 	asking   bool // Request was called, Resume will be
@@ -102,11 +115,13 @@ func (c *Call) Status(code jsonrpc.Code) int {
 	return c.rev.status(code)
 }
 
-// Run answers the request of a CallRequest: it calls w.Respond exactly once, also if
+// Run answers the request of a CallRequest, CallInitialize or CallSession: it calls w.Respond exactly once, also if
 // the handler panics or ends its goroutine. Ctx is the handler's; it may be nil for an
 // inline call. For other kinds it does nothing.
 func (c *Call) Run(ctx context.Context, w Sink) {
-	if c.kind != CallRequest {
+	switch c.kind {
+	case CallRequest, CallInitialize, CallSession:
+	default:
 		return
 	}
 	if ctx == nil {

@@ -75,6 +75,15 @@ func (e *requestEnvelope) check() *jsonrpc.Error {
 	return nil
 }
 
+// checkLegacy refuses an envelope with a member of the wrong type: before 2026-07-28
+// only the progress token belongs to the protocol.
+func (e *requestEnvelope) checkLegacy() *jsonrpc.Error {
+	if e.token != nil && !validToken(e.token) {
+		return errProgressToken
+	}
+	return nil
+}
+
 // validCapabilities reports whether raw is an object whose known members are
 // objects.
 func validCapabilities(raw []byte) bool {

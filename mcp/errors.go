@@ -75,9 +75,10 @@ func headerMismatch(message string) *jsonrpc.Error {
 
 // The refusals whose text is fixed. They are shared and must not be changed.
 var (
-	errResponse = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "Invalid Request: a client sends requests and notifications only"}
-	errNoMethod = &jsonrpc.Error{Code: jsonrpc.CodeMethodNotFound, Message: "Method not found"}
-	errInternal = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "Internal error"}
+	errResponse  = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "Invalid Request: a client sends requests and notifications only"}
+	errNoSession = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "Invalid Request: the session id is missing"}
+	errNoMethod  = &jsonrpc.Error{Code: jsonrpc.CodeMethodNotFound, Message: "Method not found"}
+	errInternal  = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "Internal error"}
 
 	errNoMeta        = invalidParams("_meta with " + MetaKeyProtocolVersion + " is required")
 	errMeta          = invalidParams("_meta must be an object")

@@ -15,11 +15,12 @@ type toolExchange = exchange[CallToolParamsRaw]
 // open ties x to a call that runs, and returns the handler's context.
 func (x *exchange[P]) open(c *Call, ctx context.Context, w Sink) context.Context {
 	x.sess.open(c.rev, &c.env, w)
-	x.sess.reg = c.reg
+	x.sess.reg, x.sess.id, x.sess.bits, x.sess.client = c.reg, c.sessionID, c.caps, c.client
 	if c.s.opts.Capabilities.Logging == nil {
 		x.sess.logRank = 0 // "Servers that emit log messages MUST declare the logging capability"
 	}
 	x.extra.Principal = c.principal
+	x.extra.session = &x.sess
 	x.req = ServerRequest[*P]{Session: &x.sess, Params: &x.params, Extra: &x.extra}
 	if m := metaOf(any(&x.params)); m != nil {
 		*m = c.requestMeta()

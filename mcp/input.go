@@ -100,7 +100,7 @@ func (c *Call) takeInput(responses *InputResponseMap, state *string) *jsonrpc.Er
 // declare on this request that it can answer: "Servers MUST NOT send an inputRequests
 // that the client has not declared support for in its capabilities".
 func (c *Call) askClient(w Sink, requests InputRequestMap, state string) {
-	if need := undeclared(c.env.caps, requests); need != nil {
+	if need := undeclared(c.capabilities(), c.rev, requests); need != nil {
 		data, err := json.Marshal(MissingRequiredClientCapabilityData{RequiredCapabilities: need})
 		if err != nil {
 			c.failEncoding(w, err)
@@ -137,28 +137,34 @@ func (c *Call) askClient(w Sink, requests InputRequestMap, state string) {
 	c.respond(w, append(msg, `}}`...), 0)
 }
 
-// undeclared returns the capabilities that the requests need and caps, what the client
-// declared, does not have; nil when there are none.
-func undeclared(caps []byte, requests InputRequestMap) *ClientCapabilities {
+// capabilities returns what the client of the call declared.
+func (c *Call) capabilities() CapabilityBits {
+	if c.rev.requestMeta {
+		return capabilityBits(c.env.caps)
+	}
+	return c.caps
+}
+
+// undeclared returns the capabilities that the requests need and caps does not have;
+// nil when there are none. What the revision has no capability for is free.
+func undeclared(caps CapabilityBits, rev *revision, requests InputRequestMap) *ClientCapabilities {
 	var need ClientCapabilities
 	missing := false
 	for _, r := range requests {
 		switch r := r.(type) {
 		case *ElicitParams:
-			// An empty object stands for form mode alone (client/elicitation).
-			form := declared(caps, "elicitation") && (declared(caps, "elicitation", "form") || !declared(caps, "elicitation", "url"))
 			switch {
-			case r.mode() == ElicitModeURL && !declared(caps, "elicitation", "url"):
+			case r.mode() == ElicitModeURL && caps&CapabilityElicitationURL == 0:
 				elicitation(&need).URL, missing = new(URLElicitationCapabilities), true
-			case r.mode() != ElicitModeURL && !form:
+			case r.mode() != ElicitModeURL && caps&CapabilityElicitationForm == 0:
 				elicitation(&need).Form, missing = new(FormElicitationCapabilities), true
 			}
 		case *CreateMessageParams:
-			missing = needSampling(&need, caps, r.IncludeContext, false) || missing
+			missing = needSampling(&need, caps, rev, r.IncludeContext, false) || missing
 		case *CreateMessageWithToolsParams:
-			missing = needSampling(&need, caps, r.IncludeContext, len(r.Tools) > 0 || r.ToolChoice != nil) || missing
+			missing = needSampling(&need, caps, rev, r.IncludeContext, len(r.Tools) > 0 || r.ToolChoice != nil) || missing
 		case *ListRootsParams:
-			if !declared(caps, "roots") {
+			if caps&CapabilityRoots == 0 {
 				need.Roots, missing = new(RootCapabilities), true
 			}
 		}
@@ -177,10 +183,11 @@ func elicitation(need *ClientCapabilities) *ElicitationCapabilities {
 }
 
 // needSampling adds to need what caps lacks for sampling, and reports whether it did.
-func needSampling(need *ClientCapabilities, caps []byte, context string, tools bool) bool {
-	lacks := !declared(caps, "sampling")
-	lacksTools := tools && !declared(caps, "sampling", "tools")
-	lacksContext := context != "" && context != "none" && !declared(caps, "sampling", "context")
+func needSampling(need *ClientCapabilities, caps CapabilityBits, rev *revision, context string, tools bool) bool {
+	lacks := caps&CapabilitySampling == 0
+	lacksTools := tools && caps&CapabilitySamplingTools == 0
+	lacksContext := context != "" && context != "none" && caps&CapabilitySamplingContext == 0 &&
+		rev.asks&CapabilitySamplingContext != 0
 	if !lacks && !lacksTools && !lacksContext {
 		return false
 	}

@@ -75,14 +75,9 @@ func bindDiscover(c *Call, _ *RequestMeta) *jsonrpc.Error {
 func (s *Server) discovery(r *registry, rev *revision) []byte {
 	d := &r.discover[rev.index]
 	d.once.Do(func() {
-		caps, err := marshal(s.capabilities(r))
-		if err != nil {
-			// NewServer has encoded what the host gave; the rest is this package's.
-			panic(err)
-		}
 		b := append([]byte(nil), s.heads[rev.index].complete...)
 		b = appendSupported(append(b, `"supportedVersions":`...))
-		b = append(append(b, `,"capabilities":`...), caps...)
+		b = s.appendCapabilities(append(b, `,"capabilities":`...), r, rev)
 		if s.opts.Instructions != "" {
 			b = jsonrpc.AppendString(append(b, `,"instructions":`...), s.opts.Instructions)
 		}

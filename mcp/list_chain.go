@@ -97,13 +97,13 @@ func (c *Call) runListChain(ctx context.Context, w Sink) {
 func (c *Call) appendList(dst []byte, res Result) ([]byte, error) {
 	switch r := res.(type) {
 	case *ListToolsResult:
-		return appendEntries(c, dst, r.Meta, c.s.listTools.name, r.Tools, r.NextCursor, r.Cacheable)
+		return appendEntries(c, dst, r.Meta, c.s.listTools.name, r.Tools, c.rev.wire.tool, r.NextCursor, r.Cacheable)
 	case *ListPromptsResult:
-		return appendEntries(c, dst, r.Meta, c.s.listPrm.name, r.Prompts, r.NextCursor, r.Cacheable)
+		return appendEntries(c, dst, r.Meta, c.s.listPrm.name, r.Prompts, always(c.rev.wire.prompt), r.NextCursor, r.Cacheable)
 	case *ListResourcesResult:
-		return appendEntries(c, dst, r.Meta, c.s.listRes.name, r.Resources, r.NextCursor, r.Cacheable)
+		return appendEntries(c, dst, r.Meta, c.s.listRes.name, r.Resources, always(c.rev.wire.resource), r.NextCursor, r.Cacheable)
 	case *ListResourceTemplatesResult:
-		return appendEntries(c, dst, r.Meta, c.s.listTmpl.name, r.ResourceTemplates, r.NextCursor, r.Cacheable)
+		return appendEntries(c, dst, r.Meta, c.s.listTmpl.name, r.ResourceTemplates, always(c.rev.wire.resourceTemplate), r.NextCursor, r.Cacheable)
 	case *DiscoverResult:
 		dst, err := c.head().appendStart(dst, c.id, r.Meta)
 		if err != nil {
@@ -121,7 +121,14 @@ func (c *Call) appendList(dst []byte, res Result) ([]byte, error) {
 	return dst, fmt.Errorf("mcp: middleware returned a %T for %s", res, c.method)
 }
 
-func appendEntries[T any](c *Call, dst []byte, meta Meta, name string, entries []T, next string, hints Cacheable) ([]byte, error) {
+// always returns a view that cannot fail as one that could.
+func always[T any](show func(*T) *T) func(*T) (*T, error) {
+	return func(v *T) (*T, error) { return show(v), nil }
+}
+
+// appendEntries appends a list result up to its end. Show returns what the revision
+// can write down of an entry.
+func appendEntries[T any](c *Call, dst []byte, meta Meta, name string, entries []*T, show func(*T) (*T, error), next string, hints Cacheable) ([]byte, error) {
 	dst, err := c.head().appendStart(dst, c.id, meta)
 	if err != nil {
 		return dst, err
@@ -131,7 +138,14 @@ func appendEntries[T any](c *Call, dst []byte, meta Meta, name string, entries [
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if dst, err = appendValue(dst, entry); err != nil {
+		if entry == nil {
+			return dst, errNilContent
+		}
+		shown, err := show(entry)
+		if err != nil {
+			return dst, err
+		}
+		if dst, err = appendValue(dst, shown); err != nil {
 			return dst, err
 		}
 	}

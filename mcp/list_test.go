@@ -113,7 +113,7 @@ func TestDiscover(t *testing.T) {
 	})
 	c := newClient(t, s)
 	a := c.call("server/discover", "")
-	a.wantResult("nothing added", `"supportedVersions":["2026-07-28"]`, `"capabilities":{"logging":{}}`, `"instructions":"Say \"ahoy\"."`, `"ttlMs":5000,"cacheScope":"public"`, `"title":"T"`)
+	a.wantResult("nothing added", `"supportedVersions":["2026-07-28","2025-11-25","2025-06-18","2025-03-26","2024-11-05"]`, `"capabilities":{"logging":{}}`, `"instructions":"Say \"ahoy\"."`, `"ttlMs":5000,"cacheScope":"public"`, `"title":"T"`)
 	fillServer(s, 1)
 	c.call("server/discover", "").wantResult("all added", `"tools":{"listChanged":true}`, `"prompts":{"listChanged":true}`, `"resources":{"listChanged":true,"subscribe":true}`)
 	c.call("tools/list", "").wantResult("hints that are not valid", `"ttlMs":0,"cacheScope":"private"`)

@@ -9,6 +9,7 @@ import (
 // params are the members of a request's params that any method reads, as JSON text
 // that aliases the message; nil when absent.
 type params struct {
+	raw            []byte // the object itself
 	meta           []byte
 	name           []byte
 	uri            []byte
@@ -26,6 +27,7 @@ type params struct {
 // scan reads the members of obj. Members of other names are ignored, as the
 // protocol wants it.
 func (p *params) scan(obj []byte) {
+	p.raw = obj
 	for name, value := range jsonrpc.Members(obj) {
 		switch string(unescaped(name)) {
 		case "_meta":

@@ -47,7 +47,16 @@ var specs = [methodCount]methodSpec{
 	MethodComplete: {
 		offered: offersCompletions, shape: shapeComplete, bind: bindComplete, run: runComplete,
 	},
-	MethodListen: {shape: shapeListen, bind: bindListen},
+	MethodListen:     {shape: shapeListen, bind: bindListen},
+	MethodInitialize: {shape: shapeInitialize, bind: bindInitialize, run: runFixed},
+	MethodPing:       {bind: bindPing, run: runFixed},
+	MethodSetLevel:   {offered: offersLogging, shape: shapeSetLevel, bind: bindSessionOp, run: runFixed},
+	MethodSubscribe: {
+		offered: offersSubscribe, shape: shapeSubscribe, bind: bindSubscribe, run: runFixed,
+	},
+	MethodUnsubscribe: {
+		offered: offersSubscribe, shape: shapeSubscribe, bind: bindSessionOp, run: runFixed,
+	},
 }
 
 // Prepare checks m as a message of its revision and readies c, which is zero or was
@@ -60,32 +69,34 @@ var specs = [methodCount]methodSpec{
 // message; [Call.Status] gives the HTTP status for its code. A refusal may be shared
 // and must not be changed.
 func (s *Server) Prepare(c *Call, m *jsonrpc.Message, meta *RequestMeta) *jsonrpc.Error {
-	c.s, c.reg, c.id = s, s.reg.Load(), m.ID
-	switch m.Kind {
-	case jsonrpc.KindRequest:
-	case jsonrpc.KindNotification:
-		// Modern revisions define no client notification over HTTP, but clients cancel
-		// by one when they close, without any _meta. There is nothing to refuse.
-		c.method = methodOf(m.Method)
-		c.kind = CallNotification
-		return nil
-	default:
-		return errResponse
-	}
 	if meta == nil {
 		meta = new(RequestMeta)
 	}
+	c.s, c.reg, c.id = s, s.reg.Load(), m.ID
 	c.method = methodOf(m.Method)
+	switch m.Kind {
+	case jsonrpc.KindRequest:
+	case jsonrpc.KindNotification:
+		return c.prepareNotification(m, meta)
+	default:
+		return c.prepareAnswer(meta)
+	}
 	c.principal = meta.Principal
 	c.p.scan(m.Params)
+	c.env.scan(c.p.meta)
+	e := c.chooseRevision(meta)
 	if c.p.meta != nil && !isObject(c.p.meta) {
 		return errMeta
 	}
-	c.env.scan(c.p.meta)
-	if e := c.chooseRevision(meta); e != nil {
+	if e != nil {
 		return e
 	}
-	if e := c.env.check(); e != nil {
+	if c.rev.requestMeta {
+		e = c.env.check()
+	} else {
+		e = c.env.checkLegacy()
+	}
+	if e != nil {
 		return e
 	}
 	spec := &specs[c.method]
@@ -112,30 +123,30 @@ func (s *Server) Prepare(c *Call, m *jsonrpc.Message, meta *RequestMeta) *jsonrp
 }
 
 // chooseRevision finds the revision of a request by its envelope, not by its method
-// (basic/versioning).
+// (basic/versioning). Only initialize, which no modern revision has, is a legacy request
+// whatever comes with it, unless it makes a valid modern claim.
 func (c *Call) chooseRevision(meta *RequestMeta) *jsonrpc.Error {
 	if c.env.version != nil {
 		version, ok := stringOf(c.env.version)
-		if !ok {
-			return errMetaVersion
-		}
-		if c.rev = revisionNamed(version); c.rev != nil {
+		if c.rev = modernNamed(version); c.rev != nil {
 			return nil
 		}
-		if meta.HTTP && meta.ProtocolVersion != nil && !bytes.Equal(meta.ProtocolVersion, version) {
+		switch {
+		case c.method == MethodInitialize:
+		case !ok:
+			return errMetaVersion
+		case meta.HTTP && meta.ProtocolVersion != nil && !bytes.Equal(meta.ProtocolVersion, version):
 			return errVersion // of two versions neither is the one requested
+		default:
+			return unsupportedVersion(version)
 		}
-		return unsupportedVersion(version)
 	}
 	// From here on the request makes no modern claim in its body.
 	if c.method == MethodInitialize {
-		requested, _ := stringOf(c.p.version)
-		return unsupportedVersion(requested)
+		c.rev = newestLegacy() // until it is known which is asked for
+		return nil
 	}
-	if meta.HTTP && meta.ProtocolVersion != nil && revisionNamed(meta.ProtocolVersion) == nil {
-		return unsupportedVersion(meta.ProtocolVersion)
-	}
-	return errNoMeta
+	return c.joinSession(meta)
 }
 
 func offersTools(s *Server, r *registry) bool { return r.hasTools || s.opts.Capabilities.Tools != nil }

@@ -14,12 +14,12 @@ type PromptHandler func(context.Context, *GetPromptRequest) (*GetPromptResult, e
 // A prompt is a [Prompt] with its handler.
 type prompt struct {
 	def     *Prompt
-	json    []byte
+	text    entryText
 	handler PromptHandler
 }
 
-func (p *prompt) key() string            { return p.def.Name }
-func (p *prompt) entry(*revision) []byte { return p.json }
+func (p *prompt) key() string                { return p.def.Name }
+func (p *prompt) entry(rev *revision) []byte { return p.text[rev.index] }
 
 // AddPrompt adds a prompt, or replaces the one of its name. It copies p. It panics if
 // the prompt or an argument has no name: programmer's errors. It may be called from
@@ -37,7 +37,7 @@ func (s *Server) AddPrompt(p *Prompt, h PromptHandler) {
 		own := *a
 		def.Arguments = append(def.Arguments, &own)
 	}
-	text, err := marshal(&def)
+	text, err := newEntryText(func(w *wire) ([]byte, error) { return marshal(w.prompt(&def)) })
 	if err != nil {
 		panic(fmt.Sprintf("mcp: AddPrompt %q: %v", def.Name, err))
 	}
@@ -141,7 +141,8 @@ func runGetPrompt(c *Call, ctx context.Context, w Sink) {
 	}
 	msg, err := c.head().appendStart(c.buf[:0], c.id, res.Meta)
 	if err == nil {
-		msg, err = res.appendMembers(msg)
+		shown := GetPromptResult{Description: res.Description, Messages: c.rev.wire.promptMessages(res.Messages)}
+		msg, err = shown.appendMembers(msg)
 	}
 	if err != nil {
 		c.failEncoding(w, err)

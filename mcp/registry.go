@@ -17,10 +17,12 @@ type registry struct {
 	middleware []Middleware
 	chain      MethodHandler // nil without middleware
 
-	discover *[revisionCount]discovery
+	discover   *[revisionCount]discovery
+	initialize *[revisionCount]discovery
 }
 
-// A discovery is the response to server/discover behind the id, in one revision.
+// A discovery is the response to server/discover, or to initialize, behind the id, in
+// one revision.
 type discovery struct {
 	once sync.Once
 	body []byte
@@ -28,11 +30,12 @@ type discovery struct {
 
 func newRegistry() *registry {
 	return &registry{
-		tools:     new(featureSet[*tool]),
-		prompts:   new(featureSet[*prompt]),
-		resources: new(featureSet[*resource]),
-		templates: new(featureSet[*resourceTemplate]),
-		discover:  new([revisionCount]discovery),
+		tools:      new(featureSet[*tool]),
+		prompts:    new(featureSet[*prompt]),
+		resources:  new(featureSet[*resource]),
+		templates:  new(featureSet[*resourceTemplate]),
+		discover:   new([revisionCount]discovery),
+		initialize: new([revisionCount]discovery),
 	}
 }
 
@@ -44,7 +47,7 @@ func (s *Server) update(topic Topic, change func(*registry) bool) {
 	next := *s.reg.Load()
 	changed := change(&next)
 	if changed {
-		next.discover = new([revisionCount]discovery)
+		next.discover, next.initialize = new([revisionCount]discovery), new([revisionCount]discovery)
 		s.reg.Store(&next)
 	}
 	s.mu.Unlock()

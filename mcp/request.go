@@ -1,5 +1,7 @@
 package mcp
 
+import "time"
+
 // A ServerRequest is a request to a server, with the params that its method has. It
 // is valid until its handler returns, and so is what Params holds as bytes
 // ([CallToolParamsRaw.Arguments]); strings may be kept.
@@ -53,15 +55,41 @@ type RequestExtra struct {
 	// Variables are those of the resource template that serves a resources/read, with
 	// the values that the URI gives them; otherwise nil.
 	Variables map[string]string
+
+	session *ServerSession
 }
 
-// ClientCapabilities returns what the client declared on this request; never nil.
+// CloseSSEStreamArgs are the arguments of [RequestExtra.CloseSSEStream].
+type CloseSSEStreamArgs struct {
+	// RetryAfter is when the client should come back; 0: as it likes.
+	RetryAfter time.Duration
+}
+
+// CloseSSEStream ends the response under way while the handler goes on: the client
+// comes back for the rest, so that nobody need hold a connection for a long call
+// (SEP-1699). It does nothing where the client could not come back, as in all revisions
+// but 2025-11-25, or once the request is answered.
+func (x *RequestExtra) CloseSSEStream(args CloseSSEStreamArgs) {
+	if x != nil && x.session != nil {
+		x.session.closeStream(args.RetryAfter)
+	}
+}
+
+// CloseSSEStream ends the response under way while the handler goes on. See
+// [RequestExtra.CloseSSEStream].
+func (r *ServerRequest[P]) CloseSSEStream(args CloseSSEStreamArgs) {
+	r.Session.closeStream(args.RetryAfter)
+}
+
+// ClientCapabilities returns what the client declared, on this request or for its
+// session; never nil.
 func (r *ServerRequest[P]) ClientCapabilities() *ClientCapabilities {
 	return r.Session.clientCapabilities()
 }
 
 // ClientInfo returns the name and version that the client gave, or nil if it gave
-// none. It is not verified.
+// none. Of the client of a session only the name is known, cut to 24 octets. It is not
+// verified.
 func (r *ServerRequest[P]) ClientInfo() *Implementation { return r.Session.clientInfo() }
 
 // ProtocolVersion returns the name of the request's revision.

@@ -23,23 +23,23 @@ type ResourceHandler func(context.Context, *ReadResourceRequest) (*ReadResourceR
 // A resource is a [Resource] with its handler.
 type resource struct {
 	def     *Resource
-	json    []byte
+	text    entryText
 	handler ResourceHandler
 }
 
-func (r *resource) key() string            { return r.def.URI }
-func (r *resource) entry(*revision) []byte { return r.json }
+func (r *resource) key() string                { return r.def.URI }
+func (r *resource) entry(rev *revision) []byte { return r.text[rev.index] }
 
 // A resourceTemplate is a [ResourceTemplate] with its handler.
 type resourceTemplate struct {
 	def     *ResourceTemplate
 	match   *uritemplate.Template
-	json    []byte
+	text    entryText
 	handler ResourceHandler
 }
 
-func (r *resourceTemplate) key() string            { return r.def.URITemplate }
-func (r *resourceTemplate) entry(*revision) []byte { return r.json }
+func (r *resourceTemplate) key() string                { return r.def.URITemplate }
+func (r *resourceTemplate) entry(rev *revision) []byte { return r.text[rev.index] }
 
 // AddResource adds a resource, or replaces the one of its URI. It copies r. It panics
 // if the URI is not absolute or the name is missing: programmer's errors. It may be
@@ -52,7 +52,7 @@ func (s *Server) AddResource(r *Resource, h ResourceHandler) {
 	if u, err := url.Parse(def.URI); err != nil || !u.IsAbs() {
 		panic(fmt.Sprintf("mcp: AddResource %q: the URI is not absolute", def.URI))
 	}
-	text, err := marshal(&def)
+	text, err := newEntryText(func(w *wire) ([]byte, error) { return marshal(w.resource(&def)) })
 	if err != nil {
 		panic(fmt.Sprintf("mcp: AddResource %q: %v", def.URI, err))
 	}
@@ -86,7 +86,7 @@ func (s *Server) AddResourceTemplate(t *ResourceTemplate, h ResourceHandler) {
 	if err != nil {
 		panic(fmt.Sprintf("mcp: AddResourceTemplate %q: %v", def.URITemplate, err))
 	}
-	text, err := marshal(&def)
+	text, err := newEntryText(func(w *wire) ([]byte, error) { return marshal(w.resourceTemplate(&def)) })
 	if err != nil {
 		panic(fmt.Sprintf("mcp: AddResourceTemplate %q: %v", def.URITemplate, err))
 	}
@@ -169,7 +169,8 @@ func runReadResource(c *Call, ctx context.Context, w Sink) {
 	}
 	msg, err := c.head().appendStart(c.buf[:0], c.id, res.Meta)
 	if err == nil {
-		msg, err = res.appendMembers(msg)
+		shown := ReadResourceResult{Contents: c.rev.wire.resourceContents(res.Contents)}
+		msg, err = shown.appendMembers(msg)
 	}
 	if err != nil {
 		c.failEncoding(w, err)

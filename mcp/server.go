@@ -16,6 +16,7 @@ type Server struct {
 	impl Implementation
 
 	heads     [revisionCount]resultHead
+	infos     [revisionCount][]byte // impl as JSON
 	listTools listing
 	listRes   listing
 	listTmpl  listing
@@ -38,20 +39,22 @@ func NewServer(impl *Implementation, opts *ServerOptions) *Server {
 		panic("mcp: NewServer: an Implementation needs a name and a version")
 	}
 	s := &Server{opts: opts.withDefaults(), impl: *impl, now: time.Now}
-	info, err := marshal(&s.impl)
-	if err != nil {
-		panic(fmt.Sprintf("mcp: NewServer: %v", err))
+	for i := range revisions {
+		rev := &revisions[i]
+		info, err := marshal(rev.wire.implementation(&s.impl))
+		if err != nil {
+			panic(fmt.Sprintf("mcp: NewServer: %v", err))
+		}
+		s.infos[i], s.heads[i] = info, newResultHead(rev, info)
 	}
 	if _, err := marshal(s.opts.Capabilities); err != nil {
 		panic(fmt.Sprintf("mcp: NewServer: capabilities: %v", err))
-	}
-	for i := range revisions {
-		s.heads[i] = newResultHead(&revisions[i], info)
 	}
 	var keys [][]byte
 	if len(s.opts.StateKey) > 0 {
 		keys = append([][]byte{s.opts.StateKey}, s.opts.OldStateKeys...)
 	}
+	var err error
 	if s.states, err = seal.NewRing("requestState", keys...); err != nil {
 		panic(fmt.Sprintf("mcp: NewServer: state key: %v", err))
 	}

@@ -5,18 +5,22 @@ import (
 	"math"
 	"strconv"
 	"sync"
+	"time"
 
 	json "github.com/goccy/go-json"
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// A ServerSession is the client's side of one request: modern revisions know no
-// longer bond between a client and a server. Its methods may be called from any
+// A ServerSession is the client's side of one request: what modern revisions say with
+// every request, and earlier ones once for all of a session. Its methods may be called from any
 // goroutine; once the request is answered they do nothing and return nil.
 type ServerSession struct {
 	rev     *revision
 	reg     *registry
-	logRank int // the least severe that the client wants; 0: none
+	id      string
+	bits    CapabilityBits // in revisions with sessions
+	client  string         // likewise
+	logRank int            // the least severe that the client wants; 0: none
 
 	mu    sync.Mutex      // guards the rest, and that nothing is notified behind the answer
 	sink  Sink            // nil once the request is answered
@@ -44,8 +48,9 @@ func (ss *ServerSession) close() {
 	ss.mu.Unlock()
 }
 
-// ID returns "": requests of modern revisions belong to no session.
-func (ss *ServerSession) ID() string { return "" }
+// ID returns the id of the session that the request belongs to; "" in modern
+// revisions, which have none.
+func (ss *ServerSession) ID() string { return ss.id }
 
 // NotifyProgress tells the client how far the request is. It does nothing if the
 // client did not ask for progress, or if p.Progress is not above what was told
@@ -66,7 +71,7 @@ func (ss *ServerSession) progress(progress, total float64, message string) error
 	if total > 0 && finite(total) {
 		b = appendFloat(append(b, `,"total":`...), total)
 	}
-	if message != "" {
+	if message != "" && ss.rev.wire.progressMessage {
 		b = jsonrpc.AppendString(append(b, `,"message":`...), message)
 	}
 	ss.buf = append(b, `}}`...)
@@ -77,8 +82,10 @@ func (ss *ServerSession) progress(progress, total float64, message string) error
 	return nil
 }
 
-// Log sends p to the client's log. It does nothing if the client did not ask for
-// log messages on this request, or not for ones of this level.
+// Log sends p to the client's log, with the messages of this request. It does nothing
+// if the client did not ask for log messages of this level: on this request, or in
+// earlier revisions for its session, where info and above are sent until it asks for
+// something else.
 func (ss *ServerSession) Log(_ context.Context, p *LoggingMessageParams) error {
 	return ss.log(p.Level, p.Logger, p.Data)
 }
@@ -110,9 +117,23 @@ func (ss *ServerSession) log(level LoggingLevel, logger string, data any) error 
 	return nil
 }
 
+// CloseSSEStream ends the response under way. See [RequestExtra.CloseSSEStream].
+func (ss *ServerSession) CloseSSEStream(args CloseSSEStreamArgs) { ss.closeStream(args.RetryAfter) }
+
+func (ss *ServerSession) closeStream(retry time.Duration) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if w, ok := ss.sink.(StreamCloser); ok {
+		w.CloseStream(max(retry, 0))
+	}
+}
+
 func (ss *ServerSession) clientCapabilities() *ClientCapabilities {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
+	if ss.caps == nil && !ss.rev.requestMeta {
+		ss.caps = ss.bits.clientCapabilities()
+	}
 	if ss.caps == nil {
 		ss.caps = new(ClientCapabilities)
 		if ss.env.caps != nil && !emptyObject(ss.env.caps) && decodeExact(ss.env.caps, ss.caps) != nil {
@@ -127,6 +148,9 @@ func (ss *ServerSession) clientInfo() *Implementation {
 	defer ss.mu.Unlock()
 	if !ss.infoRead {
 		ss.infoRead = true
+		if ss.client != "" {
+			ss.info = &Implementation{Name: ss.client}
+		}
 		var info Implementation
 		if ss.env.info != nil && decodeExact(ss.env.info, &info) == nil {
 			ss.info = &info

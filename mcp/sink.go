@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"iter"
+	"time"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
@@ -23,6 +24,18 @@ type RequestMeta struct {
 	// case, and the value without surrounding white space. Nil when there are none.
 	Params iter.Seq2[[]byte, []byte]
 
+	// Session is what the id that came with the message says of its session; nil when it
+	// came with none. The transport has opened the id and found it valid for the caller.
+	// A modern message is served as if there were none.
+	Session *SessionInfo
+
+	// SessionID is that id, for handlers that want to tell sessions apart.
+	SessionID string
+
+	// SSE2024 says that the message came over the HTTP+SSE transport of 2024-11-05, which
+	// is then the revision of a session that has not agreed on another.
+	SSE2024 bool
+
 	// Principal is the authenticated caller, "" when anonymous. The state of a multi
 	// round trip is bound to it.
 	Principal string
@@ -39,4 +52,16 @@ type Sink interface {
 	// Respond takes the answer, exactly once, after the last Notify. Code is that of
 	// an error response and 0 for a result.
 	Respond(msg []byte, code jsonrpc.Code)
+}
+
+// A StreamCloser is a [Sink] whose answer travels on a stream that the client can
+// resume (SEP-1699).
+type StreamCloser interface {
+	Sink
+
+	// CloseStream ends the response under way, while the call goes on: the client comes
+	// back for the rest, after retry if that is not 0. It may be called from any
+	// goroutine until Respond. It reports whether the stream was closed; false: it cannot
+	// be resumed, or the client's revision does not know this.
+	CloseStream(retry time.Duration) bool
 }

@@ -249,7 +249,7 @@ func TestMiddleware(t *testing.T) {
 		}
 	}
 	c.call("tools/list", `"cursor":"x"`).wantError("a bad cursor", -32602, 400)
-	c.call("server/discover", "").wantResult("discover", `"supportedVersions":["2026-07-28"]`, `"tools":{"listChanged":true}`)
+	c.call("server/discover", "").wantResult("discover", `"supportedVersions":["2026-07-28",`, `"tools":{"listChanged":true}`)
 	a = c.call("tools/call", `"name":"add","arguments":{"a":1,"b":2}`)
 	a.wantResult("an inline tool", `"structuredContent":{"sum":3}`, `"text":"{\"sum\":3}"`)
 	if a.inline {

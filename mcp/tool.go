@@ -40,7 +40,7 @@ type InlineToolHandlerFor[In, Out any] func(req *CallToolRequest, in In) (Out, e
 // A tool is a [Tool] with its handler and compiled schemas. It is immutable.
 type tool struct {
 	def    *Tool
-	json   []byte // def in a list
+	text   entryText
 	in     *schema.Schema
 	out    *schema.Schema // nil: the output is not validated
 	params []headerParam
@@ -57,8 +57,8 @@ type toolOutput struct {
 	structured []byte
 }
 
-func (t *tool) key() string            { return t.def.Name }
-func (t *tool) entry(*revision) []byte { return t.json }
+func (t *tool) key() string                { return t.def.Name }
+func (t *tool) entry(rev *revision) []byte { return t.text[rev.index] }
 
 // AddTool adds a tool with a typed handler to s, or replaces the tool of its name. It
 // infers the schemas that t does not give: the input schema from In, the output schema
@@ -74,7 +74,7 @@ func AddTool[In, Out any](s *Server, t *Tool, h ToolHandlerFor[In, Out]) {
 			err = decodeExact(args, &in)
 		}
 		if err != nil {
-			return refusedArguments(err), nil
+			return refusedArguments(req, err)
 		}
 		res, out, err := h(ctx, req, in)
 		if err != nil {
@@ -105,7 +105,7 @@ func AddInlineTool[In, Out any](s *Server, t *Tool, h InlineToolHandlerFor[In, O
 			err = decodeExact(args, &in)
 		}
 		if err != nil {
-			return refusedArguments(err), nil
+			return refusedArguments(req, err)
 		}
 		out, err := h(req, in)
 		if err != nil {
@@ -204,7 +204,14 @@ func newTool(t *Tool) *tool {
 		}
 		def.OutputSchema = json.RawMessage(text)
 	}
-	if tt.json, err = marshal(&def); err != nil {
+	tt.text, err = newEntryText(func(w *wire) ([]byte, error) {
+		shown, err := w.tool(&def)
+		if err != nil {
+			return nil, err
+		}
+		return marshal(shown)
+	})
+	if err != nil {
 		refuse("%v", err)
 	}
 	return tt

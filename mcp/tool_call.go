@@ -72,13 +72,18 @@ func runCallTool(c *Call, ctx context.Context, w Sink) {
 		c.askClient(w, r.InputRequests, r.RequestState)
 		return
 	}
+	c.finishTool(w, out)
+}
+
+// finishTool answers with what a handler made.
+func (c *Call) finishTool(w Sink, out toolOutput) {
 	var meta Meta
 	if out.res != nil {
 		meta = out.res.Meta
 	}
 	msg, err := c.head().appendStart(c.buf[:0], c.id, meta)
 	if err == nil {
-		msg, err = out.append(msg)
+		msg, err = out.append(msg, &c.rev.wire)
 	}
 	if err != nil {
 		c.failEncoding(w, err)
@@ -99,11 +104,14 @@ func (t *tool) arguments(args []byte) ([]byte, error) {
 }
 
 // refusedArguments tells what is wrong with arguments as a result, for the model to see
-// and mend (SEP-1303).
-func refusedArguments(err error) toolOutput {
+// and mend (SEP-1303); revisions before that want an error response.
+func refusedArguments(req *CallToolRequest, err error) (toolOutput, error) {
+	if !req.Session.rev.inputResult {
+		return toolOutput{}, invalidParams(err.Error())
+	}
 	res := new(CallToolResult)
 	res.SetError(fmt.Errorf("invalid arguments: %w", err))
-	return toolOutput{res: res}
+	return toolOutput{res: res}, nil
 }
 
 // check validates the structured content against the output schema.
@@ -130,17 +138,21 @@ func failedTool(err error) (toolOutput, error) {
 // append appends the members of the result. Structured content is also given as text,
 // for clients that read only that: instead of content that there is not, and beside
 // it if it is no object, which earlier revisions do not know.
-func (o *toolOutput) append(dst []byte) ([]byte, error) {
+func (o *toolOutput) append(dst []byte, w *wire) ([]byte, error) {
 	if o.structured == nil {
 		if o.res == nil {
 			return append(dst, `"content":[]`...), nil
 		}
-		return o.res.appendMembers(dst)
+		res, err := w.toolResult(o.res)
+		if err != nil {
+			return dst, err
+		}
+		return res.appendMembers(dst)
 	}
 	var content []Content
 	failed := false
 	if o.res != nil {
-		content, failed = o.res.Content, o.res.IsError
+		content, failed = w.contentList(o.res.Content), o.res.IsError
 	}
 	dst = append(dst, `"content":[`...)
 	for i, item := range content {
@@ -159,7 +171,10 @@ func (o *toolOutput) append(dst []byte) ([]byte, error) {
 		dst = append(dst, `{"type":"text","text":`...)
 		dst = append(appendQuoted(dst, o.structured), '}')
 	}
-	dst = append(append(dst, `],"structuredContent":`...), o.structured...)
+	dst = append(dst, ']')
+	if w.takes(o.structured) {
+		dst = append(append(dst, `,"structuredContent":`...), o.structured...)
+	}
 	if failed {
 		dst = append(dst, `,"isError":true`...)
 	}

@@ -1,0 +1,205 @@
+package mcp
+
+import (
+	"errors"
+	"unicode/utf8"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+)
+
+// The legacy revisions, those before 2026-07-28, know sessions: initialize opens one,
+// and what was agreed there holds for every later message. This package keeps no
+// session. All that a request needs of its session is a [SessionInfo], which the
+// transport gives with the message, and which is small enough to travel inside the
+// session's id.
+
+// SessionInfo is what is known of a session, apart from its id. The zero value is a
+// session of a client that declared nothing.
+type SessionInfo struct {
+	Revision     string         // as negotiated; "" is the default of the transport
+	Capabilities CapabilityBits // what the client declared, as far as its revision has it
+	ClientName   string         // as the client calls itself, cut to 24 octets
+
+	// LogLevel is what logging/setLevel asked for. It is not part of the binary form: a
+	// transport keeps it beside the id while it is set. "" stands for info: clients that
+	// set none expect to see what a server has to say.
+	LogLevel LoggingLevel
+}
+
+// CapabilityBits is the set of capabilities that a client declared, as far as a server
+// acts upon them.
+type CapabilityBits uint16
+
+// The capabilities of a client. Their values are part of the binary form of a
+// [SessionInfo] and never change.
+const (
+	CapabilityRoots CapabilityBits = 1 << iota
+	CapabilityRootsListChanged
+	CapabilitySampling
+	CapabilitySamplingTools
+	CapabilitySamplingContext
+	CapabilityElicitation // in one of its modes
+	CapabilityElicitationForm
+	CapabilityElicitationURL
+)
+
+const (
+	// MaxSessionInfo is how long the binary form of a SessionInfo is at most.
+	MaxSessionInfo = sessionInfoHead + maxClientName
+
+	sessionInfoHead = 3 // revision, capabilities
+	maxClientName   = 24
+)
+
+// AppendBinary appends the binary form of i without its LogLevel: at most
+// [MaxSessionInfo] octets. A revision that is not legacy is written as none.
+func (i *SessionInfo) AppendBinary(dst []byte) []byte {
+	var tag byte
+	if rev := legacyNamed([]byte(i.Revision)); rev != nil {
+		tag = rev.tag
+	}
+	dst = append(dst, tag, byte(i.Capabilities>>8), byte(i.Capabilities))
+	return append(dst, cutName(i.ClientName)...)
+}
+
+// UnmarshalBinary sets i to what b is the binary form of, with no LogLevel. It refuses
+// what AppendBinary does not write. It keeps i.ClientName if it is the same, so that
+// reading the same session again allocates nothing; otherwise it copies.
+func (i *SessionInfo) UnmarshalBinary(b []byte) error {
+	if len(b) < sessionInfoHead || len(b) > MaxSessionInfo || !utf8.Valid(b[sessionInfoHead:]) {
+		return errSessionInfo
+	}
+	var name string
+	if b[0] != 0 {
+		rev := legacyTagged(b[0])
+		if rev == nil {
+			return errSessionInfo
+		}
+		name = rev.name
+	}
+	i.Revision = name
+	i.Capabilities = CapabilityBits(b[1])<<8 | CapabilityBits(b[2])
+	i.LogLevel = ""
+	if client := b[sessionInfoHead:]; i.ClientName != string(client) {
+		i.ClientName = string(client)
+	}
+	return nil
+}
+
+var errSessionInfo = errors.New("mcp: not the binary form of a session info")
+
+// cutName returns the longest prefix of name that is at most maxClientName octets of
+// whole runes; nothing of a name that is not UTF-8.
+func cutName(name string) string {
+	if !utf8.ValidString(name) {
+		return ""
+	}
+	if len(name) <= maxClientName {
+		return name
+	}
+	end := maxClientName
+	for !utf8.RuneStart(name[end]) {
+		end--
+	}
+	return name[:end]
+}
+
+// LegacyRevision reports whether name is that of a revision whose sessions are served.
+func LegacyRevision(name []byte) bool { return legacyNamed(name) != nil }
+
+// modernNamed returns the modern revision that the wire calls name, or nil.
+func modernNamed(name []byte) *revision {
+	if rev := revisionNamed(name); rev != nil && rev.tag == 0 {
+		return rev
+	}
+	return nil
+}
+
+// legacyNamed returns the legacy revision that the wire calls name, or nil.
+func legacyNamed(name []byte) *revision {
+	if rev := revisionNamed(name); rev != nil && rev.tag != 0 {
+		return rev
+	}
+	return nil
+}
+
+// legacyTagged returns the revision of the tag, which is not 0, or nil.
+func legacyTagged(tag byte) *revision {
+	for i := range revisions {
+		if revisions[i].tag == tag {
+			return &revisions[i]
+		}
+	}
+	return nil
+}
+
+// newestLegacy returns the revision that answers who asks for one that is no legacy
+// revision: "the server MUST respond with another protocol version it supports. This
+// SHOULD be the latest" (basic/lifecycle of 2025-11-25).
+func newestLegacy() *revision {
+	for i := range revisions {
+		if revisions[i].tag != 0 {
+			return &revisions[i]
+		}
+	}
+	return nil
+}
+
+// A SessionOp is what a CallSession asks of the transport.
+type SessionOp struct {
+	Kind  SessionOpKind
+	Level LoggingLevel // of OpSetLevel
+	URI   string       // of OpSubscribe and OpUnsubscribe
+}
+
+// A SessionOpKind says what a SessionOp does.
+type SessionOpKind uint8
+
+const (
+	OpNone        SessionOpKind = iota
+	OpSetLevel                  // remember Level as the session's LogLevel
+	OpSubscribe                 // tell the session of updates of URI; [Server.Subscribe]
+	OpUnsubscribe               // no longer; [Server.Unsubscribe], if it was subscribed
+)
+
+// Op returns what a CallSession asks; the zero SessionOp for other kinds.
+func (c *Call) Op() SessionOp { return c.op }
+
+// Cancelled returns the id of the request that a notifications/cancelled names, as JSON
+// text that aliases the message; nil for all else. The transport looks it up among the
+// requests of the same session. An initialize cannot be cancelled.
+func (c *Call) Cancelled() []byte { return c.cancelled }
+
+// NewSession returns what the id of the session that a CallInitialize opens must say;
+// nil for other kinds. It is the caller's to keep.
+func (c *Call) NewSession() *SessionInfo { return c.opened }
+
+// Asking reports whether the last Run or Resume ended by [Requester.Request]: the call
+// is not answered and waits for [Call.Resume] or [Call.Abandon]. Only who runs the call
+// may ask, and only before another goroutine may have resumed it.
+func (c *Call) Asking() bool { return c.asking }
+
+// SessionChangeMessage returns the notification of ch as sessions get it. It is nil
+// when there is nothing to tell: the server does not declare notifications of that
+// kind. It must not be changed.
+func (s *Server) SessionChangeMessage(ch Change) []byte {
+	if s.topics(s.reg.Load())&ch.Topic == 0 {
+		return nil
+	}
+	switch ch.Topic {
+	case TopicTools:
+		return sessionToolsChanged
+	case TopicPrompts:
+		return sessionPromptsChanged
+	case TopicResources:
+		return sessionResourcesChanged
+	}
+	msg := append([]byte(nil), `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":`...)
+	return append(jsonrpc.AppendString(msg, ch.URI), `}}`...)
+}
+
+var (
+	sessionToolsChanged     = []byte(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`)
+	sessionPromptsChanged   = []byte(`{"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}`)
+	sessionResourcesChanged = []byte(`{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}`)
+)

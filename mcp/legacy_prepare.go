@@ -1,0 +1,225 @@
+package mcp
+
+import (
+	"context"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+)
+
+// joinSession gives c what its session says. A request that makes no modern claim
+// belongs to one; without it the refusals are those of a modern request, for a client
+// that speaks none of both is best told what it lacks.
+func (c *Call) joinSession(meta *RequestMeta) *jsonrpc.Error {
+	if e := headerVersion(meta); e != nil {
+		return e
+	}
+	if meta.Session == nil && !meta.SSE2024 {
+		if meta.HTTP && meta.ProtocolVersion != nil {
+			return errNoSession
+		}
+		return errNoMeta
+	}
+	name := defaultRevision(meta)
+	if c.rev = legacyNamed([]byte(name)); c.rev == nil {
+		return unsupportedVersion([]byte(name))
+	}
+	c.env.logRank = LevelInfo.rank()
+	if i := meta.Session; i != nil {
+		c.caps = i.Capabilities & c.rev.asks
+		c.client = i.ClientName
+		if rank := i.LogLevel.rank(); rank != 0 {
+			c.env.logRank = rank
+		}
+	}
+	c.sessionID = meta.SessionID
+	// Members that the revision does not have, and that would be taken for what a
+	// handler left with the client.
+	c.p.inputResponses, c.p.requestState = nil, nil
+	return nil
+}
+
+// defaultRevision returns the name of the session's revision. "If the server does not
+// receive an MCP-Protocol-Version header, and has no other way to identify the version
+// […] the server SHOULD assume protocol version 2025-03-26" (basic/transports of
+// 2025-06-18).
+func defaultRevision(meta *RequestMeta) string {
+	switch {
+	case meta.Session != nil && meta.Session.Revision != "":
+		return meta.Session.Revision
+	case meta.SSE2024:
+		return "2024-11-05"
+	}
+	return "2025-03-26"
+}
+
+// headerVersion refuses a message without modern claim by its version header: one that
+// is not served, and one that makes the claim that the body lacks.
+func headerVersion(meta *RequestMeta) *jsonrpc.Error {
+	if !meta.HTTP || meta.ProtocolVersion == nil {
+		return nil
+	}
+	switch rev := revisionNamed(meta.ProtocolVersion); {
+	case rev == nil:
+		return unsupportedVersion(meta.ProtocolVersion)
+	case rev.requestMeta:
+		return errNoMeta
+	}
+	return nil
+}
+
+// prepareNotification readies c for a notification. There is nothing to refuse: modern
+// revisions define none over HTTP, but clients cancel by one when they close, without
+// any _meta; and those of sessions that are not known are to be ignored.
+func (c *Call) prepareNotification(m *jsonrpc.Message, meta *RequestMeta) *jsonrpc.Error {
+	if meta.Session != nil {
+		if e := headerVersion(meta); e != nil && e != errNoMeta {
+			return e
+		}
+	}
+	if c.method == MethodNotifyCancelled {
+		if id, ok := jsonrpc.Member(m.Params, "requestId"); ok && validToken(id) {
+			c.cancelled = id
+		}
+	}
+	c.kind = CallNotification
+	return nil
+}
+
+// prepareAnswer readies c for a response of the client. Only sessions ask by requests.
+func (c *Call) prepareAnswer(meta *RequestMeta) *jsonrpc.Error {
+	if meta.Session == nil && !meta.SSE2024 || c.id == nil {
+		return errResponse
+	}
+	if e := headerVersion(meta); e != nil {
+		return e
+	}
+	c.kind = CallAnswer
+	return nil
+}
+
+// shapeInitialize checks the params of initialize and agrees on a revision.
+func shapeInitialize(c *Call) *jsonrpc.Error {
+	asked, ok := stringOf(c.p.version)
+	if !ok {
+		return invalidParams("protocolVersion is required and a string")
+	}
+	caps, _ := jsonrpc.Member(c.p.raw, "capabilities")
+	if !validCapabilities(caps) {
+		return invalidParams("capabilities is required and an object of objects")
+	}
+	info, _ := jsonrpc.Member(c.p.raw, "clientInfo")
+	raw, _ := jsonrpc.Member(info, "name")
+	name, ok := stringOf(raw)
+	if !isObject(info) || !ok {
+		return invalidParams("clientInfo is required and has a name")
+	}
+	if rev := legacyNamed(asked); rev != nil {
+		c.rev = rev
+	}
+	c.opened = &SessionInfo{
+		Revision:     c.rev.name,
+		Capabilities: c.rev.agreed(capabilityBits(caps)),
+		ClientName:   cutName(string(name)),
+	}
+	return nil
+}
+
+// agreed returns what caps are in the revision. One without modes of elicitation knows
+// forms only.
+func (rev *revision) agreed(caps CapabilityBits) CapabilityBits {
+	if caps&CapabilityElicitation != 0 && rev.asks&CapabilityElicitationURL == 0 {
+		caps |= CapabilityElicitationForm
+	}
+	return caps & rev.asks
+}
+
+// bindInitialize finds the response to initialize.
+func bindInitialize(c *Call, _ *RequestMeta) *jsonrpc.Error {
+	c.kind, c.inline = CallInitialize, true
+	c.page = c.s.initialization(c.reg, c.rev)
+	return nil
+}
+
+// initialization returns the response to initialize behind its id.
+func (s *Server) initialization(r *registry, rev *revision) []byte {
+	d := &r.initialize[rev.index]
+	d.once.Do(func() {
+		b := append([]byte(nil), s.heads[rev.index].complete...)
+		b = jsonrpc.AppendString(append(b, `"protocolVersion":`...), rev.name)
+		b = s.appendCapabilities(append(b, `,"capabilities":`...), r, rev)
+		b = append(append(b, `,"serverInfo":`...), s.infos[rev.index]...)
+		if s.opts.Instructions != "" {
+			b = jsonrpc.AppendString(append(b, `,"instructions":`...), s.opts.Instructions)
+		}
+		d.body = append(b, `}}`...)
+	})
+	return d.body
+}
+
+// appendCapabilities appends what the server declares in the revision.
+func (s *Server) appendCapabilities(dst []byte, r *registry, rev *revision) []byte {
+	dst, err := appendValue(dst, rev.capabilities(s.capabilities(r)))
+	if err != nil {
+		// NewServer has encoded what the host gave; the rest is this package's.
+		panic(err)
+	}
+	return dst
+}
+
+// emptyPage is a response without anything to say, behind its id.
+var emptyPage = []byte(`,"result":{}}`)
+
+// bindPing readies the answer to ping.
+func bindPing(c *Call, _ *RequestMeta) *jsonrpc.Error {
+	c.inline, c.page = true, emptyPage
+	return nil
+}
+
+// shapeSetLevel checks the params of logging/setLevel.
+func shapeSetLevel(c *Call) *jsonrpc.Error {
+	raw, _ := jsonrpc.Member(c.p.raw, "level")
+	level, ok := stringOf(raw)
+	if !ok || LoggingLevel(level).rank() == 0 {
+		return invalidParams("level is no logging level")
+	}
+	c.op = SessionOp{Kind: OpSetLevel, Level: LoggingLevel(level)}
+	return nil
+}
+
+// shapeSubscribe checks the params of resources/subscribe and resources/unsubscribe.
+func shapeSubscribe(c *Call) *jsonrpc.Error {
+	uri, ok := stringOf(c.p.uri)
+	if !ok {
+		return invalidParams("uri is required and a string")
+	}
+	c.name = uri
+	c.op = SessionOp{Kind: OpSubscribe, URI: string(uri)}
+	if c.method == MethodUnsubscribe {
+		c.op.Kind = OpUnsubscribe
+	}
+	return nil
+}
+
+// bindSubscribe sees that the resource is served, so that a client cannot make the
+// server remember URIs of its invention.
+func bindSubscribe(c *Call, meta *RequestMeta) *jsonrpc.Error {
+	if !c.reg.serves(c.name) {
+		return (&resourceNotFound{c.op.URI}).wire(c.rev)
+	}
+	return bindSessionOp(c, meta)
+}
+
+// bindSessionOp leaves it to the transport to do what c.op says.
+func bindSessionOp(c *Call, _ *RequestMeta) *jsonrpc.Error {
+	c.kind, c.inline, c.page = CallSession, true, emptyPage
+	return nil
+}
+
+// runFixed answers with what no handler has a part in.
+func runFixed(c *Call, _ context.Context, w Sink) {
+	c.respond(w, append(appendID(c.buf[:0], c.id), c.page...), 0)
+}
+
+func offersLogging(s *Server, _ *registry) bool { return s.opts.Capabilities.Logging != nil }
+
+func offersSubscribe(s *Server, r *registry) bool { return s.topics(r)&TopicResource != 0 }
