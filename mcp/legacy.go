@@ -145,6 +145,26 @@ func newestLegacy() *revision {
 	return nil
 }
 
+// Batches reports whether sessions of the revision may send several messages as one
+// array (JSON-RPC 2.0, section 6), which only 2025-03-26 allows.
+func Batches(name string) bool {
+	rev := legacyNamed([]byte(name))
+	return rev != nil && rev.batches
+}
+
+// Primes reports whether streams of sessions of the revision begin with an event that
+// only has an id, so that they can be resumed from the start, and may be closed before
+// the response (SEP-1699). Clients of other revisions take the event for a broken
+// message.
+func Primes(name string) bool {
+	rev := legacyNamed([]byte(name))
+	return rev != nil && rev.primes
+}
+
+// Topics returns what clients may hear of: the notifications that the server declares
+// with the features it has.
+func (s *Server) Topics() Topic { return s.topics(s.reg.Load()) }
+
 // A SessionOp is what a CallSession asks of the transport.
 type SessionOp struct {
 	Kind  SessionOpKind
@@ -161,6 +181,10 @@ const (
 	OpSubscribe                 // tell the session of updates of URI; [Server.Subscribe]
 	OpUnsubscribe               // no longer; [Server.Unsubscribe], if it was subscribed
 )
+
+// Legacy reports whether the message belongs to a session, or opens one. It is valid
+// after a refusal too, then false for what belongs to neither era.
+func (c *Call) Legacy() bool { return c.rev != nil && !c.rev.requestMeta }
 
 // Op returns what a CallSession asks; the zero SessionOp for other kinds.
 func (c *Call) Op() SessionOp { return c.op }
@@ -183,7 +207,7 @@ func (c *Call) Asking() bool { return c.asking }
 // when there is nothing to tell: the server does not declare notifications of that
 // kind. It must not be changed.
 func (s *Server) SessionChangeMessage(ch Change) []byte {
-	if s.topics(s.reg.Load())&ch.Topic == 0 {
+	if s.Topics()&ch.Topic == 0 {
 		return nil
 	}
 	switch ch.Topic {

@@ -13,15 +13,14 @@ func (c *Call) joinSession(meta *RequestMeta) *jsonrpc.Error {
 	if e := headerVersion(meta); e != nil {
 		return e
 	}
-	if meta.Session == nil && !meta.SSE2024 {
+	if !meta.inSession() {
 		if meta.HTTP && meta.ProtocolVersion != nil {
 			return errNoSession
 		}
 		return errNoMeta
 	}
-	name := defaultRevision(meta)
-	if c.rev = legacyNamed([]byte(name)); c.rev == nil {
-		return unsupportedVersion([]byte(name))
+	if c.rev = sessionRevision(meta); c.rev == nil {
+		return unsupportedVersion([]byte(meta.Session.Revision))
 	}
 	c.env.logRank = LevelInfo.rank()
 	if i := meta.Session; i != nil {
@@ -38,18 +37,22 @@ func (c *Call) joinSession(meta *RequestMeta) *jsonrpc.Error {
 	return nil
 }
 
-// defaultRevision returns the name of the session's revision. "If the server does not
+// inSession reports whether the message belongs to a session unless it makes a modern
+// claim.
+func (meta *RequestMeta) inSession() bool { return meta.Session != nil || meta.SSE2024 }
+
+// sessionRevision returns the session's revision; nil if it is none that is served. "If the server does not
 // receive an MCP-Protocol-Version header, and has no other way to identify the version
 // […] the server SHOULD assume protocol version 2025-03-26" (basic/transports of
 // 2025-06-18).
-func defaultRevision(meta *RequestMeta) string {
+func sessionRevision(meta *RequestMeta) *revision {
 	switch {
 	case meta.Session != nil && meta.Session.Revision != "":
-		return meta.Session.Revision
+		return legacyNamed([]byte(meta.Session.Revision))
 	case meta.SSE2024:
-		return "2024-11-05"
+		return legacyNamed([]byte("2024-11-05"))
 	}
-	return "2025-03-26"
+	return legacyNamed([]byte("2025-03-26"))
 }
 
 // headerVersion refuses a message without modern claim by its version header: one that
@@ -71,10 +74,11 @@ func headerVersion(meta *RequestMeta) *jsonrpc.Error {
 // revisions define none over HTTP, but clients cancel by one when they close, without
 // any _meta; and those of sessions that are not known are to be ignored.
 func (c *Call) prepareNotification(m *jsonrpc.Message, meta *RequestMeta) *jsonrpc.Error {
-	if meta.Session != nil {
+	if meta.inSession() && !claimsModern(m.Params) {
 		if e := headerVersion(meta); e != nil && e != errNoMeta {
 			return e
 		}
+		c.rev = sessionRevision(meta)
 	}
 	if c.method == MethodNotifyCancelled {
 		if id, ok := jsonrpc.Member(m.Params, "requestId"); ok && validToken(id) {
@@ -85,14 +89,22 @@ func (c *Call) prepareNotification(m *jsonrpc.Message, meta *RequestMeta) *jsonr
 	return nil
 }
 
+// claimsModern reports whether params make a modern claim.
+func claimsModern(params []byte) bool {
+	meta, _ := jsonrpc.Member(params, "_meta")
+	_, ok := jsonrpc.Member(meta, MetaKeyProtocolVersion)
+	return ok
+}
+
 // prepareAnswer readies c for a response of the client. Only sessions ask by requests.
 func (c *Call) prepareAnswer(meta *RequestMeta) *jsonrpc.Error {
-	if meta.Session == nil && !meta.SSE2024 || c.id == nil {
+	if !meta.inSession() || c.id == nil {
 		return errResponse
 	}
 	if e := headerVersion(meta); e != nil {
 		return e
 	}
+	c.rev = sessionRevision(meta)
 	c.kind = CallAnswer
 	return nil
 }

@@ -15,6 +15,8 @@ type revision struct {
 	serverInfo    bool // results carry the server's identity in _meta
 	cacheHints    bool // six results carry ttlMs and cacheScope
 	inputRequired bool // a handler's questions travel as a result of type input_required
+	batches       bool // a session may send arrays of messages
+	primes        bool // streams of a session can be resumed before their first message
 	inputResult   bool // what is wrong with a tool's arguments is told as a result (SEP-1303)
 
 	wire wire
@@ -97,6 +99,7 @@ var revisions = [revisionCount]revision{{
 	index:            1,
 	name:             "2025-11-25",
 	tag:              4,
+	primes:           true,
 	inputResult:      true,
 	resourceNotFound: codeResourceNotFound20251125,
 	code:             code20251125,
@@ -125,6 +128,7 @@ var revisions = [revisionCount]revision{{
 	index:            3,
 	name:             "2025-03-26",
 	tag:              2,
+	batches:          true,
 	resourceNotFound: codeResourceNotFound20251125,
 	code:             codeLegacy,
 	status:           statusLegacy,
