@@ -186,6 +186,10 @@ const (
 // after a refusal too, then false for what belongs to neither era.
 func (c *Call) Legacy() bool { return c.rev != nil && !c.rev.requestMeta }
 
+// ClaimsModern reports whether a request or notification says in its body that it is of
+// a modern revision, served or not. It is valid after a refusal too.
+func (c *Call) ClaimsModern() bool { return c.env.version != nil }
+
 // Op returns what a CallSession asks; the zero SessionOp for other kinds.
 func (c *Call) Op() SessionOp { return c.op }
 

@@ -74,7 +74,8 @@ func headerVersion(meta *RequestMeta) *jsonrpc.Error {
 // revisions define none over HTTP, but clients cancel by one when they close, without
 // any _meta; and those of sessions that are not known are to be ignored.
 func (c *Call) prepareNotification(m *jsonrpc.Message, meta *RequestMeta) *jsonrpc.Error {
-	if meta.inSession() && !claimsModern(m.Params) {
+	c.env.version = claimOf(m.Params)
+	if meta.inSession() && c.env.version == nil {
 		if e := headerVersion(meta); e != nil && e != errNoMeta {
 			return e
 		}
@@ -89,11 +90,11 @@ func (c *Call) prepareNotification(m *jsonrpc.Message, meta *RequestMeta) *jsonr
 	return nil
 }
 
-// claimsModern reports whether params make a modern claim.
-func claimsModern(params []byte) bool {
+// claimOf returns the modern claim that params make; nil if they make none.
+func claimOf(params []byte) []byte {
 	meta, _ := jsonrpc.Member(params, "_meta")
-	_, ok := jsonrpc.Member(meta, MetaKeyProtocolVersion)
-	return ok
+	claim, _ := jsonrpc.Member(meta, MetaKeyProtocolVersion)
+	return claim
 }
 
 // prepareAnswer readies c for a response of the client. Only sessions ask by requests.
