@@ -38,10 +38,14 @@ type job struct {
 	json    bool // and a single message
 	ctx     context.Context
 	stop    context.CancelCauseFunc
-	worker  *worker      // that runs it
-	queued  atomic.Int64 // bytes of notifications posted and not yet with the socket
-	mu      sync.Mutex   // orders the posts of Notify and Respond
-	done    bool         // Respond was called; guarded by mu
+	worker  *worker        // that runs it
+	prepped bool           // what it ran was prepareBig
+	refusal *jsonrpc.Error // of Prepare
+	queued  atomic.Int64   // bytes of notifications posted and not yet with the socket
+	mu      sync.Mutex     // orders the posts of Notify and Respond
+	done    bool           // Respond was called; guarded by mu
+	gen     uint32         // tells the job from an earlier use
+	legacy  legacyCall
 }
 
 const keepJobs = 1024
@@ -57,11 +61,14 @@ func (l *loop) takeJob() *job {
 }
 
 func (l *loop) putJob(j *job) {
+	l.unregister(j)
+	j.legacy = legacyCall{responses: j.legacy.responses[:0]}
+	j.gen++
 	j.content = release(j.content)
 	j.call.Reset()
 	j.msg = jsonrpc.Message{}
 	j.meta = mcp.RequestMeta{}
-	j.h, j.method, j.id, j.ctx, j.stop, j.worker, j.done = handle{}, mcp.MethodOther, nil, nil, nil, nil, false
+	j.h, j.method, j.id, j.ctx, j.stop, j.worker, j.done, j.prepped, j.refusal = handle{}, mcp.MethodOther, nil, nil, nil, nil, false, false, nil
 	j.queued.Store(0)
 	if len(l.jobs) < keepJobs {
 		l.jobs = append(l.jobs, j)
@@ -91,16 +98,35 @@ func (c *conn) message(now tick) {
 	if x.req.HasMCPParam {
 		meta.Params = paramFields(&x.req)
 	}
-	if len(j.content.B) > bigContent {
-		detachMeta(meta)
-		c.startCall(now, j, (*job).prepareAndRun)
+	if jsonrpc.IsBatch(j.content.B) && c.batch(now, j) {
 		return
 	}
-	if err := j.prepare(l.srv.mcp); err != nil {
-		c.refuseMessage(now, j, err)
+	c.openSession(j)
+	if len(j.content.B) > bigContent {
+		detachMeta(meta)
+		c.startCall(now, j, (*job).prepareBig)
+		return
+	}
+	j.refusal = j.prepare(l.srv.mcp)
+	c.dispatch(now, j)
+}
+
+// dispatch serves a message that was prepared, or refused.
+func (c *conn) dispatch(now tick, j *job) {
+	l, x := c.loop, c.x
+	j.legacy.on = j.legacy.known && !j.call.ClaimsModern() || j.call.Legacy()
+	if j.lost() {
+		c.refuseLegacy(now, j, 404, errSessionGone)
+		return
+	}
+	if j.refusal != nil {
+		c.refuseMessage(now, j, j.refusal)
 		return
 	}
 	j.method, j.id = j.call.Method(), j.call.ID()
+	if j.legacy.on && !c.beginLegacy(now, j) {
+		return
+	}
 	switch j.call.Kind() {
 	case mcp.CallNotification:
 		c.accepted(now, j)
@@ -125,13 +151,18 @@ func (c *conn) message(now tick) {
 // prepare decodes the message and readies the call.
 func (j *job) prepare(s *mcp.Server) *jsonrpc.Error {
 	if err := j.msg.Decode(j.content.B); err != nil {
-		var e *jsonrpc.Error
-		if !errors.As(err, &e) {
-			e = &jsonrpc.Error{Code: jsonrpc.CodeParseError, Message: "parse error"}
-		}
-		return e
+		return asError(err)
 	}
 	return s.Prepare(&j.call, &j.msg, &j.meta)
+}
+
+// asError returns err as what answers the message; nil for nil.
+func asError(err error) *jsonrpc.Error {
+	var e *jsonrpc.Error
+	if err != nil && !errors.As(err, &e) {
+		e = &jsonrpc.Error{Code: jsonrpc.CodeParseError, Message: "parse error"}
+	}
+	return e
 }
 
 // refuseMessage answers a message that was refused before its method ran.

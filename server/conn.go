@@ -53,7 +53,7 @@ var connStateNames = [...]string{"idle", "head", "body", "call", "stream", "ling
 
 func (s connState) String() string { return connStateNames[s] }
 
-type connFlags uint8
+type connFlags uint16
 
 const (
 	flagHTTP10    connFlags = 1 << iota // of the request under way: no chunked coding
@@ -62,9 +62,12 @@ const (
 	flagShut                            // our FIN is sent
 	flagStalled                         // bytes wait for the peer: loop.stalls has the clock
 	flagStreaming                       // counted as a stream
+	flagSession                         // the stream is of an earlier revision's session
+	flagTyped                           // and of the transport of 2024-11-05, whose events have a type
 	flagChoked                          // the next request waits until the peer has read more of the last responses
 )
 
+// has reports whether one of the flags is set.
 func (c *conn) has(f connFlags) bool { return c.flags&f != 0 }
 
 func (c *conn) handle() handle { return handle{c.slot, c.gen} }
@@ -147,8 +150,7 @@ func (c *conn) closed(err error) {
 	l := c.loop
 	if x := c.x; x != nil {
 		if j := x.job; j != nil {
-			j.cancel(errClientGone)
-			l.count(j.method, outcomeCancelled)
+			l.clientGone(j, c)
 		}
 		c.x = nil
 		l.putExchange(x)

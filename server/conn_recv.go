@@ -249,6 +249,12 @@ func (c *conn) answer(now tick) {
 	case routeMCP:
 		c.message(now)
 		return
+	case routeStream:
+		c.openStream(now)
+		return
+	case routeDelete:
+		c.deleteSession(now)
+		return
 	case routeHealth:
 		c.loop.m.http.Add(1)
 		c.plain(200, "ok\n")
@@ -303,6 +309,9 @@ func (c *conn) respHead(status int) respHead {
 	h := respHead{status: status, date: c.loop.srv.date(), close: c.has(flagClose), retryAfter: status == 503}
 	if c.x != nil && len(c.x.origin) > 0 {
 		h.origin = c.x.origin
+	}
+	if c.x != nil && len(c.x.session) > 0 {
+		h.session = c.x.session
 	}
 	return h
 }

@@ -15,6 +15,8 @@ type route uint8
 const (
 	routeRefused   route = iota // answered with verdict.status
 	routeMCP                    // a message for the MCP endpoint
+	routeStream                 // GET of the MCP endpoint
+	routeDelete                 // DELETE of the MCP endpoint
 	routeHealth                 // GET or HEAD /healthz
 	routeReady                  // GET or HEAD /readyz
 	routeOptions                // OPTIONS *
@@ -49,6 +51,7 @@ type policy struct {
 	path    string
 	origins []string
 	hosts   []string
+	modern  bool // no GET and DELETE: revisions before 2026-07-28 are not served
 }
 
 // check applies the HTTP rules of Streamable HTTP that need the head alone (MCP 2026-07-28, basic/transports/streamable-http). It is a pure function.
@@ -79,9 +82,23 @@ func (p *policy) check(r *httpparse.Request, from trust) verdict {
 		if r.Origin != nil {
 			return verdict{route: routePreflight}
 		}
-		return verdict{route: routeRefused, status: 405, reason: "method not allowed", allow: "POST"}
+		return p.notAllowed()
+	case httpparse.MethodGet:
+		if p.modern {
+			return p.notAllowed()
+		}
+		v := verdict{route: routeStream}
+		if v.json, v.stream = acceptable(r); !v.stream {
+			return refuse(406, "client must accept text/event-stream")
+		}
+		return v
+	case httpparse.MethodDelete:
+		if p.modern {
+			return p.notAllowed()
+		}
+		return verdict{route: routeDelete}
 	default:
-		return verdict{route: routeRefused, status: 405, reason: "method not allowed", allow: "POST"}
+		return p.notAllowed()
 	}
 	if !isJSON(r.ContentType) {
 		return refuse(415, "content type must be application/json")
@@ -90,6 +107,14 @@ func (p *policy) check(r *httpparse.Request, from trust) verdict {
 	v.json, v.stream = acceptable(r)
 	if !v.json && !v.stream {
 		return refuse(406, "client must accept application/json or text/event-stream")
+	}
+	return v
+}
+
+func (p *policy) notAllowed() verdict {
+	v := refuse(405, "method not allowed")
+	if v.allow = "GET, POST, DELETE"; p.modern {
+		v.allow = "POST"
 	}
 	return v
 }

@@ -18,6 +18,8 @@ type exchange struct {
 	origin  []byte                     // an allowed Origin to be named in the response
 	job     *job                       // of the call under way
 	due     tick                       // when the call times out
+	mark    int                        // where in loop.out the response began
+	session []byte                     // a new Mcp-Session-Id to be sent with the response
 	began   bool                       // the head of an event stream is written
 	linger  int                        // bytes discarded since the last response
 }
@@ -56,6 +58,7 @@ func (x *exchange) resetRequest() {
 	x.head = release(x.head)
 	x.content = release(x.content)
 	x.origin = x.origin[:0]
+	x.session = x.session[:0]
 	x.job = nil
 	x.began = false
 	x.linger = 0

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/sse"
 )
 
 // fanout is the walk over a loop's streams that tells them of changes, one change at a time and a slice of streams a turn. What changes meanwhile is told by the next walk: nothing queues.
@@ -51,6 +52,10 @@ func (f *fanout) start(l *loop, ch mcp.Change) {
 	f.change = ch
 	f.notice = l.noticeOf(ch)
 	f.frames.reset(&f.notice)
+	if f.todo.topics == 0 && len(f.todo.uris) == 0 {
+		l.told = f.todo.seq // whoever is told this has been told all
+		f.notice.seq = l.told
+	}
 	f.active = true
 }
 
@@ -106,6 +111,11 @@ func (l *loop) tellList(c *conn) {
 		c.arm(l.now + ticks(retryTime))
 		return
 	}
+	if c.has(flagSession) && c.slow() {
+		// The id of this notice would say that the client knows what it is still to be told.
+		c.dirty |= l.fan.change.Topic
+		return
+	}
 	c.dirty &^= l.fan.change.Topic
 	c.write(l.fan.frames.frame(c))
 }
@@ -118,6 +128,10 @@ func (l *loop) tellResource(c *conn, ref uint32) {
 		c.arm(l.now + ticks(retryTime))
 		return
 	}
+	if c.has(flagSession) && c.slow() {
+		r.dirty = true
+		return
+	}
 	r.dirty = false
 	c.write(l.fan.frames.frame(c))
 }
@@ -126,6 +140,9 @@ func (l *loop) tellResource(c *conn, ref uint32) {
 func (l *loop) deliverDirty(c *conn) {
 	tell := func(ch mcp.Change) bool {
 		n := l.noticeOf(ch)
+		if !c.slow() && !l.fan.active {
+			n.seq = l.told
+		}
 		var f frames
 		f.reset(&n)
 		c.write(f.frame(c))
@@ -162,11 +179,17 @@ func (l *loop) deliverDirty(c *conn) {
 // notice is a notification but for the subscription id that stands between its two parts, as it stands in events.
 type notice struct {
 	prefix, suffix []byte
+	message        []byte // the notification of sessions; empty: there is none
+	seq            uint64 // number of the change, if whoever is told this knows all up to it
 }
 
 func (l *loop) noticeOf(ch mcp.Change) notice {
 	prefix, suffix := l.srv.mcp.ChangeMessage(ch)
-	return notice{[]byte(escapeForEvent(string(prefix))), []byte(escapeForEvent(string(suffix)))}
+	n := notice{prefix: []byte(escapeForEvent(string(prefix))), suffix: []byte(escapeForEvent(string(suffix)))}
+	if l.m.sessionStreams.Load() > 0 {
+		n.message = l.srv.mcp.SessionChangeMessage(ch)
+	}
+	return n
 }
 
 // frames makes the bytes of one notice for many streams, as sse.AppendData would: the encoded frame is kept, and only the id is patched in while its length stays the same.
@@ -177,14 +200,45 @@ type frames struct {
 	idLen  int
 	bare   bool // the frame is not a chunk
 	filled bool
+
+	session []byte // the frame for streams of sessions, once it is made
 }
 
 func (f *frames) reset(n *notice) {
-	f.n, f.filled = n, false
+	f.n, f.filled, f.session = n, false, nil
+}
+
+// sessionFrame returns the bytes for streams of sessions: all get the same.
+func (f *frames) sessionFrame(c *conn) []byte {
+	if c.has(flagTyped | flagHTTP10) {
+		return f.encodeSession(nil, c)
+	}
+	if f.session == nil {
+		f.session = f.encodeSession(f.session, c)
+	}
+	return f.session
+}
+
+func (f *frames) encodeSession(dst []byte, c *conn) []byte {
+	e := sse.Event{Data: f.n.message}
+	if c.has(flagTyped) {
+		e.Type = "message"
+	} else if f.n.seq != 0 {
+		var id [32]byte
+		e.ID, e.HasID = string(appendNoticeID(id[:0], f.n.seq)), true
+	}
+	event := sse.AppendEvent(nil, &e)
+	if c.has(flagHTTP10) {
+		return append(dst, event...)
+	}
+	return appendChunk(dst, event)
 }
 
 // frame returns the bytes for c, valid until the next call.
 func (f *frames) frame(c *conn) []byte {
+	if c.has(flagSession) {
+		return f.sessionFrame(c)
+	}
 	bare := c.has(flagHTTP10)
 	if f.filled && f.idLen == len(c.id) && f.bare == bare {
 		copy(f.buf[f.at:], c.id)

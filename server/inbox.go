@@ -19,10 +19,20 @@ type handle struct {
 type itemKind uint8
 
 const (
-	itemNotify  itemKind = iota // a notification of a call: buf
-	itemRespond                 // the response of a call: buf, code, status
-	itemListen                  // a call prepared by a worker is a subscription
-	itemReturn                  // the worker has let go of the call: the last item of a job
+	itemNotify   itemKind = iota // a notification of a call: buf
+	itemRespond                  // the response of a call: buf, code, status
+	itemPrepared                 // a worker has prepared the message
+	itemReturn                   // the worker has let go of the call: the last item of a job
+
+	// Of earlier revisions, from any loop.
+	itemPark        // the worker has let go of a call that asked its client
+	itemAnswer      // the client's answer: buf
+	itemCancel      // the client has cancelled the call
+	itemCarry       // events for a stream: buf, end
+	itemCloseStream // the handler gives the connection of its call back: arg, nanoseconds
+	itemEndStream   // another stream takes over, or the session is deleted
+	itemMoved       // the stream of a call, arg, was resumed elsewhere
+	itemSubscribe   // the stream's session listens to a resource: uri; no longer if end
 )
 
 // item is one message to a loop.
@@ -30,8 +40,13 @@ type item struct {
 	kind   itemKind
 	status int16 // HTTP status of a response
 	code   jsonrpc.Code
+	end    bool
+	gen    uint32 // of the job, where it may have been reused
 	job    *job
 	buf    *bytebufferpool.ByteBuffer // owned by the item; nil where there is none
+	h      handle
+	arg    uint64
+	uri    string
 }
 
 // inbox holds what was posted to a loop and not yet served, in the order of the posts.
@@ -115,6 +130,7 @@ func (l *loop) takeInbox(spare []item) (items []item, c changes, d *drainOrder) 
 type changes struct {
 	topics mcp.Topic
 	uris   map[string]struct{} // nil when empty
+	seq    uint64              // number of the newest, in the server's log of changes
 }
 
 func (c *changes) add(ch mcp.Change) {
@@ -130,6 +146,7 @@ func (c *changes) add(ch mcp.Change) {
 
 func (c *changes) merge(o *changes) {
 	c.topics |= o.topics
+	c.seq = max(c.seq, o.seq)
 	for uri := range o.uris {
 		c.add(mcp.Change{Topic: mcp.TopicResource, URI: uri})
 	}

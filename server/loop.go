@@ -23,6 +23,7 @@ type loop struct {
 	stalls   stalls // of slow peers only
 	streams  streamList
 	fan      fanout
+	told     uint64 // number of the newest change that all streams were told, or have noted
 	rng      *rand.Rand
 	draining bool
 	spread   tick // of the drain
@@ -37,6 +38,7 @@ type loop struct {
 	exchanges []*exchange // free ones
 	jobs      []*job      // free ones
 	workers   workers
+	detached  []*job // calls of earlier revisions that go on without their connection
 	spare     []item
 	backlog   []item // items taken from the inbox and not served yet
 
@@ -142,6 +144,7 @@ func (l *loop) serveTick() {
 	l.m.lagNanos.Store(now.UnixNano() - l.m.tickPosted.Swap(0))
 	l.now = l.srv.tickAt(now)
 	l.retireWorkers()
+	l.expireDetached()
 	l.expire()
 }
 

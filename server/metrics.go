@@ -53,33 +53,39 @@ func (o outcome) String() string { return outcomeNames[o] }
 type loopMetrics struct {
 	connections atomic.Int64
 	streams     atomic.Int64
-	requests    [mcp.NumMethods][numOutcomes]atomic.Uint64
-	http        atomic.Uint64 // requests for anything but the MCP endpoint's messages
-	refused     atomic.Uint64 // requests refused for their head or framing
-	bytesIn     atomic.Uint64
-	bytesOut    atomic.Uint64
-	closes      [numCloseReasons]atomic.Uint64
-	panics      atomic.Uint64
-	lagNanos    atomic.Int64 // how late the newest tick ran
-	tickPosted  atomic.Int64 // Unix nanoseconds, while a tick waits for the loop
-	_           [64]byte     // keeps the next loop's counters off this cache line
+	// sessionStreams are those of streams that belong to sessions of earlier revisions.
+	sessionStreams atomic.Int64
+	requests       [mcp.NumMethods][numOutcomes]atomic.Uint64
+	http           atomic.Uint64 // requests for anything but the MCP endpoint's messages
+	refused        atomic.Uint64 // requests refused for their head or framing
+	bytesIn        atomic.Uint64
+	bytesOut       atomic.Uint64
+	closes         [numCloseReasons]atomic.Uint64
+	panics         atomic.Uint64
+	lagNanos       atomic.Int64 // how late the newest tick ran
+	tickPosted     atomic.Int64 // Unix nanoseconds, while a tick waits for the loop
+	_              [64]byte     // keeps the next loop's counters off this cache line
 }
 
 // Stats is a reading of a Server's counters. Counters only grow; the others are states.
 type Stats struct {
-	Connections   int64
-	Streams       int64 // open subscriptions/listen streams
-	CallsInFlight int64 // calls that a goroutine serves
-	Requests      map[RequestLabels]uint64
-	OtherRequests uint64 // health checks, preflights
-	Refused       uint64 // requests refused for their head or framing
-	BytesIn       uint64
-	BytesOut      uint64
-	Closes        map[string]uint64 // by reason
-	AcceptErrors  uint64
-	AcceptRefused uint64 // connections above MaxConnections
-	Panics        uint64
-	LoopLag       []float64 // seconds, for each loop: how late its newest tick ran, or how long one waits by now
+	Connections       int64
+	Streams           int64 // open streams, of both kinds
+	SessionStreams    int64 // those of sessions of earlier revisions; the others are of subscriptions/listen
+	SessionsWithState int64 // sessions of which something is held
+	RevokedSessions   int64 // ids that were deleted and have not expired
+	ReplayBytes       int64 // events held for clients that come back
+	CallsInFlight     int64 // calls that a goroutine serves
+	Requests          map[RequestLabels]uint64
+	OtherRequests     uint64 // health checks, preflights
+	Refused           uint64 // requests refused for their head or framing
+	BytesIn           uint64
+	BytesOut          uint64
+	Closes            map[string]uint64 // by reason
+	AcceptErrors      uint64
+	AcceptRefused     uint64 // connections above MaxConnections
+	Panics            uint64
+	LoopLag           []float64 // seconds, for each loop: how late its newest tick ran, or how long one waits by now
 }
 
 // RequestLabels tell requests apart. Method is one of MCP's methods or "other", never text from the wire.
@@ -93,6 +99,10 @@ func (s *Server) Stats() Stats {
 		Closes:        make(map[string]uint64, numCloseReasons),
 		AcceptErrors:  s.acceptErrors.Load(),
 		AcceptRefused: s.acceptRefused.Load(),
+
+		SessionsWithState: s.sessions.count.Load(),
+		RevokedSessions:   s.sessions.revoked.Load(),
+		ReplayBytes:       s.sessions.budget.used.Load(),
 	}
 	if !s.up.Load() {
 		return st
@@ -102,6 +112,7 @@ func (s *Server) Stats() Stats {
 		m := &l.m
 		st.Connections += m.connections.Load()
 		st.Streams += m.streams.Load()
+		st.SessionStreams += m.sessionStreams.Load()
 		st.OtherRequests += m.http.Load()
 		st.Refused += m.refused.Load()
 		st.BytesIn += m.bytesIn.Load()

@@ -45,6 +45,27 @@ type Options struct {
 	// MaxResponse is the length of one response message in bytes; a longer one is replaced by an error of code -32603. Default 8 MiB.
 	MaxResponse int
 
+	// ModernOnly serves revision 2026-07-28 alone: no sessions, and 405 for GET and DELETE.
+	ModernOnly bool
+	// SessionKeys seal the session ids of earlier revisions: the first seals, all open, so that replicas and a restarted process with the same keys know each other's sessions.
+	// Each is a secret of at least 16 bytes, better 32. Default: a random one.
+	SessionKeys [][]byte
+	// SessionLifetime is the absolute lifetime of a session id. Default 24 h.
+	SessionLifetime time.Duration
+	// SessionIdle is how long a log level or subscriptions are kept for a session without request or stream. Default 1 h.
+	SessionIdle time.Duration
+	// MaxSessions is the number of sessions of which something is held: a stream, a call in flight, a log level, subscriptions, events to replay. Beyond it, those that hold
+	// least are forgotten first, then requests are answered 503. Default 1,000,000.
+	MaxSessions int
+	// MaxRevoked is the number of deleted session ids that are remembered until they expire. Default 1,000,000.
+	MaxRevoked int
+	// ReplayBytes, ReplayEvents and ReplayAge bound what is kept of the stream of a call for a client that comes back; older events go first. Default 1 MiB, 256, 60 s.
+	ReplayBytes  int
+	ReplayEvents int
+	ReplayAge    time.Duration
+	// ReplayTotal bounds what is kept for all of them, in bytes. Default 64 MiB.
+	ReplayTotal int
+
 	// NoticeDelay is the time for which a change waits for others, to be told with them in one notice. Default 5 ms; negative: none.
 	NoticeDelay time.Duration
 	// Heartbeat is the time between two comments on a stream on which nothing else was sent, within ±10 %. A call that has not answered by then becomes a
@@ -96,6 +117,14 @@ func withDefaults(o *Options) Options {
 	if r.NoticeDelay == 0 {
 		r.NoticeDelay = 5 * time.Millisecond
 	}
+	bound(&r.SessionLifetime, 24*time.Hour)
+	bound(&r.SessionIdle, time.Hour)
+	bound(&r.MaxSessions, 1_000_000)
+	bound(&r.MaxRevoked, 1_000_000)
+	bound(&r.ReplayBytes, 1<<20)
+	bound(&r.ReplayEvents, 256)
+	bound(&r.ReplayAge, time.Minute)
+	bound(&r.ReplayTotal, 64<<20)
 	bound(&r.Heartbeat, 15*time.Second)
 	bound(&r.HeadTimeout, 10*time.Second)
 	bound(&r.BodyTimeout, 30*time.Second)

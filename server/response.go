@@ -15,6 +15,7 @@ type respHead struct {
 	origin     []byte // an allowed Origin to be named to the browser
 	allow      string // with 405
 	retryAfter bool   // with 503
+	session    []byte // of a new session
 }
 
 const (
@@ -43,9 +44,12 @@ func appendStatus(dst []byte, h *respHead) []byte {
 	if h.retryAfter {
 		dst = append(dst, "\r\nRetry-After: 1"...)
 	}
+	if h.session != nil {
+		dst = append(append(dst, "\r\nMcp-Session-Id: "...), h.session...)
+	}
 	if h.origin != nil {
 		dst = append(append(dst, "\r\nAccess-Control-Allow-Origin: "...), h.origin...)
-		dst = append(dst, "\r\nVary: Origin"...)
+		dst = append(dst, "\r\nAccess-Control-Expose-Headers: Mcp-Session-Id\r\nVary: Origin"...)
 	}
 	return dst
 }
@@ -77,7 +81,7 @@ func appendStreamHead(dst []byte, h *respHead, chunked bool) []byte {
 // appendPreflight appends the answer to a CORS preflight from an allowed origin.
 func appendPreflight(dst []byte, h *respHead) []byte {
 	dst = appendStatus(dst, h)
-	return append(dst, "\r\nAccess-Control-Allow-Methods: POST\r\n"+
+	return append(dst, "\r\nAccess-Control-Allow-Methods: GET, POST, DELETE\r\n"+
 		"Access-Control-Allow-Headers: *, Authorization\r\n"+ // "*" covers Mcp-Param-*, whose names are the tools', but never Authorization
 		"Access-Control-Max-Age: 7200\r\n\r\n"...)
 }

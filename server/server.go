@@ -33,8 +33,9 @@ type Server struct {
 	helper   sync.WaitGroup
 	enroller sync.WaitGroup // ends before the engine: an enrolment that races its end leaks a descriptor
 
-	noticeMu sync.Mutex // guards notices
-	notices  changes    // not yet told to the loops
+	noticeMu sync.Mutex // guards notices and log
+	log      changeLog
+	notices  changes // not yet told to the loops
 
 	dateLine atomic.Pointer[string]
 
@@ -52,6 +53,9 @@ type Server struct {
 	shutdown   sync.Once
 	stopped    chan struct{}
 	drainErr   error
+
+	tickets  *tickets
+	sessions sessions
 
 	conns         atomic.Int64 // admitted and not yet closed
 	streams       atomic.Int64
@@ -72,7 +76,7 @@ func New(s *mcp.Server, opts *Options) *Server {
 		opts:       o,
 		ticks:      deadlinesOf(&o),
 		limits:     httpparse.Limits{RequestLine: o.MaxRequestLine, Head: o.MaxHead, Fields: o.MaxFields, Content: o.MaxBody},
-		policy:     policy{path: o.Path, origins: o.AllowedOrigins, hosts: o.AllowedHosts},
+		policy:     policy{path: o.Path, origins: o.AllowedOrigins, hosts: o.AllowedHosts, modern: o.ModernOnly},
 		start:      time.Now(),
 		listeners:  make(map[net.Listener]struct{}),
 		stopped:    make(chan struct{}),
@@ -82,6 +86,11 @@ func New(s *mcp.Server, opts *Options) *Server {
 		room:       make(chan struct{}, 1),
 		enrolments: make(chan enrolment, maxEnrolling),
 	}
+	var err error
+	if srv.tickets, err = newTickets(o.SessionKeys, o.SessionLifetime); err != nil {
+		panic(err) // a key that is too short: a programmer's error
+	}
+	srv.sessions.max, srv.sessions.maxGone, srv.sessions.budget.max = int64(o.MaxSessions), int64(o.MaxRevoked), int64(o.ReplayTotal)
 	for i := range srv.smallIDs {
 		srv.smallIDs[i] = strconv.Itoa(i)
 	}
@@ -207,6 +216,7 @@ func (s *Server) tellLoops() {
 	s.noticeMu.Lock()
 	c := s.notices
 	s.notices = changes{}
+	c.seq = s.log.add(&c)
 	s.noticeMu.Unlock()
 	for _, l := range s.loops {
 		l.postChanges(&c)

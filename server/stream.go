@@ -50,7 +50,10 @@ func (c *conn) listen(now tick, j *job) {
 // endStream takes c out of all lists of streams.
 func (l *loop) endStream(c *conn) {
 	l.streams.remove(l, c)
-	c.flags &^= flagStreaming
+	if c.has(flagSession) {
+		l.m.sessionStreams.Add(-1)
+	}
+	c.flags &^= flagStreaming | flagSession | flagTyped
 	c.topics, c.dirty, c.id = 0, 0, ""
 	l.m.streams.Add(-1)
 	l.srv.streams.Add(-1)
@@ -59,6 +62,11 @@ func (l *loop) endStream(c *conn) {
 // endGracefully ends a stream with the result of its request. For the client that is the end of the subscription, not a fault.
 func (c *conn) endGracefully(now tick) {
 	l := c.loop
+	if c.has(flagSession) {
+		c.endSessionStream(now)
+		c.reason = closeDrain
+		return
+	}
 	id := c.id
 	l.endStream(c)
 	l.event = l.srv.mcp.AppendListenResult(l.event[:0], id)
@@ -212,13 +220,17 @@ func (s *streamList) remove(l *loop, c *conn) {
 	if c.next != noSlot {
 		l.slots[c.next].prev = c.prev
 	}
-	if c.uris == nil {
+	u := c.uris
+	if u == nil {
 		return
 	}
-	for i := range c.uris.refs {
-		s.forget(l, &c.uris.refs[i])
+	for i := range u.refs {
+		s.forget(l, &u.refs[i])
 	}
 	c.uris = nil
+	if c.has(flagSession) {
+		l.leaveSession(c, u)
+	}
 }
 
 // uriList holds the streams of a loop that listen to one resource.
@@ -232,9 +244,11 @@ type uriMember struct {
 	slot, ref uint32
 }
 
-// uriSet is the resources of one stream.
+// uriSet is the resources of one stream, and of which session it is.
 type uriSet struct {
-	refs []uriRef
+	refs    []uriRef
+	session sessionKey // of a stream of an earlier revision
+	replay  uint64     // the call's stream that it resumes; 0: it is the session's own
 }
 
 type uriRef struct {
@@ -245,7 +259,9 @@ type uriRef struct {
 
 // listenTo registers c for uris, which are distinct.
 func (s *streamList) listenTo(l *loop, c *conn, uris []string) {
-	c.uris = &uriSet{refs: make([]uriRef, 0, len(uris))}
+	if c.uris == nil {
+		c.uris = &uriSet{refs: make([]uriRef, 0, len(uris))}
+	}
 	for _, uri := range uris {
 		list := s.byURI[uri]
 		if list == nil {
@@ -256,6 +272,18 @@ func (s *streamList) listenTo(l *loop, c *conn, uris []string) {
 		list.members = append(list.members, uriMember{c.slot, uint32(len(c.uris.refs) - 1)})
 		l.srv.mcp.Subscribe(list.uri)
 	}
+}
+
+// unlisten takes resource i away from c.
+func (s *streamList) unlisten(l *loop, c *conn, i int) {
+	refs := c.uris.refs
+	s.forget(l, &refs[i])
+	last := len(refs) - 1
+	if i != last {
+		refs[i] = refs[last]
+		refs[i].list.members[refs[i].pos].ref = uint32(i)
+	}
+	c.uris.refs = refs[:last]
 }
 
 // forget takes one stream out of the list of one resource.

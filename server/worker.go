@@ -26,6 +26,18 @@ func (c *conn) startCall(now tick, j *job, run func(*job)) {
 		c.finish(now)
 		return
 	}
+	if refusal := l.register(j); refusal != nil {
+		s.calls.Add(-1)
+		l.count(j.method, outcomeRefused)
+		status := 400
+		if refusal == errSessionsFull {
+			status = 503
+		}
+		c.respondError(status, j.msg.ID, refusal)
+		l.putJob(j)
+		c.finish(now)
+		return
+	}
 	j.ctx, j.stop = context.WithCancelCause(s.base)
 	c.x.job = j
 	c.setState(now, connStateCall)
@@ -45,21 +57,11 @@ func (j *job) run() {
 	j.call.Run(j.ctx, j)
 }
 
-// prepareAndRun is for content that is too long to be decoded on the loop.
-func (j *job) prepareAndRun() {
+// prepareBig is for content that is too long to be decoded on the loop, which serves it then as any other.
+func (j *job) prepareBig() {
 	defer j.contain()
-	if err := j.prepare(j.loop.srv.mcp); err != nil {
-		j.respond(j.call.Status(err.Code), err.Code, jsonrpc.AppendError(nil, j.msg.ID, err))
-		return
-	}
-	switch j.call.Kind() {
-	case mcp.CallNotification:
-		j.respond(202, 0, nil)
-	case mcp.CallListen:
-		j.loop.postItem(item{kind: itemListen, job: j})
-	default:
-		j.call.Run(j.ctx, j)
-	}
+	j.refusal = j.prepare(j.loop.srv.mcp)
+	j.prepped = true
 }
 
 // contain keeps a panic in one call; it must be deferred itself. mcp answers for a handler that panics; what arrives here is a fault of this module.
@@ -74,6 +76,12 @@ func (j *job) contain() {
 
 // end gives the job, and with it its worker, back to the loop. It reports false when the loop is gone.
 func (j *job) end() bool {
+	switch {
+	case j.prepped:
+		return j.loop.postItem(item{kind: itemPrepared, job: j})
+	case j.call.Asking():
+		return j.loop.postItem(item{kind: itemPark, job: j})
+	}
 	j.stop(context.Canceled)
 	j.loop.srv.calls.Add(-1)
 	return j.loop.postItem(item{kind: itemReturn, job: j})
@@ -120,9 +128,21 @@ func (j *job) respond(status int, code jsonrpc.Code, msg []byte) {
 // serveItem serves one item of the inbox.
 func (l *loop) serveItem(it *item) {
 	j := it.job
-	if it.kind == itemReturn {
+	switch it.kind {
+	case itemReturn:
 		l.putWorker(j.worker)
 		l.putJob(j)
+		return
+	case itemNotify, itemRespond:
+		if j.legacy.on {
+			l.serveLegacy(it)
+			return
+		}
+	case itemPrepared:
+		l.servePrepared(j)
+		return
+	default:
+		l.serveSession(it)
 		return
 	}
 	c := l.lookup(j.h)
@@ -145,12 +165,25 @@ func (l *loop) serveItem(it *item) {
 		}
 		c.finish(l.now)
 		c.resume(l.now)
-	case itemListen:
-		c.x.job = nil
-		c.listen(l.now, j)
-		c.resume(l.now)
 	}
 	release(it.buf)
+}
+
+// servePrepared takes a message back from the worker that decoded it.
+func (l *loop) servePrepared(j *job) {
+	l.putWorker(j.worker)
+	j.stop(context.Canceled)
+	j.ctx, j.stop, j.worker, j.prepped = nil, nil, nil, false
+	l.srv.calls.Add(-1)
+	c := l.lookup(j.h)
+	if c == nil || c.x == nil || c.x.job != j {
+		l.putJob(j)
+		return
+	}
+	l.serving = c
+	c.x.job = nil
+	c.dispatch(l.now, j)
+	c.resume(l.now)
 }
 
 // notify puts a notification of a worker's call on the wire. What the peer does not read in time counts against MaxUnsent.
@@ -179,6 +212,7 @@ func (c *conn) expireCall(now tick) {
 		j := x.job
 		x.job = nil
 		j.cancel(errCallTimeout)
+		defer l.abandon(j)
 		l.count(j.method, outcomeTimeout)
 		l.srv.opts.Logger.Warn("call timed out; its handler keeps its goroutine until it returns", "method", j.method.String(), "limit", l.srv.opts.CallTimeout)
 		e := &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "the call took longer than the server's limit of " + l.srv.opts.CallTimeout.Round(time.Millisecond).String()}
@@ -189,6 +223,10 @@ func (c *conn) expireCall(now tick) {
 	}
 	// A stream keeps proxies from giving up on a long call. It is begun here if nothing else has begun it.
 	if x.verdict.stream && c.sk.OutboundBuffered() == 0 {
+		if !x.began && x.job.legacy.on {
+			c.openReplay(x.job)
+			c.beginCallStream(x.job)
+		}
 		c.beginStream()
 		c.appendHeartbeat()
 		c.flush()

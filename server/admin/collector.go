@@ -22,6 +22,9 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 var (
 	connections   = desc("connections", "Connections now open.")
 	streams       = desc("streams", "Streams now open.", "kind")
+	sessions      = desc("sessions_with_state", "Sessions of earlier revisions of which something is held.")
+	revoked       = desc("sessions_revoked", "Session ids that were deleted and have not expired.")
+	replayBytes   = desc("replay_bytes", "Events held for clients that come back.")
 	calls         = desc("calls_in_flight", "Calls that a worker serves now.")
 	requests      = desc("requests_total", "MCP messages by method and how they ended.", "method", "outcome")
 	otherRequests = desc("http_requests_total", "Requests for health checks and preflights.")
@@ -36,7 +39,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connections, streams, calls, requests, otherRequests, refused, bytesTotal, closes, loopLag, acceptErrors, acceptRefused, panics} {
+	for _, d := range []*prometheus.Desc{connections, streams, sessions, revoked, replayBytes, calls, requests, otherRequests, refused, bytesTotal, closes, loopLag, acceptErrors, acceptRefused, panics} {
 		ch <- d
 	}
 }
@@ -51,7 +54,11 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	st := c.s.Stats()
 	gauge(connections, float64(st.Connections))
-	gauge(streams, float64(st.Streams), "listen")
+	gauge(streams, float64(st.Streams-st.SessionStreams), "listen")
+	gauge(streams, float64(st.SessionStreams), "session")
+	gauge(sessions, float64(st.SessionsWithState))
+	gauge(revoked, float64(st.RevokedSessions))
+	gauge(replayBytes, float64(st.ReplayBytes))
 	gauge(calls, float64(st.CallsInFlight))
 	for labels, n := range st.Requests {
 		counter(requests, n, labels.Method, labels.Outcome)

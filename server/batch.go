@@ -1,0 +1,97 @@
+package server
+
+import (
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// maxBatch bounds the messages of a batch.
+const maxBatch = 100
+
+var errBatch = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "initialize cannot be part of a batch"}
+
+// batch serves an array of messages, which revision 2025-03-26 alone has. It reports false when the session does not know batches: then the array is no message at all.
+func (c *conn) batch(now tick, j *job) bool {
+	c.openSession(j)
+	if !j.legacy.known || !mcp.Batches(j.legacy.ticket.info.Revision) {
+		return false
+	}
+	j.legacy.on = true
+	detachMeta(&j.meta)
+	c.startCall(now, j, (*job).runBatch)
+	return true
+}
+
+// runBatch serves the messages of a batch one after another, and answers with the array of the responses.
+func (j *job) runBatch() {
+	defer j.contain()
+	b, err := jsonrpc.DecodeBatch(j.content.B)
+	if err == nil && b.Len() > maxBatch {
+		err = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "too many messages in a batch"}
+	}
+	if e := asError(err); e != nil {
+		j.respond(400, e.Code, jsonrpc.AppendError(nil, nil, e))
+		return
+	}
+	sink := &batchSink{j: j, out: []byte{'['}}
+	var m jsonrpc.Message
+	for err := range b.Messages(&m) {
+		if e := asError(err); e != nil {
+			sink.add(jsonrpc.AppendError(nil, m.ID, e))
+			continue
+		}
+		j.runBatched(&m, sink)
+	}
+	if len(sink.out) == 1 {
+		j.respond(202, 0, nil)
+		return
+	}
+	j.respond(200, 0, append(sink.out, ']'))
+}
+
+// runBatched serves one message of a batch.
+func (j *job) runBatched(m *jsonrpc.Message, sink *batchSink) {
+	s, k := j.loop.srv, j.legacy.ticket.key
+	var call mcp.Call
+	if e := s.mcp.Prepare(&call, m, &j.meta); e != nil {
+		sink.add(jsonrpc.AppendError(nil, m.ID, e))
+		return
+	}
+	switch call.Kind() {
+	case mcp.CallInitialize, mcp.CallListen:
+		sink.add(jsonrpc.AppendError(nil, m.ID, errBatch))
+	case mcp.CallNotification:
+		if id := call.Cancelled(); id != nil {
+			s.cancelCall(k, s.tick(), id)
+		}
+	case mcp.CallAnswer:
+		s.answered(k, s.tick(), m)
+	case mcp.CallSession:
+		if e := s.applyOp(s.tick(), k, call.Op()); e != nil {
+			sink.add(jsonrpc.AppendError(nil, m.ID, e))
+			return
+		}
+		call.Run(j.ctx, sink)
+	default:
+		call.Run(j.ctx, sink)
+	}
+}
+
+// batchSink collects the responses of a batch. It cannot ask the client: a batch is over before its questions could be answered.
+type batchSink struct {
+	j   *job
+	out []byte
+}
+
+func (s *batchSink) add(msg []byte) {
+	if len(s.out) > 1 {
+		s.out = append(s.out, ',')
+	}
+	s.out = append(s.out, msg...)
+}
+
+// Notify implements mcp.Sink.
+func (s *batchSink) Notify(msg []byte) bool { return s.j.Notify(msg) }
+
+// Respond implements mcp.Sink.
+func (s *batchSink) Respond(msg []byte, _ jsonrpc.Code) { s.add(msg) }

@@ -1,0 +1,289 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/valyala/bytebufferpool"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// A call of an earlier revision differs from a modern one in three ways: a disconnect does not end it, it can be cancelled and answered from other connections, and it can ask
+// its client something and wait. While it waits it holds no goroutine.
+
+// errCancelled is the cause of the end of a call that its client cancelled.
+var errCancelled = errors.New("server: the client cancelled the call")
+
+// legacyCall is what a job of an earlier revision has besides. The loop owns it, but for what a worker sets before it posts.
+type legacyCall struct {
+	on         bool // the message is of an earlier revision
+	named      bool // it named a session
+	known      bool // which could be opened
+	ticket     ticket
+	key        string // the call among those of its session: the JSON text of its id
+	registered bool
+	stream     uint64 // names the event stream in event ids; 0: its events have none
+	detached   bool   // the connection is gone, the call goes on
+	carried    bool   // from the beginning: its messages go to the stream of its session
+	due        tick   // of a detached call
+	parked     bool   // it waits for its client, without a worker
+	waiting    int    // answers to come
+	responses  []byte // the answers so far: members of a JSON object
+}
+
+// register files a call that a worker will serve under its session. It returns the refusal of a second one with the same id, or of one too many.
+func (l *loop) register(j *job) (refusal *jsonrpc.Error) {
+	lc := &j.legacy
+	if !lc.on || !lc.known {
+		return nil
+	}
+	ok := l.srv.sessions.with(lc.ticket.key, true, l.now, func(s *session) {
+		for i := range s.calls {
+			if s.calls[i].id == lc.key {
+				refusal = errDuplicateID
+				return
+			}
+		}
+		s.calls = append(s.calls, callRef{lc.key, j, j.gen})
+		lc.registered = true
+	})
+	if !ok {
+		return errSessionsFull
+	}
+	return refusal
+}
+
+var (
+	errDuplicateID  = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "a request with this id is in flight"}
+	errSessionsFull = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many sessions with state"}
+)
+
+// unregister takes a call that is over from its session.
+func (l *loop) unregister(j *job) {
+	if !j.legacy.registered {
+		return
+	}
+	j.legacy.registered = false
+	l.srv.sessions.with(j.legacy.ticket.key, false, l.now, func(s *session) {
+		for i := range s.calls {
+			if s.calls[i].job == j {
+				s.calls = append(s.calls[:i], s.calls[i+1:]...)
+				break
+			}
+		}
+		kept := s.asks[:0]
+		for _, a := range s.asks {
+			if a.job != j {
+				kept = append(kept, a)
+			}
+		}
+		clear(s.asks[len(kept):])
+		s.asks = kept
+	})
+}
+
+// letGoOn keeps a call whose connection is gone, until due.
+func (l *loop) letGoOn(j *job, due tick) {
+	j.legacy.detached = true
+	j.legacy.due = due
+	l.detached = append(l.detached, j)
+}
+
+// expireDetached ends the calls without a connection whose time is up.
+func (l *loop) expireDetached() {
+	kept := l.detached[:0]
+	for _, j := range l.detached {
+		switch {
+		case !j.legacy.detached: // it has ended
+		case l.now < j.legacy.due:
+			kept = append(kept, j)
+		default:
+			l.count(j.method, outcomeTimeout)
+			j.legacy.detached = false
+			j.cancel(errCallTimeout)
+			if j.legacy.parked {
+				l.endParked(j)
+			}
+		}
+	}
+	clear(l.detached[len(kept):])
+	l.detached = kept
+}
+
+// abandon takes back a call that was answered in its stead, if it has no worker to do so.
+func (l *loop) abandon(j *job) {
+	if j.legacy.parked {
+		l.endParked(j)
+	}
+}
+
+// endParked takes back a call that no worker runs and nobody will answer.
+func (l *loop) endParked(j *job) {
+	j.legacy.parked = false
+	j.stop(context.Canceled)
+	l.srv.calls.Add(-1)
+	l.putJob(j)
+}
+
+// Request implements mcp.Requester: it sends what a handler asks of the client on the stream of its call.
+func (j *job) Request(asks []mcp.Ask) bool {
+	lc := &j.legacy
+	if !lc.on || !lc.known || !j.stream && !lc.carried || len(asks) > maxAsks {
+		return false
+	}
+	s := j.loop.srv
+	msgs := make([]*bytebufferpool.ByteBuffer, len(asks))
+	lc.waiting, lc.responses = len(asks), lc.responses[:0]
+	room := s.sessions.with(lc.ticket.key, true, s.tick(), func(ses *session) {
+		for i := range asks {
+			id := strconv.AppendUint([]byte(`"ask-`), s.sessions.askIDs.Add(1), 36)
+			id = append(id, '"')
+			ses.asks = append(ses.asks, ask{string(id), asks[i].Key, j, j.gen})
+			msgs[i] = bytebufferpool.Get()
+			msgs[i].B = mcp.AppendAsk(msgs[i].B[:0], id, &asks[i])
+		}
+	})
+	if !room {
+		return false
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, buf := range msgs {
+		j.queued.Add(int64(len(buf.B)))
+		j.loop.postItem(item{kind: itemNotify, job: j, buf: buf})
+	}
+	return true
+}
+
+// maxAsks bounds what a handler may ask at once.
+const maxAsks = 64
+
+// answered takes a client's answer to where its question waits. It may be called from any loop. It reports false when there is no such question.
+func (s *Server) answered(k sessionKey, now tick, m *jsonrpc.Message) bool {
+	var a ask
+	s.sessions.with(k, false, now, func(ses *session) {
+		for i := range ses.asks {
+			if ses.asks[i].id == string(m.ID) {
+				a = ses.asks[i]
+				ses.asks = append(ses.asks[:i], ses.asks[i+1:]...)
+				return
+			}
+		}
+	})
+	if a.job == nil {
+		return false
+	}
+	buf := bytebufferpool.Get()
+	buf.B = mcp.AppendAskAnswer(buf.B[:0], a.key, m)
+	return a.job.loop.postItem(item{kind: itemAnswer, job: a.job, gen: a.gen, buf: buf})
+}
+
+// serveAnswer adds an answer to those of its call, and lets the call go on after the last.
+func (l *loop) serveAnswer(it *item) {
+	j := it.job
+	if j.gen != it.gen {
+		return // the call has ended
+	}
+	lc := &j.legacy
+	if len(it.buf.B) > 0 {
+		if len(lc.responses) > 0 {
+			lc.responses = append(lc.responses, ',')
+		}
+		lc.responses = append(lc.responses, it.buf.B...)
+	}
+	lc.waiting--
+	l.resumeParked(j)
+}
+
+// parkedJob takes the worker back from a call that asked its client.
+func (l *loop) parkedJob(j *job) {
+	l.putWorker(j.worker)
+	j.worker = nil
+	j.legacy.parked = true
+	if c := l.lookup(j.h); (c == nil || c.x == nil || c.x.job != j) && !j.legacy.detached {
+		l.endParked(j) // it was given up meanwhile
+		return
+	}
+	l.resumeParked(j)
+}
+
+// resumeParked runs a call again that has all its answers.
+func (l *loop) resumeParked(j *job) {
+	lc := &j.legacy
+	if !lc.parked || lc.waiting > 0 {
+		return
+	}
+	lc.parked = false
+	j.worker = l.takeWorker()
+	j.worker.work <- work{j, (*job).resume}
+}
+
+// resume runs the handler again, with the answers.
+func (j *job) resume() {
+	defer j.contain()
+	b := append(make([]byte, 0, len(j.legacy.responses)+2), '{')
+	b = append(b, j.legacy.responses...)
+	j.call.Resume(j.ctx, j, append(b, '}'))
+}
+
+// cancelCall ends the context of the call with the id, JSON text, of session k. It may be called from any loop.
+func (s *Server) cancelCall(k sessionKey, now tick, id []byte) {
+	var ref callRef
+	s.sessions.with(k, false, now, func(ses *session) {
+		for _, r := range ses.calls {
+			if r.id == string(id) {
+				ref = r
+			}
+		}
+	})
+	if ref.job != nil {
+		ref.job.loop.postItem(item{kind: itemCancel, job: ref.job, gen: ref.gen})
+	}
+}
+
+// serveCancel ends the context of a call; one that waits for its client is answered at once.
+func (l *loop) serveCancel(it *item) {
+	j := it.job
+	if j.gen != it.gen {
+		return
+	}
+	j.cancel(errCancelled)
+	if !j.legacy.parked {
+		return // its handler will answer, to nobody's interest
+	}
+	e := jsonrpc.AppendError(nil, j.id, &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "cancelled"})
+	l.emit(j, 200, jsonrpc.CodeInternalError, e, true)
+	l.endParked(j)
+}
+
+// serveLegacy sends what a worker posted for a call of an earlier revision.
+func (l *loop) serveLegacy(it *item) {
+	l.emit(it.job, int(it.status), it.code, it.buf.B, it.kind == itemRespond)
+	release(it.buf)
+}
+
+// serveSession serves an item that has to do with sessions.
+func (l *loop) serveSession(it *item) {
+	switch it.kind {
+	case itemPark:
+		l.parkedJob(it.job)
+	case itemAnswer:
+		l.serveAnswer(it)
+	case itemCancel:
+		l.serveCancel(it)
+	case itemCarry:
+		l.serveCarry(it)
+	case itemCloseStream:
+		l.serveCloseStream(it)
+	case itemEndStream:
+		l.serveEndStream(it)
+	case itemMoved:
+		l.serveMoved(it)
+	case itemSubscribe:
+		l.serveSubscribe(it)
+	}
+	release(it.buf)
+}

@@ -1,0 +1,86 @@
+package server
+
+import (
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// openSession opens the session that a message names, for what the message turns out to be: modern ones have none, and their era is known only once they are decoded.
+func (c *conn) openSession(j *job) {
+	id := c.x.req.MCPSessionID
+	if id == nil || c.loop.srv.opts.ModernOnly {
+		return
+	}
+	lc := &j.legacy
+	lc.named = true
+	if lc.known = c.loop.srv.openTicket(&lc.ticket, id); !lc.known {
+		return
+	}
+	j.meta.Session = &lc.ticket.info
+	if c.loop.srv.sessions.count.Load() > 0 {
+		c.loop.srv.sessions.with(lc.ticket.key, false, c.loop.now, func(s *session) { lc.ticket.info.LogLevel = s.level })
+	}
+}
+
+// lost reports whether the message belongs to a session that is not, or no longer, one of ours. That of a modern revision never does, whatever session it names.
+func (j *job) lost() bool {
+	lc := &j.legacy
+	if !lc.named || lc.known || j.call.ClaimsModern() || j.call.Kind() == mcp.CallInitialize {
+		return false
+	}
+	v := j.meta.ProtocolVersion
+	return v == nil || mcp.LegacyRevision(v)
+}
+
+var errSessionGone = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: sessionGone}
+
+// beginLegacy does what a message of an earlier revision asks of its session. It reports false when the message is answered.
+func (c *conn) beginLegacy(now tick, j *job) bool {
+	lc := &j.legacy
+	s := c.loop.srv
+	switch j.call.Kind() {
+	case mcp.CallInitialize:
+		t := ticket{info: *j.call.NewSession()}
+		c.x.session = s.tickets.issue(c.x.session[:0], &t, s.clock())
+	case mcp.CallSession:
+		if e := s.applyOp(now, lc.ticket.key, j.call.Op()); e != nil {
+			c.refuseLegacy(now, j, 200, e)
+			return false
+		}
+	case mcp.CallNotification:
+		if id := j.call.Cancelled(); id != nil {
+			s.cancelCall(lc.ticket.key, now, id)
+		}
+	case mcp.CallAnswer:
+		s.answered(lc.ticket.key, now, &j.msg)
+		c.accepted(now, j)
+		return false
+	case mcp.CallRequest:
+		if !j.call.Inline() {
+			lc.key = string(j.id)
+		}
+	}
+	return true
+}
+
+func (c *conn) refuseLegacy(now tick, j *job, status int, e *jsonrpc.Error) {
+	c.loop.count(j.method, outcomeRefused)
+	c.respondError(status, j.msg.ID, e)
+	c.loop.putJob(j)
+	c.finish(now)
+}
+
+// clientGone is told that the connection of a call is closed. On 2026-07-28 that is the cancellation; earlier, "disconnection SHOULD NOT be interpreted as the client cancelling
+// its request" (2025-11-25, basic/transports).
+func (l *loop) clientGone(j *job, c *conn) {
+	lc := &j.legacy
+	if !lc.on || !lc.known {
+		j.cancel(errClientGone)
+		l.count(j.method, outcomeCancelled)
+		return
+	}
+	if lc.stream != 0 {
+		l.leaveReplay(lc.ticket.key, lc.stream, target{l, c.handle()})
+	}
+	l.letGoOn(j, c.x.due)
+}

@@ -1,0 +1,282 @@
+package server
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/valyala/bytebufferpool"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/sse"
+)
+
+// This file is the way of a message of a call of an earlier revision to its client: with an event id where it can be resumed, over the connection of the request, or the one that
+// took the stream over, or none for the time being.
+
+// emit sends a message of a call, the last one when final. A message that finds no connection waits in the replay, if the call has one.
+func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final bool) {
+	lc := &j.legacy
+	c := l.lookup(j.h)
+	if c != nil && (c.x == nil || c.x.job != j) {
+		c = nil
+	}
+	if final {
+		if c != nil {
+			c.x.job = nil
+		}
+		if !lc.detached || c != nil {
+			l.count(j.call.Method(), outcomeOf(code))
+		}
+	}
+	if !final && c != nil && !lc.carried {
+		c.openReplay(j)
+	}
+	var carrier target
+	var n uint64
+	switch {
+	case lc.carried:
+		l.srv.sessions.with(lc.ticket.key, false, l.now, func(s *session) { carrier = s.stream })
+	case lc.stream != 0:
+		n, carrier = l.remember(j, msg, final)
+	}
+	switch {
+	case c != nil && (carrier.loop == nil || carrier == target{l, c.handle()}):
+		l.serving = c
+		c.emit(j, status, msg, n, final)
+	case carrier.loop != nil:
+		buf := bytebufferpool.Get()
+		buf.B = appendFrame(buf.B[:0], lc.stream, n, lc.carried, msg)
+		carrier.loop.postItem(item{kind: itemCarry, h: carrier.h, buf: buf, end: final && !lc.carried})
+	}
+	if final {
+		lc.detached = false
+	}
+}
+
+// remember stores msg for a client that comes back, and returns its number and the connection that has the stream now.
+func (l *loop) remember(j *job, msg []byte, final bool) (n uint64, carrier target) {
+	o := &l.srv.opts
+	l.srv.sessions.with(j.legacy.ticket.key, false, l.now, func(s *session) {
+		r := s.replay(j.legacy.stream)
+		if r == nil {
+			j.legacy.stream = 0 // forgotten for a bound: what follows cannot be resumed
+			return
+		}
+		carrier = r.carrier
+		n = r.append(msg, &l.srv.sessions.budget, o.ReplayBytes, o.ReplayEvents)
+		if final {
+			r.done, r.carrier, r.expires = true, target{}, l.now+ticks(o.ReplayAge)
+		}
+	})
+	return n, carrier
+}
+
+func (s *session) replay(stream uint64) *replay {
+	for _, r := range s.replays {
+		if r.stream == stream {
+			return r
+		}
+	}
+	return nil
+}
+
+// openReplay makes the stream of a call one that can be resumed.
+func (c *conn) openReplay(j *job) {
+	l := c.loop
+	lc := &j.legacy
+	if !lc.on || !lc.known || lc.stream != 0 {
+		return
+	}
+	stream := l.srv.sessions.streams.Add(1)
+	l.srv.sessions.with(lc.ticket.key, true, l.now, func(s *session) {
+		s.replays = append(s.replays, &replay{stream: stream, first: 1, carrier: target{l, c.handle()}})
+		lc.stream = stream
+	})
+}
+
+// emit writes a message of j on its own connection.
+func (c *conn) emit(j *job, status int, msg []byte, n uint64, final bool) {
+	l := c.loop
+	if !final {
+		j.queued.Add(-int64(len(msg)))
+	}
+	if final && !c.x.began {
+		c.respond(status, msg)
+	} else {
+		c.beginCallStream(j)
+		c.appendRaw(appendFrame(l.frame[:0], j.legacy.stream, n, false, msg))
+		if final {
+			c.endEvents()
+		}
+	}
+	if final {
+		c.finish(l.now)
+		c.resume(l.now)
+		return
+	}
+	c.flushNotice()
+	if c.state == connStateCall {
+		c.arm(c.nextCallDue())
+	}
+}
+
+// beginCallStream makes the response to a call an event stream. Where the revision allows a stream to be closed before its response, its first event gives the client a
+// position to come back to (SEP-1699); clients of earlier ones do not expect an event without a message.
+func (c *conn) beginCallStream(j *job) {
+	if c.x.began {
+		return
+	}
+	c.beginStream()
+	if j.legacy.stream != 0 && mcp.Primes(j.legacy.ticket.info.Revision) {
+		c.appendRaw(appendFrame(c.loop.frame[:0], j.legacy.stream, 0, false, nil))
+	}
+}
+
+// appendFrame appends one event: with an id when the stream has a number, with a type when it is of the transport of 2024-11-05.
+func appendFrame(dst []byte, stream, n uint64, typed bool, msg []byte) []byte {
+	e := sse.Event{Data: msg}
+	if typed {
+		e.Type = "message"
+	}
+	if stream != 0 {
+		var id [32]byte
+		e.ID, e.HasID = string(appendEventID(id[:0], stream, n)), true
+	}
+	return sse.AppendEvent(dst, &e)
+}
+
+// appendRaw puts encoded events on the stream in loop.out.
+func (c *conn) appendRaw(frame []byte) {
+	l := c.loop
+	if c.has(flagHTTP10) {
+		l.out = append(l.out, frame...)
+	} else {
+		l.out = appendChunk(l.out, frame)
+	}
+	if cap(frame) <= keepOut {
+		l.frame = frame[:0]
+	}
+}
+
+// serveCarry writes a message of a call on the connection that took its stream over, or on the stream of its session.
+func (l *loop) serveCarry(it *item) {
+	c := l.lookup(it.h)
+	if c == nil || c.state != connStateStream {
+		return
+	}
+	l.serving = c
+	c.appendRaw(it.buf.B)
+	if it.end {
+		c.endSessionStream(l.now)
+		c.flush()
+		return
+	}
+	c.flushNotice()
+	if c.state == connStateStream && !c.has(flagStalled) {
+		c.arm(l.nextHeartbeat())
+	}
+}
+
+// endSessionStream ends a stream of an earlier revision: there is no result to tell it by.
+func (c *conn) endSessionStream(now tick) {
+	c.loop.endStream(c)
+	c.endEvents()
+	c.flags |= flagClose
+	c.reason = closeDone
+	c.setState(now, connStateLinger)
+}
+
+// CloseStream implements mcp.StreamCloser: the connection of the call is given back before its response, which the client fetches after retry (SEP-1699).
+func (j *job) CloseStream(retry time.Duration) bool {
+	lc := &j.legacy
+	if !lc.on || !lc.known || !j.stream || lc.carried || !mcp.Primes(lc.ticket.info.Revision) {
+		return false
+	}
+	return j.loop.postItem(item{kind: itemCloseStream, job: j, gen: j.gen, arg: uint64(retry)})
+}
+
+// serveCloseStream ends the response of a call that goes on.
+func (l *loop) serveCloseStream(it *item) {
+	j := it.job
+	c := l.lookup(j.h)
+	if j.gen != it.gen || c == nil || c.x == nil || c.x.job != j {
+		return
+	}
+	l.serving = c
+	c.openReplay(j)
+	if j.legacy.stream == 0 {
+		return // no room to keep the answer in: the stream stays open
+	}
+	c.beginCallStream(j)
+	if it.arg > 0 {
+		c.appendRaw(sse.AppendRetry(l.frame[:0], time.Duration(it.arg)))
+	}
+	c.endEvents()
+	due := c.x.due
+	c.x.job = nil
+	l.leaveReplay(j.legacy.ticket.key, j.legacy.stream, target{l, c.handle()})
+	l.letGoOn(j, due)
+	c.finish(l.now)
+	c.resume(l.now)
+}
+
+// leaveReplay notes that no connection, or no longer that one, has the stream.
+func (l *loop) leaveReplay(k sessionKey, stream uint64, from target) {
+	l.srv.sessions.with(k, false, l.now, func(s *session) {
+		r := s.replay(stream)
+		if r == nil || r.carrier != from {
+			return
+		}
+		r.carrier = target{}
+		if r.done {
+			r.expires = l.now + ticks(l.srv.opts.ReplayAge)
+		}
+	})
+}
+
+// changeLog numbers the changes of the server, so that a client which comes back can be told what it missed. It keeps no events: a notice says only that something changed.
+type changeLog struct {
+	seq   uint64
+	lists [8]uint64         // by topic bit, of the newest change
+	uris  map[string]uint64 // likewise by resource
+	floor uint64            // of resources, everything up to here is forgotten
+}
+
+const maxLoggedURIs = 4096
+
+func (g *changeLog) add(c *changes) uint64 {
+	g.seq++
+	for i := range g.lists {
+		if c.topics&(1<<i) != 0 {
+			g.lists[i] = g.seq
+		}
+	}
+	if len(c.uris) > 0 && (g.uris == nil || len(g.uris)+len(c.uris) > maxLoggedURIs) {
+		g.uris, g.floor = make(map[string]uint64), g.seq
+	}
+	for uri := range c.uris {
+		g.uris[uri] = g.seq
+	}
+	return g.seq
+}
+
+// since returns which lists changed after number n.
+func (g *changeLog) since(n uint64) (t mcp.Topic) {
+	for i, at := range g.lists {
+		if at > n {
+			t |= 1 << i
+		}
+	}
+	return t
+}
+
+// updatedSince reports whether a resource changed after number n, or may have.
+func (g *changeLog) updatedSince(uri string, n uint64) bool {
+	return g.floor > n || g.uris[uri] > n
+}
+
+// appendNoticeID appends the id of a notice on the stream of a session: stream 0, and the number of the change.
+func appendNoticeID(dst []byte, seq uint64) []byte {
+	return strconv.AppendUint(append(dst, "0-"...), seq, 36)
+}

@@ -1,0 +1,78 @@
+package server
+
+import (
+	"strconv"
+	"sync/atomic"
+)
+
+// replay is what a client that lost the stream of a call can still ask for: the events of that stream, as bytes of messages, oldest first. Like all state of a session it is
+// guarded by the lock of the session's shard.
+type replay struct {
+	stream  uint64 // names the stream in event ids; unique in the process
+	first   uint64 // number of events[0]; events are numbered from 1
+	events  [][]byte
+	bytes   int
+	gap     bool   // something was dropped: earlier positions cannot be resumed
+	done    bool   // the response is among the events
+	carrier target // the connection that the stream flows to now
+	expires tick   // when it is forgotten, once nothing carries it
+}
+
+// replayBudget counts the bytes that all replays of the server hold.
+type replayBudget struct {
+	used atomic.Int64
+	max  int64
+}
+
+// position returns the number of the newest event.
+func (r *replay) position() uint64 { return r.first + uint64(len(r.events)) - 1 }
+
+// append stores a copy of msg and returns its number. Beyond a bound the oldest events go.
+func (r *replay) append(msg []byte, b *replayBudget, maxBytes, maxEvents int) uint64 {
+	r.events = append(r.events, append([]byte(nil), msg...))
+	r.bytes += len(msg)
+	b.used.Add(int64(len(msg)))
+	for len(r.events) > 0 && (r.bytes > maxBytes || len(r.events) > maxEvents || b.used.Load() > b.max) {
+		n := len(r.events[0])
+		r.events[0] = nil
+		r.events = r.events[1:]
+		r.first++
+		r.bytes -= n
+		b.used.Add(-int64(n))
+		r.gap = true
+	}
+	return r.position()
+}
+
+// after returns the events behind number n, or false if some of them are gone or n was never reached.
+func (r *replay) after(n uint64) ([][]byte, bool) {
+	if n+1 < r.first || n > r.position() {
+		return nil, false
+	}
+	return r.events[n+1-r.first:], true
+}
+
+// release gives the bytes back.
+func (r *replay) release(b *replayBudget) {
+	b.used.Add(-int64(r.bytes))
+	r.events, r.bytes = nil, 0
+}
+
+// appendEventID appends the id of event n of a stream: visible, of [A-Za-z0-9-] only.
+func appendEventID(dst []byte, stream, n uint64) []byte {
+	dst = strconv.AppendUint(dst, stream, 36)
+	dst = append(dst, '-')
+	return strconv.AppendUint(dst, n, 36)
+}
+
+// parseEventID reads what appendEventID wrote.
+func parseEventID(id []byte) (stream, n uint64, ok bool) {
+	for i, c := range id {
+		if c == '-' {
+			stream, err1 := strconv.ParseUint(string(id[:i]), 36, 64)
+			n, err2 := strconv.ParseUint(string(id[i+1:]), 36, 64)
+			return stream, n, err1 == nil && err2 == nil
+		}
+	}
+	return 0, 0, false
+}
