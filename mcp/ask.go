@@ -2,6 +2,8 @@ package mcp
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
@@ -17,7 +19,7 @@ import (
 type Requester interface {
 	Sink
 
-	// Request sends the requests. It is called instead of Respond, at the end of Run,
+	// Request sends the requests, as [AppendAsk] writes them. It is called instead of Respond, at the end of Run,
 	// and copies what it keeps. When the last is answered, the transport calls
 	// [Call.Resume], which ends by Respond or by another Request. It returns false when
 	// it cannot ask; then Respond follows.
@@ -36,11 +38,25 @@ type Ask struct {
 const maxAskRounds = 16
 
 // Resume runs the handler of a call again whose Run ended by [Requester.Request].
-// Responses is the JSON object of the answers under the keys of the asks; a request
-// that was refused or got an error has none. It may be called on another goroutine than
-// Run. The message and responses must stay as they are until it has returned.
+// Responses is the JSON object of the answers under the keys of the asks, made by
+// [AppendAskAnswer]. If one is missing or an error, the call is answered without its
+// handler, for to ask again would only be refused again. Resume may be called on
+// another goroutine than Run. The message and responses must stay as they are until it
+// has returned.
 func (c *Call) Resume(ctx context.Context, w Sink, responses []byte) {
 	if !c.asking {
+		return
+	}
+	for _, key := range c.askedKeys {
+		answer, _ := jsonrpc.Member(responses, key)
+		if isObject(answer) {
+			continue
+		}
+		reason, ok := jsonrpc.StringValue(answer)
+		if !ok {
+			reason = "there is no answer to " + key
+		}
+		c.Abandon(w, reason)
 		return
 	}
 	c.asking = false
@@ -55,16 +71,19 @@ func (c *Call) ask(w Sink, requests InputRequestMap, state string) (bool, error)
 		return false, nil
 	}
 	asks := make([]Ask, 0, len(requests))
-	for key, request := range requests {
+	keys := slices.Sorted(maps.Keys(requests))
+	for _, key := range keys {
+		request := requests[key]
 		if request == nil {
 			return false, errNilContent
 		}
-		params, err := marshal(request)
+		params, err := c.rev.wire.askParams(request)
 		if err != nil {
 			return false, err
 		}
 		asks = append(asks, Ask{key, request.askMethod(), params})
 	}
+	c.askedKeys = keys
 	c.state = heldState{text: state, present: true}
 	c.asked++
 	if c.session != nil {

@@ -26,25 +26,17 @@ func (a *asker) Request(asks []Ask) bool {
 	return a.can
 }
 
-// handshake is a revision in which the server asks by requests.
-func handshake() *revision {
-	rev := *newest()
-	rev.inputRequired = false
-	return &rev
-}
-
 func prepareLegacy(t *testing.T, s *Server, caps, members string) *Call {
 	t.Helper()
-	c := &client{t: t, caps: caps}
 	var m jsonrpc.Message
-	if err := m.Decode([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":` + c.params(members) + `}`)); err != nil {
+	if err := m.Decode([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{` + members + `}}`)); err != nil {
 		t.Fatal(err)
 	}
 	call := new(Call)
-	if e := s.Prepare(call, &m, nil); e != nil {
+	info := &SessionInfo{Revision: "2025-11-25", Capabilities: capabilityBits([]byte(caps))}
+	if e := s.Prepare(call, &m, &RequestMeta{Session: info}); e != nil {
 		t.Fatal(e)
 	}
-	call.rev = handshake()
 	return call
 }
 
@@ -61,7 +53,7 @@ func TestAskByRequests(t *testing.T) {
 	done := make(chan struct{})
 	go func() { // the answers come on another goroutine
 		defer close(done)
-		call.Resume(context.Background(), w, []byte(`{}`))
+		call.Resume(context.Background(), w, []byte(`{"user_name":{"action":"decline"}}`))
 		call.Resume(context.Background(), w, []byte(`{"user_name":{"action":"accept","content":{"name":"Ada"}}}`))
 		call.Resume(context.Background(), w, []byte(`{}`)) // nothing was asked any more
 	}()

@@ -62,11 +62,12 @@ type callState struct {
 	opened    *SessionInfo
 	cancelled []byte
 
-	answered bool
-	asking   bool // Request was called, Resume will be
-	asked    int  // how often
-	buf      []byte
-	session  *ServerSession // of the handler that runs; nil for answers without one
+	answered  bool
+	asking    bool     // Request was called, Resume will be
+	asked     int      // how often
+	askedKeys []string // of the last
+	buf       []byte
+	session   *ServerSession // of the handler that runs; nil for answers without one
 }
 
 // maxKeptBuffer is how much room a Call keeps for its next answer.

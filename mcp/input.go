@@ -91,6 +91,9 @@ func (c *Call) takeInput(responses *InputResponseMap, state *string) *jsonrpc.Er
 		return nil
 	}
 	if err := responses.UnmarshalJSON(c.p.inputResponses); err != nil {
+		if !c.rev.inputRequired {
+			return errAnswer // the client's request is not to blame
+		}
 		return invalidParams("inputResponses is not valid")
 	}
 	return nil
