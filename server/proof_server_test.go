@@ -159,6 +159,9 @@ func (p *proofServer) addTools() {
 		}
 		return text("done"), nil, nil
 	})
+	mcp.AddTool(p.mcp, &mcp.Tool{Name: "needy"}, func(context.Context, *mcp.CallToolRequest, noArgs) (*mcp.CallToolResult, any, error) {
+		return nil, nil, mcp.MissingCapabilityError(&mcp.ClientCapabilities{Sampling: &mcp.SamplingCapabilities{}})
+	})
 	p.mcp.AddResource(&mcp.Resource{Name: "clock", URI: proofResource}, func(context.Context, *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
 		return nil, errors.New("not read in these tests")
 	})
