@@ -4,6 +4,7 @@ package server_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -173,7 +174,7 @@ func text(s string) *mcp.CallToolResult {
 
 // toggle changes the list of tools.
 func (p *proofServer) toggle() {
-	p.mcp.AddTool(&mcp.Tool{Name: "extra", InputSchema: []byte(`{"type":"object"}`)}, func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	p.mcp.AddTool(&mcp.Tool{Name: "extra", InputSchema: json.RawMessage(`{"type":"object"}`)}, func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return text("extra"), nil
 	})
 }
