@@ -114,7 +114,7 @@ func (c *conn) message(now tick) {
 		}
 		x.job = j
 		l.inline.c = c
-		j.call.Run(nil, &l.inline) //nolint:staticcheck // an inline call has no context: it does not wait
+		j.call.Run(context.Background(), &l.inline)
 		l.inline.c = nil
 		x.job = nil
 		l.putJob(j)

@@ -25,7 +25,6 @@ type loop struct {
 	fan      fanout
 	rng      *rand.Rand
 	draining bool
-	spread   tick // of the drain
 
 	// Scratch for the turn under way; nothing of it is held between two turns.
 	serving *conn  // where a panic would come from
@@ -215,7 +214,7 @@ func (l *loop) serveBacklog() {
 	}
 }
 
-// scratch gives the buffer of the turn back, grown as it may be.
+// keepScratch gives the buffer of the turn back, grown as it may be.
 func (l *loop) keepScratch(out []byte) {
 	if cap(out) > keepOut {
 		out = nil
@@ -223,7 +222,7 @@ func (l *loop) keepScratch(out []byte) {
 	l.out = out[:0]
 }
 
-// spreadHeartbeat returns when a stream's next heartbeat is due: the period, within ±10 %.
+// nextHeartbeat returns when a stream's next heartbeat is due: the period, within ±10 %.
 func (l *loop) nextHeartbeat() tick {
 	hb := l.srv.ticks.heartbeat
 	if j := hb / 10; j > 0 {
