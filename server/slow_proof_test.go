@@ -177,7 +177,7 @@ func TestSteadySlowReaderIsNoStall(t *testing.T) {
 	c := p.dialSlow(64 << 10)
 	// Some 2 MB within a good second, of which few are read in that time.
 	c.send(callRequest(1, "flood", `{"Bytes":20000,"Count":100,"PauseMs":10}`, withProgress))
-	c.br.Reset(&pacedReader{r: c.TCPConn, chunk: 16 << 10, pause: 30 * time.Millisecond, until: time.Now().Add(1500 * time.Millisecond)})
+	c.br.Reset(&pacedReader{r: c.TCPConn, chunk: 16 << 10, pause: 5 * time.Millisecond, until: time.Now().Add(1500 * time.Millisecond)})
 	s := c.stream("tools/call")
 	n := 0
 	for {
