@@ -13,7 +13,7 @@ SHELL     := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help run build test race fuzz bench cover soak conformance clients check fmt vet staticcheck cross
+.PHONY: help run build test race fuzz bench microbench cover soak conformance clients check fmt vet staticcheck cross
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -47,7 +47,10 @@ fuzz: ## every fuzz target, FUZZTIME (60s) each; PKGS=./sse for some
 	done; \
 	if [[ $$found -eq 0 ]]; then echo "no fuzz target found" >&2; exit 1; fi
 
-bench: ## the benchmarks beside the code, COUNT (6) times each, with medians; BENCH=regexp, PKGS=./sse for some
+bench: ## the figures of the README, medians of ROUNDS (5), into bench/results/; some ten minutes on a quiet machine
+	bash bench/run.sh
+
+microbench: ## the benchmarks beside the code, COUNT (6) times each, with medians; BENCH=regexp, PKGS=./sse for some
 	@mkdir -p bin
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PKGS) | tee bin/bench.txt
 	$(TOOL) benchstat bin/bench.txt

@@ -5,94 +5,178 @@ import (
 	"unsafe"
 )
 
-// fastNames is the length of the longest field name that parseWholeLines
-// takes, and how much of a line's beginning it must see.
-const fastNames = 24
+// fastLine is how many octets parseWholeLines must see from where it looks: two
+// words and a CRLF.
+const fastLine = 8 + 8 + 2
 
 // parseWholeLines parses field lines from i on, which is the start of one, as
-// long as they are wholly there and as clients write them: a name of fewer than
-// 24 octets, no HTAB in the value, and a few octets more in b to be read in whole
-// words. It returns the start of the first line that is not, for parseFields to
-// look at octet by octet; that one decides what is wrong, if anything is. So it
-// accepts no line that parseFields would refuse, and skips none.
+// long as they are wholly there and as clients write them: nothing but one SP
+// around the value, or none, and neither HTAB nor obs-text in it. It returns the
+// start of the first line that is not, for parseFields to look at octet by octet;
+// that one decides what is wrong, if anything is. So it accepts no line that
+// parseFields would refuse, and skips none.
 //
 // The one error it returns is that of noteField, at offset i.
 func (r *Request) parseWholeLines(b []byte, i, maxFields int) (int, error) {
+	if int(r.numFields) >= maxFields {
+		return i, nil
+	}
 	base := unsafe.Pointer(unsafe.SliceData(b))
-	for len(b)-i >= fastNames && int(r.numFields) < maxFields {
-		// The name ends at a colon.
-		first := load(base, i)
-		if byte(first) == '\r' {
-			return i, nil
-		}
-		n := 0
-		colon := hasColon(first)
-		if colon == 0 {
-			n = 8
-			if colon = hasColon(load(base, i+8)); colon == 0 {
-				n = 16
-				if colon = hasColon(load(base, i+16)); colon == 0 {
-					return i, nil
-				}
+	last := len(b) - fastLine
+	f, end := r.span(int(r.numFields)), r.span(maxFields)
+	for i <= last && f != end {
+		// A name that is known needs no other check, nor a search for its colon;
+		// p is set to what follows that.
+		first, second := load(base, i), load(base, i+8)
+		p, kind := 0, kindOther
+		switch byte(first) | 0x20 {
+		case 'a':
+			switch {
+			case spells(first<<8, wordAccept):
+				p, kind = i+len("accept:"), kindAccept
+			case spells(first, wordAcceptE) && spells(second, wordNcoding):
+				p, kind = i+len("accept-encoding:"), kindAcceptEncoding
+			case spells(first, wordAuthoriz) && spells(second<<16, wordAtion):
+				p, kind = i+len("authorization:"), kindAuthorization
+			}
+		case 'c':
+			switch {
+			case spells(first, wordContent) && spells(second<<24, wordType):
+				p, kind = i+len("content-type:"), kindContentType
+			case spells(first, wordContent) && spells(second<<8, wordLength):
+				p, kind = i+len("content-length:"), kindContentLength
+			case spells(first, wordConnecti) && spells(second<<40, wordOn):
+				p, kind = i+len("connection:"), kindConnection
+			}
+		case 'e':
+			if spells(first<<8, wordExpect) {
+				p, kind = i+len("expect:"), kindExpect
+			}
+		case 'h':
+			if spells(first<<24, wordHost) {
+				p, kind = i+len("host:"), kindHost
+			}
+		case 'l':
+			if spells(first, wordLastEve) && spells(second<<16, wordNtID) {
+				p, kind = i+len("last-event-id:"), kindLastEventID
+			}
+		case 'm':
+			switch {
+			case spells(first, wordMCPMeth) && spells(second<<40, wordOd):
+				p, kind = i+len("mcp-method:"), kindMCPMethod
+			case spells(first, wordMCPName) && byte(second) == ':':
+				p, kind = i+len("mcp-name:"), kindMCPName
+			case spells(first, wordMCPProt) && spells(second, wordOcolVer) &&
+				i <= last-8 && spells(load(base, i+16)<<24, wordSion):
+				p, kind = i+len("mcp-protocol-version:"), kindMCPProtocolVersion
+			case spells(first, wordMCPSess) && spells(second<<8, wordIonID):
+				p, kind = i+len("mcp-session-id:"), kindMCPSessionID
+			case spells(first, wordMCPPara) && spells(second<<48, wordM):
+				kind = kindMCPParam
+			}
+		case 'o':
+			if spells(first<<8, wordOrigin) {
+				p, kind = i+len("origin:"), kindOrigin
+			}
+		case 't':
+			if spells(first, wordTransfer) && spells(second, wordEncodin) &&
+				i <= last-8 && spells(load(base, i+16)<<48, wordG) {
+				p, kind = i+len("transfer-encoding:"), kindTransferEncoding
+			}
+		case 'u':
+			if spells(first, wordUserAge) && spells(second<<40, wordNt) {
+				p, kind = i+len("user-agent:"), kindUserAgent
 			}
 		}
-		n += firstOctet(colon)
 
-		// The value ends at a CR.
-		p := i + n + 1
-		for p < len(b) && b[p] == ' ' {
+		// Any other is a token up to a colon.
+		if p == 0 {
+			p = i
+			for p <= last {
+				if stop := notNameLike(load(base, p)); stop != 0 {
+					p += firstOctet(stop)
+					break
+				}
+				p += 8
+			}
+			for p <= last && octets[octet(base, p)]&isToken != 0 {
+				p++
+			}
+			if p > last || p == i || octet(base, p) != ':' {
+				break
+			}
 			p++
 		}
+
+		// The value ends at a CR.
+		f.name, f.nameEnd = uint16(i), uint16(p-1)
+		if octet(base, p) == ' ' {
+			p++
+		}
+		f.value = uint16(p)
 		q := p
 		for {
-			if len(b)-q < 8 {
-				return i, nil
+			if q > last {
+				q = valueEnd(base, q, len(b))
+				break
 			}
 			if stop := suspects(load(base, q)); stop != 0 {
 				q += firstOctet(stop)
 				break
 			}
-			q += 8
+			if stop := suspects(load(base, q+8)); stop != 0 {
+				q += 8 + firstOctet(stop)
+				break
+			}
+			q += 16
 		}
-		if len(b)-q < 2 || *(*[2]byte)(unsafe.Add(base, q)) != [2]byte{'\r', '\n'} {
-			return i, nil
+		if octet(base, p) == ' ' || octet(base, q-1) == ' ' ||
+			*(*[2]byte)(unsafe.Add(base, q)) != [2]byte{'\r', '\n'} {
+			i = int(f.name)
+			break
 		}
-		e := q
-		for e > p && b[e-1] == ' ' {
-			e--
-		}
+		f.valueEnd = uint16(q)
 
-		// The name is one of those known, which need no other check, or a token.
-		kind := kindOther
-		if n >= 8 {
-			last := load(base, i+n-8)
-			kind = longKind(n, first, load(base, i+8), last)
-			if (kind == kindOther || kind == kindMCPParam) &&
-				(n > 16 || notNameLike(first)|notNameLike(last) != 0) && !isTokenOnly(b[i:i+n]) {
-				return i, nil
-			}
-		} else {
-			if n >= 4 {
-				kind = shortKind(first << (64 - 8*n))
-			}
-			if kind == kindOther && !isTokenOnly(b[i:i+n]) {
-				return i, nil
-			}
-		}
-
-		f := &r.fields[r.numFields&(MaxFields-1)]
-		*f = fieldSpan{uint16(i), uint16(i + n), uint16(p), uint16(e)}
 		if kind > kindHost && kind < numFieldKinds && r.first[kind] == 0 {
-			r.first[kind] = r.numFields + 1
+			r.first[kind] = r.index(f) + 1
 		} else if kind != kindOther {
+			r.numFields = r.index(f)
 			if err := r.noteField(b, f, kind); err != nil {
 				return q, err
 			}
 		}
-		r.numFields++
 		i = q + 2
+		f = (*fieldSpan)(unsafe.Add(unsafe.Pointer(f), unsafe.Sizeof(*f)))
 	}
+	r.numFields = r.index(f)
 	return i, nil
+}
+
+// valueEnd returns the offset of the first suspect octet from i on, or of any
+// octet that is no CR if that lies within two octets of the end, size. i is less
+// than fastLine octets before the end, and more than that from the line's start.
+func valueEnd(base unsafe.Pointer, i, size int) int {
+	for at := i; ; at += 8 {
+		// The last word may begin before i, where nothing is suspect.
+		at = min(at, size-8)
+		if stop := suspects(load(base, at)); stop != 0 {
+			return min(at+firstOctet(stop), size-2)
+		}
+		if at == size-8 {
+			return size - 2
+		}
+	}
+}
+
+// span returns field line n, or the end of them all, which is within r too.
+func (r *Request) span(n int) *fieldSpan {
+	return (*fieldSpan)(unsafe.Add(unsafe.Pointer(&r.fields), n*int(unsafe.Sizeof(fieldSpan{}))))
+}
+
+// index returns n for span(n).
+func (r *Request) index(f *fieldSpan) uint8 {
+	offset := uintptr(unsafe.Pointer(f)) - uintptr(unsafe.Pointer(&r.fields))
+	return uint8(offset / unsafe.Sizeof(*f))
 }
 
 // load returns the eight octets at offset i from base, the first of them lowest
@@ -101,16 +185,11 @@ func load(base unsafe.Pointer, i int) uint64 {
 	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(base, i))[:])
 }
 
-// hasColon returns a word whose lowest set bit lies in the first ":" of w, or 0
-// if there is none.
-func hasColon(w uint64) uint64 {
-	x := w ^ ':'*ones
-	return (x - ones) &^ x & highs
-}
+// octet returns the octet at offset i from base. The caller has checked that it
+// is there.
+func octet(base unsafe.Pointer, i int) byte { return *(*byte)(unsafe.Add(base, i)) }
 
-// suspects returns a word whose lowest set bit lies at or before the first octet
-// of w that is below 0x20 or is DEL, or 0 if there is none. It is cheaper than
-// controls, and may point at an octet that is neither.
-func suspects(w uint64) uint64 {
-	return ((w - 0x20*ones) | (w + ones)) &^ w & highs
-}
+// suspects returns a word whose lowest set bit lies in the first octet of w that
+// is below 0x20, DEL, or above 0x7f, or 0 if there is none. It is cheaper than
+// controls, and obs-text is rare.
+func suspects(w uint64) uint64 { return ((w - 0x20*ones) | (w + ones)) & highs }

@@ -68,8 +68,8 @@ type Request struct {
 
 	head []byte // what ParseRequest consumed, once it succeeded
 
-	resume
 	fields [MaxFields]fieldSpan
+	resume // follows fields, so that their end is within the Request
 }
 
 // A resume is what a parse remembers from one call to the next. Offsets are

@@ -2,6 +2,8 @@ package httpparse
 
 import "encoding/binary"
 
+const wordHTTP11 = 0x312e312f50545448 // "HTTP/1.1", the first octet lowest
+
 // parseRequestLine parses up to and including the CRLF of the request-line.
 //
 //	RFC 9112, section 3: "request-line = method SP request-target SP
@@ -80,7 +82,7 @@ func (r *Request) parseRequestLine(b []byte, i int, state parseState) (int, pars
 
 	case stateVersion:
 		if i == int(r.version) && len(b)-i > 8 && b[i+8] == '\r' &&
-			binary.LittleEndian.Uint64(b[i:]) == word("HTTP/1.1") {
+			binary.LittleEndian.Uint64(b[i:]) == wordHTTP11 {
 			i += 8
 		}
 		for {

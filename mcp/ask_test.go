@@ -46,16 +46,16 @@ func TestAskByRequests(t *testing.T) {
 	addAsker(s)
 	call := prepareLegacy(t, s, formCaps, `"name":"ask"`)
 	w := &asker{recorder: recorder{t: t}, can: true}
-	call.Run(context.Background(), w)
+	call.Run(t.Context(), w)
 	if w.responses != 0 || len(w.asks) != 1 || w.asks[0].Key != "user_name" || w.asks[0].Method != "elicitation/create" || !strings.Contains(string(w.asks[0].Params), "What is your name?") {
 		t.Fatalf("%d responses, asked %+v", w.responses, w.asks)
 	}
 	done := make(chan struct{})
 	go func() { // the answers come on another goroutine
 		defer close(done)
-		call.Resume(context.Background(), w, []byte(`{"user_name":{"action":"decline"}}`))
-		call.Resume(context.Background(), w, []byte(`{"user_name":{"action":"accept","content":{"name":"Ada"}}}`))
-		call.Resume(context.Background(), w, []byte(`{}`)) // nothing was asked any more
+		call.Resume(t.Context(), w, []byte(`{"user_name":{"action":"decline"}}`))
+		call.Resume(t.Context(), w, []byte(`{"user_name":{"action":"accept","content":{"name":"Ada"}}}`))
+		call.Resume(t.Context(), w, []byte(`{}`)) // nothing was asked any more
 	}()
 	<-done
 	if w.asked != 2 || w.responses != 1 || !strings.Contains(w.body, "Hello, Ada! (step 1)") {
@@ -84,7 +84,7 @@ func TestAskRefused(t *testing.T) {
 		{"a question that cannot be written", "unwritable", formCaps, &asker{recorder: recorder{t: t}, can: true}, -32603},
 		{"no question", "busy", formCaps, &asker{recorder: recorder{t: t}, can: true}, -32603},
 	} {
-		prepareLegacy(t, s, tt.caps, `"name":"`+tt.tool+`"`).Run(context.Background(), tt.sink)
+		prepareLegacy(t, s, tt.caps, `"name":"`+tt.tool+`"`).Run(t.Context(), tt.sink)
 		r, ok := tt.sink.(*recorder)
 		if !ok {
 			r = &tt.sink.(*asker).recorder
@@ -101,9 +101,9 @@ func TestAskEnds(t *testing.T) {
 	addAsker(s)
 	call := prepareLegacy(t, s, formCaps, `"name":"ask"`)
 	w := &asker{recorder: recorder{t: t}, can: true}
-	call.Run(context.Background(), w)
+	call.Run(t.Context(), w)
 	for w.responses == 0 && w.asked < 100 {
-		call.Resume(context.Background(), w, []byte(`{"user_name":{"action":"cancel"}}`))
+		call.Resume(t.Context(), w, []byte(`{"user_name":{"action":"cancel"}}`))
 	}
 	if w.asked != maxAskRounds || w.responses != 1 || w.code != -32603 {
 		t.Errorf("asked %d times, %d responses, code %d", w.asked, w.responses, w.code)

@@ -1,7 +1,6 @@
 package mcp
 
 import (
-	"context"
 	"fmt"
 	"testing"
 
@@ -47,7 +46,7 @@ func answerHot(t testing.TB, s *Server, c *Call, m *jsonrpc.Message, meta *Reque
 	if e := s.Prepare(c, m, meta); e != nil {
 		t.Fatal(e)
 	}
-	c.Run(context.Background(), w)
+	c.Run(t.Context(), w)
 	c.Reset()
 }
 

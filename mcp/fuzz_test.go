@@ -97,7 +97,7 @@ func answerFuzzed(t *testing.T, c *client, call *Call, m *jsonrpc.Message) {
 		c.schema.Message(t, modern, "", c.s.AppendAcknowledged(nil, call.Listen()))
 	case CallRequest:
 		w := &recorder{t: t}
-		call.Run(context.Background(), w)
+		call.Run(t.Context(), w)
 		if w.responses != 1 || !bytes.Contains([]byte(w.body), append([]byte(`{"jsonrpc":"2.0","id":`), m.ID...)) {
 			t.Fatalf("%d responses: %s", w.responses, w.body)
 		}
@@ -125,7 +125,7 @@ func FuzzPrepareUndecoded(f *testing.F) {
 		m := jsonrpc.Message{Kind: jsonrpc.KindRequest, ID: id, Method: method, Params: params}
 		var call Call
 		if s.Prepare(&call, &m, &RequestMeta{HTTP: true, ProtocolVersion: []byte(modern), Method: method, Params: fields("A", "1")}) == nil {
-			call.Run(context.Background(), &recorder{t: t})
+			call.Run(t.Context(), &recorder{t: t})
 		}
 	})
 }

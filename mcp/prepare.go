@@ -60,8 +60,9 @@ var specs = [methodCount]methodSpec{
 }
 
 // Prepare checks m as a message of its revision and readies c, which is zero or was
-// reset, to Run it. It never blocks, calls no handler and costs O(len(m)). The slices
-// of m must stay as they are until Run has returned or c was reset: c aliases them.
+// reset, to Run it. It never blocks, calls no handler and costs O(len(m)), times the
+// number of what the host has registered to be looked for in it: resource templates, a
+// tool's header params, a prompt's required arguments. The slices of m must stay as they are until Run has returned or c was reset: c aliases them.
 //
 // Checks come in this order: the shape of the message, the era, the envelope, the
 // method, the types of the params, the standard header fields, what the params name,

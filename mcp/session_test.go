@@ -139,7 +139,7 @@ func runOn(t *testing.T, s *Server, w Sink, meta, members string) {
 	if e := s.Prepare(&call, &m, nil); e != nil {
 		t.Fatal(e)
 	}
-	call.Run(context.Background(), w)
+	call.Run(t.Context(), w)
 }
 
 // A request that outlives its call is silent, also when the Call serves another.
@@ -291,7 +291,7 @@ func TestCancellation(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	})
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(t.Context())
 	w := &recorder{t: t}
 	done := make(chan struct{})
 	go func() {

@@ -59,12 +59,13 @@ func appendInputRequest(dst []byte, r InputRequest) ([]byte, error) {
 	if r == nil {
 		return dst, errors.New("nil request")
 	}
-	dst = appendString(append(dst, `{"method":`...), r.askMethod())
-	dst, err := appendMember(dst, `,"params":`, r)
+	// Only the revisions without sessions have inputRequests.
+	params, err := newest().wire.askParams(r)
 	if err != nil {
 		return dst, err
 	}
-	return append(dst, '}'), nil
+	dst = appendString(append(dst, `{"method":`...), r.askMethod())
+	return append(append(append(dst, `,"params":`...), params...), '}'), nil
 }
 
 // UnmarshalJSON decodes each answer by its shape, for what was asked is known to

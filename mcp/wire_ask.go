@@ -42,7 +42,10 @@ func (w *wire) elicitation(p *ElicitParams) ([]byte, error) {
 	own.Mode = p.mode()
 	if own.Mode == ElicitModeURL {
 		own.RequestedSchema = nil
-		if w.elicitID && own.ElicitationID == "" {
+		switch {
+		case !w.elicitID:
+			own.ElicitationID = ""
+		case own.ElicitationID == "":
 			own.ElicitationID = rand.Text() // the client must be able to tell them apart
 		}
 		return appendValue(nil, own)

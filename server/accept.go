@@ -28,6 +28,8 @@ const (
 func (s *Server) Listen(addr string) (net.Listener, error) {
 	// Keepalive and the rest are set on the listening socket: accepted ones inherit them, which saves four system calls each.
 	lc := net.ListenConfig{KeepAlive: -1, Control: controlListener}
+	// A multipath listener, which is Go's default, keeps some of them to itself.
+	lc.SetMultipathTCP(false)
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
 		removeStaleSocket(path)
 		l, err := lc.Listen(context.Background(), "unix", path)
@@ -78,7 +80,7 @@ func (s *Server) Serve(l net.Listener) error {
 		delete(s.listeners, l)
 		s.mu.Unlock()
 	}()
-	tuneListener(l)
+	inherits := tuneListener(l)
 	from := trustOf(l.Addr())
 	pause := acceptPause
 	for {
@@ -106,6 +108,9 @@ func (s *Server) Serve(l net.Listener) error {
 			continue
 		}
 		pause = acceptPause
+		if !inherits {
+			_ = tune(nc)
+		}
 		s.admit(nc, from, spare)
 	}
 }

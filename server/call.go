@@ -140,7 +140,7 @@ func (c *conn) dispatch(now tick, j *job) {
 		}
 		x.job = j
 		l.inline.c = c
-		j.call.Run(nil, &l.inline) //nolint:staticcheck // an inline call has no context: it does not wait
+		j.call.Run(context.Background(), &l.inline)
 		l.inline.c = nil
 		x.job = nil
 		l.putJob(j)

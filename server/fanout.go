@@ -77,8 +77,8 @@ func (l *loop) serveFanout() {
 			return
 		}
 		if f.list != nil {
-			// From the end: a member that leaves is replaced by one that has been told already.
-			if f.member = min(f.member, len(f.list.members)); f.member == 0 {
+			// From the end: who comes meanwhile is behind, and forget keeps it so for who leaves.
+			if f.member == 0 {
 				f.active = false
 				continue
 			}

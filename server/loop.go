@@ -26,7 +26,6 @@ type loop struct {
 	told     uint64 // number of the newest change that all streams were told, or have noted
 	rng      *rand.Rand
 	draining bool
-	spread   tick // of the drain
 
 	// Scratch for the turn under way; nothing of it is held between two turns.
 	serving *conn  // where a panic would come from
@@ -218,7 +217,7 @@ func (l *loop) serveBacklog() {
 	}
 }
 
-// scratch gives the buffer of the turn back, grown as it may be.
+// keepScratch gives the buffer of the turn back, grown as it may be.
 func (l *loop) keepScratch(out []byte) {
 	if cap(out) > keepOut {
 		out = nil
@@ -226,7 +225,7 @@ func (l *loop) keepScratch(out []byte) {
 	l.out = out[:0]
 }
 
-// spreadHeartbeat returns when a stream's next heartbeat is due: the period, within ±10 %.
+// nextHeartbeat returns when a stream's next heartbeat is due: the period, within ±10 %.
 func (l *loop) nextHeartbeat() tick {
 	hb := l.srv.ticks.heartbeat
 	if j := hb / 10; j > 0 {

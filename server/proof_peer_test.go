@@ -67,6 +67,7 @@ type httpAnswer struct {
 	status int
 	header http.Header
 	body   string
+	close  bool // the connection ends with it
 }
 
 // answer reads a response; method is that of the request it answers, "" when it was refused for its head.
@@ -98,7 +99,7 @@ func (c *proofPeer) tryAnswer(method string) (httpAnswer, error) {
 			c.p.schema.Message(c.t, revision, method, []byte(e.Data))
 		}
 	}
-	return httpAnswer{resp.StatusCode, resp.Header, string(body)}, nil
+	return httpAnswer{resp.StatusCode, resp.Header, string(body), resp.Close}, nil
 }
 
 // health asks /healthz.

@@ -4,6 +4,7 @@ package server_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -159,6 +160,9 @@ func (p *proofServer) addTools() {
 		}
 		return text("done"), nil, nil
 	})
+	mcp.AddTool(p.mcp, &mcp.Tool{Name: "needy"}, func(context.Context, *mcp.CallToolRequest, noArgs) (*mcp.CallToolResult, any, error) {
+		return nil, nil, mcp.MissingCapabilityError(&mcp.ClientCapabilities{Sampling: &mcp.SamplingCapabilities{}})
+	})
 	p.mcp.AddResource(&mcp.Resource{Name: "clock", URI: proofResource}, func(context.Context, *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
 		return nil, errors.New("not read in these tests")
 	})
@@ -170,7 +174,7 @@ func text(s string) *mcp.CallToolResult {
 
 // toggle changes the list of tools.
 func (p *proofServer) toggle() {
-	p.mcp.AddTool(&mcp.Tool{Name: "extra", InputSchema: []byte(`{"type":"object"}`)}, func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	p.mcp.AddTool(&mcp.Tool{Name: "extra", InputSchema: json.RawMessage(`{"type":"object"}`)}, func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return text("extra"), nil
 	})
 }

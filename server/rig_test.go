@@ -139,7 +139,10 @@ func (r *rig) addFeatures() {
 		case <-r.hold:
 			return &mcp.CallToolResult{}, nil, nil
 		case <-ctx.Done():
-			r.causes <- context.Cause(ctx)
+			select {
+			case r.causes <- context.Cause(ctx):
+			default: // the test does not look
+			}
 			return nil, nil, ctx.Err()
 		}
 	})
@@ -408,4 +411,17 @@ func (p *fakePeer) listenTo(id, notifications string) {
 	if events := p.events(res.body); !res.stream || len(events) != 1 || !strings.Contains(events[0], "notifications/subscriptions/acknowledged") || res.ended {
 		p.r.t.Fatalf("listen: %q", res.body)
 	}
+}
+
+// changeOf returns the change of a list, or of a resource.
+func changeOf(what string) mcp.Change {
+	switch what {
+	case "tools":
+		return mcp.Change{Topic: mcp.TopicTools}
+	case "prompts":
+		return mcp.Change{Topic: mcp.TopicPrompts}
+	case "resources":
+		return mcp.Change{Topic: mcp.TopicResources}
+	}
+	return mcp.Change{Topic: mcp.TopicResource, URI: what}
 }

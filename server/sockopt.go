@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"net"
 	"os"
 	"syscall"
@@ -23,27 +24,42 @@ func controlListener(network, _ string, rc syscall.RawConn) error {
 	if network == "unix" {
 		return nil
 	}
-	return rc.Control(func(fd uintptr) { tuneSocket(int(fd)) })
+	return rc.Control(func(fd uintptr) { _ = tuneSocket(int(fd)) })
 }
 
-// tuneListener does the same for a listener that was inherited. One that does not show its descriptor is left as it is.
-func tuneListener(l net.Listener) {
-	tl, ok := l.(*net.TCPListener)
+// tuneListener does the same for a listener that was inherited, and reports whether connections have the options from it. A multipath listener takes only some.
+func tuneListener(l net.Listener) (inherits bool) {
+	if _, ok := l.(*net.TCPListener); !ok {
+		return true // of a unix socket, which has no such options, or of a kind that does not show its descriptor
+	}
+	return tune(l) == nil
+}
+
+// tune sets the options of a TCP socket that shows its descriptor.
+func tune(v any) error {
+	sc, ok := v.(syscall.Conn)
 	if !ok {
-		return
+		return nil
 	}
-	if rc, err := tl.SyscallConn(); err == nil {
-		_ = rc.Control(func(fd uintptr) { tuneSocket(int(fd)) })
+	rc, err := sc.SyscallConn()
+	if err != nil {
+		return err
 	}
+	if cerr := rc.Control(func(fd uintptr) { err = tuneSocket(int(fd)) }); cerr != nil {
+		return cerr
+	}
+	return err
 }
 
-// tuneSocket is best effort: an option that a kernel does not know leaves detection to the heartbeats.
-func tuneSocket(fd int) {
-	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAliveInterval/time.Second))
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveCount)
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	tuneSocketOS(fd)
+// tuneSocket is best effort: an option that a kernel does not know leaves detection to the heartbeats. It returns what went wrong.
+func tuneSocket(fd int) error {
+	return errors.Join(
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAliveInterval/time.Second)),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveCount),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
+		tuneSocketOS(fd),
+	)
 }
 
 // shutdownWrite sends a FIN and leaves the receiving side open.

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func tuneSocketOS(fd int) {
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPALIVE, int(keepAliveIdle/time.Second))
+func tuneSocketOS(fd int) error {
+	return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPALIVE, int(keepAliveIdle/time.Second))
 }
 
 // duplicateTo makes to, which is open, a duplicate of from.

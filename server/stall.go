@@ -48,7 +48,7 @@ func (c *conn) checkStall(now tick) bool {
 	switch {
 	case left == 0:
 		l.stalls.remove(c)
-		if c.state == connStateIdle {
+		if c.state == connStateIdle && !c.has(flagChoked) {
 			st.own = now + l.srv.ticks.idle // the idle time begins when the last response is gone
 		}
 	case now >= st.due:

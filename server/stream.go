@@ -288,18 +288,29 @@ func (s *streamList) unlisten(l *loop, c *conn, i int) {
 
 // forget takes one stream out of the list of one resource.
 func (s *streamList) forget(l *loop, r *uriRef) {
-	list := r.list
+	list, free := r.list, r.pos
 	last := len(list.members) - 1
-	if r.pos != last {
-		m := list.members[last]
-		list.members[r.pos] = m
-		l.slots[m.slot].uris.refs[m.ref].pos = r.pos
+	if f := &l.fan; f.active && f.list == list && free < f.member {
+		// A walk is under way: those that were told stay behind those that were not.
+		f.member--
+		list.move(l, f.member, free)
+		free = f.member
 	}
+	list.move(l, last, free)
 	list.members = list.members[:last]
 	if last == 0 {
 		delete(s.byURI, list.uri)
 	}
 	l.srv.mcp.Unsubscribe(list.uri)
+}
+
+// move moves a member to a place whose own has left.
+func (list *uriList) move(l *loop, from, to int) {
+	if from != to {
+		m := list.members[from]
+		list.members[to] = m
+		l.slots[m.slot].uris.refs[m.ref].pos = to
+	}
 }
 
 // slow reports whether c missed notices.

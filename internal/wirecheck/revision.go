@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ type revision struct {
 	defs     map[string]any    // by name
 	byMethod map[string]string // the definition of a request or notification by its method
 	modern   bool              // results have a resultType
+	idless   bool              // the schema knows errors without an id
 
 	mu       sync.Mutex
 	compiler *jsonschema.Compiler          // guarded by mu
@@ -47,6 +49,8 @@ func newRevision(name string, doc any) (*revision, error) {
 		}
 	}
 	r.modern = r.has("ResultType")
+	r.idless = !requires(r.defs["JSONRPCErrorResponse"], "id") && r.has("JSONRPCErrorResponse")
+	r.close()
 	r.compiler = jsonschema.NewCompiler()
 	r.compiler.UseLoader(noLoader{})
 	r.compiler.AssertFormat()
@@ -111,7 +115,7 @@ func (r *revision) message(requestMethod string, doc any) error {
 	if !ok {
 		return errors.New("not an object")
 	}
-	if err := r.valid("JSONRPCMessage", m); err != nil {
+	if err := r.envelope(m); err != nil {
 		return err
 	}
 	_, isResult := m["result"]
@@ -136,6 +140,24 @@ func (r *revision) message(requestMethod string, doc any) error {
 		return r.fromServer(method, hasID, m)
 	}
 	return errors.New("not exactly one of result, error and method")
+}
+
+// envelope checks m as a message of any kind. An error response for a message whose id
+// could not be read has none: the schemas before 2025-11-25 demand one, but "the HTTP
+// response body MAY comprise a JSON-RPC error response that has no id" (basic/transports
+// of 2025-03-26).
+func (r *revision) envelope(m map[string]any) error {
+	_, isError := m["error"]
+	if _, hasID := m["id"]; r.idless || hasID || !isError {
+		return r.valid("JSONRPCMessage", m)
+	}
+	e, _ := m["error"].(map[string]any)
+	if code := fmt.Sprint(e["code"]); code != "-32700" && code != "-32600" {
+		return fmt.Errorf("error %s without an id: envelope", code)
+	}
+	named := maps.Clone(m)
+	named["id"] = ""
+	return r.valid("JSONRPCMessage", named)
 }
 
 func onlyMembers(m map[string]any, names ...string) error {
@@ -180,6 +202,10 @@ func (r *revision) result(method string, m map[string]any) error {
 	}
 	result, _ := m["result"].(map[string]any)
 	if !r.modern {
+		meta, _ := result["_meta"].(map[string]any)
+		if _, ok := meta["io.modelcontextprotocol/serverInfo"]; ok {
+			return fmt.Errorf("serverInfo in _meta, which %s does not have", r.name)
+		}
 		return r.valid(def, result)
 	}
 	if err := serverInfo(result); err != nil {
@@ -246,6 +272,9 @@ func (r *revision) errorResponse(m map[string]any) error {
 		return fmt.Errorf("error code %s", n)
 	}
 	if !r.modern {
+		if code == -32042 && !r.has("URLElicitationRequiredError") {
+			return fmt.Errorf("error code %d belongs to a later revision", code)
+		}
 		return nil
 	}
 	if def := errorDef(code); def != "" {

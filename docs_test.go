@@ -1,0 +1,132 @@
+package mooring_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// What the pages say of the code is held against the code.
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.FromSlash(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestReadmeProgram holds that the program of README.md is the example that is compiled.
+func TestReadmeProgram(t *testing.T) {
+	_, program, ok := strings.Cut(read(t, "README.md"), "```go\npackage main\n")
+	program, _, end := strings.Cut(program, "```")
+	if !ok || !end {
+		t.Fatal("README.md has no program")
+	}
+	_, program, ok = strings.Cut(program, "\n)\n") // the end of the imports
+	if !ok {
+		t.Fatal("the program of README.md has no imports")
+	}
+	declarations, body, ok := strings.Cut(program, "func main() {\n")
+	if !ok {
+		t.Fatal("the program of README.md has no main")
+	}
+	example := read(t, "server/example_test.go")
+	if !strings.Contains(example, declarations) {
+		t.Errorf("server/example_test.go does not have the declarations of README.md:\n%s", declarations)
+	}
+	if !strings.Contains(example, "func Example() {\n"+body) {
+		t.Errorf("server/example_test.go does not have the main of README.md:\n%s", body)
+	}
+}
+
+// TestSettingsAreDocumented holds that README.md has each flag of mooring serve, with its variable, and each metric.
+func TestSettingsAreDocumented(t *testing.T) {
+	readme := read(t, "README.md")
+	flags := regexp.MustCompile(`f\.\w*Var\(&c\.\w+, "([a-z-]+)"`).FindAllStringSubmatch(read(t, "cmd/mooring/config.go"), -1)
+	if len(flags) < 12 {
+		t.Fatalf("found %d flags in cmd/mooring/config.go, want 12 or more", len(flags))
+	}
+	for _, f := range flags {
+		row := "| `--" + f[1] + "` | `MOORING_" + strings.ToUpper(strings.ReplaceAll(f[1], "-", "_")) + "` |"
+		if !strings.Contains(readme, row) {
+			t.Errorf("README.md has no row %q", row)
+		}
+	}
+	metrics := regexp.MustCompile(`desc\("([a-z_]+)"`).FindAllStringSubmatch(read(t, "server/admin/collector.go"), -1)
+	if len(metrics) < 12 {
+		t.Fatalf("found %d metrics in server/admin/collector.go, want 12 or more", len(metrics))
+	}
+	for _, m := range metrics {
+		if !regexp.MustCompile("`mooring_" + m[1] + "[`{]").MatchString(readme) {
+			t.Errorf("README.md does not have the metric mooring_%s", m[1])
+		}
+	}
+}
+
+// TestBoundsAreDocumented holds that the page on bounds has each bound of server.Options.
+func TestBoundsAreDocumented(t *testing.T) {
+	page := read(t, "design/2026-11-22-bounds.md")
+	file, err := parser.ParseFile(token.NewFileSet(), filepath.FromSlash("server/options.go"), nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok || spec.Name.Name != "Options" {
+			return true
+		}
+		for _, field := range spec.Type.(*ast.StructType).Fields.List {
+			_, isTime := field.Type.(*ast.SelectorExpr)
+			for _, name := range field.Names {
+				bounds := strings.HasPrefix(name.Name, "Max") || isTime && name.Name != "Logger"
+				if !bounds {
+					continue
+				}
+				found++
+				if !strings.Contains(page, "\n| "+name.Name+" | ") {
+					t.Errorf("design/2026-11-22-bounds.md has no row for %s", name.Name)
+				}
+			}
+		}
+		return false
+	})
+	if found < 15 {
+		t.Errorf("found %d bounds in server.Options, want 15 or more", found)
+	}
+}
+
+// TestLinks holds that links between the pages lead somewhere.
+func TestLinks(t *testing.T) {
+	var pages []string
+	for _, pattern := range []string{"*.md", "design/*.md", "bench/*/*.md"} {
+		found, err := filepath.Glob(filepath.FromSlash(pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, found...)
+	}
+	link := regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
+	links := 0
+	for _, page := range pages {
+		for _, m := range link.FindAllStringSubmatch(read(t, filepath.ToSlash(page)), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			links++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), filepath.FromSlash(m[1]))); err != nil {
+				t.Errorf("%s: the link %s leads nowhere", page, m[1])
+			}
+		}
+	}
+	if links < 30 {
+		t.Errorf("found %d links between pages, want 30 or more", links)
+	}
+}

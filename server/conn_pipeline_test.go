@@ -1,0 +1,178 @@
+package server
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// TestPipelining: answers come in order, and no request is begun before the one before it is answered.
+func TestPipelining(t *testing.T) {
+	r := newRig(t, nil)
+	begun := 0
+	mcp.AddInlineTool(r.ms, &mcp.Tool{Name: "mark"}, func(*mcp.CallToolRequest, noIn) (addOut, error) {
+		begun++
+		return addOut{begun}, nil
+	})
+	mark := callTool("mark", `{}`).String()
+	p := r.connect()
+	p.send(mark + callTool("wait", `{}`).String() + mark + callTool("wait", `{}`).String() + mark + "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+	for i := 1; i <= 3; i++ {
+		if res := p.wantCode("the mark before a call", 200, 0); !strings.Contains(res.body, `"sum":`+string(rune('0'+i))) {
+			t.Fatalf("mark %d: %s", i, res.body)
+		}
+		if begun != i {
+			t.Fatalf("%d marks are begun while call %d runs", begun, i)
+		}
+		if i == 3 {
+			break
+		}
+		p.wantNothing("while a call runs")
+		if p.c.state != connStateCall {
+			t.Fatalf("state %v, want a call", p.c.state)
+		}
+		r.hold <- struct{}{}
+		r.await("the call is answered", func() bool { return len(p.got) > 0 })
+		p.wantCode("the call", 200, 0)
+	}
+	if res := p.wantResponse("the last one", 200); res.body != "ok\n" {
+		t.Errorf("got %q", res.body)
+	}
+	p.wantOpen("after all")
+}
+
+// TestPipelinedBound: what arrives while a response is under way is bounded.
+func TestPipelinedBound(t *testing.T) {
+	const bound = 2000
+	filler := strings.Repeat("x", bound)
+	t.Run("in a call", func(t *testing.T) {
+		r := newRig(t, &Options{MaxPipelined: bound})
+		p := r.connect()
+		p.send(callTool("wait", `{}`).String())
+		p.send(filler)
+		p.wantOpen("at the bound")
+		p.send("x")
+		p.wantClosed("one byte more", closePipelined)
+		if err := <-r.causes; err != errClientGone {
+			t.Errorf("the context ended for %v", err)
+		}
+	})
+	t.Run("in the read of the call itself", func(t *testing.T) {
+		r := newRig(t, &Options{MaxPipelined: bound})
+		p := r.connect()
+		p.send(callTool("wait", `{}`).String() + filler + "x")
+		p.wantClosed("one byte more", closePipelined)
+		q := r.connect()
+		q.send(callTool("wait", `{}`).String() + filler)
+		q.wantOpen("at the bound")
+	})
+	t.Run("on a stream", func(t *testing.T) {
+		r := newRig(t, &Options{MaxPipelined: bound})
+		p := r.connect()
+		p.listen("1")
+		p.send(filler)
+		p.wantOpen("at the bound")
+		p.send("x")
+		p.wantClosed("one byte more", closePipelined)
+	})
+	t.Run("a long head or content is not meant", func(t *testing.T) {
+		r := newRig(t, &Options{MaxPipelined: 10})
+		p := r.connect()
+		for _, b := range addCall(1, 2).with("X: " + filler + "\r\n").String() {
+			p.send(string(b))
+		}
+		p.method = "tools/call"
+		p.wantCode("a request longer than the bound", 200, 0)
+	})
+}
+
+// TestPipeliningWithoutReading: who asks and does not read is not answered without end. Its requests wait; once it reads, all are answered, in order.
+func TestPipeliningWithoutReading(t *testing.T) {
+	opts := &Options{MaxUnsent: 10_000, MaxPipelined: 50_000}
+	text := strings.Repeat("z", 5000)
+	setup := func(t *testing.T) (*rig, *fakePeer) {
+		r := newRig(t, opts)
+		mcp.AddInlineTool(r.ms, &mcp.Tool{Name: "long"}, func(_ *mcp.CallToolRequest, in addIn) (map[string]any, error) {
+			return map[string]any{"n": in.A, "text": text}, nil
+		})
+		p := r.connect()
+		p.slow(0)
+		return r, p
+	}
+	ask := func(i int) string { return callTool("long", `{"a":`+string(rune('0'+i))+`,"b":0}`).String() }
+	t.Run("read at last", func(t *testing.T) {
+		r, p := setup(t)
+		for i := range 10 {
+			p.send(ask(i))
+		}
+		if n := p.OutboundBuffered(); n > opts.MaxUnsent+20_000 {
+			t.Errorf("%d bytes wait, bound %d", n, opts.MaxUnsent)
+		}
+		p.wantOpen("while its requests wait")
+		p.catchUp()
+		r.pass(2 * retryTime)
+		for i := range 10 {
+			if res := p.wantCode("in order", 200, 0); !strings.Contains(res.body, `"n":`+string(rune('0'+i))) {
+				t.Fatalf("answer %d: %.300s", i, res.body)
+			}
+		}
+		p.wantOpen("after all")
+		r.pass(r.s.opts.IdleTimeout - time.Second)
+		p.wantOpen("within the idle time")
+	})
+	t.Run("all in one read", func(t *testing.T) {
+		r, p := setup(t)
+		var all strings.Builder
+		for i := range 10 {
+			for range 9 {
+				all.WriteString(ask(i))
+			}
+		}
+		p.send(all.String())
+		if n := p.OutboundBuffered(); n > opts.MaxUnsent+keepOut+20_000 {
+			t.Errorf("%d bytes wait, bound %d", n, opts.MaxUnsent)
+		}
+		p.wantOpen("while its requests wait")
+		p.catchUp()
+		r.pass(2 * retryTime)
+		for i := range 90 {
+			if res := p.wantCode("in order", 200, 0); !strings.Contains(res.body, `"n":`+string(rune('0'+i/9))) {
+				t.Fatalf("answer %d: %.300s", i, res.body)
+			}
+		}
+	})
+	t.Run("too many requests", func(t *testing.T) {
+		_, p := setup(t)
+		for range 300 {
+			p.send(ask(1))
+		}
+		p.wantClosed("the waiting requests have a bound too", closePipelined)
+	})
+	t.Run("never read", func(t *testing.T) {
+		r, p := setup(t)
+		for i := range 10 {
+			p.send(ask(i))
+		}
+		r.pass(r.s.opts.WriteTimeout + tickUnit)
+		p.wantClosed("it takes nothing", closeStalled)
+		if !p.reset {
+			t.Error("closed without an RST")
+		}
+	})
+	t.Run("drained", func(t *testing.T) {
+		r, p := setup(t)
+		for i := range 10 {
+			p.send(ask(i))
+		}
+		r.l.postDrain(&drainOrder{})
+		r.run()
+		p.catchUp()
+		r.pass(2 * retryTime)
+		p.wantClosed("after what was answered has been read", closeDrain)
+		for len(p.got) > 0 {
+			p.wantCode("whole answers", 200, 0)
+		}
+	})
+}

@@ -1,0 +1,236 @@
+//go:build linux
+
+package server_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mooring-mcp/mooring/internal/sockdiag"
+	"github.com/mooring-mcp/mooring/server"
+)
+
+// shutdown runs Shutdown and returns its result and how long it took.
+func (p *proofServer) shutdown(limit time.Duration) (error, time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	start := time.Now()
+	err := p.Shutdown(ctx)
+	return err, time.Since(start)
+}
+
+// TestDrain: pains E3, E4, E6, H1, H2. 2,000 streams and 50 calls end as the protocol wants; readiness goes first, idle connections at once, and nobody new comes in.
+func TestDrain(t *testing.T) {
+	streams, calls := 2000, 50
+	if raceDetector {
+		streams = 500
+	}
+	goroutines := runtime.NumGoroutine()
+	p := serveProof(t, &server.Options{DrainTimeout: time.Minute})
+	var listening []*proofStream
+	for range streams {
+		listening = append(listening, p.listen(7))
+	}
+	var calling []*proofPeer
+	for range calls {
+		c := p.dial()
+		c.send(callRequest(1, "stubborn", "{}", ""))
+		calling = append(calling, c)
+	}
+	for range calls {
+		<-p.begun
+	}
+	idle := p.dial()
+	idle.add(1, 2)
+	ready := p.dial()
+	ready.sendTaken("GET /readyz HTTP/1.1\r\nHo") // under way, so that it is not closed as idle
+
+	type result struct {
+		err  error
+		took time.Duration
+	}
+	done := make(chan result, 1)
+	go func() {
+		err, took := p.shutdown(time.Minute)
+		done <- result{err, took}
+	}()
+
+	if _, err := idle.br.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("an idle connection: %v, want EOF", err)
+	}
+	ready.send("st: localhost\r\n\r\n")
+	if a := ready.answer(""); a.status != 503 {
+		t.Errorf("/readyz: %d", a.status)
+	}
+	if _, err := ready.br.ReadByte(); err == nil {
+		t.Error("the connection lives on after its request")
+	}
+	if c, err := net.DialTimeout("tcp", p.addr, time.Second); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("a new connection: %v, want it refused", err)
+		if err == nil {
+			c.Close()
+		}
+	}
+	for i, s := range listening {
+		e, err := s.next()
+		if err != nil || !strings.Contains(e, `"result":`) || !strings.Contains(e, `"id":7`) {
+			t.Fatalf("stream %d ends with %q, %v", i, e, err)
+		}
+		if e, err = s.next(); !errors.Is(err, io.EOF) { // io.EOF stands for the last chunk; without it this is io.ErrUnexpectedEOF
+			t.Fatalf("stream %d, after its result: %q, %v", i, e, err)
+		}
+	}
+	select {
+	case r := <-done:
+		t.Fatalf("Shutdown returned %v while calls were in flight", r.err)
+	default:
+	}
+	p.release()
+	for i, c := range calling {
+		if a := c.answer("tools/call"); a.status != 200 || !strings.Contains(a.body, "at last") {
+			t.Fatalf("call %d: %d %s", i, a.status, a.body)
+		}
+	}
+	r := <-done
+	if r.err != nil || r.took > patience {
+		t.Errorf("Shutdown: %v after %v", r.err, r.took)
+	}
+	t.Logf("%d streams and %d calls drained in %v", streams, calls, r.took.Round(time.Millisecond))
+	if err := <-p.served; !errors.Is(err, server.ErrServerClosed) {
+		t.Errorf("Serve: %v", err)
+	}
+	if err, took := p.shutdown(time.Second); err != nil || took > time.Second {
+		t.Errorf("a second Shutdown: %v after %v", err, took)
+	}
+	p.wantNoSocketHeld()
+	p.mcp.Close()
+	// Workers of gnet's pool stay idle for ten seconds: they are not the server's.
+	await(t, "no goroutine is left", func() bool { return ownGoroutines() == 0 })
+	t.Logf("goroutines: %d before, %d after", goroutines, runtime.NumGoroutine())
+}
+
+// wantNoSocketHeld fails the test if the process still has a socket. What the kernel keeps of one that was closed, until the client closes too, is in none of these states.
+func (p *proofServer) wantNoSocketHeld() {
+	p.t.Helper()
+	if c := p.sockets(0); c[sockdiag.Established]+c[sockdiag.CloseWait]+c[sockdiag.SynReceived]+c[sockdiag.Listen] != 0 {
+		p.t.Errorf("sockets after Shutdown: %s", &c)
+	}
+}
+
+// ownGoroutines counts the goroutines that run code of the server or of gnet's loops.
+func ownGoroutines() int {
+	buf := make([]byte, 4<<20)
+	n := 0
+	for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+		if strings.Contains(g, "mooring/server.(") || strings.Contains(g, "mooring/mcp.(") || strings.Contains(g, "netpoll.(*Poller)") {
+			n++
+		}
+	}
+	return n
+}
+
+// TestDrainGivesUp: pain E3. A handler that ignores its context keeps its goroutine, not the server: Shutdown returns at its deadline and says so.
+func TestDrainGivesUp(t *testing.T) {
+	p := serveProof(t, nil)
+	c := p.dial()
+	c.send(callRequest(1, "stubborn", "{}", ""))
+	w := p.dial()
+	w.send(callRequest(1, "wait", "{}", ""))
+	<-p.begun
+	<-p.begun
+	err, took := p.shutdown(300 * time.Millisecond)
+	if !errors.Is(err, context.DeadlineExceeded) || took < 300*time.Millisecond || took > patience/2 {
+		t.Errorf("Shutdown: %v after %v", err, took)
+	}
+	select {
+	case e := <-p.ended:
+		if e.cause == nil || !strings.Contains(e.cause.Error(), "shutting down") {
+			t.Errorf("cause %v", e.cause)
+		}
+	case <-time.After(patience):
+		t.Error("the context of a call lives after Shutdown")
+	}
+	if a := w.answer("tools/call"); a.status != 200 { // it looked at its context, so its answer arrived
+		t.Errorf("the call that ended: %d %s", a.status, a.body)
+	}
+	if _, err := c.br.ReadByte(); err == nil {
+		t.Error("a call that goes on was answered")
+	}
+	p.wantNoSocketHeld()
+	p.release()
+	await(t, "the handler has returned", func() bool { return p.Stats().CallsInFlight == 0 })
+	await(t, "no goroutine is left", func() bool { return ownGoroutines() <= 1 }) // mcp's, which Close ends
+}
+
+// TestDrainWhileClientsCome: pain H2. Shutdown in the middle of accepts, requests, streams and disconnects.
+func TestDrainWhileClientsCome(t *testing.T) {
+	for range 5 {
+		p := serveProof(t, &server.Options{DrainTimeout: patience})
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					c, err := net.DialTimeout("tcp", p.addr, patience)
+					if err != nil {
+						return
+					}
+					_ = c.SetDeadline(time.Now().Add(patience))
+					request := callRequest(1, "add", `{"A":1,"B":2}`, "")
+					if i%2 == 0 {
+						request = listenRequest(i)
+					}
+					_, _ = io.WriteString(c, request)
+					var b [512]byte
+					_, _ = c.Read(b[:])
+					if i%4 < 2 {
+						_ = c.Close()
+					} else {
+						t.Cleanup(func() { c.Close() })
+					}
+				}
+			})
+		}
+		await(t, "clients come", func() bool { return p.Stats().Connections > 50 })
+		if err, took := p.shutdown(patience); err != nil {
+			t.Errorf("Shutdown: %v after %v", err, took)
+		}
+		close(stop)
+		wg.Wait()
+		if st := p.Stats(); st.Connections != 0 || st.Streams != 0 || st.CallsInFlight != 0 || st.Panics != 0 {
+			t.Errorf("left: %+v", st)
+		}
+		p.wantNoSocketHeld()
+	}
+}
+
+// TestShutdownBeforeServe: a server that never served ends too, and does not begin afterwards.
+func TestShutdownBeforeServe(t *testing.T) {
+	p := newProofServer(t, nil)
+	if err, _ := p.shutdown(time.Second); err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
+	l, err := p.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Serve(l); !errors.Is(err, server.ErrServerClosed) {
+		t.Errorf("Serve: %v", err)
+	}
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the listener lives: %v", err)
+	}
+}

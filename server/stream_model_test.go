@@ -1,0 +1,216 @@
+package server
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// modelListener is what the model knows of a listener.
+type modelListener struct {
+	p      *fakePeer
+	topics []string        // what it listens to
+	owed   map[string]bool // what changed since it was told last
+	slow   bool
+}
+
+// modelTopics are the changes, and how a listener asks for and is told of each.
+var modelTopics = []struct{ change, ask, notice string }{
+	{"tools", `"toolsListChanged":true`, toolsNotice},
+	{"prompts", `"promptsListChanged":true`, promptsNotice},
+	{"resources", `"resourcesListChanged":true`, resourcesNotice},
+	{"rig://a", "", updatedA},
+	{"rig://b", "", updatedB},
+}
+
+// TestStreamsModel: whatever listeners do, each that is open gets at least one notice of everything it listens to after its last change, none that it does not listen to, and none before its
+// acknowledgement; and the lists hold together.
+func TestStreamsModel(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		r := newRig(t, nil)
+		var all []*modelListener
+		pick := func(rt *rapid.T) *modelListener {
+			if len(all) == 0 {
+				rt.Skip("nobody listens")
+			}
+			return all[rapid.IntRange(0, len(all)-1).Draw(rt, "listener")]
+		}
+		drop := func(l *modelListener) {
+			for i := range all {
+				if all[i] == l {
+					all = append(all[:i], all[i+1:]...)
+					return
+				}
+			}
+		}
+		// look takes what a listener has received whole and pays its debts.
+		look := func(rt *rapid.T, l *modelListener) {
+			whole := l.p.got
+			if l.slow {
+				whole = wholeChunks(whole)
+			}
+			content, n, ended := l.p.dechunk(whole)
+			l.p.got = append(l.p.got[:0], l.p.got[n:]...)
+			if ended {
+				rt.Fatalf("the stream has ended")
+			}
+			for event := range strings.SplitAfterSeq(content, "\n\n") {
+				if event == "" || event == heartbeat {
+					continue
+				}
+				known := false
+				for _, topic := range l.topics {
+					for _, m := range modelTopics {
+						if m.change == topic && strings.Contains(event, m.notice) {
+							known = true
+							delete(l.owed, topic)
+						}
+					}
+				}
+				if !known {
+					rt.Fatalf("a listener to %q is told %s", l.topics, event)
+				}
+			}
+		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"open": func(rt *rapid.T) {
+				l := &modelListener{p: r.connect(), owed: map[string]bool{}}
+				var lists, uris []string
+				for _, i := range rapid.SliceOfNDistinct(rapid.IntRange(0, len(modelTopics)-1), 1, 5, rapid.ID).Draw(rt, "topics") {
+					m := modelTopics[i]
+					l.topics = append(l.topics, m.change)
+					if m.ask != "" {
+						lists = append(lists, m.ask)
+					} else {
+						uris = append(uris, strconv.Quote(m.change))
+					}
+				}
+				if len(uris) > 0 {
+					lists = append(lists, `"resourceSubscriptions":[`+strings.Join(uris, ",")+`]`)
+				}
+				l.p.method = "subscriptions/listen"
+				l.p.deliver(listenTo(rapid.SampledFrom([]string{`1`, `"x"`, `99999`}).Draw(rt, "id"), strings.Join(lists, ",")).String())
+				res := l.p.wantResponse("listen", 200)
+				if !strings.Contains(res.body, "subscriptions/acknowledged") || strings.Count(res.body, "\n\n") != 1 {
+					rt.Fatalf("the first event is %s", res.body)
+				}
+				all = append(all, l)
+			},
+			"change": func(rt *rapid.T) {
+				m := rapid.SampledFrom(modelTopics).Draw(rt, "topic")
+				r.post(changeOf(m.change))
+				for _, l := range all {
+					for _, topic := range l.topics {
+						if topic == m.change {
+							look(rt, l) // what was told before the change does not pay
+							l.owed[topic] = true
+						}
+					}
+				}
+			},
+			"turn": func(*rapid.T) { r.step() },
+			"time": func(rt *rapid.T) {
+				for range rapid.IntRange(1, 30).Draw(rt, "ticks") {
+					r.l.now++
+					r.l.expireGuarded()
+				}
+			},
+			"slow": func(rt *rapid.T) {
+				l := pick(rt)
+				l.slow = true
+				l.p.slow(rapid.IntRange(0, 300).Draw(rt, "room"))
+			},
+			"catch up": func(rt *rapid.T) {
+				l := pick(rt)
+				l.slow = false
+				l.p.catchUp()
+			},
+			"leave": func(rt *rapid.T) {
+				l := pick(rt)
+				drop(l)
+				leave(l.p)
+			},
+			"leave at the next write": func(rt *rapid.T) {
+				l := pick(rt)
+				drop(l) // from now on it may be gone
+				l.p.fail = errSocketClosed
+			},
+			"take a neighbour along": func(rt *rapid.T) {
+				l, victim := pick(rt), pick(rt)
+				if l == victim {
+					rt.Skip("alone")
+				}
+				drop(victim)
+				l.p.onWrite = func() { leave(victim.p) }
+			},
+			"": func(rt *rapid.T) {
+				if err := r.invariants(); err != nil {
+					rt.Fatal(err)
+				}
+				for _, l := range all {
+					if l.p.closed {
+						if l.p.c.reason != closeStalled {
+							rt.Fatalf("closed for %v", l.p.c.reason)
+						}
+						continue
+					}
+					look(rt, l)
+				}
+				all = openOf(all)
+			},
+		})
+		// In the end everybody reads, and nothing may be owed.
+		for _, l := range all {
+			l.slow = false
+			l.p.catchUp()
+		}
+		r.run()
+		r.pass(5 * retryTime)
+		for _, l := range all {
+			if l.p.closed {
+				continue
+			}
+			look(rt, l)
+			if len(l.owed) > 0 {
+				rt.Fatalf("a listener to %q was never told of %v", l.topics, l.owed)
+			}
+		}
+		for _, p := range r.peers {
+			leave(p)
+		}
+		if err := r.invariants(); err != nil {
+			rt.Fatal(err)
+		}
+		if len(r.l.streams.byURI) > 0 || r.l.streams.head != noSlot {
+			rt.Fatal("listeners are left in the lists")
+		}
+	})
+}
+
+// wholeChunks cuts b behind its last whole chunk.
+func wholeChunks(b []byte) []byte {
+	n := 0
+	for {
+		line := strings.Index(string(b[n:]), "\r\n")
+		if line < 0 {
+			return b[:n]
+		}
+		size, err := strconv.ParseUint(string(b[n:n+line]), 16, 31)
+		if err != nil || n+line+2+int(size)+2 > len(b) {
+			return b[:n]
+		}
+		n += line + 2 + int(size) + 2
+	}
+}
+
+func openOf(all []*modelListener) []*modelListener {
+	var open []*modelListener
+	for _, l := range all {
+		if !l.p.closed {
+			open = append(open, l)
+		}
+	}
+	return open
+}

@@ -1,0 +1,430 @@
+package server
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/sse"
+)
+
+// wantEvents holds that exactly these came on the stream since the last look; each is a part of the event.
+func (p *fakePeer) wantEvents(why string, want ...string) {
+	p.r.t.Helper()
+	got := p.more()
+	if len(got) != len(want) {
+		p.r.t.Fatalf("%s: events %q, want %q", why, got, want)
+	}
+	for i, w := range want {
+		if !strings.Contains(got[i], w) {
+			p.r.t.Fatalf("%s: event %d is %s, want %s", why, i, got[i], w)
+		}
+	}
+}
+
+const (
+	toolsNotice     = `"method":"notifications/tools/list_changed"`
+	promptsNotice   = `"method":"notifications/prompts/list_changed"`
+	resourcesNotice = `"method":"notifications/resources/list_changed"`
+	updatedA        = `"uri":"rig://a"`
+	updatedB        = `"uri":"rig://b"`
+)
+
+// TestListen: the acknowledgement is the first event, in the turn of the request, and names what both sides have.
+func TestListen(t *testing.T) {
+	r := newRig(t, nil)
+	for _, c := range []struct {
+		notifications, ack string
+		changes            []string // what it then hears of
+	}{
+		{everything, `"notifications":{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["rig://a","rig://b"]}`,
+			[]string{toolsNotice, promptsNotice, resourcesNotice, updatedA, updatedB}},
+		{`"toolsListChanged":true,"promptsListChanged":false`, `"notifications":{"toolsListChanged":true}`, []string{toolsNotice}},
+		{`"resourceSubscriptions":["rig://b","rig://none","rig://b"]`, `"notifications":{"resourceSubscriptions":["rig://b"]}`, []string{updatedB}},
+		{``, `"notifications":{}`, nil},
+	} {
+		// A change that the loop has not served yet must not come before the acknowledgement.
+		r.post(changeOf("tools"), changeOf("rig://b"))
+		p := r.connect()
+		p.deliver(listenTo(`"sub-1"`, c.notifications).String())
+		p.method = "subscriptions/listen"
+		res := p.wantResponse("listen", 200)
+		events := p.events(res.body)
+		if len(events) != 1 || !strings.Contains(events[0], `"method":"notifications/subscriptions/acknowledged"`) || !strings.Contains(events[0], c.ack) || !strings.Contains(events[0], `"io.modelcontextprotocol/subscriptionId":"sub-1"`) {
+			t.Fatalf("events %q, want the acknowledgement of %s", events, c.ack)
+		}
+		r.run()
+		p.more()
+		for _, ch := range []string{"tools", "prompts", "resources", "rig://a", "rig://b", "rig://none"} {
+			r.change(changeOf(ch))
+		}
+		p.wantEvents(c.notifications, c.changes...)
+		p.wantOpen("listening")
+		if p.c.x != nil {
+			t.Error("an idle stream holds an exchange")
+		}
+		p.fin()
+	}
+}
+
+// TestNoticesOfFeatures: adding and removing features, and updates, arrive by themselves.
+func TestNoticesOfFeatures(t *testing.T) {
+	r := newRig(t, &Options{NoticeDelay: -1})
+	p := r.listeners(1)[0]
+	for _, c := range []struct {
+		do   func()
+		want string
+	}{
+		{func() { r.ms.RemoveTools("echo") }, toolsNotice},
+		{func() { r.ms.RemovePrompts("hail") }, promptsNotice},
+		{func() { r.ms.RemoveResources("rig://b") }, resourcesNotice},
+		{func() { r.ms.ResourceUpdated("rig://a") }, updatedA},
+	} {
+		c.do()
+		r.await(c.want, func() bool { return len(p.got) > 0 })
+		p.wantEvents("a change", c.want)
+	}
+	r.ms.ResourceUpdated("rig://nobody/listens")
+	r.ms.ResourceUpdated("rig://a")
+	r.await("the update", func() bool { return len(p.got) > 0 })
+	p.wantEvents("an update", updatedA)
+}
+
+// TestCoalescing: what changes before the loop looks is told once.
+func TestCoalescing(t *testing.T) {
+	r := newRig(t, nil)
+	peers := r.listeners(3)
+	for range 100 {
+		r.post(changeOf("tools"), changeOf("rig://a"), changeOf("tools"))
+	}
+	r.run()
+	for _, p := range peers {
+		p.wantEvents("a hundred changes", toolsNotice, updatedA)
+	}
+	r.pass(14 * time.Second)
+	for _, p := range peers {
+		for _, e := range p.more() {
+			if e != ":" {
+				t.Errorf("told again: %s", e)
+			}
+		}
+	}
+}
+
+// TestSlowListener: nothing is queued for a listener that does not read; what changed meanwhile is told once when it has caught up.
+func TestSlowListener(t *testing.T) {
+	r := newRig(t, nil)
+	p, q := r.connect(), r.connect()
+	p.listen("1")
+	q.listen("2")
+	p.slow(10)
+	r.change(changeOf("prompts")) // of this ten bytes arrive
+	waiting := p.OutboundBuffered()
+	for range 50 {
+		r.change(changeOf("tools"), changeOf("rig://a"), changeOf("prompts"))
+		r.pass(tickUnit)
+	}
+	if n := p.OutboundBuffered(); n != waiting {
+		t.Fatalf("%d bytes wait, %d before: notices are queued", n, waiting)
+	}
+	if n := len(q.more()); n < 150 {
+		t.Errorf("its neighbour got %d notices", n)
+	}
+	writes := p.writes
+	p.catchUp()
+	r.pass(2 * retryTime)
+	p.wantEvents("caught up", promptsNotice, toolsNotice, promptsNotice, updatedA)
+	if p.writes == writes || p.c.dirty != 0 || p.c.slow() {
+		t.Errorf("%d writes, dirty %v", p.writes-writes, p.c.dirty)
+	}
+	r.change(changeOf("rig://b"))
+	p.wantEvents("in time again", updatedB)
+	p.wantOpen("caught up")
+	t.Run("it does not catch up all at once", func(t *testing.T) {
+		p.slow(0)
+		r.change(changeOf("resources")) // fills
+		r.change(changeOf("tools"), changeOf("rig://a"), changeOf("rig://b"))
+		p.room = p.OutboundBuffered() + 20
+		p.drain()
+		r.pass(2 * retryTime) // one notice is tried, and fills it again
+		if p.OutboundBuffered() == 0 || !p.c.slow() {
+			t.Fatalf("%d bytes wait, dirty %v", p.OutboundBuffered(), p.c.slow())
+		}
+		p.catchUp()
+		r.pass(4 * retryTime)
+		p.wantEvents("in the end", resourcesNotice, toolsNotice, updatedA, updatedB)
+		p.wantOpen("in the end")
+	})
+	t.Run("a heartbeat is not queued either", func(t *testing.T) {
+		p.slow(0)
+		r.change(changeOf("resources"))
+		n := p.OutboundBuffered()
+		r.pass(25 * time.Second)
+		if p.OutboundBuffered() != n {
+			t.Errorf("%d bytes wait, %d before", p.OutboundBuffered(), n)
+		}
+	})
+}
+
+// TestLeavingDuringAWalk: listeners that go, in any way, while a change is being told cost no other listener its notice.
+func TestLeavingDuringAWalk(t *testing.T) {
+	const n = 3*sliceLimit + 10 // several slices
+	for _, what := range []string{"tools", "rig://a"} {
+		for name, do := range map[string]func(r *rig, peers []*fakePeer, i int){
+			"its own write fails": func(_ *rig, peers []*fakePeer, i int) { peers[i].fail = errSocketClosed },
+			"the next leaves within a write": func(_ *rig, peers []*fakePeer, i int) {
+				peers[i].onWrite = func() { leave(peers[(i+1)%n]) }
+			},
+			"the one before leaves within a write": func(_ *rig, peers []*fakePeer, i int) {
+				peers[i].onWrite = func() { leave(peers[(i+n-1)%n]) }
+			},
+			"it leaves within its own write": func(_ *rig, peers []*fakePeer, i int) { peers[i].onWrite = func() { leave(peers[i]) } },
+			"one comes within a write": func(r *rig, peers []*fakePeer, i int) {
+				peers[i].onWrite = func() { r.connect().deliver(listenTo("77", everything).String()) }
+			},
+		} {
+			t.Run(what+", "+name, func(t *testing.T) {
+				r := newRig(t, nil)
+				peers := r.listeners(n)
+				for i := 0; i < n; i += 7 {
+					do(r, peers, i)
+				}
+				r.post(changeOf(what))
+				for step := 0; r.step(); step++ {
+					r.wantInvariants("between two slices")
+					// Between two slices some leave too: those at the ends, where the walk is going or was.
+					leave(peers[n-1-step])
+					leave(peers[sliceLimit+step])
+				}
+				told := 0
+				for i, p := range peers {
+					events := len(p.more2())
+					if p.closed {
+						continue
+					}
+					if told++; events != 1 {
+						t.Fatalf("listener %d got %d notices", i, events)
+					}
+				}
+				if told < n/2 {
+					t.Errorf("%d listeners are left", told)
+				}
+				r.wantInvariants("after the walk")
+			})
+		}
+	}
+}
+
+// leave is a FIN that arrives in the midst of something.
+func leave(p *fakePeer) {
+	if !p.closed {
+		p.onClose(errSocketClosed)
+	}
+}
+
+// more2 is more without the schema, for crowds.
+func (p *fakePeer) more2() []string {
+	content, n, _ := p.dechunk(p.got)
+	p.got = append(p.got[:0], p.got[n:]...)
+	return strings.SplitAfter(content, "\n\n")[:strings.Count(content, "\n\n")]
+}
+
+// TestFrames: what a listener gets is what sse.AppendData would give, whatever the length of its id and of those before it.
+func TestFrames(t *testing.T) {
+	r := newRig(t, nil)
+	ids := []string{`0`, `7`, `1023`, `1024`, `-1`, `9007199254740993`, `""`, `"a"`, `"b"`, "\"\u2028\"", "\"x\u2028y\u2029z\u0085\"", `"\u2028"`, `"` + strings.Repeat("n", 256) + `"`, `"a\"b\\"`, `"ä"`, `12`, `34`}
+	var peers []*fakePeer
+	for _, id := range append(ids, ids...) {
+		p := r.connect()
+		p.listen(id)
+		peers = append(peers, p)
+	}
+	for _, ch := range []mcp.Change{changeOf("tools"), changeOf("rig://a"), changeOf("resources")} {
+		r.change(ch)
+		for i, p := range peers {
+			prefix, suffix := r.ms.ChangeMessage(ch)
+			frame := sse.AppendData(nil, slices.Concat(prefix, []byte(ids[i%len(ids)]), suffix))
+			p.wantBytes(ids[i%len(ids)], fmt.Sprintf("%x\r\n%s\r\n", len(frame), frame))
+		}
+	}
+	t.Run("on HTTP/1.0", func(t *testing.T) {
+		for _, id := range ids {
+			p := r.connect()
+			p.send(listenTo(id, everything).http10().String())
+			p.take()
+			r.change(changeOf("tools"))
+			prefix, suffix := r.ms.ChangeMessage(changeOf("tools"))
+			p.wantBytes(id, string(sse.AppendData(nil, slices.Concat(prefix, []byte(id), suffix))))
+			p.fin()
+		}
+	})
+}
+
+// TestUnsent: notifications of a call that a client does not read are bounded; beyond, the client is disconnected and the call cancelled.
+func TestUnsent(t *testing.T) {
+	r := newRig(t, &Options{MaxUnsent: 5000})
+	p := r.connect()
+	p.slow(0)
+	p.send(callTool("wait", `{}`).String())
+	j := p.c.x.job
+	msg := []byte(`{"jsonrpc":"2.0","method":"notifications/message","params":{"x":"` + strings.Repeat("y", 900) + `"}}`)
+	taken := 0
+	for range 10 {
+		if j.Notify(msg) {
+			taken++
+		}
+	}
+	if taken != 5 {
+		t.Errorf("%d notifications are taken while the loop is busy, want 5", taken)
+	}
+	for range 10 {
+		r.run()
+		j.Notify(msg)
+	}
+	p.wantClosed("a client that does not read", closeUnsent)
+	if !p.reset {
+		t.Error("closed without an RST")
+	}
+	if err := <-r.causes; err != errClientGone {
+		t.Errorf("the context ended for %v", err)
+	}
+	if j.Notify(msg) {
+		t.Error("a notification is taken for a client that is gone")
+	}
+	t.Run("one long notification passes", func(t *testing.T) {
+		r := newRig(t, &Options{MaxUnsent: 5000})
+		p := r.connect()
+		steps := callTool("steps", `{"text":"`+strings.Repeat("z", 4000)+`"}`)
+		steps.meta = `,"progressToken":1`
+		p.send(steps.String())
+		r.await("the call is over", func() bool { return r.s.calls.Load() == 0 && len(p.got) > 0 })
+		p.wantOpen("a client that reads")
+	})
+}
+
+// TestHooks: OnSubscribe and OnUnsubscribe see the first and the last listener of a resource, however it leaves.
+func TestHooks(t *testing.T) {
+	var mu sync.Mutex
+	var edges []string
+	note := func(what string) func(string) {
+		return func(uri string) {
+			mu.Lock()
+			edges = append(edges, what+uri)
+			mu.Unlock()
+		}
+	}
+	r := newRig(t, nil, func(o *mcp.ServerOptions) { o.OnSubscribe, o.OnUnsubscribe = note("+"), note("-") })
+	want := func(why string, edge ...string) {
+		t.Helper()
+		r.await(why, func() bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return len(edges) >= len(edge)
+		})
+		mu.Lock()
+		defer mu.Unlock()
+		if !slices.Equal(edges, edge) {
+			t.Fatalf("%s: %q, want %q", why, edges, edge)
+		}
+		edges = nil
+	}
+	onA := `"resourceSubscriptions":["rig://a"]`
+	for name, leave := range map[string]func(*fakePeer){
+		"FIN": (*fakePeer).fin, "RST": (*fakePeer).rst,
+		"a failed write": func(p *fakePeer) {
+			p.fail = errSocketClosed
+			r.change(changeOf("rig://a"))
+		},
+		"its bound":   func(p *fakePeer) { p.send(strings.Repeat("x", 70_000)) },
+		"a stall":     func(p *fakePeer) { p.slow(0); r.change(changeOf("rig://a")); r.pass(31 * time.Second) },
+		"a panic":     func(p *fakePeer) { p.boom = true; r.change(changeOf("rig://a")) },
+		"an RST late": func(p *fakePeer) { p.send("x"); p.rst() },
+	} {
+		p, q := r.connect(), r.connect()
+		p.listenTo("1", onA)
+		want("the first listener", "+rig://a")
+		q.listenTo("2", onA)
+		leave(q)
+		if !q.closed {
+			t.Fatalf("%s: still open", name)
+		}
+		if len(edges) > 0 {
+			t.Errorf("%s of one of two: %q", name, edges)
+		}
+		p.catchUp()
+		leave(p)
+		want(name+" of the last", "-rig://a")
+	}
+}
+
+// TestGracefulEnd: a stream that the server ends gets the result of its request, the end of its chunks and a FIN.
+func TestGracefulEnd(t *testing.T) {
+	r := newRig(t, nil)
+	peers := r.listeners(50)
+	idle, call, old := r.connect(), r.connect(), r.connect()
+	call.send(callTool("wait", `{}`).String())
+	old.send(listenTo(`"old"`, everything).http10().String())
+	old.take()
+	slow := peers[7]
+	slow.slow(0)
+	r.change(changeOf("tools"))
+	r.s.draining.Store(true)
+	const spread = 20
+	r.l.postDrain(&drainOrder{spread: spread})
+	r.run()
+	idle.wantClosed("an idle connection goes first", closeDrain)
+	open := map[int]bool{}
+	for range spread + 2 {
+		r.pass(tickUnit)
+		n := 0
+		for _, p := range peers {
+			if !p.closed {
+				n++
+			}
+		}
+		open[n] = true
+		r.wantInvariants("in the drain")
+	}
+	if len(open) < 8 {
+		t.Errorf("the ends are not spread: %d steps", len(open))
+	}
+	for i, p := range peers {
+		if p == slow {
+			p.wantOpen("its bytes are not gone yet")
+			p.catchUp()
+			r.pass(2 * retryTime)
+		}
+		events := p.more()
+		if len(events) != 3 || !strings.Contains(events[0], toolsNotice) || events[2] != "END" {
+			t.Fatalf("listener %d: %q, want a notice, the result and the end", i, events)
+		}
+		if want := fmt.Sprintf(`"io.modelcontextprotocol/subscriptionId":%d`, i); !strings.Contains(events[1], want) || !strings.Contains(events[1], `"resultType":"complete"`) || !strings.HasPrefix(events[1], fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,`, i)) {
+			t.Errorf("listener %d: %s", i, events[1])
+		}
+		p.wantClosed("after its result", closeDrain)
+		if p.reset {
+			t.Error("ended with an RST")
+		}
+	}
+	if s := old.take(); !strings.HasSuffix(s, "}\n\n") || !strings.Contains(s, `"id":"old"`) {
+		t.Errorf("the end of an HTTP/1.0 stream: %q", s)
+	}
+	if call.closed {
+		t.Fatal("the call is cut")
+	}
+	r.hold <- struct{}{}
+	r.await("the call is finished", func() bool { return call.closed })
+	call.wantCode("the call is answered", 200, 0).wantField("it is the last", "Connection", "close")
+
+	late := r.connect()
+	late.send(listenTo("9", everything).String())
+	res := late.wantResponse("a subscription in the drain", 200)
+	if events := late.events(res.body); len(events) != 2 || !res.ended {
+		t.Errorf("events %q, want the acknowledgement and the result", events)
+	}
+	late.wantClosed("a subscription in the drain", closeDrain)
+}
