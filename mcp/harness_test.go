@@ -23,7 +23,30 @@ type client struct {
 	caps      string // JSON of the declared capabilities
 	meta      string // further members of _meta, beginning with a comma
 	principal string
+	session   *SessionInfo // nil: the client is a modern one
 	next      int
+}
+
+// legacies are the revisions that have sessions.
+var legacies = []string{"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"}
+
+// newLegacyClient returns the client of a session that was opened with the
+// capabilities.
+func newLegacyClient(t testing.TB, s *Server, revision, caps string) *client {
+	t.Helper()
+	c := newClient(t, s)
+	a := c.initialize(revision, caps)
+	a.wantResult("initialize at "+revision, `"protocolVersion":"`+revision+`"`)
+	if a.opened == nil || a.opened.Revision != revision {
+		t.Fatalf("initialize at %s opened %+v", revision, a.opened)
+	}
+	c.session = a.opened
+	return c
+}
+
+func (c *client) initialize(revision, caps string) *answer {
+	c.t.Helper()
+	return c.send(fmt.Sprintf(`{"jsonrpc":"2.0","id":"init","method":"initialize","params":{"protocolVersion":%q,"capabilities":%s,"clientInfo":{"name":"tester","version":"1"}}}`, revision, caps), nil)
 }
 
 func newClient(t testing.TB, s *Server) *client {
@@ -42,6 +65,8 @@ type answer struct {
 	notified []string
 	body     string // the response
 	listen   *Listen
+	opened   *SessionInfo
+	op       SessionOp
 }
 
 // recorder is a Sink that keeps what it gets and holds the Sink's contract.
@@ -84,6 +109,16 @@ func (r *recorder) Respond(msg []byte, code jsonrpc.Code) {
 
 // params returns a params object with the client's _meta and the members.
 func (c *client) params(members string) string {
+	if c.session != nil {
+		var parts []string
+		if c.meta != "" {
+			parts = append(parts, `"_meta":{`+c.meta[1:]+`}`)
+		}
+		if members != "" {
+			parts = append(parts, members)
+		}
+		return `{` + strings.Join(parts, ",") + `}`
+	}
 	meta := fmt.Sprintf(`{"_meta":{%q:%q,%q:%s%s}`, MetaKeyProtocolVersion, modern, MetaKeyClientCapabilities, c.caps, c.meta)
 	if members != "" {
 		meta += "," + members
@@ -111,6 +146,9 @@ func (c *client) send(body string, meta *RequestMeta) *answer {
 		meta = new(RequestMeta)
 	}
 	meta.Principal = c.principal
+	if meta.Session == nil {
+		meta.Session = c.session
+	}
 	var m jsonrpc.Message
 	if err := m.Decode([]byte(body)); err != nil {
 		c.t.Fatalf("%s: %v", body, err)
@@ -122,7 +160,9 @@ func (c *client) send(body string, meta *RequestMeta) *answer {
 		w.body, w.code = string(jsonrpc.AppendError(nil, call.ID(), e)), e.Code
 	} else {
 		a.kind, a.inline, a.listen = call.Kind(), call.Inline(), call.Listen()
-		if a.kind == CallRequest {
+		a.opened, a.op = call.NewSession(), call.Op()
+		switch a.kind {
+		case CallRequest, CallInitialize, CallSession:
 			call.Run(c.t.Context(), w)
 			if w.responses != 1 {
 				c.t.Errorf("%s: %d responses", body, w.responses)
@@ -137,21 +177,25 @@ func (c *client) send(body string, meta *RequestMeta) *answer {
 		}
 		a.message = e.Error.Message
 	}
-	c.check(call.Method().String(), a)
+	revision := modern
+	if call.rev != nil {
+		revision = call.rev.name
+	}
+	c.check(revision, call.Method().String(), a)
 	return a
 }
 
 // check validates the messages of a.
-func (c *client) check(method string, a *answer) {
+func (c *client) check(revision, method string, a *answer) {
 	c.t.Helper()
 	for _, n := range a.notified {
-		c.schema.Message(c.t, modern, "", []byte(n))
+		c.schema.Message(c.t, revision, "", []byte(n))
 	}
 	if a.body != "" {
 		if a.code != 0 {
 			method = ""
 		}
-		c.schema.Message(c.t, modern, method, []byte(a.body))
+		c.schema.Message(c.t, revision, method, []byte(a.body))
 	}
 }
 
