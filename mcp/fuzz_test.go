@@ -68,10 +68,7 @@ func FuzzPrepare(f *testing.F) {
 		var call Call
 		e := s.Prepare(&call, &m, meta)
 		if e != nil {
-			if status := call.Status(e.Code); e.Code == 0 || status != 400 && status != 404 {
-				t.Fatalf("refused with code %d, status %d", e.Code, status)
-			}
-			c.schema.Message(t, modern, "", jsonrpc.AppendError(nil, call.ID(), e))
+			wantRefusal(t, c, &call, &m, e)
 		} else {
 			answerFuzzed(t, c, &call, &m)
 		}
@@ -87,30 +84,127 @@ func FuzzPrepare(f *testing.F) {
 	})
 }
 
+// FuzzPrepareInSession is the same for messages that come with a session of any
+// revision, and for the answers that a call which asks gets.
+func FuzzPrepareInSession(f *testing.F) {
+	for i, seed := range []string{
+		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":{"a":1,"b":2}}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"looks","_meta":{"progressToken":7}}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ask"}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"ask","requestState":"x","inputResponses":{}}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"cursor":"MXRlY2hv"}}`,
+		`{"jsonrpc":"2.0","id":"x","method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{"sampling":{}},"clientInfo":{"name":"n","version":"v"}}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"ping"}`,
+		`{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"debug"}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"test://f00"}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"resources/unsubscribe","params":{"uri":"test://f00"}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`,
+		`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`,
+		`{"jsonrpc":"2.0","id":"ask-1","result":{"action":"accept"}}`,
+		`{"jsonrpc":"2.0","id":"ask-1","error":{"code":-1,"message":"no"}}`,
+	} {
+		f.Add([]byte(seed), []byte{byte(i % 5), 0xff, 0xff, 'n'}, []byte("2025-11-25"), "info", []byte(`{"jsonrpc":"2.0","id":1,"result":{"action":"accept","content":{"name":"Ada"}}}`))
+	}
+	s := fuzzServer(f)
+	c := newClient(f, s)
+	f.Fuzz(func(t *testing.T, body, ticket, version []byte, level string, reply []byte) {
+		var m jsonrpc.Message
+		info := &SessionInfo{}
+		if m.Decode(body) != nil || info.UnmarshalBinary(ticket) != nil {
+			return
+		}
+		if again := info.AppendBinary(nil); !bytes.Equal(again, ticket) {
+			t.Fatalf("%x is %x", ticket, again)
+		}
+		info.LogLevel = LoggingLevel(level)
+		meta := &RequestMeta{HTTP: len(version) > 0, ProtocolVersion: version, Session: info}
+		var call Call
+		if e := s.Prepare(&call, &m, meta); e != nil {
+			wantRefusal(t, c, &call, &m, e)
+			return
+		}
+		if !call.Legacy() {
+			return // see FuzzPrepare
+		}
+		if call.Kind() == CallRequest && call.Method() == MethodCallTool {
+			askFuzzed(t, c, &call, &m, reply)
+			return
+		}
+		answerFuzzed(t, c, &call, &m)
+	})
+}
+
+// askFuzzed answers what the call asks with reply, as often as it asks.
+func askFuzzed(t *testing.T, c *client, call *Call, m *jsonrpc.Message, reply []byte) {
+	w := &asker{recorder: recorder{t: t}, can: true}
+	call.Run(t.Context(), w)
+	for call.Asking() {
+		responses := []byte{'{'}
+		for i := range w.asks {
+			c.schema.Message(t, call.rev.name, "", AppendAsk(nil, []byte("1"), &w.asks[i]))
+			var r jsonrpc.Message
+			if r.Decode(reply) == nil {
+				responses = AppendAskAnswer(responses, w.asks[i].Key, &r)
+			}
+		}
+		if responses = append(responses, '}'); !json.Valid(responses) {
+			t.Fatalf("invalid: %s", responses)
+		}
+		call.Resume(t.Context(), w, responses)
+	}
+	wantAnswer(t, c, call, m, &w.recorder)
+}
+
+// wantRefusal checks what answers a message that was refused.
+func wantRefusal(t *testing.T, c *client, call *Call, m *jsonrpc.Message, e *jsonrpc.Error) {
+	revision, status := modern, call.Status(e.Code)
+	if call.rev != nil {
+		revision = call.rev.name
+	}
+	if e.Code == 0 || status != 400 && status != 404 && (status != 200 || !call.Legacy() || m.Kind != jsonrpc.KindRequest) {
+		t.Fatalf("refused with code %d, status %d", e.Code, status)
+	}
+	if m.Kind == jsonrpc.KindRequest {
+		c.schema.Message(t, revision, "", jsonrpc.AppendError(nil, call.ID(), e))
+	}
+}
+
 func answerFuzzed(t *testing.T, c *client, call *Call, m *jsonrpc.Message) {
 	switch call.Kind() {
+	case CallAnswer:
+		if m.Kind != jsonrpc.KindResult && m.Kind != jsonrpc.KindErrorResponse || call.ID() == nil {
+			t.Fatalf("a %s is an answer", m.Kind)
+		}
 	case CallNotification:
 		if m.Kind != jsonrpc.KindNotification {
 			t.Fatalf("a %s is a notification", m.Kind)
 		}
 	case CallListen:
 		c.schema.Message(t, modern, "", c.s.AppendAcknowledged(nil, call.Listen()))
-	case CallRequest:
+	case CallRequest, CallInitialize, CallSession:
+		if (call.Kind() == CallInitialize) != (call.NewSession() != nil) || (call.Kind() == CallSession) != (call.Op().Kind != OpNone) {
+			t.Fatalf("kind %d, session %v, op %v", call.Kind(), call.NewSession(), call.Op())
+		}
 		w := &recorder{t: t}
 		call.Run(t.Context(), w)
-		if w.responses != 1 || !bytes.Contains([]byte(w.body), append([]byte(`{"jsonrpc":"2.0","id":`), m.ID...)) {
-			t.Fatalf("%d responses: %s", w.responses, w.body)
-		}
-		method := call.Method().String()
-		if w.code != 0 {
-			method = ""
-		}
-		c.schema.Message(t, modern, method, []byte(w.body))
-		for _, n := range w.notified {
-			c.schema.Message(t, modern, "", []byte(n))
-		}
+		wantAnswer(t, c, call, m, w)
 	default:
 		t.Fatalf("accepted as kind %d", call.Kind())
+	}
+}
+
+// wantAnswer checks what answers a request.
+func wantAnswer(t *testing.T, c *client, call *Call, m *jsonrpc.Message, w *recorder) {
+	if w.responses != 1 || !bytes.Contains([]byte(w.body), append([]byte(`{"jsonrpc":"2.0","id":`), m.ID...)) {
+		t.Fatalf("%d responses: %s", w.responses, w.body)
+	}
+	method := call.Method().String()
+	if w.code != 0 {
+		method = ""
+	}
+	c.schema.Message(t, call.rev.name, method, []byte(w.body))
+	for _, n := range w.notified {
+		c.schema.Message(t, call.rev.name, "", []byte(n))
 	}
 }
 
