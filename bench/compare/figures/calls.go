@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 )
@@ -34,8 +35,13 @@ func requestOf(addr, tool string) []byte {
 
 // call sends req n times over conns connections, one at a time on each, and checks that each is answered 200 with content.
 func call(addr string, req []byte, conns, n int) {
+	callEach(addr, slices.Repeat([][]byte{req}, conns), n)
+}
+
+// callEach is call with a request and a connection for each of reqs.
+func callEach(addr string, reqs [][]byte, n int) {
 	var wg sync.WaitGroup
-	for range conns {
+	for _, req := range reqs {
 		wg.Go(func() {
 			c, err := net.Dial("tcp", addr)
 			if err != nil {
@@ -43,7 +49,7 @@ func call(addr string, req []byte, conns, n int) {
 			}
 			defer c.Close()
 			buf := make([]byte, 64<<10)
-			for range n / conns {
+			for range n / len(reqs) {
 				if _, err := c.Write(req); err != nil {
 					log.Fatal(err)
 				}
@@ -123,9 +129,13 @@ func measureCalls(bin string, rounds, conns, n int) {
 
 // cost returns processor seconds per 100,000 calls.
 func cost(p *process, req []byte, conns, n int) float64 {
+	return costEach(p, slices.Repeat([][]byte{req}, conns), n)
+}
+
+func costEach(p *process, reqs [][]byte, n int) float64 {
 	before := p.cpu()
-	call(p.addr, req, conns, n)
-	return (p.cpu() - before) / float64(n/conns*conns) * 100_000
+	callEach(p.addr, reqs, n)
+	return (p.cpu() - before) / float64(n/len(reqs)*len(reqs)) * 100_000
 }
 
 func profileCalls(bin, tool string, conns, n int) {
