@@ -17,27 +17,32 @@ import (
 // emit sends a message of a call, the last one when final. A message that finds no connection waits in the replay, if the call has one.
 func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final bool) {
 	lc := &j.legacy
+	if lc.carried {
+		l.emitCarried(j, status, code, msg, final)
+		return
+	}
 	c := l.lookup(j.h)
 	if c != nil && (c.x == nil || c.x.job != j) {
 		c = nil
 	}
 	if final {
+		l.unregister(j) // with its answer the call is no longer in flight: its id may come again
 		if c != nil {
 			c.x.job = nil
 		}
-		if !lc.detached || c != nil {
+		if lc.detached || c != nil { // otherwise it was answered, and counted
 			l.count(j.call.Method(), outcomeOf(code))
 		}
 	}
-	if !final && c != nil && !lc.carried {
-		c.openReplay(j)
+	if !final {
+		j.queued.Add(-int64(len(msg)))
+		if c != nil {
+			c.openReplay(j)
+		}
 	}
 	var carrier target
 	var n uint64
-	switch {
-	case lc.carried:
-		l.srv.sessions.with(lc.ticket.key, false, l.now, func(s *session) { carrier = s.stream })
-	case lc.stream != 0:
+	if lc.stream != 0 {
 		n, carrier = l.remember(j, msg, final)
 	}
 	switch {
@@ -46,8 +51,8 @@ func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final boo
 		c.emit(j, status, msg, n, final)
 	case carrier.loop != nil:
 		buf := bytebufferpool.Get()
-		buf.B = appendFrame(buf.B[:0], lc.stream, n, lc.carried, msg)
-		carrier.loop.postItem(item{kind: itemCarry, h: carrier.h, buf: buf, end: final && !lc.carried})
+		buf.B = appendFrame(buf.B[:0], lc.stream, n, false, msg)
+		carrier.loop.postItem(item{kind: itemCarry, h: carrier.h, buf: buf, end: final})
 	}
 	if final {
 		lc.detached = false
@@ -98,9 +103,6 @@ func (c *conn) openReplay(j *job) {
 // emit writes a message of j on its own connection.
 func (c *conn) emit(j *job, status int, msg []byte, n uint64, final bool) {
 	l := c.loop
-	if !final {
-		j.queued.Add(-int64(len(msg)))
-	}
 	if final && !c.x.began {
 		c.respond(status, msg)
 	} else {
@@ -166,13 +168,20 @@ func (l *loop) serveCarry(it *item) {
 		return
 	}
 	l.serving = c
+	if it.arg == carryOpened {
+		c.topics = l.srv.mcp.Topics() &^ mcp.TopicResource
+	}
 	c.appendRaw(it.buf.B)
-	if it.end {
+	switch {
+	case it.end:
 		c.endSessionStream(l.now)
 		c.flush()
 		return
+	case c.has(flagTyped):
+		c.flushCarried()
+	default:
+		c.flushNotice()
 	}
-	c.flushNotice()
 	if c.state == connStateStream && !c.has(flagStalled) {
 		c.arm(l.nextHeartbeat())
 	}
