@@ -1,6 +1,6 @@
 // Package mcp is the Model Context Protocol for servers, without a transport: tools,
 // resources, prompts, completion, subscriptions and the rules of the envelope, for
-// the revision 2026-07-28.
+// the revisions 2026-07-28, 2025-11-25, 2025-06-18, 2025-03-26 and 2024-11-05.
 //
 // # For hosts
 //
@@ -23,14 +23,23 @@
 // A call answers exactly once, whatever its handler does, and everything it
 // notifies is given to the Sink before its answer.
 //
+// Sessions are the transport's: it opens an id that came with a message, says what the
+// id says in [RequestMeta], and keeps what a [Call] of one of the kinds for sessions
+// asks it to. Which of the revisions a message belongs to is decided here, by the
+// envelope.
+//
 // # Vocabulary
 //
 // A revision is one dated version of the specification. The modern revisions
 // (2026-07-28 and later) carry the version, the client's capabilities and its name
-// in the _meta of every request, and know no session. An inline tool is one whose
+// in the _meta of every request, and know no session. The legacy revisions, all
+// earlier ones, have sessions, which initialize opens, and the server may send requests
+// of its own: asks. An inline tool is one whose
 // handler does not wait and runs where the message was read; every other handler is
 // a worker handler. A change is a feature added or removed, or a resource updated.
 // A listener is a held subscriptions/listen request.
 //
-// What differs from revision to revision stands in one table, in version.go.
+// What differs from revision to revision stands in one table, in version.go. Handlers
+// need not know any of it: what they return is written as the client's revision has it,
+// and what they ask of the client travels as that revision wants.
 package mcp

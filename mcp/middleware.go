@@ -26,9 +26,12 @@ type MethodHandler func(ctx context.Context, method string, req Request) (Result
 // runs on the worker's goroutine.
 type Middleware func(MethodHandler) MethodHandler
 
-// AddReceivingMiddleware puts middleware around all methods but subscriptions/listen,
-// the first outermost, outside of what was added before. With middleware no request is
-// answered on an event loop, and lists are encoded for each request: it has its price.
+// AddReceivingMiddleware puts middleware around all methods that a handler of the host
+// or a list answers: not around subscriptions/listen, and not around what the transport
+// does for a session (initialize, ping, logging/setLevel, resources/subscribe and
+// resources/unsubscribe). The first is outermost, inside of what was added before. With
+// middleware no request is answered on an event loop, and lists are encoded for each
+// request: it has its price.
 func (s *Server) AddReceivingMiddleware(middleware ...Middleware) {
 	s.update(0, func(r *registry) bool {
 		r.middleware = slices.Concat(middleware, r.middleware)

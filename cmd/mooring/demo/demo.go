@@ -16,7 +16,7 @@ func New(ctx context.Context, version string, logger *slog.Logger) *mcp.Server {
 		Description: "The built-in features of Mooring, an MCP server for very many connections.",
 	}, &mcp.ServerOptions{
 		Instructions: "A demonstration: echo and add answer at once, countdown reports progress and can be cancelled, " +
-			"toggle adds or removes the tool extra, and " + clockURI + " changes each second while someone subscribes.",
+			"ask asks the user by way of the client, toggle adds or removes the tool extra, and " + clockURI + " changes each second while someone subscribes.",
 		Logger:            logger,
 		CompletionHandler: complete,
 		OnSubscribe:       c.subscribed,
@@ -26,6 +26,7 @@ func New(ctx context.Context, version string, logger *slog.Logger) *mcp.Server {
 	addTools(s)
 	addToggle(s)
 	addCountdown(s)
+	addAsk(s)
 	c.add()
 	addHarbours(s)
 	return s

@@ -1,0 +1,88 @@
+package demo_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// asker is the Sink of a transport that asks clients of earlier revisions.
+type asker struct {
+	recorder
+	asks []mcp.Ask
+}
+
+func (a *asker) Request(asks []mcp.Ask) bool {
+	a.asks = asks
+	return true
+}
+
+// The tool asks in every revision whose clients can be asked, by the means of each.
+func TestAsk(t *testing.T) {
+	c := newClient(t)
+	const caps = `"io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}`
+	modern := func(more string) string {
+		t.Helper()
+		var m jsonrpc.Message
+		body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":%q,%s},"name":"ask"%s}}`, revision, caps, more)
+		if err := m.Decode([]byte(body)); err != nil {
+			t.Fatal(err)
+		}
+		var call mcp.Call
+		if e := c.s.Prepare(&call, &m, nil); e != nil {
+			t.Fatal(e)
+		}
+		r := new(recorder)
+		call.Run(context.Background(), r)
+		c.check.Message(t, revision, "tools/call", []byte(r.last))
+		return r.last
+	}
+	answers := map[string]string{
+		`{"action":"accept","content":{"name":"Vega","berth":"south"}}`: "Vega moors at the south quay.",
+		`{"action":"accept","content":{"name":"Vega","berth":7}}`:       "Vega moors at the north quay.",
+		`{"action":"decline"}`: "The user did not say.",
+	}
+	if got := modern(""); !strings.Contains(got, `"resultType":"input_required"`) || !strings.Contains(got, "Which ship") {
+		t.Errorf("asked by %s", got)
+	}
+	for answer, want := range answers {
+		if got := modern(`,"inputResponses":{"ship":` + answer + `}`); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", answer, got)
+		}
+	}
+	if got := c.call(context.Background(), "tools/call", `,"name":"ask"`); !strings.Contains(got.last, "cannot ask") {
+		t.Errorf("a client without users: %s", got.last)
+	}
+	for _, rev := range []string{"2025-11-25", "2025-06-18"} {
+		for answer, want := range answers {
+			var m jsonrpc.Message
+			if err := m.Decode([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ask","arguments":{"question":"Who?"}}}`)); err != nil {
+				t.Fatal(err)
+			}
+			var call mcp.Call
+			session := &mcp.SessionInfo{Revision: rev, Capabilities: mcp.CapabilityElicitation | mcp.CapabilityElicitationForm}
+			if e := c.s.Prepare(&call, &m, &mcp.RequestMeta{Session: session}); e != nil {
+				t.Fatal(e)
+			}
+			w := new(asker)
+			call.Run(context.Background(), w)
+			if !call.Asking() || len(w.asks) != 1 {
+				t.Fatalf("%s: asked %d questions: %s", rev, len(w.asks), w.last)
+			}
+			ask := mcp.AppendAsk(nil, []byte("1"), &w.asks[0])
+			c.check.Message(t, rev, "", ask)
+			if !strings.Contains(string(ask), `"message":"Who?"`) {
+				t.Errorf("%s: asked %s", rev, ask)
+			}
+			call.Resume(context.Background(), w, []byte(`{"ship":`+answer+`}`))
+			c.check.Message(t, rev, "tools/call", []byte(w.last))
+			if !strings.Contains(w.last, want) {
+				t.Errorf("%s, %s: %s", rev, answer, w.last)
+			}
+		}
+	}
+}
