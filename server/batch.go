@@ -67,7 +67,7 @@ func (j *job) runBatched(m *jsonrpc.Message, sink *batchSink) {
 	case mcp.CallAnswer:
 		s.answered(k, s.tick(), m)
 	case mcp.CallSession:
-		if e := s.applyOp(s.tick(), k, call.Op()); e != nil {
+		if e := s.applyOp(s.tick(), &j.legacy.ticket, call.Op()); e != nil {
 			sink.add(jsonrpc.AppendError(nil, m.ID, e))
 			return
 		}

@@ -114,6 +114,10 @@ func (c *conn) message(now tick) {
 // dispatch serves a message that was prepared, or refused.
 func (c *conn) dispatch(now tick, j *job) {
 	l, x := c.loop, c.x
+	if j.legacy.carried {
+		c.dispatchCarried(now, j)
+		return
+	}
 	j.legacy.on = j.legacy.known && !j.call.ClaimsModern() || j.call.Legacy()
 	if j.lost() {
 		c.refuseLegacy(now, j, 404, errSessionGone)

@@ -176,7 +176,7 @@ func (c *conn) begin(now tick, head, rest []byte) int {
 			return n
 		}
 		if !x.body.Done() {
-			if x.verdict.route != routeMCP {
+			if !x.verdict.route.takesMessage() {
 				// The content of a request that is refused is not waited for (RFC 9112 section 9.3: then the connection cannot be used again).
 				c.flags |= flagClose | flagUnread
 				c.answer(now)
@@ -254,6 +254,12 @@ func (c *conn) answer(now tick) {
 		return
 	case routeDelete:
 		c.deleteSession(now)
+		return
+	case routeSSE:
+		c.openSSE(now)
+		return
+	case routeMessage:
+		c.messageSSE(now)
 		return
 	case routeHealth:
 		c.loop.m.http.Add(1)

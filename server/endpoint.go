@@ -20,8 +20,13 @@ const (
 	routeHealth                 // GET or HEAD /healthz
 	routeReady                  // GET or HEAD /readyz
 	routeOptions                // OPTIONS *
-	routePreflight              // a CORS preflight of the MCP endpoint
+	routePreflight              // a CORS preflight of an endpoint
+	routeSSE                    // GET of the HTTP+SSE endpoint
+	routeMessage                // a message for the HTTP+SSE endpoint
 )
+
+// takesMessage reports whether the content is a message, which is waited for.
+func (r route) takesMessage() bool { return r == routeMCP || r == routeMessage }
 
 // verdict is what check decides of a head.
 type verdict struct {
@@ -52,6 +57,8 @@ type policy struct {
 	origins []string
 	hosts   []string
 	modern  bool // no GET and DELETE: revisions before 2026-07-28 are not served
+
+	sse, messages string // of HTTP+SSE (2024-11-05); empty: it is not served
 }
 
 // check applies the HTTP rules of Streamable HTTP that need the head alone (MCP 2026-07-28, basic/transports/streamable-http). It is a pure function.
@@ -60,8 +67,13 @@ func (p *policy) check(r *httpparse.Request, from trust) verdict {
 		// Only OPTIONS may have the asterisk form (RFC 9110 section 9.3.7); the parser holds that.
 		return verdict{route: routeOptions}
 	}
+	to := routeMCP
 	switch {
 	case string(r.Path) == p.path:
+	case p.sse != "" && string(r.Path) == p.sse:
+		to = routeSSE
+	case p.sse != "" && string(r.Path) == p.messages:
+		to = routeMessage
 	case string(r.Path) == "/healthz":
 		return probe(r, routeHealth)
 	case string(r.Path) == "/readyz":
@@ -76,13 +88,14 @@ func (p *policy) check(r *httpparse.Request, from trust) verdict {
 	if r.Origin != nil && !p.originAllowed(r.Origin, from) {
 		return refuse(403, "origin not allowed")
 	}
+	if r.Method == httpparse.MethodOptions && r.Origin != nil {
+		return verdict{route: routePreflight}
+	}
+	if to != routeMCP {
+		return checkSSE(r, to)
+	}
 	switch r.Method {
 	case httpparse.MethodPost:
-	case httpparse.MethodOptions:
-		if r.Origin != nil {
-			return verdict{route: routePreflight}
-		}
-		return p.notAllowed()
 	case httpparse.MethodGet:
 		if p.modern {
 			return p.notAllowed()
@@ -107,6 +120,26 @@ func (p *policy) check(r *httpparse.Request, from trust) verdict {
 	v.json, v.stream = acceptable(r)
 	if !v.json && !v.stream {
 		return refuse(406, "client must accept application/json or text/event-stream")
+	}
+	return v
+}
+
+// checkSSE is the part of check that differs for HTTP+SSE (MCP 2024-11-05, basic/transports). A POST has no answer but its status, so Accept says nothing there.
+func checkSSE(r *httpparse.Request, to route) verdict {
+	v := verdict{route: to, json: true, stream: true}
+	switch {
+	case to == routeSSE && r.Method != httpparse.MethodGet:
+		v = refuse(405, "method not allowed")
+		v.allow = "GET"
+	case to == routeMessage && r.Method != httpparse.MethodPost:
+		v = refuse(405, "method not allowed")
+		v.allow = "POST"
+	case to == routeMessage && !isJSON(r.ContentType):
+		v = refuse(415, "content type must be application/json")
+	case to == routeSSE:
+		if _, stream := acceptable(r); !stream {
+			v = refuse(406, "client must accept text/event-stream")
+		}
 	}
 	return v
 }

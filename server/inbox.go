@@ -27,8 +27,8 @@ const (
 	// Of earlier revisions, from any loop.
 	itemPark        // the worker has let go of a call that asked its client
 	itemAnswer      // the client's answer: buf
-	itemCancel      // the client has cancelled the call
-	itemCarry       // events for a stream: buf, end
+	itemCancel      // the client has cancelled the call, or is gone if end
+	itemCarry       // events for a stream: buf, end; arg: carryOpened
 	itemCloseStream // the handler gives the connection of its call back: arg, nanoseconds
 	itemEndStream   // another stream takes over, or the session is deleted
 	itemMoved       // the stream of a call, arg, was resumed elsewhere

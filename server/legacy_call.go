@@ -40,9 +40,16 @@ func (l *loop) register(j *job) (refusal *jsonrpc.Error) {
 	if !lc.on || !lc.known {
 		return nil
 	}
-	ok := l.srv.sessions.with(lc.ticket.key, true, l.now, func(s *session) {
+	if lc.carried {
+		refusal = errSessionGone // unless its stream is still there
+	}
+	ok := l.srv.sessions.with(lc.ticket.key, !lc.carried, l.now, func(s *session) {
+		if lc.carried && s.stream.loop == nil {
+			return
+		}
+		refusal = nil
 		for i := range s.calls {
-			if s.calls[i].id == lc.key {
+			if s.calls[i].id == lc.key && lc.key != "" { // a batch has no id
 				refusal = errDuplicateID
 				return
 			}
@@ -54,6 +61,17 @@ func (l *loop) register(j *job) (refusal *jsonrpc.Error) {
 		return errSessionsFull
 	}
 	return refusal
+}
+
+// refusalStatus returns the HTTP status for a refusal of register.
+func refusalStatus(e *jsonrpc.Error) int {
+	switch e {
+	case errSessionsFull:
+		return 503
+	case errSessionGone:
+		return 404
+	}
+	return 400
 }
 
 var (
@@ -101,12 +119,17 @@ func (l *loop) expireDetached() {
 		case l.now < j.legacy.due:
 			kept = append(kept, j)
 		default:
+			j.cancel(errCallTimeout)
+			if j.legacy.carried {
+				if j.id != nil {
+					l.carry(j, jsonrpc.AppendError(nil, j.id, l.srv.errTimeout()))
+				}
+				l.endCarried(j, outcomeTimeout)
+				continue
+			}
 			l.count(j.method, outcomeTimeout)
 			j.legacy.detached = false
-			j.cancel(errCallTimeout)
-			if j.legacy.parked {
-				l.endParked(j)
-			}
+			l.abandon(j)
 		}
 	}
 	clear(l.detached[len(kept):])
@@ -248,6 +271,15 @@ func (s *Server) cancelCall(k sessionKey, now tick, id []byte) {
 func (l *loop) serveCancel(it *item) {
 	j := it.job
 	if j.gen != it.gen {
+		return
+	}
+	if j.legacy.carried {
+		cause := errCancelled
+		if it.end {
+			cause = errClientGone
+		}
+		j.cancel(cause)
+		l.endCarried(j, outcomeCancelled)
 		return
 	}
 	j.cancel(errCancelled)

@@ -119,12 +119,7 @@ func (c *conn) openStream(now tick) {
 		}
 	})
 	if !room {
-		l.endStream(c)
-		c.x.began = false
-		l.out = l.out[:c.x.mark]
-		h := c.respHead(503)
-		l.out = appendRefusal(l.out, &h, "too many sessions with state")
-		c.finish(now)
+		c.takeStreamBack(now)
 		return
 	}
 	if old.loop != nil {
@@ -157,6 +152,15 @@ func (c *conn) enterStream(now tick, t *ticket, replay uint64) bool {
 	l.m.sessionStreams.Add(1)
 	l.streams.push(l, c)
 	return true
+}
+
+// takeStreamBack answers a request whose stream was entered, and for whose session there is no room.
+func (c *conn) takeStreamBack(now tick) {
+	l := c.loop
+	l.endStream(c)
+	c.x.began = false
+	l.out = l.out[:c.x.mark]
+	c.refuse(now, 503, "too many sessions with state")
 }
 
 // startStream lets go of the request. The comment makes proxies pass the head on at once.
@@ -271,20 +275,24 @@ func (l *loop) leaveSession(c *conn, u *uriSet) {
 			return
 		}
 		s.stream = target{}
-		if c.has(flagTyped) {
-			calls, s.info = append(calls, s.calls...), mcp.SessionInfo{}
+		if c.has(flagTyped) { // of HTTP+SSE: the session ends with it
+			calls = append(calls, s.calls...)
+			s.info, s.level, s.uris = mcp.SessionInfo{}, "", nil
 		}
 	})
-	for _, r := range calls { // over HTTP+SSE nobody is left to be answered
-		r.job.loop.postItem(item{kind: itemCancel, job: r.job, gen: r.gen})
+	for _, r := range calls {
+		r.job.loop.postItem(item{kind: itemCancel, job: r.job, gen: r.gen, end: true})
 	}
 }
 
 // applyOp does what a request wants changed in its session.
-func (s *Server) applyOp(now tick, k sessionKey, op mcp.SessionOp) *jsonrpc.Error {
+func (s *Server) applyOp(now tick, t *ticket, op mcp.SessionOp) *jsonrpc.Error {
 	var stream target
 	refused := false
-	ok := s.sessions.with(k, op.Kind != mcp.OpUnsubscribe, now, func(ses *session) {
+	ok := s.sessions.with(t.key, op.Kind != mcp.OpUnsubscribe && !t.sse, now, func(ses *session) {
+		if t.sse && ses.stream.loop == nil {
+			return // it has ended with its stream
+		}
 		switch op.Kind {
 		case mcp.OpSetLevel:
 			ses.level = op.Level

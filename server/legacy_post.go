@@ -43,7 +43,7 @@ func (c *conn) beginLegacy(now tick, j *job) bool {
 		t := ticket{info: *j.call.NewSession()}
 		c.x.session = s.tickets.issue(c.x.session[:0], &t, s.clock())
 	case mcp.CallSession:
-		if e := s.applyOp(now, lc.ticket.key, j.call.Op()); e != nil {
+		if e := s.applyOp(now, &lc.ticket, j.call.Op()); e != nil {
 			c.refuseLegacy(now, j, 200, e)
 			return false
 		}

@@ -182,7 +182,7 @@ func (l *loop) serveCarry(it *item) {
 	default:
 		c.flushNotice()
 	}
-	if c.state == connStateStream && !c.has(flagStalled) {
+	if c.state == connStateStream && !c.has(flagStalled) && !l.draining { // a drain has set when the stream ends
 		c.arm(l.nextHeartbeat())
 	}
 }

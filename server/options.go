@@ -10,6 +10,9 @@ import (
 type Options struct {
 	// Path of the MCP endpoint. Default "/mcp".
 	Path string
+	// SSEPath is the path of the HTTP+SSE transport of 2024-11-05, for example "/sse"; messages are posted to SSEPath + "/message". It must differ from Path.
+	// All responses of a session share its one stream, so that MaxUnsent and MaxResponse bytes together may wait for its reader. Default: the transport is not served.
+	SSEPath string
 	// Loops is the number of event loops. Default GOMAXPROCS, at most 256.
 	Loops int
 	// Logger receives what an operator should know; disconnects are counted, not logged. Default slog.Default.
@@ -45,7 +48,7 @@ type Options struct {
 	// MaxResponse is the length of one response message in bytes; a longer one is replaced by an error of code -32603. Default 8 MiB.
 	MaxResponse int
 
-	// ModernOnly serves revision 2026-07-28 alone: no sessions, and 405 for GET and DELETE.
+	// ModernOnly serves revision 2026-07-28 alone: no sessions, 405 for GET and DELETE, and no HTTP+SSE.
 	ModernOnly bool
 	// SessionKeys seal the session ids of earlier revisions: the first seals, all open, so that replicas and a restarted process with the same keys know each other's sessions.
 	// Each is a secret of at least 16 bytes, better 32. Default: a random one.

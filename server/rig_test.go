@@ -220,6 +220,7 @@ func (r *rig) await(why string, cond func() bool) {
 func (r *rig) pass(d time.Duration) {
 	for range d / tickUnit {
 		r.l.now++
+		r.l.guard(r.l.expireDetached)()
 		r.l.expireGuarded()
 		r.run()
 	}

@@ -20,7 +20,18 @@ type ticket struct {
 	issued    uint32   // Unix seconds
 	principal [16]byte // a digest of whose session it is; zero: anybody's
 	info      mcp.SessionInfo
+	sse       bool // an id of HTTP+SSE, which is none elsewhere, and the reverse. It is set before the id is opened
 }
+
+// use is what the id is sealed for.
+func (t *ticket) use() []byte {
+	if t.sse {
+		return useSSE
+	}
+	return nil
+}
+
+var useSSE = []byte("sse")
 
 const (
 	ticketFixed = 12 + 4 + 16
@@ -53,7 +64,7 @@ func (ts *tickets) issue(dst []byte, t *ticket, now time.Time) []byte {
 	b := append(plain[:0], t.key[:]...)
 	b = binary.BigEndian.AppendUint32(b, t.issued)
 	b = append(b, t.principal[:]...)
-	return ts.ring.Seal(dst, t.info.AppendBinary(b), nil)
+	return ts.ring.Seal(dst, t.info.AppendBinary(b), t.use())
 }
 
 // open reads an id. It reports false for one that was forged, is of a key that is not known, has expired or belongs to another principal: all alike.
@@ -62,7 +73,7 @@ func (ts *tickets) open(t *ticket, id []byte, principal string, now time.Time) b
 		return false
 	}
 	var scratch [maxSessionID]byte
-	b, err := ts.ring.Open(scratch[:0], id, nil)
+	b, err := ts.ring.Open(scratch[:0], id, t.use())
 	if err != nil || len(b) < ticketFixed {
 		return false
 	}

@@ -86,7 +86,13 @@ func New(s *mcp.Server, opts *Options) *Server {
 		room:       make(chan struct{}, 1),
 		enrolments: make(chan enrolment, maxEnrolling),
 	}
-	var err error
+	err := checkPaths(&o)
+	if err != nil {
+		panic(err) // a programmer's error
+	}
+	if o.SSEPath != "" && !o.ModernOnly {
+		srv.policy.sse, srv.policy.messages = o.SSEPath, o.SSEPath+messagePath
+	}
 	if srv.tickets, err = newTickets(o.SessionKeys, o.SessionLifetime); err != nil {
 		panic(err) // a key that is too short: a programmer's error
 	}

@@ -62,6 +62,10 @@ func (l *loop) endStream(c *conn) {
 // endGracefully ends a stream with the result of its request. For the client that is the end of the subscription, not a fault.
 func (c *conn) endGracefully(now tick) {
 	l := c.loop
+	if l.carrying(c) {
+		c.arm(now + ticks(retryTime)) // its calls finish first
+		return
+	}
 	if c.has(flagSession) {
 		c.endSessionStream(now)
 		c.reason = closeDrain

@@ -29,11 +29,7 @@ func (c *conn) startCall(now tick, j *job, run func(*job)) {
 	if refusal := l.register(j); refusal != nil {
 		s.calls.Add(-1)
 		l.count(j.method, outcomeRefused)
-		status := 400
-		if refusal == errSessionsFull {
-			status = 503
-		}
-		c.respondError(status, j.msg.ID, refusal)
+		c.respondError(refusalStatus(refusal), j.msg.ID, refusal)
 		l.putJob(j)
 		c.finish(now)
 		return
@@ -49,6 +45,10 @@ var errOverload = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too 
 
 func errTooLarge(n int) *jsonrpc.Error {
 	return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: fmt.Sprintf("the result of %d bytes exceeds the server's limit", n)}
+}
+
+func (s *Server) errTimeout() *jsonrpc.Error {
+	return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "the call took longer than the server's limit of " + s.opts.CallTimeout.Round(time.Millisecond).String()}
 }
 
 // run runs a prepared call.
@@ -215,8 +215,7 @@ func (c *conn) expireCall(now tick) {
 		defer l.abandon(j)
 		l.count(j.method, outcomeTimeout)
 		l.srv.opts.Logger.Warn("call timed out; its handler keeps its goroutine until it returns", "method", j.method.String(), "limit", l.srv.opts.CallTimeout)
-		e := &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "the call took longer than the server's limit of " + l.srv.opts.CallTimeout.Round(time.Millisecond).String()}
-		c.respondError(200, j.id, e)
+		c.respondError(200, j.id, l.srv.errTimeout())
 		c.finish(now)
 		c.resume(now)
 		return

@@ -1,0 +1,320 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/valyala/bytebufferpool"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/sse"
+)
+
+// This file serves the HTTP+SSE transport of 2024-11-05 on a path of its own: a GET opens the one stream of a session, whose first event, "endpoint", says where to POST
+// messages; a POST is answered 202, and all that comes of its message goes to the stream as events of type "message". Whatever revision initialize agrees on is served.
+//
+// A session lives as long as its stream. Its id is sealed like any other, but what initialize agrees on comes after the id: it is kept in the table of sessions, where the
+// stream has its place anyway.
+
+// messagePath follows Options.SSEPath where messages are posted.
+const messagePath = "/message"
+
+// checkPaths returns what is wrong with the paths of the endpoints.
+func checkPaths(o *Options) error {
+	if o.SSEPath == "" {
+		return nil
+	}
+	for _, taken := range []string{o.Path, "/healthz", "/readyz"} {
+		if o.SSEPath == taken || o.SSEPath+messagePath == taken {
+			return fmt.Errorf("server: SSEPath %s is in the way of %s", o.SSEPath, taken)
+		}
+	}
+	return nil
+}
+
+// openSSE serves the GET of HTTP+SSE: a stream, and a session with it.
+func (c *conn) openSSE(now tick) {
+	l := c.loop
+	s := l.srv
+	t := ticket{sse: true}
+	id := s.tickets.issue(nil, &t, s.clock())
+	if !c.enterStream(now, &t, 0) {
+		return
+	}
+	c.flags |= flagTyped
+	if !s.sessions.with(t.key, true, now, func(ses *session) { ses.stream = target{l, c.handle()} }) {
+		c.takeStreamBack(now)
+		return
+	}
+	where := append([]byte(s.opts.SSEPath+messagePath+"?"+sessionParam), id...)
+	c.appendRaw(sse.AppendEvent(l.frame[:0], &sse.Event{Type: "endpoint", Data: where}))
+	c.startStream(now)
+}
+
+const sessionParam = "sessionId="
+
+// sessionInQuery returns the session id of a query; nil if there is none. An id has no octet that would be encoded.
+func sessionInQuery(query []byte) []byte {
+	for len(query) > 0 {
+		var pair []byte
+		pair, query, _ = bytes.Cut(query, []byte{'&'})
+		if id, ok := bytes.CutPrefix(pair, []byte(sessionParam)); ok {
+			return id
+		}
+	}
+	return nil
+}
+
+// messageSSE serves a POST of HTTP+SSE.
+func (c *conn) messageSSE(now tick) {
+	l, x := c.loop, c.x
+	id := sessionInQuery(x.req.Query)
+	if id == nil {
+		c.refuse(now, 400, "sessionId is required")
+		return
+	}
+	j := l.takeJob()
+	if !l.srv.openSSESession(&j.legacy.ticket, id, now) {
+		l.putJob(j)
+		c.refuse(now, 404, "session not found: open a new stream")
+		return
+	}
+	lc := &j.legacy
+	lc.named, lc.known, lc.carried = true, true, true
+	j.h, j.stream, j.json = c.handle(), true, true
+	if j.content, x.content = x.content, nil; j.content == nil {
+		j.content = bytebufferpool.Get()
+	}
+	// The transport has no header rules: what stands there of MCP is not looked at.
+	j.meta.SSE2024, j.meta.Session, j.meta.SessionID = true, &lc.ticket.info, string(id)
+	if jsonrpc.IsBatch(j.content.B) && mcp.Batches(lc.ticket.info.Revision) {
+		c.startCarried(now, j, (*job).runBatch)
+		return
+	}
+	if len(j.content.B) > bigContent {
+		c.startCall(now, j, (*job).prepareBig) // the request is answered when it is known what it holds
+		return
+	}
+	j.refusal = j.prepare(l.srv.mcp)
+	c.dispatchCarried(now, j)
+}
+
+// openSSESession opens the id of a session whose stream is there, and adds to t what was agreed since the id was issued.
+func (s *Server) openSSESession(t *ticket, id []byte, now tick) (open bool) {
+	t.sse = true
+	if !s.openTicket(t, id) {
+		return false
+	}
+	s.sessions.with(t.key, false, now, func(ses *session) {
+		if open = ses.stream.loop != nil; open {
+			t.info = ses.info
+			t.info.LogLevel = ses.level
+		}
+	})
+	return open
+}
+
+// dispatchCarried serves a message of HTTP+SSE that was prepared, or refused. What cannot be told on the stream, as it belongs to no request there, is the answer to the POST.
+func (c *conn) dispatchCarried(now tick, j *job) {
+	s, lc := c.loop.srv, &j.legacy
+	lc.on = true
+	j.method, j.id, j.h = j.call.Method(), j.msg.ID, handle{}
+	switch {
+	case j.refusal != nil:
+		c.refuseCarried(now, j, j.refusal)
+		return
+	case j.call.ClaimsModern():
+		c.refuseCarried(now, j, errModernSSE)
+		return
+	}
+	switch j.call.Kind() {
+	case mcp.CallNotification:
+		if id := j.call.Cancelled(); id != nil {
+			s.cancelCall(lc.ticket.key, now, id)
+		}
+	case mcp.CallAnswer:
+		s.answered(lc.ticket.key, now, &j.msg)
+	case mcp.CallSession:
+		if e := s.applyOp(now, &lc.ticket, j.call.Op()); e != nil {
+			c.refuseCarried(now, j, e)
+			return
+		}
+		c.runCarried(now, j)
+		return
+	case mcp.CallInitialize:
+		s.sessions.with(lc.ticket.key, false, now, func(ses *session) {
+			if ses.stream.loop != nil {
+				ses.info = *j.call.NewSession()
+			}
+		})
+		c.runCarried(now, j)
+		return
+	default:
+		if !j.call.Inline() {
+			lc.key = string(j.id)
+			c.startCarried(now, j, (*job).run)
+			return
+		}
+		c.runCarried(now, j)
+		return
+	}
+	c.accepted(now, j)
+}
+
+// errModernSSE refuses a request of a revision that has no sessions, and so no use for this transport.
+var errModernSSE = &jsonrpc.Error{
+	Code: mcp.CodeUnsupportedProtocolVersion, Message: "Unsupported protocol version: HTTP+SSE is served to earlier revisions",
+	Data: []byte(`{"supported":["2025-11-25","2025-06-18","2025-03-26","2024-11-05"],"requested":"2026-07-28"}`),
+}
+
+// refuseCarried answers a message that was refused before its method ran.
+func (c *conn) refuseCarried(now tick, j *job, e *jsonrpc.Error) {
+	l := c.loop
+	l.count(j.method, outcomeRefused)
+	if j.msg.Kind != jsonrpc.KindRequest || j.msg.ID == nil {
+		c.respondError(400, j.msg.ID, e)
+	} else {
+		l.carry(j, jsonrpc.AppendError(nil, j.msg.ID, e))
+		c.accept()
+	}
+	l.putJob(j)
+	c.finish(now)
+}
+
+// runCarried runs an inline call.
+func (c *conn) runCarried(now tick, j *job) {
+	l := c.loop
+	j.call.Run(context.Background(), &carrySink{l, j})
+	c.accept()
+	l.putJob(j)
+	c.finish(now)
+}
+
+// accept makes the answer to a POST whose message is served.
+func (c *conn) accept() {
+	h := c.respHead(202)
+	c.loop.out = appendHead(c.loop.out, &h, "", 0)
+}
+
+// startCarried hands j to a worker. A bound that is reached is an answer at once, to the POST.
+func (c *conn) startCarried(now tick, j *job, run func(*job)) {
+	l := c.loop
+	s, lc := l.srv, &j.legacy
+	lc.on = true
+	j.h = handle{}
+	status, refusal := 0, (*jsonrpc.Error)(nil)
+	if s.calls.Add(1) > int64(s.opts.MaxCalls) {
+		status, refusal = 503, errOverload
+		l.count(j.method, outcomeOverload)
+	} else if refusal = l.register(j); refusal != nil {
+		status = refusalStatus(refusal)
+		l.count(j.method, outcomeRefused)
+	}
+	if refusal != nil {
+		s.calls.Add(-1)
+		c.respondError(status, j.msg.ID, refusal)
+		l.putJob(j)
+		c.finish(now)
+		return
+	}
+	j.ctx, j.stop = context.WithCancelCause(s.base)
+	l.letGoOn(j, now+s.ticks.call)
+	c.accept()
+	c.finish(now)
+	j.worker = l.takeWorker()
+	j.worker.work <- work{j, run}
+}
+
+// carry puts a message on the stream of j's session. Without the stream it goes nowhere.
+func (l *loop) carry(j *job, msg []byte) {
+	var to target
+	l.srv.sessions.with(j.legacy.ticket.key, false, l.now, func(s *session) { to = s.stream })
+	if to.loop == nil {
+		return
+	}
+	it := item{kind: itemCarry, h: to.h, buf: bytebufferpool.Get()}
+	it.buf.B = appendFrame(it.buf.B[:0], 0, 0, true, msg)
+	if j.call.Kind() == mcp.CallInitialize {
+		it.arg = carryOpened
+	}
+	if !to.loop.postItem(it) {
+		release(it.buf)
+	}
+}
+
+// carryOpened marks the answer to initialize: the stream may be told of changes from then on.
+const carryOpened = 1
+
+// emitCarried is emit for a call of HTTP+SSE.
+func (l *loop) emitCarried(j *job, status int, code jsonrpc.Code, msg []byte, final bool) {
+	lc := &j.legacy
+	if !final {
+		j.queued.Add(-int64(len(msg)))
+	}
+	if !lc.detached {
+		return // it was cancelled, or took too long
+	}
+	if final {
+		lc.detached = false
+		l.unregister(j)
+		l.count(j.method, outcomeOf(code))
+	}
+	if status < 400 && len(msg) > 0 { // a batch without requests has no answer, one that is none has no id to be answered by
+		l.carry(j, msg)
+	}
+}
+
+// endCarried ends a call of HTTP+SSE of which nobody wants to hear any more.
+func (l *loop) endCarried(j *job, o outcome) {
+	if j.legacy.detached {
+		j.legacy.detached = false
+		l.unregister(j)
+		l.count(j.method, o)
+	}
+	l.abandon(j)
+}
+
+// carrying reports whether calls in flight are to be answered on the stream c of HTTP+SSE.
+func (l *loop) carrying(c *conn) (busy bool) {
+	if !c.has(flagTyped) {
+		return false
+	}
+	l.srv.sessions.with(c.uris.session, false, l.now, func(s *session) { busy = len(s.calls) > 0 })
+	return busy
+}
+
+// flushCarried is flushNotice for a stream that carries the responses of many calls: one of them may wait besides.
+func (c *conn) flushCarried() {
+	o := &c.loop.srv.opts
+	if waiting := c.sk.OutboundBuffered(); waiting > 0 && waiting+len(c.loop.out)-o.MaxUnsent > o.MaxResponse {
+		c.loop.out = c.loop.out[:0]
+		c.abort(closeUnsent)
+		return
+	}
+	c.flush()
+}
+
+// carrySink takes the messages of an inline call of HTTP+SSE.
+type carrySink struct {
+	l *loop
+	j *job
+}
+
+// Notify implements mcp.Sink.
+func (s *carrySink) Notify(msg []byte) bool {
+	s.l.carry(s.j, msg)
+	return true
+}
+
+// Respond implements mcp.Sink.
+func (s *carrySink) Respond(msg []byte, code jsonrpc.Code) {
+	j := s.j
+	if len(msg) > s.l.srv.opts.MaxResponse {
+		code = jsonrpc.CodeInternalError
+		msg = jsonrpc.AppendError(nil, j.call.ID(), errTooLarge(len(msg)))
+	}
+	s.l.count(j.method, outcomeOf(code))
+	s.l.carry(j, msg)
+}
