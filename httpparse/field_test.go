@@ -74,8 +74,8 @@ func wantKind(t *testing.T, name []byte) {
 		return
 	}
 	got := kindOther
-	for k, n := range r.first {
-		if n != 0 {
+	for k, v := range r.first {
+		if v.end != 0 {
 			got = fieldKind(k)
 		}
 	}
