@@ -137,10 +137,9 @@ func (r *Request) parseWholeLines(b []byte, i, maxFields int) (int, error) {
 		}
 		f.valueEnd = uint16(q)
 
-		if kind > kindHost && kind < numFieldKinds && r.first[kind] == 0 {
-			r.first[kind] = r.index(f) + 1
+		if kind > kindHost && kind < numFieldKinds && r.first[kind].end == 0 {
+			r.first[kind] = valueSpan{uint16(p), uint16(q)}
 		} else if kind != kindOther {
-			r.numFields = r.index(f)
 			if err := r.noteField(b, f, kind); err != nil {
 				return q, err
 			}

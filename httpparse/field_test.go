@@ -8,7 +8,7 @@ import (
 )
 
 // Each word constant spells what its comment says, behind as many NUL as it takes.
-func TestFieldWords(t *testing.T) {
+func TestWordConstants(t *testing.T) {
 	for _, c := range []struct {
 		got  uint64
 		want string
@@ -25,7 +25,7 @@ func TestFieldWords(t *testing.T) {
 		{wordMCPSess, "mcp-sess"}, {wordIonID, "ion-id:"},
 		{wordTransfer, "transfer"}, {wordEncodin, "-encodin"}, {wordG, "g:"},
 		{wordUserAge, "user-age"}, {wordNt, "nt:"},
-		{wordHTTP11, "HTTP/1.1"},
+		{wordGet, "GET "}, {wordPost, "POST "}, {wordDelete, "DELETE "}, {wordHTTP11, "HTTP/1.1"},
 	} {
 		padded := strings.Repeat("\x00", 8-len(c.want)) + c.want
 		if want := binary.LittleEndian.Uint64([]byte(padded)); c.got != want {
@@ -74,8 +74,8 @@ func wantKind(t *testing.T, name []byte) {
 		return
 	}
 	got := kindOther
-	for k, n := range r.first {
-		if n != 0 {
+	for k, v := range r.first {
+		if v.end != 0 {
 			got = fieldKind(k)
 		}
 	}

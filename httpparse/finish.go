@@ -28,26 +28,26 @@ func (r *Request) finish(head []byte) error {
 		// host information of the request-target."
 		r.Host = head[r.authority:r.authEnd:r.authEnd]
 	} else {
-		r.Host = r.value(kindHost)
+		r.Host = r.value(head, kindHost)
 	}
 
-	r.Accept = r.value(kindAccept)
-	r.AcceptEncoding = r.value(kindAcceptEncoding)
-	r.Authorization = r.value(kindAuthorization)
-	r.ContentType = r.value(kindContentType)
-	r.LastEventID = r.value(kindLastEventID)
-	r.Origin = r.value(kindOrigin)
-	r.UserAgent = r.value(kindUserAgent)
-	r.MCPMethod = r.value(kindMCPMethod)
-	r.MCPName = r.value(kindMCPName)
-	r.MCPProtocolVersion = r.value(kindMCPProtocolVersion)
-	r.MCPSessionID = r.value(kindMCPSessionID)
+	r.Accept = r.value(head, kindAccept)
+	r.AcceptEncoding = r.value(head, kindAcceptEncoding)
+	r.Authorization = r.value(head, kindAuthorization)
+	r.ContentType = r.value(head, kindContentType)
+	r.LastEventID = r.value(head, kindLastEventID)
+	r.Origin = r.value(head, kindOrigin)
+	r.UserAgent = r.value(head, kindUserAgent)
+	r.MCPMethod = r.value(head, kindMCPMethod)
+	r.MCPName = r.value(head, kindMCPName)
+	r.MCPProtocolVersion = r.value(head, kindMCPProtocolVersion)
+	r.MCPSessionID = r.value(head, kindMCPSessionID)
 	return nil
 }
 
 // judge sets Chunked, which its rules about framing find out.
 func (r *Request) judge(head []byte) error {
-	if host := r.first[kindHost]; host == 0 {
+	if host := r.first[kindHost]; host.end == 0 {
 		// RFC 9112, section 3.2: "A client MUST send a Host header field in all
 		// HTTP/1.1 request messages". HTTP/1.0 knew none.
 		if r.Minor == 1 {
@@ -57,18 +57,17 @@ func (r *Request) judge(head []byte) error {
 		// RFC 9112, section 3.2: "If the authority component is present …, a
 		// client MUST send a field value for Host that is identical to that
 		// authority component, excluding any userinfo subcomponent".
-		f := &r.fields[(host-1)&(MaxFields-1)]
-		if !equalFold(head[r.authority:r.authEnd], head[f.value:f.valueEnd]) {
+		if !equalFold(head[r.authority:r.authEnd], head[host.start:host.end]) {
 			return errHostMismatch
 		}
 	}
-	if k := r.first[kindTransferEncoding]; k != 0 {
+	if coding := r.first[kindTransferEncoding]; coding.end != 0 {
 		// RFC 9112, section 6.1: "A server MAY reject a request that contains
 		// both Content-Length and Transfer-Encoding or process such a request
 		// in accordance with the Transfer-Encoding alone." "Regardless, the
 		// server MUST close the connection after responding to such a request
 		// to avoid the potential attacks."
-		if r.first[kindContentLength] != 0 {
+		if r.first[kindContentLength].end != 0 {
 			return errLengthAndCoding
 		}
 		// RFC 9112, section 6.1: "A server or client that receives an HTTP/1.0
@@ -80,8 +79,7 @@ func (r *Request) judge(head []byte) error {
 		if r.repeated&(1<<kindTransferEncoding) != 0 {
 			return errCodingRepeated
 		}
-		f := &r.fields[(k-1)&(MaxFields-1)]
-		if err := transferCoding(head[f.value:f.valueEnd]); err != nil {
+		if err := transferCoding(head[coding.start:coding.end]); err != nil {
 			return err
 		}
 		r.Chunked = true
@@ -136,11 +134,10 @@ func (r *Request) fillPath(head []byte) {
 }
 
 // value returns the first value of a kind, nil if there is none.
-func (r *Request) value(k fieldKind) []byte {
-	i := r.first[k]
-	if i == 0 {
+func (r *Request) value(head []byte, k fieldKind) []byte {
+	v := r.first[k]
+	if v.end == 0 {
 		return nil
 	}
-	f := &r.fields[(i-1)&(MaxFields-1)]
-	return r.head[f.value:f.valueEnd:f.valueEnd]
+	return head[v.start:v.end:v.end]
 }

@@ -7,11 +7,11 @@ func (r *Request) noteField(b []byte, f *fieldSpan, k fieldKind) error {
 		r.HasMCPParam = true
 		return nil
 	}
-	again := r.first[k] != 0
+	again := r.first[k].end != 0
 	if again {
 		r.repeated |= 1 << k
 	} else {
-		r.first[k] = r.numFields + 1
+		r.first[k] = valueSpan{f.value, f.valueEnd}
 	}
 	if k > kindHost {
 		return nil

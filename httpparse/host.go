@@ -1,6 +1,9 @@
 package httpparse
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // validAuthority reports whether a is a uri-host, optionally followed by a
 // port, and whether a port is there.
@@ -25,6 +28,13 @@ func validAuthority(a []byte) (ok, hasPort bool) {
 		}
 		i = end + 1
 	} else {
+		for len(a)-i >= 8 {
+			if stop := notHostLike(binary.LittleEndian.Uint64(a[i:])); stop != 0 {
+				i += firstOctet(stop)
+				break
+			}
+			i += 8
+		}
 		for {
 			for i < len(a) && octets[a[i]]&isRegName != 0 {
 				i++
@@ -46,10 +56,10 @@ func validAuthority(a []byte) (ok, hasPort bool) {
 	}
 	port := 0
 	for _, c := range a[i+1:] {
-		if c < '0' || c > '9' {
+		if c -= '0'; c > 9 {
 			return false, false
 		}
-		if port = port*10 + int(c-'0'); port > 65535 {
+		if port = port*10 + int(c); port > 65535 {
 			return false, false
 		}
 	}

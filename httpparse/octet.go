@@ -56,5 +56,16 @@ func notNameLike(w uint64) uint64 {
 	return (dash&^letter | w) & highs
 }
 
+// notHostLike returns a word with the high bit set in exactly those octets of w
+// that are neither a letter, a digit, "-" nor ".", of which nearly all host names
+// consist.
+func notHostLike(w uint64) uint64 {
+	l, v := (w|fold)&lows, w&lows
+	letter := (l + (0x80-'a')*ones) &^ (l + (0x7f-'z')*ones)
+	// The rest are those from "-" to "9" but "/".
+	other := (v + (0x80-'-')*ones) &^ (v + (0x7f-'9')*ones) & ((v ^ '/'*ones) + lows)
+	return (^(letter | other) | w) & highs
+}
+
 // firstOctet returns the index of the octet that holds the lowest set bit.
 func firstOctet(mask uint64) int { return bits.TrailingZeros64(mask) >> 3 }

@@ -43,7 +43,7 @@ func TestOctets(t *testing.T) {
 // octet, among octets that are near the bounds they test.
 func TestWords(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	near := []byte("\x00\x08\t\x1f !,-.:;@AZ[_`az{~\x7f\x80\x81\x9f\xa0\xad\xba\xdf\xe1\xff")
+	near := []byte("\x00\x08\t\x1f !,-./09:;@AZ[_`az{~\x7f\x80\x81\x9f\xa0\xad\xba\xdf\xe1\xff")
 	first := func(b []byte, stop func(byte) bool) int {
 		for i, c := range b {
 			if stop(c) {
@@ -75,6 +75,10 @@ func TestWords(t *testing.T) {
 		}
 		if got, want := find(notNameLike(w)), first(b[:], func(c byte) bool { return !nameLike(c) }); got != want {
 			t.Fatalf("notNameLike(%q) = %d, want %d", b, got, want)
+		}
+		hostLike := func(c byte) bool { return strings.IndexByte(alpha+digit+"-.", c) >= 0 }
+		if got, want := find(notHostLike(w)), first(b[:], func(c byte) bool { return !hostLike(c) }); got != want {
+			t.Fatalf("notHostLike(%q) = %d, want %d", b, got, want)
 		}
 		suspect := func(c byte) bool { return control(c) || c >= 0x80 }
 		if got, want := find(suspects(w)), first(b[:], suspect); got != want {

@@ -85,13 +85,16 @@ type resume struct {
 	authEnd   uint16
 	version   uint16 // start of HTTP-version
 
-	closes      bool                 // Connection has the option close
-	continues   bool                 // Expect is 100-continue
-	otherExpect bool                 // Expect is, or has, something else
-	first       [numFieldKinds]uint8 // 1 + index of the first field of that kind
-	repeated    uint32               // bit set of the kinds that came again
-	numFields   uint8                // the spans beyond it are never read
+	closes      bool                     // Connection has the option close
+	continues   bool                     // Expect is 100-continue
+	otherExpect bool                     // Expect is, or has, something else
+	first       [numFieldKinds]valueSpan // the first value of each kind
+	repeated    uint32                   // bit set of the kinds that came again
+	numFields   uint8                    // the spans beyond it are never read
 }
+
+// A valueSpan locates a field value in the buffer; end is 0 if there is none.
+type valueSpan struct{ start, end uint16 }
 
 // A fieldSpan locates a field line in the buffer.
 type fieldSpan struct{ name, nameEnd, value, valueEnd uint16 }

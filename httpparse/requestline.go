@@ -2,7 +2,13 @@ package httpparse
 
 import "encoding/binary"
 
-const wordHTTP11 = 0x312e312f50545448 // "HTTP/1.1", the first octet lowest
+// Words as those of field names.
+const (
+	wordGet    = 0x2054454700000000 // "....GET "
+	wordPost   = 0x2054534f50000000 // "...POST "
+	wordDelete = 0x204554454c454400 // ".DELETE "
+	wordHTTP11 = 0x312e312f50545448 // "HTTP/1.1"
+)
 
 // parseRequestLine parses up to and including the CRLF of the request-line.
 //
@@ -13,6 +19,9 @@ const wordHTTP11 = 0x312e312f50545448 // "HTTP/1.1", the first octet lowest
 func (r *Request) parseRequestLine(b []byte, i int, state parseState) (int, parseState, error) {
 	switch state {
 	case stateMethod:
+		if end := r.parseWholeRequestLine(b, i); end > i {
+			return end, stateField, nil
+		}
 		for i < len(b) && octets[b[i]]&isToken != 0 {
 			i++
 		}
@@ -119,6 +128,43 @@ func (r *Request) parseRequestLine(b []byte, i int, state parseState) (int, pars
 		}
 		return i + 1, stateField, nil
 	}
+}
+
+// parseWholeRequestLine parses a request-line that is wholly there and as MCP
+// clients send it: one of their methods, a path without a query, HTTP/1.1. It
+// returns its end, or start if the line is another, which parseRequestLine then
+// looks at octet by octet: that one accepts all that this one does.
+func (r *Request) parseWholeRequestLine(b []byte, start int) int {
+	if start != int(r.line) || len(b)-start < 8 {
+		return start
+	}
+	var i int
+	var m Method
+	switch w := binary.LittleEndian.Uint64(b[start:]); {
+	case w<<24 == wordPost:
+		i, m = start+len("POST "), MethodPost
+	case w<<32 == wordGet:
+		i, m = start+len("GET "), MethodGet
+	case w<<8 == wordDelete:
+		i, m = start+len("DELETE "), MethodDelete
+	default:
+		return start
+	}
+	if b[i] != '/' {
+		return start
+	}
+	target := i
+	for i < len(b) && octets[b[i]]&isTarget != 0 {
+		i++
+	}
+	const rest = " HTTP/1.1\r\n"
+	if len(b)-i < len(rest) || b[i] != ' ' || binary.LittleEndian.Uint64(b[i+1:]) != wordHTTP11 ||
+		b[i+9] != '\r' || b[i+10] != '\n' {
+		return start
+	}
+	r.Method, r.Form, r.Minor = m, FormOrigin, 1
+	r.target, r.targetEnd = uint16(target), uint16(i)
+	return i + len(rest)
 }
 
 // versionOctet reports whether c may be octet k of HTTP-version CR.

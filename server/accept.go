@@ -85,13 +85,8 @@ func (s *Server) Serve(l net.Listener) error {
 	pause := acceptPause
 	for {
 		s.awaitRoom()
-		spare, ok := s.takeSpare()
-		if !ok {
-			return ErrServerClosed
-		}
 		nc, err := l.Accept()
 		if err != nil {
-			s.spares.free <- spare
 			if s.draining.Load() {
 				return ErrServerClosed
 			}
@@ -111,7 +106,7 @@ func (s *Server) Serve(l net.Listener) error {
 		if !inherits {
 			_ = tune(nc)
 		}
-		s.admit(nc, from, spare)
+		s.admit(nc, from)
 	}
 }
 
@@ -142,12 +137,17 @@ func (s *Server) setDescriptorBounds(limit int64) error {
 	return s.openSpares(enrolling)
 }
 
-// admit gives nc to a loop, or refuses it above MaxConnections. It takes over spare, which is free.
-func (s *Server) admit(nc net.Conn, from trust, spare int) {
+// admit gives nc to a loop, or refuses it above MaxConnections. It waits while all spares are in use.
+func (s *Server) admit(nc net.Conn, from trust) {
 	if s.conns.Add(1) > int64(s.opts.MaxConnections) {
 		s.conns.Add(-1)
-		s.spares.free <- spare
 		s.refuseConn(nc)
+		return
+	}
+	spare, ok := s.takeSpare()
+	if !ok {
+		_ = nc.Close()
+		s.released()
 		return
 	}
 	if err := s.spares.occupy(spare, nc); err != nil {

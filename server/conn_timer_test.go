@@ -205,6 +205,9 @@ func TestStallClock(t *testing.T) {
 		p.send(q.String())
 		j := p.c.x.job
 		for range int(opts.WriteTimeout/tickUnit) + 3 {
+			if p.closed {
+				break // the call is over, and the job not ours any more
+			}
 			j.Notify([]byte(`{"jsonrpc":"2.0","method":"notifications/progress"}`))
 			r.run()
 			r.pass(tickUnit)

@@ -33,7 +33,7 @@ func TestDrain(t *testing.T) {
 	if raceDetector {
 		streams = 500
 	}
-	goroutines := runtime.NumGoroutine()
+	before := goroutinesOfOurs()
 	p := serveProof(t, &server.Options{DrainTimeout: time.Minute})
 	var listening []*proofStream
 	for range streams {
@@ -112,9 +112,7 @@ func TestDrain(t *testing.T) {
 	}
 	p.wantNoSocketHeld()
 	p.mcp.Close()
-	// Workers of gnet's pool stay idle for ten seconds: they are not the server's.
-	await(t, "no goroutine is left", func() bool { return ownGoroutines() == 0 })
-	t.Logf("goroutines: %d before, %d after", goroutines, runtime.NumGoroutine())
+	wantNoneBut(t, before)
 }
 
 // wantNoSocketHeld fails the test if the process still has a socket. What the kernel keeps of one that was closed, until the client closes too, is in none of these states.
@@ -125,20 +123,35 @@ func (p *proofServer) wantNoSocketHeld() {
 	}
 }
 
-// ownGoroutines counts the goroutines that run code of the server or of gnet's loops.
-func ownGoroutines() int {
+// goroutinesOfOurs returns the names of the goroutines that run code of the server or of gnet's loops. Workers of gnet's pool are not among them: they stay idle for ten seconds.
+func goroutinesOfOurs() map[string]bool {
 	buf := make([]byte, 4<<20)
-	n := 0
+	ours := make(map[string]bool)
 	for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
 		if strings.Contains(g, "mooring/server.(") || strings.Contains(g, "mooring/mcp.(") || strings.Contains(g, "netpoll.(*Poller)") {
-			n++
+			name, _, _ := strings.Cut(g, " [")
+			ours[name] = true
 		}
 	}
-	return n
+	return ours
+}
+
+// wantNoneBut fails the test unless all goroutines of ours end that did not run before.
+func wantNoneBut(t *testing.T, before map[string]bool) {
+	t.Helper()
+	await(t, "no goroutine is left", func() bool {
+		for g := range goroutinesOfOurs() {
+			if !before[g] {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // TestDrainGivesUp: pain E3. A handler that ignores its context keeps its goroutine, not the server: Shutdown returns at its deadline and says so.
 func TestDrainGivesUp(t *testing.T) {
+	before := goroutinesOfOurs()
 	p := serveProof(t, nil)
 	c := p.dial()
 	c.send(callRequest(1, "stubborn", "{}", ""))
@@ -167,7 +180,8 @@ func TestDrainGivesUp(t *testing.T) {
 	p.wantNoSocketHeld()
 	p.release()
 	await(t, "the handler has returned", func() bool { return p.Stats().CallsInFlight == 0 })
-	await(t, "no goroutine is left", func() bool { return ownGoroutines() <= 1 }) // mcp's, which Close ends
+	p.mcp.Close()
+	wantNoneBut(t, before)
 }
 
 // TestDrainWhileClientsCome: pain H2. Shutdown in the middle of accepts, requests, streams and disconnects.

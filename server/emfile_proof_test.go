@@ -24,6 +24,8 @@ import (
 const (
 	childVariable = "MOORING_PROOF_CHILD"
 	childLimit    = 512 // descriptors
+
+	childListeners = 20 // more than the server enrols at once with so few descriptors
 )
 
 // TestProofChild is the process whose descriptors run out. It does what it is told on standard input, line by line, and answers each line.
@@ -37,6 +39,14 @@ func TestProofChild(t *testing.T) {
 	}
 	p := serveProof(t, &server.Options{})
 	fmt.Printf("@%s\n", p.addr)
+	for range childListeners {
+		l, err := p.Listen("127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { _ = p.Serve(l) }()
+		fmt.Printf("@%s\n", l.Addr())
+	}
 	var eaten []int
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
@@ -93,6 +103,7 @@ type proofChild struct {
 	in   io.Writer
 	out  *bufio.Scanner
 	addr string
+	more []string // further addresses
 }
 
 func startChild(t *testing.T) *proofChild {
@@ -124,6 +135,9 @@ func startChild(t *testing.T) *proofChild {
 		}
 	})
 	c.addr = c.line()
+	for range childListeners {
+		c.more = append(c.more, c.line())
+	}
 	return c
 }
 
@@ -237,6 +251,10 @@ func (c *proofChild) wantQuiet(why string) {
 // TestDescriptorsRunOut: rules 14 and 19 of gnet, pain A1. Far more clients than descriptors: who is served stays served, who waits is not turned away, and is served when others leave.
 func TestDescriptorsRunOut(t *testing.T) {
 	c := startChild(t)
+	for _, addr := range c.more {
+		askOn(t, "tcp", addr, getRequest("/healthz"), 200, "ok")
+	}
+	await(t, "all are gone", func() bool { return c.report().Connections == 0 })
 	const crowd = 1500
 	var peers []*childPeer
 	for range crowd {

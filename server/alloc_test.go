@@ -1,0 +1,184 @@
+package server
+
+import (
+	"testing"
+
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// idleSocket is the least that a connection needs: what is written is counted.
+type idleSocket struct {
+	in      []byte
+	written int
+	writes  int
+	c       *conn
+}
+
+func (s *idleSocket) Next(int) ([]byte, error) {
+	b := s.in
+	s.in = nil
+	return b, nil
+}
+
+func (s *idleSocket) Write(b []byte) (int, error) {
+	s.written += len(b)
+	s.writes++
+	return len(b), nil
+}
+
+func (s *idleSocket) OutboundBuffered() int { return 0 }
+func (s *idleSocket) SetLinger(int) error   { return nil }
+
+// idleReactor is below a loop whose tasks the test runs itself.
+type idleReactor struct{ tasks []task }
+
+func (f *idleReactor) execute(t task)          { f.tasks = append(f.tasks, t) }
+func (f *idleReactor) closeSocket(sk socket)   { sk.(*idleSocket).c.closed(nil) }
+func (f *idleReactor) closeWrite(socket) error { return nil }
+
+// newIdleLoop returns a loop of a server with the rig's features.
+func newIdleLoop(tb testing.TB, opts *Options) *loop {
+	r := newRig(tb, opts)
+	r.l = newLoop(r.s, 0, new(idleReactor))
+	r.s.mu.Lock()
+	r.s.loops = []*loop{r.l}
+	r.s.mu.Unlock()
+	return r.l
+}
+
+func (l *loop) connect() *idleSocket {
+	s := &idleSocket{c: &conn{loop: l, trust: trustLoopback}}
+	l.srv.conns.Add(1)
+	s.c.open(s, l.now)
+	return s
+}
+
+// run runs the loop's tasks, and what was sliced.
+func (l *loop) run() {
+	f := l.reactor.(*idleReactor)
+	for {
+		tasks := f.tasks
+		f.tasks = f.tasks[:0]
+		for _, t := range tasks {
+			t()
+		}
+		select {
+		case <-l.srv.kicks:
+			l.runContinue()
+		default:
+			if len(f.tasks) == 0 {
+				return
+			}
+		}
+	}
+}
+
+func (s *idleSocket) deliver(b []byte) {
+	s.in = b
+	s.c.recv(s.c.loop.now)
+}
+
+// wantAllocs holds that f allocates as often as stated: more is a regression, less wants the number lowered.
+func wantAllocs(t *testing.T, why string, want float64, f func()) {
+	t.Helper()
+	for range 50 {
+		f() // pools and scratch have their size
+	}
+	if got := testing.AllocsPerRun(500, f); got > want {
+		t.Errorf("%s: %v allocations, want %v", why, got, want)
+	} else if got < want {
+		t.Logf("%s: %v allocations, %v are stated: lower the number", why, got, want)
+	}
+}
+
+func TestAllocsPerRequest(t *testing.T) {
+	if raceEnabled() {
+		t.Skip("the race detector allocates")
+	}
+	post := func(q request) []byte { return []byte(q.String()) }
+	steps := addCall(1, 2)
+	steps.meta = `,"progressToken":1`
+	for _, c := range []struct {
+		name   string
+		in     []byte
+		allocs float64
+	}{
+		{"health", []byte("GET /healthz HTTP/1.1\r\nHost: 10.0.0.1:8080\r\n\r\n"), 0},
+		{"an encoded list", post(request{method: "tools/list"}), 0},
+		{"discover", post(request{method: "server/discover"}), 0},
+		{"an inline call", post(addCall(1, 2)), 1},
+		{"an inline call that notifies", post(steps), 14},
+		{"a notification", post(request{method: "notifications/cancelled", id: "-"}), 0},
+		{"a refusal of the endpoint", []byte("GET /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n"), 0},
+		{"an unknown method", post(request{method: "tools/fly"}), 0},
+		{"ten pipelined lists", post(request{method: "tools/list"}), 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := newIdleLoop(t, nil)
+			s := l.connect()
+			in := c.in
+			if c.name == "ten pipelined lists" {
+				in = nil
+				for range 10 {
+					in = append(in, c.in...)
+				}
+			}
+			wantAllocs(t, c.name, c.allocs, func() { s.deliver(in) })
+			if s.writes != 50+501 {
+				t.Errorf("%d writes for %d reads", s.writes, 50+501)
+			}
+		})
+	}
+	t.Run("in three pieces", func(t *testing.T) {
+		l := newIdleLoop(t, nil)
+		s := l.connect()
+		in := post(request{method: "tools/list"})
+		wantAllocs(t, "in three pieces", 0, func() {
+			s.deliver(in[:100])
+			s.deliver(in[100 : len(in)-10])
+			s.deliver(in[len(in)-10:])
+		})
+	})
+}
+
+func TestAllocsOfStreams(t *testing.T) {
+	if raceEnabled() {
+		t.Skip("the race detector allocates")
+	}
+	const n = 1000
+	l := newIdleLoop(t, nil)
+	var socks []*idleSocket
+	for i := range n {
+		s := l.connect()
+		s.deliver([]byte(listenTo([]string{`1`, `"abc"`, `100000`}[i%3], everything).String()))
+		socks = append(socks, s)
+	}
+	sent := func() (k int) {
+		for _, s := range socks {
+			k += s.writes
+		}
+		return k
+	}
+	before := sent()
+	wantAllocs(t, "heartbeats of a second", 0, func() {
+		for range 10 {
+			l.now++
+			l.runContinue()
+			l.run()
+		}
+	})
+	if sent()-before < n*30 {
+		t.Errorf("%d heartbeats", sent()-before)
+	}
+	before = sent()
+	tools := new(changes)
+	tools.add(mcp.Change{Topic: mcp.TopicTools})
+	// A walk over all listeners makes its notice: 10 allocations, and none for each delivery.
+	wantAllocs(t, "a change told to a thousand listeners", 10, func() {
+		l.postChanges(tools)
+		l.run()
+	})
+	if got := sent() - before; got != n*551 {
+		t.Errorf("%d deliveries, want %d", got, n*551)
+	}
+}

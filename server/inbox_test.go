@@ -1,0 +1,212 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// startJob begins a call of "wait" on p and returns its job, as the loop has it.
+func (p *fakePeer) startJob() *job {
+	p.r.t.Helper()
+	p.send(callTool("wait", `{}`).String())
+	if p.c.x == nil || p.c.x.job == nil {
+		p.r.t.Fatal("no call is under way")
+	}
+	return p.c.x.job
+}
+
+func progress(i int) []byte {
+	return fmt.Appendf(nil, `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":%d}}`, i)
+}
+
+var anyResult = []byte(`{"jsonrpc":"2.0","id":1,"result":{}}`)
+
+// TestInboxOrder: what a call notifies comes in order and before its answer, also when many calls post at once and the loop serves them in slices.
+func TestInboxOrder(t *testing.T) {
+	const calls, each = 8, 3 * sliceLimit
+	r := newRig(t, nil)
+	var wg sync.WaitGroup
+	var peers []*fakePeer
+	for range calls {
+		p := r.connect()
+		j := p.startJob()
+		peers = append(peers, p)
+		wg.Go(func() {
+			for i := range each {
+				if !j.Notify(progress(i)) {
+					t.Errorf("notification %d is not taken", i)
+				}
+			}
+			j.Respond(anyResult, 0)
+			if j.Notify(progress(each)) {
+				t.Error("a notification is taken behind the answer")
+			}
+			j.Respond(anyResult, 0) // once is enough
+		})
+	}
+	wg.Wait()
+	r.run()
+	for _, p := range peers {
+		res := p.wantResponse("a call", 200)
+		events := strings.SplitAfter(res.body, "\n\n")
+		if len(events) != each+2 || !res.ended {
+			t.Fatalf("%d events, ended %v", len(events), res.ended)
+		}
+		for i, e := range events[:each] {
+			if !strings.Contains(e, fmt.Sprintf(`"progress":%d}`, i)) {
+				t.Fatalf("event %d is %s", i, e)
+			}
+		}
+		if !strings.Contains(events[each], `"result"`) {
+			t.Errorf("the last event is %s", events[each])
+		}
+		p.wantNothing("behind the answer")
+	}
+}
+
+// TestInboxSlices: however much was posted, sockets get their turn after each slice.
+func TestInboxSlices(t *testing.T) {
+	r := newRig(t, nil)
+	p := r.connect()
+	j := p.startJob()
+	for i := range 3 * sliceLimit {
+		j.Notify(progress(i))
+	}
+	for _, tk := range r.react.take() {
+		tk()
+	}
+	if got, want := len(r.l.backlog), 2*sliceLimit; got != want {
+		t.Errorf("%d items are left after the first turn, want %d", got, want)
+	}
+	j.Notify(progress(9999)) // comes behind what waits
+	r.run()
+	if s := p.take(); !strings.HasSuffix(s, `"progress":9999}}`+"\n\n\r\n") || strings.Count(s, "data: ") != 3*sliceLimit+1 {
+		t.Errorf("%d events, the last %.100q", strings.Count(s, "data: "), s[max(0, len(s)-100):])
+	}
+}
+
+// TestAnswersForNobody: an answer for a connection that is gone goes nowhere, even if another has its place.
+func TestAnswersForNobody(t *testing.T) {
+	r := newRig(t, nil)
+	p := r.connect()
+	j := p.startJob()
+	slot, gen := p.c.slot, p.c.gen
+	j.Notify(progress(1))
+	j.Respond(anyResult, 0)
+	p.onClose(errSocketClosed) // before the loop has looked
+	heir := r.connect()
+	if heir.c.slot != slot || heir.c.gen == gen {
+		t.Fatalf("slot %d generation %d follows %d, %d", heir.c.slot, heir.c.gen, slot, gen)
+	}
+	heirJob := heir.startJob()
+	if heirJob == j {
+		t.Fatal("the job of a call whose worker still runs has another call")
+	}
+	r.run()
+	heir.wantNothing("answers for its forerunner")
+	heirJob.Respond(anyResult, 0)
+	r.run()
+	heir.wantResponse("its own answer", 200)
+
+	t.Run("the next call of the same connection", func(t *testing.T) {
+		q := r.connect()
+		first := q.startJob()
+		first.Respond(anyResult, 0)
+		r.run()
+		q.wantResponse("the first call", 200)
+		second := q.startJob()
+		first.Respond([]byte(`{"jsonrpc":"2.0","id":"late","result":{}}`), 0)
+		first.Notify(progress(1))
+		r.run()
+		q.wantNothing("the first call has been answered")
+		second.Respond(anyResult, 0)
+		r.run()
+		q.wantResponse("the second call", 200)
+	})
+}
+
+// TestReturnedOnce: with handlers that answer, are cancelled and time out in any order, each job comes back once.
+func TestReturnedOnce(t *testing.T) {
+	r := newRig(t, nil)
+	for round := range 20 {
+		var peers []*fakePeer
+		for i := range 6 {
+			p := r.connect()
+			if i%2 == 0 {
+				p.send(callTool("echo", `{"text":"x"}`).String())
+			} else {
+				p.startJob()
+			}
+			peers = append(peers, p)
+		}
+		r.hold <- struct{}{}
+		peers[1].fin()
+		if round%2 == 0 {
+			peers[3].rst()
+		}
+		for _, p := range peers {
+			if !p.closed {
+				p.fin()
+			}
+		}
+		r.await("all workers have let go", func() bool { return r.s.calls.Load() == 0 })
+		select {
+		case <-r.hold: // nobody took it
+		default:
+		}
+		r.run()
+	}
+	r.await("all jobs are back", func() bool {
+		r.l.in.mu.Lock()
+		defer r.l.in.mu.Unlock()
+		return len(r.l.in.items) == 0 && len(r.l.backlog) == 0
+	})
+	seen := map[*job]bool{}
+	for _, j := range r.l.jobs {
+		if seen[j] {
+			t.Fatal("a job is free twice")
+		}
+		if seen[j] = true; j.content != nil || j.ctx != nil || j.done || j.queued.Load() != 0 {
+			t.Errorf("a free job holds %+v", j.h)
+		}
+	}
+	if len(r.l.jobs) == 0 || len(r.l.jobs) > 120 {
+		t.Errorf("%d jobs are free", len(r.l.jobs))
+	}
+}
+
+// TestChangesMerge: a set of changes holds each thing once, and the set that is merged stays as it is: all loops are given the same.
+func TestChangesMerge(t *testing.T) {
+	var a, b changes
+	if !a.empty() {
+		t.Error("the zero set is not empty")
+	}
+	a.add(mcp.Change{Topic: mcp.TopicTools})
+	a.add(mcp.Change{Topic: mcp.TopicResource, URI: "x"})
+	a.add(mcp.Change{Topic: mcp.TopicResource, URI: "x"})
+	b.merge(&a)
+	b.add(mcp.Change{Topic: mcp.TopicPrompts})
+	b.add(mcp.Change{Topic: mcp.TopicResource, URI: "y"})
+	if a.topics != mcp.TopicTools || len(a.uris) != 1 {
+		t.Errorf("the merged set has changed: %+v", a)
+	}
+	if b.topics != mcp.TopicTools|mcp.TopicPrompts || len(b.uris) != 2 {
+		t.Errorf("got %+v", b)
+	}
+}
+
+// TestRespondCode: the HTTP status of an answer is that of its code.
+func TestRespondCode(t *testing.T) {
+	for code, want := range map[jsonrpc.Code]int{0: 200, jsonrpc.CodeInternalError: 200, jsonrpc.CodeInvalidParams: 400, jsonrpc.CodeMethodNotFound: 404} {
+		r := newRig(t, nil)
+		p := r.connect()
+		p.startJob().Respond(anyResult, code)
+		r.run()
+		p.wantResponse(fmt.Sprint(code), want)
+	}
+}

@@ -1,0 +1,174 @@
+package server
+
+import (
+	"math"
+	"runtime"
+	"runtime/metrics"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// BenchmarkMillionStreams holds a million idle subscriptions/listen streams on one loop, over sockets that only count. It measures what is ours alone: no kernel, no gnet.
+//
+//	go test ./server -run '^$' -bench MillionStreams -benchtime 1x
+func BenchmarkMillionStreams(b *testing.B) {
+	const n = 1_000_000
+	for range b.N {
+		million(b, n, true)
+	}
+}
+
+// million reports the figures of n streams, and holds them to the bounds of a million; those of time only if the machine does nothing else.
+func million(b *testing.B, n int, alone bool) {
+	l := newIdleLoop(b, nil)
+	bare := liveHeap()
+	socks := make([]idleSocket, n)
+	fakes := liveHeap() - bare
+	request := make([]byte, 0, 1024)
+	start := cpuTime()
+	for i := range socks {
+		s := &socks[i]
+		s.c = &conn{loop: l, trust: trustLoopback}
+		l.srv.conns.Add(1)
+		s.c.open(s, l.now)
+		request = append(request[:0], listenTo(strconv.Itoa(i%1000), `"toolsListChanged":true`).String()...)
+		s.deliver(request)
+	}
+	b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(n), "ns/open")
+	own := float64(liveHeap()-bare-fakes) / float64(n)
+	b.ReportMetric(own, "B/stream")
+	if own > 200 {
+		b.Errorf("%.1f bytes a stream, at most 200 are allowed", own)
+	}
+
+	writes := func() (k int) {
+		for i := range socks {
+			k += socks[i].writes
+		}
+		return k
+	}
+	beats := func(ticks int) (took time.Duration, k int) {
+		before := writes()
+		start := cpuTime()
+		for range ticks {
+			l.now++
+			l.runContinue()
+			l.run()
+		}
+		return cpuTime() - start, writes() - before
+	}
+	period := int(l.srv.ticks.heartbeat)
+	beats(2 * period)                // the heartbeats are jittered now
+	took, count := beats(2 * period) // some 30 s of them
+	if count < n*18/10 || count > n*23/10 {
+		b.Errorf("%d heartbeats in two periods", count)
+	}
+	core := float64(took) / float64(2*period*int(tickUnit))
+	b.ReportMetric(100*core, "%core/heartbeats")
+	b.ReportMetric(float64(took.Nanoseconds())/float64(count), "ns/heartbeat")
+	if alone && core > 0.05 {
+		b.Errorf("heartbeats take %.1f %% of a core, at most 5 are allowed", 100*core)
+	}
+
+	var ch changes
+	ch.add(changeOf("tools"))
+	const walks = 5
+	before := writes()
+	start = cpuTime()
+	for range walks {
+		l.postChanges(&ch)
+		l.run()
+	}
+	told := writes() - before
+	b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(told), "ns/delivery")
+	if told != walks*n {
+		b.Errorf("%d notices, want %d", told, walks*n)
+	}
+	// The same for a change of which nobody wants to hear.
+	var other changes
+	other.add(changeOf("prompts"))
+	start = cpuTime()
+	l.postChanges(&other)
+	l.run()
+	b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(n), "ns/passed")
+
+	var pauses []time.Duration
+	for range 5 {
+		pauses = append(pauses, pauseWhile(func() {
+			runtime.GC()
+			beats(5)
+		}))
+	}
+	slices.Sort(pauses)
+	b.ReportMetric(float64(pauses[4].Microseconds())/1000, "ms/longest-pause")
+	b.ReportMetric(float64(pauses[2].Microseconds())/1000, "ms/median-pause")
+	if alone && pauses[2] > 5*time.Millisecond { // a single one may be another process's
+		b.Errorf("in most collections the world stood still for more than 5 ms: %v", pauses)
+	}
+
+	start = cpuTime()
+	for i := range socks {
+		socks[i].c.closed(errSocketClosed)
+	}
+	b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(n), "ns/close")
+	if l.wheel.armed != 0 || l.streams.head != noSlot || l.srv.conns.Load() != 0 {
+		b.Error("something is left")
+	}
+	runtime.KeepAlive(socks)
+}
+
+// liveHeap returns the bytes of live objects.
+func liveHeap() int64 {
+	runtime.GC()
+	runtime.GC() // sync.Pools need two
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// cpuTime returns the processor time that the process has used: on a busy machine a clock tells more of the others.
+func cpuTime() time.Duration {
+	var r unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &r); err != nil {
+		panic(err)
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// pauseWhile returns the upper bound of the longest stop of the world while f runs.
+func pauseWhile(f func()) (longest time.Duration) {
+	read := func() (h metrics.Float64Histogram) {
+		sample := []metrics.Sample{{Name: "/sched/pauses/total/gc:seconds"}}
+		metrics.Read(sample)
+		return *sample[0].Value.Float64Histogram()
+	}
+	before := read()
+	f()
+	after := read()
+	for i := range after.Counts {
+		if after.Counts[i] > before.Counts[i] {
+			longest = time.Duration(min(after.Buckets[i+1], math.MaxInt32) * float64(time.Second))
+		}
+	}
+	return longest
+}
+
+// TestThousandStreams keeps the benchmark's checks among the tests.
+func TestThousandStreams(t *testing.T) {
+	if raceEnabled() {
+		t.Skip("memory is measured")
+	}
+	if res := testing.Benchmark(func(b *testing.B) {
+		for range b.N {
+			million(b, 20_000, false)
+		}
+	}); res.N == 0 {
+		t.Error("the checks of the benchmark fail")
+	} else {
+		t.Log(res)
+	}
+}
