@@ -87,7 +87,7 @@ func (c *Call) ask(w Sink, requests InputRequestMap, state string) (bool, error)
 	c.state = heldState{text: state, present: true}
 	c.asked++
 	if c.session != nil {
-		c.session.close() // the next round has its own
+		c.told = c.session.close() // the next round has its own
 		c.session = nil
 	}
 	// Before Request, for the transport may resume at once on another goroutine.

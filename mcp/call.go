@@ -63,9 +63,10 @@ type callState struct {
 	cancelled []byte
 
 	answered  bool
-	asking    bool     // Request was called, Resume will be
-	asked     int      // how often
-	askedKeys []string // of the last
+	asking    bool         // Request was called, Resume will be
+	asked     int          // how often
+	told      toldProgress // in the rounds before
+	askedKeys []string     // of the last
 	buf       []byte
 	session   *ServerSession // of the handler that runs; nil for answers without one
 }

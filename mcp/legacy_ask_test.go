@@ -260,3 +260,26 @@ func TestAskIsOneCallForEveryRevision(t *testing.T) {
 		t.Error("the handler's map was changed")
 	}
 }
+
+// Over all rounds of a request progress only grows.
+func TestProgressOverRounds(t *testing.T) {
+	s := newTestServer(t, nil)
+	AddTool(s, &Tool{Name: "steps"}, func(_ context.Context, req *CallToolRequest, _ struct{}) (*CallToolResult, any, error) {
+		for _, at := range []float64{1, 2} {
+			if err := req.Progress(at, 3, ""); err != nil {
+				return nil, nil, err
+			}
+		}
+		if req.Params.InputResponses == nil {
+			return &CallToolResult{InputRequests: InputRequestMap{"r": &ListRootsParams{}}}, nil, nil
+		}
+		return nil, nil, req.Progress(3, 3, "")
+	})
+	call := prepareLegacy(t, s, everyCap, `"name":"steps","_meta":{"progressToken":1}`)
+	w := &asker{recorder: recorder{t: t}, can: true}
+	call.Run(context.Background(), w)
+	call.Resume(context.Background(), w, []byte(`{"r":{"roots":[]}}`))
+	if len(w.notified) != 3 || w.responses != 1 || !strings.Contains(w.notified[2], `"progress":3`) {
+		t.Errorf("notified %s, %d responses", w.notified, w.responses)
+	}
+}

@@ -342,3 +342,56 @@ func TestCloseSSEStream(t *testing.T) {
 	newClient(t, s).call("tools/call", `"name":"leave"`).wantResult("a transport that cannot")
 	new(RequestExtra).CloseSSEStream(CloseSSEStreamArgs{})
 }
+
+// Behind middleware the lists are written as the revision has them too, and what the
+// transport does for a session goes by it.
+func TestLegacyMiddleware(t *testing.T) {
+	s := ornate(t)
+	lists := []string{"tools/list", "prompts/list", "resources/list", "resources/templates/list"}
+	result := func(a *answer) string {
+		a.wantResult("a list")
+		return a.body[strings.Index(a.body, `"result"`):]
+	}
+	plain := make(map[string]string)
+	everyLegacy(t, s, `{}`, func(_ *testing.T, rev string, c *client) {
+		for _, method := range lists {
+			plain[rev+method] = result(c.call(method, ""))
+		}
+	})
+	var seen []string
+	s.AddReceivingMiddleware(func(next MethodHandler) MethodHandler {
+		return func(ctx context.Context, method string, req Request) (Result, error) {
+			seen = append(seen, method)
+			return next(ctx, method, req)
+		}
+	})
+	everyLegacy(t, s, `{}`, func(t *testing.T, rev string, c *client) {
+		seen = nil
+		for _, method := range lists {
+			if got, want := result(c.call(method, "")), plain[rev+method]; got != want {
+				t.Errorf("%s: %s, without middleware %s", method, got, want)
+			}
+		}
+		c.call("tools/call", `"name":"ornate","arguments":{"text":"x"}`).wantResult("a tool", `"type":"text"`)
+		c.call("resources/read", `"uri":"test://r"`).wantResult("a resource")
+		c.call("ping", "").wantResult("ping")
+		c.call("resources/subscribe", `"uri":"test://r"`).wantResult("subscribe")
+		c.call("logging/setLevel", `"level":"error"`).wantResult("level")
+		bad := c.call("tools/call", `"name":"add","arguments":{"a":"x"}`)
+		if !since(rev, "2025-11-25") {
+			bad.wantError("bad arguments", -32602, 200)
+		}
+		if want := append(lists[:4:4], "tools/call", "resources/read", "tools/call"); fmt.Sprint(seen) != fmt.Sprint(want) {
+			t.Errorf("middleware saw %s, want %s", seen, want)
+		}
+	})
+}
+
+// initialize tells the features that there are when it is asked.
+func TestInitializeSeesChanges(t *testing.T) {
+	s := NewServer(&Implementation{Name: "n", Version: "v"}, nil)
+	c := newClient(t, s)
+	c.initialize("2025-06-18", `{}`).wantResult("nothing", `"capabilities":{"logging":{}}`)
+	AddInlineTool(s, &Tool{Name: "add"}, add)
+	c.initialize("2025-06-18", `{}`).wantResult("a tool", `"tools":{"listChanged":true}`)
+}

@@ -22,16 +22,22 @@ type ServerSession struct {
 	client  string         // likewise
 	logRank int            // the least severe that the client wants; 0: none
 
-	mu    sync.Mutex      // guards the rest, and that nothing is notified behind the answer
-	sink  Sink            // nil once the request is answered
-	env   requestEnvelope // its slices may be read while sink is not nil
-	last  float64         // of the progress told
-	moved bool            // progress was told
-	buf   []byte
+	mu   sync.Mutex      // guards the rest, and that nothing is notified behind the answer
+	sink Sink            // nil once the request is answered
+	env  requestEnvelope // its slices may be read while sink is not nil
+	told toldProgress
+	buf  []byte
 
 	caps     *ClientCapabilities
 	info     *Implementation
 	infoRead bool
+}
+
+// toldProgress is how far a client was told that its request is. It "MUST increase with
+// each notification", also over the rounds of a handler that asks.
+type toldProgress struct {
+	last  float64
+	moved bool // there is one
 }
 
 // open readies the session for a call with the envelope.
@@ -40,12 +46,13 @@ func (ss *ServerSession) open(rev *revision, env *requestEnvelope, w Sink) {
 }
 
 // close makes the session forget its sink: what is notified from now on is dropped.
-// When it returns, no notification is under way.
-func (ss *ServerSession) close() {
+// When it returns, no notification is under way. It returns what was told.
+func (ss *ServerSession) close() toldProgress {
 	ss.mu.Lock()
+	defer ss.mu.Unlock()
 	ss.sink = nil
 	ss.env = requestEnvelope{}
-	ss.mu.Unlock()
+	return ss.told
 }
 
 // ID returns the id of the session that the request belongs to; "" in modern
@@ -62,7 +69,7 @@ func (ss *ServerSession) NotifyProgress(_ context.Context, p *ProgressNotificati
 func (ss *ServerSession) progress(progress, total float64, message string) error {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	if ss.sink == nil || ss.env.token == nil || !finite(progress) || ss.moved && progress <= ss.last {
+	if ss.sink == nil || ss.env.token == nil || !finite(progress) || ss.told.moved && progress <= ss.told.last {
 		return nil
 	}
 	b := append(ss.buf[:0], `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":`...)
@@ -78,7 +85,7 @@ func (ss *ServerSession) progress(progress, total float64, message string) error
 	if !ss.sink.Notify(ss.buf) {
 		return ErrNotDelivered
 	}
-	ss.last, ss.moved = progress, true
+	ss.told = toldProgress{progress, true}
 	return nil
 }
 

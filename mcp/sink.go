@@ -26,6 +26,7 @@ type RequestMeta struct {
 
 	// Session is what the id that came with the message says of its session; nil when it
 	// came with none. The transport has opened the id and found it valid for the caller.
+	// Prepare copies what the call needs of it.
 	// A modern message is served as if there were none.
 	Session *SessionInfo
 

@@ -8,7 +8,8 @@
 // set, the check is skipped and says so; when it is set, the files must be there.
 //
 // The schemas leave much open. So a [Checker] also asserts what they cannot say:
-// no member of an object twice, no member beside those of the envelope, a result
+// no member of an object twice, no member beside those of the envelope, none in
+// features, content, params and results that the revision does not define, a result
 // that is checked as what its resultType says, and only the error codes that the
 // revision allows.
 package wirecheck
