@@ -24,6 +24,11 @@ var allTopics = [...]mcp.Topic{mcp.TopicTools, mcp.TopicPrompts, mcp.TopicResour
 
 func (f *fanout) add(l *loop, ch *changes) {
 	f.todo.merge(ch)
+	for uri := range ch.uris {
+		if l.streams.byURI[uri] == nil {
+			delete(f.todo.uris, uri) // or the last walk, whose notice says that all has been told, would not be known as such
+		}
+	}
 }
 
 // next begins the walk for one of the changes that are due. It reports whether there was one.
@@ -45,6 +50,7 @@ func (f *fanout) next(l *loop) bool {
 		}
 	}
 	f.todo.uris = nil
+	l.told = max(l.told, f.todo.seq)
 	return false
 }
 

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"time"
-
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
 )
@@ -59,7 +57,7 @@ func (c *conn) deleteSession(now tick) {
 	l := c.loop
 	s := l.srv
 	l.m.http.Add(1)
-	held := s.sessions.revoke(t.key, t.issued+uint32(s.opts.SessionLifetime/time.Second))
+	held := s.sessions.revoke(t.key, s.tickets.expires(&t))
 	s.endHeld(&held)
 	h := c.respHead(204)
 	l.out = appendHead(l.out, &h, "", 0)

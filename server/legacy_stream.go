@@ -1,7 +1,6 @@
 package server
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/valyala/bytebufferpool"
@@ -95,8 +94,9 @@ func (c *conn) openReplay(j *job) {
 	}
 	stream := l.srv.sessions.streams.Add(1)
 	l.srv.sessions.with(lc.ticket.key, true, l.now, func(s *session) {
-		s.replays = append(s.replays, &replay{stream: stream, first: 1, carrier: target{l, c.handle()}})
-		lc.stream = stream
+		if s.addReplay(stream, target{l, c.handle()}, &l.srv.sessions.budget) {
+			lc.stream = stream
+		}
 	})
 }
 
@@ -242,50 +242,4 @@ func (l *loop) leaveReplay(k sessionKey, stream uint64, from target) {
 			r.expires = l.now + ticks(l.srv.opts.ReplayAge)
 		}
 	})
-}
-
-// changeLog numbers the changes of the server, so that a client which comes back can be told what it missed. It keeps no events: a notice says only that something changed.
-type changeLog struct {
-	seq   uint64
-	lists [8]uint64         // by topic bit, of the newest change
-	uris  map[string]uint64 // likewise by resource
-	floor uint64            // of resources, everything up to here is forgotten
-}
-
-const maxLoggedURIs = 4096
-
-func (g *changeLog) add(c *changes) uint64 {
-	g.seq++
-	for i := range g.lists {
-		if c.topics&(1<<i) != 0 {
-			g.lists[i] = g.seq
-		}
-	}
-	if len(c.uris) > 0 && (g.uris == nil || len(g.uris)+len(c.uris) > maxLoggedURIs) {
-		g.uris, g.floor = make(map[string]uint64), g.seq
-	}
-	for uri := range c.uris {
-		g.uris[uri] = g.seq
-	}
-	return g.seq
-}
-
-// since returns which lists changed after number n.
-func (g *changeLog) since(n uint64) (t mcp.Topic) {
-	for i, at := range g.lists {
-		if at > n {
-			t |= 1 << i
-		}
-	}
-	return t
-}
-
-// updatedSince reports whether a resource changed after number n, or may have.
-func (g *changeLog) updatedSince(uri string, n uint64) bool {
-	return g.floor > n || g.uris[uri] > n
-}
-
-// appendNoticeID appends the id of a notice on the stream of a session: stream 0, and the number of the change.
-func appendNoticeID(dst []byte, seq uint64) []byte {
-	return strconv.AppendUint(append(dst, "0-"...), seq, 36)
 }

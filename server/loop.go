@@ -38,6 +38,7 @@ type loop struct {
 	jobs      []*job      // free ones
 	workers   workers
 	detached  []*job // calls of earlier revisions that go on without their connection
+	swept     int    // the newest shard of the sessions that was swept
 	spare     []item
 	backlog   []item // items taken from the inbox and not served yet
 
@@ -64,7 +65,7 @@ const (
 )
 
 func newLoop(s *Server, idx int, r reactor) *loop {
-	l := &loop{srv: s, idx: idx, reactor: r, now: s.tick(), rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))}
+	l := &loop{srv: s, idx: idx, reactor: r, now: s.tick(), told: s.log.base, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))}
 	l.wheel = newWheel(l.now)
 	l.streams.init()
 	l.runInbox = l.guard(l.serveInbox)
@@ -142,8 +143,14 @@ func (l *loop) serveTick() {
 	now := l.srv.clock()
 	l.m.lagNanos.Store(now.UnixNano() - l.m.tickPosted.Swap(0))
 	l.now = l.srv.tickAt(now)
+	l.turn()
+}
+
+// turn does what is due at a tick.
+func (l *loop) turn() {
 	l.retireWorkers()
 	l.expireDetached()
+	l.sweepSessions()
 	l.expire()
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"strconv"
 	"sync/atomic"
 )
@@ -12,16 +13,30 @@ type replay struct {
 	first   uint64 // number of events[0]; events are numbered from 1
 	events  [][]byte
 	bytes   int
-	gap     bool   // something was dropped: earlier positions cannot be resumed
 	done    bool   // the response is among the events
 	carrier target // the connection that the stream flows to now
-	expires tick   // when it is forgotten, once nothing carries it
+	expires tick   // once it is done: when it is forgotten
 }
 
 // replayBudget counts the bytes that all replays of the server hold.
 type replayBudget struct {
 	used atomic.Int64
 	max  int64
+}
+
+// What a replay and an event cost besides the message: without it small messages would be held without bound.
+const (
+	replayCost = 192
+	eventCost  = 48
+)
+
+// newReplay returns the replay of a stream that c carries, or nil when the bytes of all are used up.
+func newReplay(stream uint64, c target, b *replayBudget) *replay {
+	if b.used.Add(replayCost) > b.max {
+		b.used.Add(-replayCost)
+		return nil
+	}
+	return &replay{stream: stream, first: 1, carrier: c}
 }
 
 // position returns the number of the newest event.
@@ -31,31 +46,56 @@ func (r *replay) position() uint64 { return r.first + uint64(len(r.events)) - 1 
 func (r *replay) append(msg []byte, b *replayBudget, maxBytes, maxEvents int) uint64 {
 	r.events = append(r.events, append([]byte(nil), msg...))
 	r.bytes += len(msg)
-	b.used.Add(int64(len(msg)))
+	b.used.Add(int64(len(msg)) + eventCost)
 	for len(r.events) > 0 && (r.bytes > maxBytes || len(r.events) > maxEvents || b.used.Load() > b.max) {
 		n := len(r.events[0])
 		r.events[0] = nil
 		r.events = r.events[1:]
 		r.first++
 		r.bytes -= n
-		b.used.Add(-int64(n))
-		r.gap = true
+		b.used.Add(-int64(n) - eventCost)
 	}
 	return r.position()
 }
 
-// after returns the events behind number n, or false if some of them are gone or n was never reached.
+// after returns the events behind number n, or false if some of them are gone or n was never reached. The slice is the caller's.
 func (r *replay) after(n uint64) ([][]byte, bool) {
 	if n+1 < r.first || n > r.position() {
 		return nil, false
 	}
-	return r.events[n+1-r.first:], true
+	return slices.Clone(r.events[n+1-r.first:]), true
 }
 
 // release gives the bytes back.
 func (r *replay) release(b *replayBudget) {
-	b.used.Add(-int64(r.bytes))
+	b.used.Add(-int64(r.bytes+eventCost*len(r.events)) - replayCost)
 	r.events, r.bytes = nil, 0
+}
+
+// maxReplays bounds the streams of one session that can be resumed.
+const maxReplays = 64
+
+// addReplay begins the replay of a stream. At the bound the one that ended first goes. It reports false when there is no room.
+func (s *session) addReplay(stream uint64, c target, b *replayBudget) bool {
+	if len(s.replays) >= maxReplays {
+		at := -1
+		for i, r := range s.replays {
+			if r.done && (at < 0 || r.expires < s.replays[at].expires) {
+				at = i
+			}
+		}
+		if at < 0 {
+			return false
+		}
+		s.replays[at].release(b)
+		s.replays = slices.Delete(s.replays, at, at+1)
+	}
+	r := newReplay(stream, c, b)
+	if r == nil {
+		return false
+	}
+	s.replays = append(s.replays, r)
+	return true
 }
 
 // appendEventID appends the id of event n of a stream: visible, of [A-Za-z0-9-] only.

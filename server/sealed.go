@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"math"
+	"sync"
 	"time"
 
 	"github.com/mooring-mcp/mooring/internal/seal"
@@ -43,6 +45,14 @@ const (
 type tickets struct {
 	ring     *seal.Ring
 	lifetime time.Duration
+	scratch  sync.Pool // of *[maxSessionID]byte: what ids are opened in
+}
+
+func (ts *tickets) takeScratch() *[maxSessionID]byte {
+	if b, ok := ts.scratch.Get().(*[maxSessionID]byte); ok {
+		return b
+	}
+	return new([maxSessionID]byte)
 }
 
 func newTickets(keys [][]byte, lifetime time.Duration) (*tickets, error) {
@@ -53,7 +63,7 @@ func newTickets(keys [][]byte, lifetime time.Duration) (*tickets, error) {
 	if seal.SealedLen(ticketFixed+32) > maxSessionID {
 		return nil, errors.New("server: session ids are too long")
 	}
-	return &tickets{ring, lifetime}, nil
+	return &tickets{ring: ring, lifetime: lifetime}, nil
 }
 
 // issue appends the id of a new session to dst. It draws the key of t.
@@ -72,7 +82,8 @@ func (ts *tickets) open(t *ticket, id []byte, principal string, now time.Time) b
 	if len(id) > maxSessionID {
 		return false
 	}
-	var scratch [maxSessionID]byte
+	scratch := ts.takeScratch()
+	defer ts.scratch.Put(scratch)
 	b, err := ts.ring.Open(scratch[:0], id, t.use())
 	if err != nil || len(b) < ticketFixed {
 		return false
@@ -90,6 +101,11 @@ func (ts *tickets) open(t *ticket, id []byte, principal string, now time.Time) b
 func (ts *tickets) valid(t *ticket, principal string, now time.Time) bool {
 	age := now.Unix() - int64(t.issued)
 	return age <= int64(ts.lifetime/time.Second) && age >= -clockSkew && t.principal == principalDigest(principal)
+}
+
+// expires returns the last Unix second in which t is valid.
+func (ts *tickets) expires(t *ticket) uint32 {
+	return uint32(min(uint64(t.issued)+uint64(ts.lifetime/time.Second), math.MaxUint32))
 }
 
 // clockSkew is how many seconds the clock of another replica may be ahead.

@@ -102,6 +102,7 @@ func New(s *mcp.Server, opts *Options) *Server {
 	}
 	srv.base, srv.cancel = context.WithCancelCause(context.Background())
 	srv.setDate(srv.start)
+	srv.log = newChangeLog(srv.start)
 	s.OnChange(srv.changed)
 	return srv
 }

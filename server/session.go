@@ -54,7 +54,7 @@ func (s *session) empty() bool {
 
 // sessions is the table of sessions with state. Its methods may be called from any goroutine.
 type sessions struct {
-	shards  [64]sessionShard
+	shards  [numShards]sessionShard
 	count   atomic.Int64 // sessions in the table
 	revoked atomic.Int64 // ids that were deleted and have not expired
 	max     int64        // bound on count
@@ -69,54 +69,112 @@ type sessionShard struct {
 	mu   sync.Mutex // guards the rest, and the sessions
 	m    map[sessionKey]*session
 	gone map[sessionKey]uint32 // deleted ids, and the Unix second in which they expire anyway
+	peak int                   // the most entries of m since it was made
 	_    [64]byte
 }
 
 func (t *sessions) shard(k sessionKey) *sessionShard {
-	return &t.shards[binary.BigEndian.Uint16(k[:])%uint16(len(t.shards))]
+	return &t.shards[shardOf(k)]
 }
 
-// with calls f with the state of session k, under the lock, and forgets the session if f leaves nothing in it. Without create f is not called when there is no state. It reports
-// false when there is no room for another session.
+func shardOf(k sessionKey) int { return int(binary.BigEndian.Uint16(k[:]) % numShards) }
+
+// with calls f with the state of session k, under the lock, and forgets the session if f leaves nothing in it. Without create f is not called when there is no state. With create it
+// reports false, and f is not called, when the session was deleted (see isRevoked) or when there is no room for another.
 func (t *sessions) with(k sessionKey, create bool, now tick, f func(*session)) bool {
+	for range evictTries {
+		switch t.try(k, create, now, f) {
+		case tryDone:
+			return true
+		case tryGone:
+			return false
+		}
+		if !t.makeRoom(shardOf(k)) {
+			return false
+		}
+	}
+	return false
+}
+
+// evictTries bounds how often the room that was made may be lost to another loop.
+const evictTries = 8
+
+type tryResult uint8
+
+const (
+	tryDone tryResult = iota
+	tryGone           // the session was deleted
+	tryFull           // there is no room
+)
+
+func (t *sessions) try(k sessionKey, create bool, now tick, f func(*session)) tryResult {
 	sh := t.shard(k)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	s := sh.m[k]
 	if s == nil {
 		if !create {
-			return true
+			return tryDone
 		}
-		if t.count.Load() >= t.max && !sh.evict(t) {
-			return false
+		if _, gone := sh.gone[k]; gone {
+			return tryGone // a request that was let in before the session was deleted leaves nothing behind
+		}
+		if t.count.Add(1) > t.max {
+			t.count.Add(-1)
+			return tryFull
 		}
 		s = &session{key: k}
-	}
-	s.lastUsed = now
-	f(s)
-	switch _, known := sh.m[k]; {
-	case s.empty() && known:
-		delete(sh.m, k)
-		t.count.Add(-1)
-	case !s.empty() && !known:
 		if sh.m == nil {
 			sh.m = make(map[sessionKey]*session)
 		}
 		sh.m[k] = s
-		t.count.Add(1)
+		sh.peak = max(sh.peak, len(sh.m))
 	}
-	return true
+	s.lastUsed = max(s.lastUsed, now) // the clocks of loops differ by some ticks
+	defer func() {                    // f may panic
+		if s.empty() {
+			t.drop(sh, s)
+		}
+	}()
+	f(s)
+	return tryDone
 }
 
-// evict makes room by forgetting a session that holds only what its client can ask for again: of some that come to hand, the one unused for the longest.
+// drop takes a session out of its shard, whose lock is held. A map never gives back what it once needed: that of a shard which was large is made anew when it is empty.
+func (t *sessions) drop(sh *sessionShard, s *session) {
+	delete(sh.m, s.key)
+	t.count.Add(-1)
+	if len(sh.m) == 0 && sh.peak > keepEntries {
+		sh.m, sh.peak = nil, 0
+	}
+}
+
+const (
+	numShards   = 64
+	keepEntries = 64
+)
+
+// makeRoom forgets a session that holds only what its client can ask for again, of shard first or, if all there are in use, of another.
+func (t *sessions) makeRoom(first int) bool {
+	for i := range numShards {
+		if sh := &t.shards[(first+i)%numShards]; sh.evict(t) {
+			return true
+		}
+	}
+	return false
+}
+
+// evict forgets, of some sessions that come to hand, the one unused for the longest.
 func (sh *sessionShard) evict(t *sessions) bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
 	var oldest *session
 	seen := 0
 	for _, s := range sh.m {
 		if seen++; seen > 32 {
 			break
 		}
-		if s.stream.loop == nil && len(s.calls) == 0 && (oldest == nil || s.lastUsed < oldest.lastUsed) {
+		if s.stream.loop == nil && len(s.calls) == 0 && !s.carried() && (oldest == nil || s.lastUsed < oldest.lastUsed) {
 			oldest = s
 		}
 	}
@@ -124,9 +182,18 @@ func (sh *sessionShard) evict(t *sessions) bool {
 		return false
 	}
 	oldest.forgetReplays(t)
-	delete(sh.m, oldest.key)
-	t.count.Add(-1)
+	t.drop(sh, oldest)
 	return true
+}
+
+// carried reports whether a connection waits for the rest of a call's stream.
+func (s *session) carried() bool {
+	for _, r := range s.replays {
+		if r.carrier.loop != nil {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *session) forgetReplays(t *sessions) {
@@ -148,21 +215,24 @@ func (t *sessions) isRevoked(k sessionKey) bool {
 	return gone
 }
 
-// revoke deletes session k: its id is refused until it would expire anyway, at the Unix second expires. It returns what the session held, for the caller to end.
+// revoke deletes session k: its id is refused until it would expire anyway, at the end of the Unix second expires. It returns what the session held, for the caller to end.
 func (t *sessions) revoke(k sessionKey, expires uint32) (held session) {
 	sh := t.shard(k)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if s := sh.m[k]; s != nil {
 		held = *s
+		held.replays = append([]*replay(nil), s.replays...)
 		s.forgetReplays(t)
-		delete(sh.m, k)
-		t.count.Add(-1)
+		t.drop(sh, s)
+	}
+	if _, again := sh.gone[k]; again {
+		return held
 	}
 	if sh.gone == nil {
 		sh.gone = make(map[sessionKey]uint32)
 	}
-	if int64(len(sh.gone)) >= max(1, t.maxGone/int64(len(t.shards))) {
+	if int64(len(sh.gone)) >= max(1, t.maxGone/numShards) {
 		// At the bound the one that expires first of some goes: it has the least to lose.
 		var first sessionKey
 		least, seen := ^uint32(0), 0
@@ -177,28 +247,26 @@ func (t *sessions) revoke(k sessionKey, expires uint32) (held session) {
 		delete(sh.gone, first)
 		t.revoked.Add(-1)
 	}
-	if _, again := sh.gone[k]; !again {
-		t.revoked.Add(1)
-	}
+	t.revoked.Add(1)
 	sh.gone[k] = expires
 	return held
 }
 
-// sweep forgets what has expired. It is called now and then, for one shard a time.
+// sweep forgets what has expired in shard i.
 func (t *sessions) sweep(i int, now tick, unix uint32, idle tick) {
-	sh := &t.shards[i%len(t.shards)]
+	sh := &t.shards[i]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	for k, at := range sh.gone {
-		if at <= unix {
+		if at < unix {
 			delete(sh.gone, k)
 			t.revoked.Add(-1)
 		}
 	}
-	for k, s := range sh.m {
+	for _, s := range sh.m {
 		kept := s.replays[:0]
 		for _, r := range s.replays {
-			if r.expires != 0 && r.expires <= now {
+			if r.done && r.expires <= now {
 				r.release(&t.budget)
 				continue
 			}
@@ -206,12 +274,25 @@ func (t *sessions) sweep(i int, now tick, unix uint32, idle tick) {
 		}
 		clear(s.replays[len(kept):])
 		s.replays = kept
-		if s.stream.loop == nil && len(s.calls) == 0 && now-s.lastUsed >= idle {
+		if s.stream.loop == nil && len(s.calls) == 0 && s.lastUsed+idle <= now {
 			s.level, s.uris = "", nil // its client has not been seen for so long that it is gone
 		}
 		if s.empty() {
-			delete(sh.m, k)
-			t.count.Add(-1)
+			t.drop(sh, s)
 		}
+	}
+}
+
+// sweepSessions sweeps a shard a tick. The loops share the shards among them.
+func (l *loop) sweepSessions() {
+	s := l.srv
+	if s.sessions.count.Load() == 0 && s.sessions.revoked.Load() == 0 {
+		return
+	}
+	if l.swept += len(s.loops); l.swept >= numShards {
+		l.swept = l.idx
+	}
+	if l.swept < numShards {
+		s.sessions.sweep(l.swept, l.now, uint32(s.clock().Unix()), ticks(s.opts.SessionIdle))
 	}
 }

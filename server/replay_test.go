@@ -1,0 +1,233 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+func texts(events [][]byte) (s []string) {
+	for _, e := range events {
+		s = append(s, string(e))
+	}
+	return s
+}
+
+func TestEventIDs(t *testing.T) {
+	for _, id := range []struct{ stream, n uint64 }{{1, 0}, {1, 1}, {35, 36}, {1 << 63, ^uint64(0)}} {
+		text := appendEventID(nil, id.stream, id.n)
+		stream, n, ok := parseEventID(text)
+		if !ok || stream != id.stream || n != id.n {
+			t.Errorf("%v: written %q, read %d %d %v", id, text, stream, n, ok)
+		}
+	}
+	for _, bad := range []string{"", "-", "1", "1-", "-1", "1-2-3", "1--2", "x y-1", "1-é", "+1-1", "1-+1", "_-1", strings.Repeat("z", 40) + "-1", "1-" + strings.Repeat("z", 40)} {
+		if _, _, ok := parseEventID([]byte(bad)); ok {
+			t.Errorf("%q passes for an event id", bad)
+		}
+	}
+}
+
+// D6: what is kept of a stream is bounded by bytes, count and the total of all; the oldest goes first, and a position before it cannot be resumed.
+func TestReplayBounds(t *testing.T) {
+	b := &replayBudget{max: 1 << 20}
+	r := newReplay(1, target{}, b)
+	if got, ok := r.after(0); !ok || len(got) != 0 {
+		t.Errorf("a stream before its first event: %q, %v", got, ok)
+	}
+	for i := range 10 {
+		if n := r.append(fmt.Appendf(nil, "e%d", i+1), b, 1<<10, 4); n != uint64(i+1) {
+			t.Fatalf("event %d has number %d", i+1, n)
+		}
+	}
+	for after, want := range map[uint64]string{6: "e7 e8 e9 e10", 8: "e9 e10", 10: ""} {
+		if got, ok := r.after(after); !ok || strings.Join(texts(got), " ") != want {
+			t.Errorf("after %d: %q, %v, want %q", after, got, ok, want)
+		}
+	}
+	for _, after := range []uint64{0, 5, 11, ^uint64(0)} {
+		if _, ok := r.after(after); ok {
+			t.Errorf("after %d: resumed, though events are missing", after)
+		}
+	}
+	if n := r.append([]byte(strings.Repeat("x", 900)), b, 1<<10, 4); n != 11 {
+		t.Errorf("number %d", n)
+	}
+	if _, ok := r.after(8); !ok {
+		t.Error("two short events and a long one do not fit")
+	}
+	if r.append([]byte(strings.Repeat("y", 900)), b, 1<<10, 4); len(r.events) != 1 || r.bytes != 900 {
+		t.Errorf("%d events of %d bytes are held", len(r.events), r.bytes)
+	}
+	// One that is too long for the bound is not held at all, and nobody is told that it was not there.
+	if n := r.append([]byte(strings.Repeat("z", 2000)), b, 1<<10, 4); n != 13 || len(r.events) != 0 {
+		t.Errorf("number %d, %d events", n, len(r.events))
+	}
+	if _, ok := r.after(12); ok {
+		t.Error("resumed before an event that was not held")
+	}
+	if got, ok := r.after(13); !ok || len(got) != 0 {
+		t.Error("not resumed at the end")
+	}
+	r.release(b)
+	if b.used.Load() != 0 {
+		t.Errorf("%d bytes are never given back", b.used.Load())
+	}
+}
+
+// The copy of what is resumed is the caller's: the loop that resumes reads it after the lock, while another loop adds events.
+func TestReplayAfterIsACopy(t *testing.T) {
+	b := &replayBudget{max: 1 << 20}
+	r := newReplay(1, target{}, b)
+	for i := range 3 {
+		r.append(fmt.Appendf(nil, "e%d", i), b, 1<<10, 3)
+	}
+	got, _ := r.after(0)
+	r.append([]byte("e3"), b, 1<<10, 3) // the oldest goes
+	if s := strings.Join(texts(got), " "); s != "e0 e1 e2" {
+		t.Errorf("what was resumed changed to %q", s)
+	}
+}
+
+// All replays together stay below the total, small messages and streams without any included.
+func TestReplayTotal(t *testing.T) {
+	const total = 64 << 10
+	b := &replayBudget{max: total}
+	var all []*replay
+	for i := range 10_000 {
+		r := newReplay(uint64(i), target{}, b)
+		if r == nil {
+			break
+		}
+		r.append(nil, b, 1<<10, 10)
+		r.append([]byte("{}"), b, 1<<10, 10)
+		all = append(all, r)
+	}
+	if n := len(all); n < 100 || n > total/replayCost {
+		t.Errorf("%d replays fit in %d bytes", n, total)
+	}
+	if b.used.Load() > total {
+		t.Errorf("%d bytes are held", b.used.Load())
+	}
+	for _, r := range all {
+		r.release(b)
+	}
+	if b.used.Load() != 0 {
+		t.Errorf("%d bytes are never given back", b.used.Load())
+	}
+}
+
+// A session has a bounded number of streams that can be resumed: of those that ended, the first to end goes.
+func TestSessionReplays(t *testing.T) {
+	b := &replayBudget{max: 1 << 30}
+	s := new(session)
+	for i := range maxReplays {
+		if !s.addReplay(uint64(i), target{}, b) {
+			t.Fatal(i)
+		}
+	}
+	if s.addReplay(100, target{}, b) {
+		t.Error("more streams under way than the bound")
+	}
+	s.replays[7].done, s.replays[7].expires = true, 20
+	s.replays[9].done, s.replays[9].expires = true, 10
+	if !s.addReplay(100, target{}, b) || s.replay(9) != nil || s.replay(7) == nil || s.replay(100) == nil || len(s.replays) != maxReplays {
+		t.Error("not the one that ended first went")
+	}
+	ts := sessions{budget: replayBudget{max: 1}}
+	ts.budget.used.Store(b.used.Load())
+	if s.forgetReplays(&ts); ts.budget.used.Load() != 0 || !s.empty() {
+		t.Errorf("%d bytes are never given back", ts.budget.used.Load())
+	}
+}
+
+// Whatever is appended, a resumed client gets exactly what it has not seen, or nothing.
+func TestReplayModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := &replayBudget{max: int64(rapid.IntRange(500, 5000).Draw(t, "total"))}
+		maxBytes, maxEvents := rapid.IntRange(1, 400).Draw(t, "bytes"), rapid.IntRange(1, 20).Draw(t, "events")
+		r := newReplay(1, target{}, b)
+		var sent []string
+		for range rapid.IntRange(0, 60).Draw(t, "n") {
+			msg := strings.Repeat("m", rapid.IntRange(0, 120).Draw(t, "len")) + fmt.Sprint(len(sent))
+			sent = append(sent, msg)
+			if n := r.append([]byte(msg), b, maxBytes, maxEvents); n != uint64(len(sent)) {
+				t.Fatalf("event %d has number %d", len(sent), n)
+			}
+			if r.bytes > maxBytes || len(r.events) > maxEvents || b.used.Load() > b.max {
+				t.Fatalf("%d bytes in %d events, %d in all", r.bytes, len(r.events), b.used.Load())
+			}
+			at := rapid.IntRange(0, len(sent)+2).Draw(t, "after")
+			got, ok := r.after(uint64(at))
+			if ok && strings.Join(texts(got), "|") != strings.Join(sent[at:], "|") {
+				t.Fatalf("after %d of %d: %q", at, len(sent), got)
+			}
+			if !ok && at == len(sent) {
+				t.Fatal("a client that has everything is refused")
+			}
+		}
+		r.release(b)
+		if b.used.Load() != 0 {
+			t.Fatalf("%d bytes left", b.used.Load())
+		}
+	})
+}
+
+// B18, C7: a client that comes back is told exactly what changed since its last id, and all that may have changed when it comes from elsewhere.
+func TestChangeLog(t *testing.T) {
+	var g changeLog
+	g.base, g.seq = 1000, 1000
+	uri := func(u ...string) *changes {
+		c := &changes{uris: make(map[string]struct{})}
+		for _, u := range u {
+			c.uris[u] = struct{}{}
+		}
+		return c
+	}
+	g.add(&changes{topics: 1}) // 1001
+	g.add(uri("a"))            // 1002
+	g.add(&changes{topics: 2}) // 1003
+	g.add(uri("b", "a"))       // 1004
+	for _, w := range []struct {
+		n      uint64
+		topics uint8
+		a, b   bool
+	}{
+		{1000, 3, true, true}, {1001, 2, true, true}, {1002, 2, true, true}, {1003, 0, true, true}, {1004, 0, false, false},
+		{999, 0xff, true, true}, // of a process before this one
+		{0, 0xff, true, true}, {1005, 0xff, true, true}, {^uint64(0), 0xff, true, true},
+	} {
+		if got := uint8(g.since(w.n)); got != w.topics {
+			t.Errorf("since %d: lists %b, want %b", w.n, got, w.topics)
+		}
+		if a, b := g.updatedSince("a", w.n), g.updatedSince("b", w.n); a != w.a || b != w.b {
+			t.Errorf("since %d: a %v, b %v", w.n, a, b)
+		}
+	}
+	if g.updatedSince("c", 1000) {
+		t.Error("a resource that was never updated was")
+	}
+	for i := range 3 * maxLoggedURIs {
+		g.add(uri(fmt.Sprint("u", i)))
+	}
+	if len(g.uris) > maxLoggedURIs {
+		t.Errorf("%d resources are remembered", len(g.uris))
+	}
+	if !g.updatedSince("c", 1000) || !g.updatedSince("a", 1003) {
+		t.Error("a client that was away for too long is not told what it may have missed")
+	}
+	if g.updatedSince("c", g.seq) {
+		t.Error("a client that missed nothing is told of something")
+	}
+	many := make([]string, maxLoggedURIs+10)
+	for i := range many {
+		many[i] = fmt.Sprint("v", i)
+	}
+	before := g.seq
+	g.add(uri(many...))
+	if len(g.uris) > maxLoggedURIs || !g.updatedSince("v1", before) || !g.updatedSince(many[len(many)-1], before) {
+		t.Errorf("%d resources of one change are remembered", len(g.uris))
+	}
+}

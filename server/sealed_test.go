@@ -1,0 +1,188 @@
+package server
+
+import (
+	"bytes"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mooring-mcp/mooring/internal/seal"
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+var (
+	keyA = bytes.Repeat([]byte("a"), 32)
+	keyB = bytes.Repeat([]byte("b"), 32)
+	noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+)
+
+func ticketsOf(t testing.TB, lifetime time.Duration, keys ...[]byte) *tickets {
+	t.Helper()
+	ts, err := newTickets(keys, lifetime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ts
+}
+
+// fullInfo is as long as what a session id says of its session can be.
+func fullInfo() mcp.SessionInfo {
+	return mcp.SessionInfo{Revision: "2025-11-25", Capabilities: math.MaxUint16, ClientName: strings.Repeat("n", 24)}
+}
+
+// An id says what was sealed into it, to every process with the key, also after a restart; it is short, and visible ASCII: "It MUST only contain visible ASCII characters
+// (ranging from 0x21 to 0x7E)" (2025-11-25, basic/transports).
+func TestSessionIDSurvivesARestart(t *testing.T) {
+	in := ticket{info: fullInfo(), principal: principalDigest("ada")}
+	id := ticketsOf(t, time.Hour, keyA).issue(nil, &in, noon)
+	if len(id) > 128 {
+		t.Errorf("an id of %d characters", len(id))
+	}
+	for _, b := range id {
+		if b < 0x21 || b > 0x7e {
+			t.Fatalf("octet %#x in the id %q", b, id)
+		}
+	}
+	var out ticket
+	if !ticketsOf(t, time.Hour, keyA).open(&out, id, "ada", noon) {
+		t.Fatal("the id is refused after a restart with the same key")
+	}
+	if out != in {
+		t.Errorf("sealed %+v, opened %+v", in, out)
+	}
+	second := ticketsOf(t, time.Hour, keyA)
+	other := ticket{info: fullInfo()}
+	if bytes.Equal(second.issue(nil, &other, noon), id) || other.key == in.key {
+		t.Error("two sessions have the same id")
+	}
+}
+
+// The first key seals, all open; what was sealed under a key that is gone is no id any more.
+func TestSessionKeysRotate(t *testing.T) {
+	before, during, after := ticketsOf(t, time.Hour, keyA), ticketsOf(t, time.Hour, keyB, keyA), ticketsOf(t, time.Hour, keyB)
+	var tk, out ticket
+	old := before.issue(nil, &tk, noon)
+	if !during.open(&out, old, "", noon) || out.key != tk.key {
+		t.Error("the old key does not open during the rotation")
+	}
+	fresh := during.issue(nil, &tk, noon)
+	if !after.open(&out, fresh, "", noon) {
+		t.Error("the new key does not seal during the rotation")
+	}
+	if after.open(&out, old, "", noon) {
+		t.Error("an id of a key that is gone is accepted")
+	}
+	if ticketsOf(t, time.Hour).open(&out, old, "", noon) {
+		t.Error("an id of another ring is accepted")
+	}
+	if _, err := newTickets([][]byte{[]byte("short")}, time.Hour); err == nil {
+		t.Error("a key that could be guessed is accepted")
+	}
+	states, err := seal.NewRing("states", keyA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before.open(&out, states.Seal(nil, make([]byte, ticketFixed+3), nil), "", noon) {
+		t.Error("what was sealed for another purpose is accepted")
+	}
+}
+
+// F1: forged, cut, foreign, expired and future ids are no ids, all alike.
+func TestSessionIDRefused(t *testing.T) {
+	ts := ticketsOf(t, time.Hour, keyA)
+	tk := ticket{info: fullInfo(), principal: principalDigest("ada")}
+	id := ts.issue(nil, &tk, noon)
+	var out ticket
+	for i := range id {
+		if ts.open(&out, id[:i], "ada", noon) {
+			t.Errorf("cut to %d characters it is accepted", i)
+		}
+		for _, b := range []byte{'A', 'b', '0', '-', 0, 0xff, id[i] ^ 1} {
+			forged := bytes.Clone(id)
+			if forged[i] = b; forged[i] != id[i] && ts.open(&out, forged, "ada", noon) {
+				t.Fatalf("forged at %d it is accepted", i)
+			}
+		}
+	}
+	for _, more := range []string{"A", "=", " ", "\n", strings.Repeat("A", 4000)} {
+		if ts.open(&out, append(bytes.Clone(id), more...), "ada", noon) {
+			t.Errorf("with %.10q behind it is accepted", more)
+		}
+	}
+	for _, who := range []string{"", "eve", "Ada", "ada "} {
+		if ts.open(&out, id, who, noon) {
+			t.Errorf("principal %q uses a session of another", who)
+		}
+	}
+	nobody := ticket{info: fullInfo()}
+	if ts.open(&out, ts.issue(nil, &nobody, noon), "ada", noon) {
+		t.Error("a principal uses a session that was opened without one")
+	}
+	for _, at := range []struct {
+		why  string
+		when time.Duration
+		ok   bool
+	}{
+		{"at once", 0, true},
+		{"in the last second", time.Hour, true},
+		{"expired", time.Hour + time.Second, false},
+		{"long expired", 1000 * time.Hour, false},
+		{"from a replica whose clock is ahead", -clockSkew * time.Second, true},
+		{"from the future", -(clockSkew + 1) * time.Second, false},
+	} {
+		if ts.open(&out, id, "ada", noon.Add(at.when)) != at.ok {
+			t.Errorf("%s: accepted is %v", at.why, !at.ok)
+		}
+	}
+	// What the ring sealed, but no ticket.
+	for _, plain := range [][]byte{nil, make([]byte, ticketFixed-1), make([]byte, ticketFixed), append(make([]byte, ticketFixed), 99, 0, 0), append(make([]byte, ticketFixed), 1, 0, 0, 0xff)} {
+		if ts.open(&out, ts.ring.Seal(nil, plain, nil), "", time.Unix(0, 0)) {
+			t.Errorf("%d sealed octets pass for a ticket", len(plain))
+		}
+	}
+}
+
+// A revocation is remembered as long as the id would be accepted, however long that is.
+func TestTicketExpires(t *testing.T) {
+	for _, lifetime := range []time.Duration{time.Second, time.Hour, 100 * 365 * 24 * time.Hour, forever} {
+		ts := ticketsOf(t, lifetime, keyA)
+		tk := ticket{issued: uint32(noon.Unix())}
+		last := time.Unix(int64(ts.expires(&tk)), 0)
+		if !ts.valid(&tk, "", last) {
+			t.Errorf("lifetime %v: invalid in its last second", lifetime)
+		}
+		if last.Unix() < math.MaxUint32 && ts.valid(&tk, "", last.Add(time.Second)) {
+			t.Errorf("lifetime %v: valid when its revocation is forgotten", lifetime)
+		}
+	}
+}
+
+func TestSealedAllocs(t *testing.T) {
+	ts := ticketsOf(t, time.Hour, keyA)
+	in, out := ticket{info: fullInfo()}, ticket{}
+	id := ts.issue(make([]byte, 0, 512), &in, noon)
+	if !ts.open(&out, id, "", noon) {
+		t.Fatal("refused")
+	}
+	if n := testing.AllocsPerRun(100, func() { ts.open(&out, id, "", noon) }); n != 0 {
+		t.Errorf("opening an id allocates %v times", n)
+	}
+	dst := make([]byte, 0, 512)
+	if n := testing.AllocsPerRun(100, func() { dst = ts.issue(dst[:0], &in, noon) }); n > 2 {
+		t.Errorf("issuing an id allocates %v times", n)
+	}
+}
+
+func BenchmarkSessionID(b *testing.B) {
+	ts := ticketsOf(b, time.Hour, keyA)
+	in, out := ticket{info: fullInfo()}, ticket{}
+	dst := make([]byte, 0, 512)
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = ts.issue(dst[:0], &in, noon)
+		if !ts.open(&out, dst, "", noon) {
+			b.Fatal("refused")
+		}
+	}
+}

@@ -1,0 +1,390 @@
+package server
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// keyOf returns the key of session n; sessions n and n+64 share a shard.
+func keyOf(n int) (k sessionKey) {
+	binary.BigEndian.PutUint16(k[:], uint16(n))
+	return k
+}
+
+func tableOf(maxSessions, maxRevoked int64) *sessions {
+	return &sessions{max: maxSessions, maxGone: maxRevoked, budget: replayBudget{max: 1 << 20}}
+}
+
+// counted returns the sessions and the revocations that are there.
+func (t *sessions) counted() (n, gone int64, used int64) {
+	for i := range t.shards {
+		sh := &t.shards[i]
+		n += int64(len(sh.m))
+		gone += int64(len(sh.gone))
+		for _, s := range sh.m {
+			for _, r := range s.replays {
+				used += int64(r.bytes+eventCost*len(r.events)) + replayCost
+			}
+		}
+	}
+	return n, gone, used
+}
+
+// sessionModel is what a table is to hold, said plainly.
+type sessionModel struct {
+	level    string
+	uris     []string
+	stream   bool
+	calls    int
+	replays  []uint64
+	lastUsed tick
+}
+
+func (m *sessionModel) empty() bool {
+	return m.level == "" && len(m.uris) == 0 && !m.stream && m.calls == 0 && len(m.replays) == 0
+}
+
+// The table equals a plain map of plain structs, whatever is done to it; its counters are exact; what is empty is not there.
+func TestSessionTableModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		table := tableOf(1000, 1<<20)
+		model := make(map[int]*sessionModel)
+		gone := make(map[int]uint32)
+		var now tick
+		unix := uint32(1000)
+		const idle = 50
+		l := &loop{}
+		streams := uint64(0)
+		use := func(t *rapid.T, create bool, f func(*session, *sessionModel)) {
+			n := rapid.IntRange(0, 6).Draw(t, "session") * 32 // some share a shard
+			_, revoked := gone[n]
+			m := model[n]
+			called := false
+			ok := table.with(keyOf(n), create, now, func(s *session) {
+				if called = true; m == nil {
+					m = new(sessionModel)
+				}
+				f(s, m)
+				m.lastUsed = now
+			})
+			if want := !create || !revoked; ok != want {
+				t.Fatalf("session %d: with says %v, want %v", n, ok, want)
+			}
+			if want := model[n] != nil || create && !revoked; called != want {
+				t.Fatalf("session %d: called is %v, want %v", n, called, want)
+			}
+			if delete(model, n); m != nil && !m.empty() {
+				model[n] = m
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"level": func(t *rapid.T) {
+				use(t, true, func(s *session, m *sessionModel) { s.level, m.level = "error", "error" })
+			},
+			"subscribe": func(t *rapid.T) {
+				uri := rapid.StringMatching("[ab]").Draw(t, "uri")
+				use(t, true, func(s *session, m *sessionModel) {
+					if s.uris == nil {
+						s.uris = make(map[string]struct{})
+					}
+					if s.uris[uri] = struct{}{}; !slices.Contains(m.uris, uri) {
+						m.uris = append(m.uris, uri)
+					}
+				})
+			},
+			"unsubscribe": func(t *rapid.T) {
+				uri := rapid.StringMatching("[ab]").Draw(t, "uri")
+				use(t, false, func(s *session, m *sessionModel) {
+					delete(s.uris, uri)
+					m.uris = slices.DeleteFunc(m.uris, func(u string) bool { return u == uri })
+				})
+			},
+			"stream": func(t *rapid.T) {
+				use(t, true, func(s *session, m *sessionModel) { s.stream, m.stream = target{l, handle{}}, true })
+			},
+			"stream ends": func(t *rapid.T) {
+				use(t, false, func(s *session, m *sessionModel) { s.stream, m.stream = target{}, false })
+			},
+			"call": func(t *rapid.T) {
+				use(t, true, func(s *session, m *sessionModel) { s.calls = append(s.calls, callRef{}); m.calls++ })
+			},
+			"call ends": func(t *rapid.T) {
+				use(t, false, func(s *session, m *sessionModel) {
+					if m.calls > 0 {
+						s.calls = s.calls[1:]
+						m.calls--
+					}
+				})
+			},
+			"replay": func(t *rapid.T) {
+				use(t, true, func(s *session, m *sessionModel) {
+					streams++
+					if s.addReplay(streams, target{}, &table.budget) {
+						r := s.replay(streams)
+						r.append([]byte("event"), &table.budget, 1<<20, 100)
+						r.done, r.expires = true, now+20
+						m.replays = append(m.replays, streams)
+					}
+				})
+			},
+			"nothing": func(t *rapid.T) { use(t, rapid.Bool().Draw(t, "create"), func(*session, *sessionModel) {}) },
+			"delete": func(t *rapid.T) {
+				n := rapid.IntRange(0, 6).Draw(t, "session") * 32
+				held := table.revoke(keyOf(n), unix+30)
+				if m := model[n]; m != nil && (len(held.calls) != m.calls || len(held.replays) != len(m.replays) || (held.stream.loop != nil) != m.stream) {
+					t.Fatalf("session %d held %+v, want %+v", n, held, m)
+				}
+				if delete(model, n); gone[n] == 0 {
+					gone[n] = unix + 30
+				}
+			},
+			"time": func(t *rapid.T) {
+				d := rapid.IntRange(1, 40).Draw(t, "ticks")
+				now += tick(d)
+				unix += uint32(d)
+				for i := range numShards {
+					table.sweep(i, now, unix, idle)
+				}
+				for n, at := range gone {
+					if at < unix {
+						delete(gone, n)
+					}
+				}
+				for n, m := range model {
+					m.replays = slices.DeleteFunc(m.replays, func(id uint64) bool {
+						done := true
+						table.with(keyOf(n), false, 0, func(s *session) { done = s.replay(id) == nil })
+						return done
+					})
+					if !m.stream && m.calls == 0 && m.lastUsed+idle <= now {
+						m.level, m.uris = "", nil
+					}
+					if m.empty() {
+						delete(model, n)
+					}
+				}
+			},
+			"": func(t *rapid.T) {
+				n, g, used := table.counted()
+				if n != int64(len(model)) || table.count.Load() != n || g != int64(len(gone)) || table.revoked.Load() != g || table.budget.used.Load() != used {
+					t.Fatalf("%d sessions, %d counted, want %d; %d revoked, %d counted, want %d; %d bytes held, %d counted",
+						n, table.count.Load(), len(model), g, table.revoked.Load(), len(gone), used, table.budget.used.Load())
+				}
+				for n, m := range model {
+					found := false
+					table.with(keyOf(n), false, 0, func(s *session) {
+						found = true
+						if string(s.level) != m.level || len(s.uris) != len(m.uris) || (s.stream.loop != nil) != m.stream || len(s.calls) != m.calls || len(s.replays) != len(m.replays) || s.lastUsed != m.lastUsed {
+							t.Fatalf("session %d: %+v, want %+v", n, s, m)
+						}
+					})
+					if !found {
+						t.Fatalf("session %d is not there", n)
+					}
+				}
+				for n := range 7 {
+					if _, want := gone[n*32]; table.isRevoked(keyOf(n*32)) != want {
+						t.Fatalf("session %d: revoked is %v", n*32, !want)
+					}
+				}
+			},
+		})
+	})
+}
+
+// B17, B19: at the bound, what is held for a client that can ask for it again goes first, the longest unused of what comes to hand, in whatever shard it is; what has a stream or
+// a call stays, and only when nothing can go is the newcomer refused.
+func TestSessionCap(t *testing.T) {
+	table := tableOf(8, 100)
+	l := &loop{}
+	for i := range 8 {
+		table.with(keyOf(i), true, tick(i), func(s *session) {
+			switch i {
+			case 0:
+				s.stream = target{l, handle{}}
+			case 1:
+				s.calls = []callRef{{}}
+			case 2:
+				s.replays = []*replay{{carrier: target{l, handle{}}}}
+			default:
+				s.level = mcp.LoggingLevel("info")
+			}
+		})
+	}
+	for i := range 5 {
+		if !table.with(keyOf(100+i), true, 100, func(s *session) { s.calls = []callRef{{}} }) {
+			t.Fatalf("newcomer %d is refused", i)
+		}
+	}
+	if n := table.count.Load(); n != 8 {
+		t.Errorf("%d sessions", n)
+	}
+	if table.with(keyOf(200), true, 100, func(*session) { t.Error("called") }) {
+		t.Error("there is room where everything is in use")
+	}
+	for _, i := range []int{0, 1, 2} {
+		found := false
+		table.with(keyOf(i), false, 100, func(*session) { found = true })
+		if !found {
+			t.Errorf("session %d was forgotten, though it is in use", i)
+		}
+	}
+	// One that leaves nothing takes no room, and those that are known are served.
+	table.with(keyOf(0), true, 100, func(s *session) { s.stream = target{} })
+	if !table.with(keyOf(200), true, 100, func(*session) {}) || table.count.Load() != 7 {
+		t.Errorf("%d sessions", table.count.Load())
+	}
+}
+
+// The bound on remembered deletions: those that expire first go.
+func TestRevocationCap(t *testing.T) {
+	table := tableOf(100, 4*numShards)
+	for i := range 10 {
+		table.revoke(keyOf(i*numShards), uint32(1000-i))
+	}
+	if n, gone, _ := table.counted(); n != 0 || gone != 4 || table.revoked.Load() != 4 {
+		t.Errorf("%d sessions, %d revoked, %d counted", n, gone, table.revoked.Load())
+	}
+	for i := range 3 {
+		if !table.isRevoked(keyOf(i * numShards)) {
+			t.Errorf("%d, which expires late, was forgotten", i)
+		}
+	}
+	table.revoke(keyOf(0), 1000)
+	if !table.isRevoked(keyOf(numShards)) || table.revoked.Load() != 4 {
+		t.Error("to delete again costs another its place")
+	}
+	for i := range numShards {
+		table.sweep(i, 0, 1001, 10)
+	}
+	if table.revoked.Load() != 0 {
+		t.Error("revocations are remembered for ever")
+	}
+}
+
+// B3, B11: the loops of a server sweep all shards, whatever their number.
+func TestSweepReachesEveryShard(t *testing.T) {
+	for _, loops := range []int{1, 2, 3, 8, 64, 100} {
+		s := &Server{start: noon, sessions: sessions{max: 1000, maxGone: 1000}}
+		for i := range loops {
+			s.loops = append(s.loops, &loop{srv: s, idx: i})
+		}
+		for i := range numShards {
+			s.sessions.revoke(keyOf(i), 1)
+			s.sessions.with(keyOf(i+numShards), true, 0, func(s *session) { s.level = "info" })
+		}
+		for range 2 * numShards {
+			for _, l := range s.loops {
+				l.now += 1 + ticks(s.opts.SessionIdle)
+				l.sweepSessions()
+			}
+		}
+		if s.sessions.count.Load() != 0 || s.sessions.revoked.Load() != 0 {
+			t.Errorf("%d loops: %d sessions and %d revocations are left", loops, s.sessions.count.Load(), s.sessions.revoked.Load())
+		}
+	}
+}
+
+// A session that is deleted while another request of it is under way leaves nothing behind: nothing may enter the table after the deletion.
+func TestNothingIsHeldForADeletedSession(t *testing.T) {
+	table := tableOf(100, 100)
+	table.revoke(keyOf(1), 1000)
+	if table.with(keyOf(1), true, 0, func(*session) { t.Error("called") }) || table.count.Load() != 0 {
+		t.Error("a deleted session has state")
+	}
+}
+
+// B14, B16: a shard that was large gives its memory back.
+func TestShardShrinks(t *testing.T) {
+	table := tableOf(1<<20, 100)
+	for i := range 1000 {
+		var k sessionKey
+		binary.BigEndian.PutUint32(k[8:], uint32(i))
+		table.with(k, true, 0, func(s *session) { s.level = "info" })
+	}
+	for i := range 1000 {
+		var k sessionKey
+		binary.BigEndian.PutUint32(k[8:], uint32(i))
+		table.with(k, false, 0, func(s *session) { s.level = "" })
+	}
+	if table.shards[0].m != nil || table.count.Load() != 0 {
+		t.Error("an empty shard keeps the map of a thousand sessions")
+	}
+}
+
+// A fault in what is done under a lock leaves neither the lock nor an empty session behind.
+func TestSessionTableSurvivesAPanic(t *testing.T) {
+	table := tableOf(100, 100)
+	func() {
+		defer func() { _ = recover() }()
+		table.with(keyOf(1), true, 0, func(*session) { panic("overboard") })
+	}()
+	if !table.with(keyOf(1), true, 0, func(*session) {}) || table.count.Load() != 0 {
+		t.Errorf("%d sessions", table.count.Load())
+	}
+}
+
+// Many goroutines use, evict, revoke and sweep the same few sessions: the counters are exact afterwards. It is for the race detector.
+func TestSessionTableConcurrently(t *testing.T) {
+	table := tableOf(20, 64)
+	l := &loop{}
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 2000 {
+				k := keyOf((g*7 + i) % 40)
+				switch i % 5 {
+				case 0, 1:
+					table.with(k, true, tick(i), func(s *session) {
+						s.level = mcp.LoggingLevel(fmt.Sprint(i % 2))
+						if s.addReplay(uint64(i), target{}, &table.budget) {
+							r := s.replay(uint64(i))
+							r.append([]byte("x"), &table.budget, 10, 10)
+							r.done = true
+						}
+					})
+				case 2:
+					table.with(k, false, tick(i), func(s *session) { s.stream = target{l, handle{}} })
+				case 3:
+					table.with(k, false, tick(i), func(s *session) { s.stream, s.level, s.uris = target{}, "", nil })
+				default:
+					if table.sweep(i%numShards, tick(i), uint32(i), 10); i%50 == 4 {
+						table.revoke(k, uint32(i+10))
+					}
+				}
+				if n := table.count.Load(); n < 0 || n > 20+8 {
+					t.Errorf("%d sessions", n)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	n, gone, used := table.counted()
+	if table.count.Load() != n || table.revoked.Load() != gone || table.budget.used.Load() != used || n > 20 {
+		t.Errorf("%d sessions, %d counted; %d revoked, %d counted; %d bytes, %d counted", n, table.count.Load(), gone, table.revoked.Load(), used, table.budget.used.Load())
+	}
+}
+
+func BenchmarkSessionTable(b *testing.B) {
+	table := tableOf(1<<20, 1<<20)
+	for i := range 10_000 {
+		var k sessionKey
+		binary.BigEndian.PutUint64(k[:], uint64(i)<<40)
+		table.with(k, true, 0, func(s *session) { s.level = "info" })
+	}
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		var k sessionKey
+		for i := 0; pb.Next(); i++ {
+			binary.BigEndian.PutUint64(k[:], uint64(i%10_000)<<40)
+			table.with(k, false, 0, func(*session) {})
+		}
+	})
+}
