@@ -25,7 +25,7 @@ func TestAnswers(t *testing.T) {
 		{"an inline tool", addCall(20, 22).String(), 200, 0, `"structuredContent":{"sum":42}`},
 		{"a worker tool", callTool("echo", `{"text":"aye"}`).String(), 200, 0, `"text":"aye"`},
 		{"an encoded list", list.String(), 200, 0, `"tools":[`},
-		{"discover", request{method: "server/discover"}.String(), 200, 0, `"supportedVersions":["2026-07-28"]`},
+		{"discover", request{method: "server/discover"}.String(), 200, 0, `"supportedVersions":["2026-07-28",`},
 		{"a resource", request{method: "resources/read", name: "rig://a", params: `"uri":"rig://a"`}.String(), 200, 0, "still water"},
 		{"a prompt", request{method: "prompts/get", name: "hail", params: `"name":"hail"`}.String(), 200, 0, "ahoy"},
 		{"a tool's own error", callTool("fails", `{}`).String(), 200, 0, `"isError":true`},
