@@ -128,6 +128,10 @@ func (c *conn) dispatch(now tick, j *job) {
 		return
 	}
 	j.method, j.id = j.call.Method(), j.call.ID()
+	if j.legacy.on && l.srv.opts.ModernOnly {
+		c.refuseLegacy(now, j, 400, errModernOnly(j.msg.Params))
+		return
+	}
 	if j.legacy.on && !c.beginLegacy(now, j) {
 		return
 	}

@@ -63,6 +63,8 @@ var (
 	onlyJSON = verdict{route: routeMCP, json: true}
 	onlySSE  = verdict{route: routeMCP, stream: true}
 	forbid   = verdict{status: 403}
+	message  = verdict{route: routeMessage, json: true, stream: true}
+	both     = policy{path: "/mcp", sse: "/sse", messages: "/sse/message"}
 )
 
 func status(code int) verdict { return verdict{status: code} }
@@ -81,17 +83,38 @@ var checkCases = []checkCase{
 	{name: "a path of its own", line: "POST /a/b", policy: policy{path: "/a/b"}, want: good},
 
 	{name: "GET", line: "GET /mcp", want: verdict{route: routeStream, json: true, stream: true}},
-	{name: "GET of a browser", line: "GET /mcp", accept: "text/html", want: status(406)},
-	{name: "GET of an origin", line: "GET /mcp", origin: "https://evil.example", want: forbid},
-	{name: "DELETE", line: "DELETE /mcp", want: verdict{route: routeDelete}},
+	{name: "GET of who takes no stream", line: "GET /mcp", accept: "application/json", want: status(406)},
+	{name: "GET without a content type", line: "GET /mcp", ctype: "-", want: verdict{route: routeStream, json: true, stream: true}},
+	{name: "DELETE", line: "DELETE /mcp", ctype: "-", accept: "-", want: verdict{route: routeDelete}},
 	{name: "HEAD", line: "HEAD /mcp", want: notAllowed("GET, POST, DELETE")},
 	{name: "PUT", line: "PUT /mcp", want: notAllowed("GET, POST, DELETE")},
 	{name: "PATCH", line: "PATCH /mcp", want: notAllowed("GET, POST, DELETE")},
 	{name: "TRACE", line: "TRACE /mcp", want: notAllowed("GET, POST, DELETE")},
 	{name: "OPTIONS without an origin", line: "OPTIONS /mcp", want: notAllowed("GET, POST, DELETE")},
-	{name: "GET where only the modern revision is", line: "GET /mcp", policy: policy{modern: true}, want: notAllowed("POST")},
-	{name: "DELETE where only the modern revision is", line: "DELETE /mcp", policy: policy{modern: true}, want: notAllowed("POST")},
-	{name: "PUT where only the modern revision is", line: "PUT /mcp", policy: policy{modern: true}, want: notAllowed("POST")},
+	{name: "modern only, POST", policy: policy{path: "/mcp", modern: true}, want: good},
+	{name: "modern only, GET", line: "GET /mcp", policy: policy{path: "/mcp", modern: true}, want: notAllowed("POST")},
+	{name: "modern only, DELETE", line: "DELETE /mcp", policy: policy{path: "/mcp", modern: true}, want: notAllowed("POST")},
+	{name: "modern only, HEAD", line: "HEAD /mcp", policy: policy{path: "/mcp", modern: true}, want: notAllowed("POST")},
+
+	{name: "HTTP+SSE, off", line: "GET /sse", want: status(404)},
+	{name: "HTTP+SSE, off, a message", line: "POST /message", want: status(404)},
+	{name: "HTTP+SSE", line: "GET /sse", ctype: "-", policy: both, want: verdict{route: routeSSE, json: true, stream: true}},
+	{name: "HTTP+SSE with a query", line: "GET /sse?x=1", policy: both, want: verdict{route: routeSSE, json: true, stream: true}},
+	{name: "HTTP+SSE, Accept absent", line: "GET /sse", accept: "-", policy: both, want: verdict{route: routeSSE, json: true, stream: true}},
+	{name: "HTTP+SSE of who takes no stream", line: "GET /sse", accept: "application/json", policy: both, want: status(406)},
+	{name: "HTTP+SSE, POST", line: "POST /sse", policy: both, want: notAllowed("GET")},
+	{name: "HTTP+SSE, HEAD", line: "HEAD /sse", policy: both, want: notAllowed("GET")},
+	{name: "HTTP+SSE, OPTIONS without an origin", line: "OPTIONS /sse", policy: both, want: notAllowed("GET")},
+	{name: "HTTP+SSE, a preflight", line: "OPTIONS /sse/message", origin: "http://localhost:3000", policy: both, want: verdict{route: routePreflight}},
+	{name: "HTTP+SSE, another host", line: "GET /sse", host: "evil.example", policy: both, want: forbid},
+	{name: "HTTP+SSE, another origin", line: "GET /sse", origin: "https://evil.example", policy: both, want: forbid},
+	{name: "a message", line: "POST /sse/message?sessionId=x", policy: both, want: message},
+	{name: "a message, whatever Accept says", line: "POST /sse/message", accept: "text/html", policy: both, want: message},
+	{name: "a message of text", line: "POST /sse/message", ctype: "text/plain", policy: both, want: status(415)},
+	{name: "a message, GET", line: "GET /sse/message", policy: both, want: notAllowed("POST")},
+	{name: "a message, DELETE", line: "DELETE /sse/message", policy: both, want: notAllowed("POST")},
+	{name: "a message from elsewhere", line: "POST /sse/message", origin: "https://evil.example", policy: both, want: forbid},
+	{name: "the MCP endpoint beside HTTP+SSE", policy: both, want: good},
 	{name: "a preflight", line: "OPTIONS /mcp", origin: "http://localhost:3000", want: verdict{route: routePreflight}},
 	{name: "a preflight from elsewhere", line: "OPTIONS /mcp", origin: "https://evil.example", want: forbid},
 	{name: "OPTIONS *", line: "OPTIONS *", host: "evil.example", want: verdict{route: routeOptions}},
@@ -241,7 +264,7 @@ func FuzzCheck(f *testing.F) {
 		f.Add(c.head())
 	}
 	f.Add("POST /mcp HTTP/1.1\r\nHost: [::1\r\nOrigin: http://[::1\r\nContent-Type: ;\r\nAccept: ;q=0,;;,\r\n\r\n")
-	p := policy{path: "/mcp"}
+	p := both
 	f.Fuzz(func(t *testing.T, head string) {
 		var r httpparse.Request
 		if _, err := httpparse.ParseRequest(&r, []byte(head), 0, nil); err != nil {
@@ -255,6 +278,11 @@ func FuzzCheck(f *testing.F) {
 		case routeRefused:
 			if v.status < 400 || v.status > 499 || v.reason == "" || (v.status == 405) != (v.allow != "") {
 				t.Fatalf("refused with %+v", v)
+			}
+		case routeSSE, routeMessage:
+			get := v.route == routeSSE
+			if get != (string(r.Path) == "/sse") || get != (r.Method == httpparse.MethodGet) || !get && !isJSON(r.ContentType) {
+				t.Fatalf("passed: %+v", v)
 			}
 		case routeMCP:
 			if r.Method != httpparse.MethodPost || !v.json && !v.stream || string(r.Path) != "/mcp" {

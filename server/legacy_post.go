@@ -32,6 +32,17 @@ func (j *job) lost() bool {
 	return v == nil || mcp.LegacyRevision(v)
 }
 
+// errModernOnly answers initialize where Options.ModernOnly says so. People read the message, clients of both eras the data.
+func errModernOnly(params []byte) *jsonrpc.Error {
+	requested, _ := jsonrpc.Member(params, "protocolVersion")
+	const longest = 64
+	if len(requested) == 0 || len(requested) > longest || requested[0] != '"' {
+		requested = []byte(`""`)
+	}
+	data := append([]byte(`{"supported":["2026-07-28"],"requested":`), requested...)
+	return &jsonrpc.Error{Code: mcp.CodeUnsupportedProtocolVersion, Message: "Unsupported protocol version: only 2026-07-28 is served", Data: append(data, '}')}
+}
+
 var errSessionGone = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: sessionGone}
 
 // beginLegacy does what a message of an earlier revision asks of its session. It reports false when the message is answered.

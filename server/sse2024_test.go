@@ -315,6 +315,21 @@ func TestSSEIsOffByDefaultAndForModernOnly(t *testing.T) {
 	}
 }
 
+func TestModernOnlyRefusesInitialize(t *testing.T) {
+	r := newRig(t, &Options{ModernOnly: true})
+	p := r.connect()
+	for version, told := range map[string]string{`"2025-11-25"`: `"2025-11-25"`, `"` + strings.Repeat("9", 99) + `"`: `""`} {
+		p.send(request{method: "initialize", body: `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":` + version + `,"capabilities":{},"clientInfo":{"name":"c","version":"1"}}}`}.String())
+		res := p.wantResponse("initialize", 400).wantField("initialize", "Mcp-Session-Id", "")
+		if !strings.Contains(res.body, `"code":-32022,`) || !strings.Contains(res.body, `"data":{"supported":["2026-07-28"],"requested":`+told+`}`) {
+			t.Errorf("answered %s", res.body)
+		}
+	}
+	p.send(addCall(1, 2).String())
+	p.wantResponse("a modern call", 200)
+	p.wantOpen("a modern call")
+}
+
 func TestSSERefusesWhatIsNotServedThere(t *testing.T) {
 	r := newSSERig(t, nil)
 	p := r.openSSE()
@@ -541,7 +556,9 @@ func TestSSEStreamOfWhoDoesNotReadIsClosed(t *testing.T) {
 	p := r.openSSE()
 	p.initialize("2024-11-05", "")
 	p.slow(0)
-	echo := func(id int) string { return sseCall(fmt.Sprint(id), "echo", `{"text":"`+strings.Repeat("x", 5<<10)+`"}`) }
+	echo := func(id int) string {
+		return sseCall(fmt.Sprint(id), "echo", `{"text":"`+strings.Repeat("x", 5<<10)+`"}`)
+	}
 	p.post("one response waits", echo(1))
 	r.await("one response waits", func() bool { return len(p.pending) > 5<<10 })
 	p.post("another has room", echo(2))
