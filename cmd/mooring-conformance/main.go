@@ -17,20 +17,21 @@ import (
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:8081", "address to serve /mcp on")
+	ssePath := flag.String("sse-path", "", "path to serve HTTP+SSE of 2024-11-05 on (default off)")
 	flag.Parse()
-	if err := run(*listen); err != nil {
+	if err := run(*listen, &server.Options{SSEPath: *ssePath}); err != nil {
 		fmt.Fprintln(os.Stderr, "mooring-conformance:", err)
 		os.Exit(1)
 	}
 }
 
 // run serves until SIGTERM or SIGINT.
-func run(listen string) error {
+func run(listen string, opts *server.Options) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	m := fixture.New(nil)
 	defer m.Close()
-	s := server.New(m, nil)
+	s := server.New(m, opts)
 	l, err := s.Listen(listen)
 	if err != nil {
 		return err

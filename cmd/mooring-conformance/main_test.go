@@ -48,7 +48,7 @@ func TestABusyPortIsOneLineAndExit1(t *testing.T) {
 }
 
 func TestItServesUntilSIGTERM(t *testing.T) {
-	cmd := command(t, "--listen", "127.0.0.1:0")
+	cmd := command(t, "--listen", "127.0.0.1:0", "--sse-path", "/sse")
 	pipe, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -65,8 +65,17 @@ func TestItServesUntilSIGTERM(t *testing.T) {
 	resp, err := http.Get(url)
 	if err != nil {
 		t.Error(err)
-	} else if resp.Body.Close(); resp.StatusCode != http.StatusMethodNotAllowed {
-		t.Errorf("GET: %s, want 405", resp.Status)
+	} else if resp.Body.Close(); resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("GET without a session: %s, want 400", resp.Status)
+	}
+	resp, err = http.Get(strings.TrimSuffix(url, "/mcp") + "/sse")
+	if err != nil {
+		t.Error(err)
+	} else {
+		event, _ := bufio.NewReader(resp.Body).ReadString('\n')
+		if resp.Body.Close(); event != "event: endpoint\n" {
+			t.Errorf("HTTP+SSE begins with %q", event)
+		}
 	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -23,12 +23,19 @@ const envPrefix = "MOORING_"
 type config struct {
 	listen         []string
 	path           string
+	ssePath        string
+	modernOnly     bool
 	admin          string
 	allowedOrigins []string
 	allowedHosts   []string
 	heartbeat      time.Duration
 	maxConnections int
+	maxSessions    int
 	maxBody        size
+	keyFile        string
+	lifetime       time.Duration
+	replayBytes    size
+	replayAge      time.Duration
 	drainTimeout   time.Duration
 	loops          int
 	logLevel       string
@@ -40,22 +47,30 @@ type config struct {
 // flags makes the flags of cmd, with c as what they set.
 func (c *config) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	c.maxBody = 4 << 20
+	c.maxBody, c.replayBytes = 4<<20, 1<<20
 	f.StringSliceVar(&c.listen, "listen", []string{"127.0.0.1:8080"}, "`address` to serve on: host:port or unix:/path; may be repeated")
 	f.StringVar(&c.path, "path", "/mcp", "`path` of the MCP endpoint")
+	f.StringVar(&c.ssePath, "sse-path", "", "`path` of the HTTP+SSE transport of 2024-11-05, for example /sse (default off)")
+	f.BoolVar(&c.modernOnly, "modern-only", false, "serve revision 2026-07-28 alone, without sessions")
 	f.StringVar(&c.admin, "admin", "", "`address` of metrics, health and profiles, for example 127.0.0.1:9464 (default off)")
 	f.StringSliceVar(&c.allowedOrigins, "allowed-origin", nil, "`origin` that browsers may call from, * for any; may be repeated (default loopback origins, on a loopback address)")
 	f.StringSliceVar(&c.allowedHosts, "allowed-host", nil, "`host` that requests may name, * for any; may be repeated (default loopback names, on a loopback address)")
 	f.DurationVar(&c.heartbeat, "heartbeat", 15*time.Second, "`time` between comments on an idle stream, 0 for none")
 	f.IntVar(&c.maxConnections, "max-connections", 1_000_000, "`number` of connections served at once, 0 for any")
+	f.StringVar(&c.keyFile, "session-key-file", "", "`file` of the keys of session ids, one a line in hex or base64: the first seals, all open (default a random key)")
+	f.DurationVar(&c.lifetime, "session-lifetime", 24*time.Hour, "`time` after which a session ends in any case")
+	f.IntVar(&c.maxSessions, "max-sessions", 1_000_000, "`number` of sessions of which something is held, 0 for any")
+	f.Var(&c.replayBytes, "replay-bytes", "`size` of what is kept of a call's stream for a client that comes back, 0 for none")
+	f.DurationVar(&c.replayAge, "replay-age", time.Minute, "`time` for which it is kept")
 	f.Var(&c.maxBody, "max-body", "`size` of a request's content in bytes, or as in 4MiB")
 	f.DurationVar(&c.drainTimeout, "drain-timeout", 10*time.Second, "`time` that calls and streams have to end after SIGTERM")
 	f.IntVar(&c.loops, "loops", 0, "`number` of event loops, 0 for one per processor")
 	f.StringVar(&c.logLevel, "log-level", "info", "least `level` that is logged: debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "text", "`format` of the log: text or json")
 	c.names = []string{
-		"listen", "path", "admin", "allowed-origin", "allowed-host", "heartbeat",
-		"max-connections", "max-body", "drain-timeout", "loops", "log-level", "log-format",
+		"listen", "path", "sse-path", "modern-only", "admin", "allowed-origin", "allowed-host", "heartbeat",
+		"max-connections", "session-key-file", "session-lifetime", "max-sessions", "replay-bytes", "replay-age",
+		"max-body", "drain-timeout", "loops", "log-level", "log-format",
 	}
 }
 
@@ -64,7 +79,7 @@ func (c *config) check() error {
 	switch {
 	case len(c.listen) == 0 || slices.Contains(c.listen, ""):
 		return errors.New("listen: no address")
-	case !strings.HasPrefix(c.path, "/") || strings.ContainsAny(c.path, "?# \t"):
+	case !isPath(c.path):
 		return fmt.Errorf("path: %q does not begin with / or is more than a path", c.path)
 	case c.path == "/healthz" || c.path == "/readyz":
 		return fmt.Errorf("path: %s is taken", c.path)
@@ -74,16 +89,42 @@ func (c *config) check() error {
 		return fmt.Errorf("max-connections: %d is negative", c.maxConnections)
 	case c.maxBody <= 0:
 		return fmt.Errorf("max-body: %d is too small", int64(c.maxBody))
+	case c.maxSessions < 0:
+		return fmt.Errorf("max-sessions: %d is negative", c.maxSessions)
+	case c.lifetime < time.Second:
+		return fmt.Errorf("session-lifetime: %v is less than a second", c.lifetime)
+	case c.replayAge <= 0:
+		return fmt.Errorf("replay-age: %v is not positive", c.replayAge)
 	case c.drainTimeout <= 0:
 		return fmt.Errorf("drain-timeout: %v is not positive", c.drainTimeout)
 	case c.loops < 0:
 		return fmt.Errorf("loops: %d is negative", c.loops)
+	}
+	if err := c.checkSSE(); err != nil {
+		return err
 	}
 	if _, err := c.level(); err != nil {
 		return err
 	}
 	if c.logFormat != "text" && c.logFormat != "json" {
 		return fmt.Errorf("log-format: %q is neither text nor json", c.logFormat)
+	}
+	return nil
+}
+
+func isPath(s string) bool { return strings.HasPrefix(s, "/") && !strings.ContainsAny(s, "?# \t") }
+
+// checkSSE is the part of check for HTTP+SSE, which takes two paths.
+func (c *config) checkSSE() error {
+	switch p := c.ssePath; {
+	case p == "":
+		return nil
+	case !isPath(p):
+		return fmt.Errorf("sse-path: %q does not begin with / or is more than a path", p)
+	case p == "/healthz" || p == "/readyz" || p == c.path || p+"/message" == c.path:
+		return fmt.Errorf("sse-path: %s is taken", p)
+	case c.modernOnly:
+		return errors.New("sse-path: not together with modern-only")
 	}
 	return nil
 }
@@ -105,8 +146,9 @@ func (c *config) level() (slog.Level, error) {
 // options returns the settings as the server takes them.
 func (c *config) options(logger *slog.Logger) *server.Options {
 	o := &server.Options{
-		Path: c.path, AllowedOrigins: c.allowedOrigins, AllowedHosts: c.allowedHosts, Heartbeat: c.heartbeat,
+		Path: c.path, SSEPath: c.ssePath, ModernOnly: c.modernOnly, AllowedOrigins: c.allowedOrigins, AllowedHosts: c.allowedHosts, Heartbeat: c.heartbeat,
 		MaxConnections: c.maxConnections, MaxBody: int64(c.maxBody), DrainTimeout: c.drainTimeout, Loops: c.loops, Logger: logger,
+		SessionLifetime: c.lifetime, MaxSessions: c.maxSessions, ReplayBytes: int(c.replayBytes), ReplayAge: c.replayAge,
 	}
 	// To the server zero is the default and a negative value none.
 	if o.Heartbeat == 0 {
@@ -114,6 +156,12 @@ func (c *config) options(logger *slog.Logger) *server.Options {
 	}
 	if o.MaxConnections == 0 {
 		o.MaxConnections = -1
+	}
+	if o.MaxSessions == 0 {
+		o.MaxSessions = -1
+	}
+	if o.ReplayBytes == 0 {
+		o.ReplayBytes = 1 // no event is as short
 	}
 	return o
 }

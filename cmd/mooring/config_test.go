@@ -42,6 +42,7 @@ func load(t *testing.T, args []string, env map[string]string, file string) (*con
 func defaults() config {
 	return config{
 		listen: []string{"127.0.0.1:8080"}, path: "/mcp", heartbeat: 15 * time.Second, maxConnections: 1_000_000, maxBody: 4 << 20,
+		maxSessions: 1_000_000, lifetime: 24 * time.Hour, replayBytes: 1 << 20, replayAge: time.Minute,
 		drainTimeout: 10 * time.Second, logLevel: "info", logFormat: "text",
 	}
 }
@@ -76,6 +77,11 @@ func TestPrecedence(t *testing.T) {
 			c.allowedOrigins, c.allowedHosts = []string{"https://a.example", "https://b.example"}, []string{"a.example", "b.example"}
 			c.admin = "127.0.0.1:9464"
 		}},
+		{"sessions, from all three", []string{"--session-lifetime=1h", "--modern-only"}, map[string]string{"MOORING_MAX_SESSIONS": "7", "MOORING_SESSION_KEY_FILE": "/k", "MOORING_SESSION_LIFETIME": "2h"},
+			"replay-bytes: 64KiB\nreplay-age: 5s\nmodern-only: false\nmax-sessions: 8\n", func(c *config) {
+				c.lifetime, c.modernOnly, c.maxSessions, c.keyFile, c.replayBytes, c.replayAge = time.Hour, true, 7, "/k", 64<<10, 5*time.Second
+			}},
+		{"HTTP+SSE, from the file", nil, nil, "sse-path: /sse\n", func(c *config) { c.ssePath = "/sse" }},
 		{"a flag that repeats the default counts", []string{"--heartbeat=15s"}, env, "", func(c *config) {
 			c.path, c.maxBody, c.allowedHosts = "/env", 2<<20, []string{"a.example", "b.example"}
 		}},
@@ -137,6 +143,16 @@ func TestRefusedSettings(t *testing.T) {
 		{"negative connections", []string{"--max-connections=-1"}, nil, "", `negative`},
 		{"no body", []string{"--max-body=0"}, nil, "", `too small`},
 		{"no drain", []string{"--drain-timeout=0"}, nil, "", `not positive`},
+		{"a relative SSE path", []string{"--sse-path=sse"}, nil, "", `sse-path: "sse"`},
+		{"an SSE path with a query", nil, map[string]string{"MOORING_SSE_PATH": "/sse?x"}, "", `sse-path: "/sse?x"`},
+		{"the SSE path is the path", []string{"--sse-path=/mcp"}, nil, "", `sse-path: /mcp is taken`},
+		{"the path is where SSE messages go", []string{"--sse-path=/a", "--path=/a/message"}, nil, "", `sse-path: /a is taken`},
+		{"SSE without sessions", nil, nil, "sse-path: /sse\nmodern-only: true\n", `sse-path: not together`},
+		{"modern perhaps", nil, map[string]string{"MOORING_MODERN_ONLY": "perhaps"}, "", `MOORING_MODERN_ONLY:`},
+		{"negative sessions", []string{"--max-sessions=-1"}, nil, "", `max-sessions: -1`},
+		{"no lifetime", []string{"--session-lifetime=0"}, nil, "", `session-lifetime: 0s`},
+		{"no replay age", []string{"--replay-age=0"}, nil, "", `replay-age: 0s`},
+		{"a replay of no size", nil, nil, "replay-bytes: -1\n", `c.yaml:1: replay-bytes: not a size`},
 		{"negative loops", []string{"--loops=-1"}, nil, "", `negative`},
 		{"a level", []string{"--log-level=INFO"}, nil, "", `log-level: "INFO"`},
 		{"a format", []string{"--log-format=xml"}, nil, "", `log-format: "xml"`},
@@ -154,14 +170,20 @@ func TestOptions(t *testing.T) {
 	c.allowedHosts, c.loops = []string{"a.example"}, 2
 	want := server.Options{
 		Path: "/mcp", AllowedHosts: []string{"a.example"}, Heartbeat: 15 * time.Second, MaxConnections: 1_000_000, MaxBody: 4 << 20,
+		SessionLifetime: 24 * time.Hour, MaxSessions: 1_000_000, ReplayBytes: 1 << 20, ReplayAge: time.Minute,
 		DrainTimeout: 10 * time.Second, Loops: 2, Logger: logger,
 	}
 	if diff := cmp.Diff(want, *c.options(logger), cmp.Comparer(func(a, b *slog.Logger) bool { return a == b })); diff != "" {
 		t.Error(diff)
 	}
-	c.heartbeat, c.maxConnections = 0, 0
-	if o := c.options(logger); o.Heartbeat >= 0 || o.MaxConnections >= 0 {
-		t.Errorf("zero does not turn off: heartbeat %v, connections %d", o.Heartbeat, o.MaxConnections)
+	c.heartbeat, c.maxConnections, c.maxSessions, c.replayBytes = 0, 0, 0, 0
+	if o := c.options(logger); o.Heartbeat >= 0 || o.MaxConnections >= 0 || o.MaxSessions >= 0 || o.ReplayBytes != 1 {
+		t.Errorf("zero does not turn off: heartbeat %v, connections %d, sessions %d, replay %d", o.Heartbeat, o.MaxConnections, o.MaxSessions, o.ReplayBytes)
+	}
+	c = defaults()
+	c.ssePath, c.modernOnly = "/sse", true
+	if o := c.options(logger); o.SSEPath != "/sse" || !o.ModernOnly {
+		t.Errorf("SSE path %q, modern only %v", o.SSEPath, o.ModernOnly)
 	}
 }
 

@@ -72,6 +72,8 @@ func TestErrorsAreOneLineAndExit1(t *testing.T) {
 		{"the same from the environment", []string{"MOORING_CONFIG=" + unreadable}, []string{"serve"}, "no such file"},
 		{"a folder as file", nil, []string{"serve", "--config", t.TempDir()}, "directory"},
 		{"a broken file", nil, []string{"serve", "--config", broken}, broken},
+		{"no key file", nil, []string{"serve", "--session-key-file", unreadable}, "session-key-file: "},
+		{"a key file without keys", nil, []string{"serve", "--session-key-file", broken}, broken + ":1: neither hex nor base64"},
 		{"a socket in no folder", nil, []string{"serve", "--listen", "unix:" + filepath.Join(t.TempDir(), "no", "s")}, "no such file"},
 		{"an unknown command", nil, []string{"srve"}, `unknown command "srve"`},
 		{"an argument too many", nil, []string{"serve", "now"}, `"now"`},

@@ -57,12 +57,18 @@ func serve(c *config, stderr io.Writer) error {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
 
+	keys, err := readKeys(c.keyFile)
+	if err != nil {
+		return err
+	}
 	logger := newLogger(c, stderr)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	features := demo.New(ctx, build().Version, logger)
 	defer features.Close()
-	s := server.New(features, c.options(logger))
+	o := c.options(logger)
+	o.SessionKeys = keys
+	s := server.New(features, o)
 
 	listeners, err := listen(s, c.listen)
 	if err != nil {
@@ -84,7 +90,7 @@ func serve(c *config, stderr io.Writer) error {
 		closeAll(listeners)
 		return err
 	}
-	greet(stderr, listeners, c.path)
+	greet(stderr, listeners, c)
 
 	select {
 	case err = <-failed: // before Shutdown there is no other reason to return
@@ -158,15 +164,18 @@ func awaitReady(s *server.Server, failed <-chan error) error {
 }
 
 // greet tells where the server is and how a client finds it.
-func greet(w io.Writer, ls []net.Listener, path string) {
+func greet(w io.Writer, ls []net.Listener, c *config) {
 	var first string
 	var b strings.Builder
 	for _, l := range ls {
-		where := addressOf(l.Addr(), path)
+		where := addressOf(l.Addr(), c.path)
 		if first == "" && strings.HasPrefix(where, "http") {
 			first = where
 		}
 		fmt.Fprintf(&b, "mooring serves MCP on %s\n", where)
+		if c.ssePath != "" {
+			fmt.Fprintf(&b, "mooring serves MCP over HTTP+SSE on %s\n", addressOf(l.Addr(), c.ssePath))
+		}
 	}
 	if first != "" {
 		fmt.Fprintf(&b, "\nFor Claude Code, in .mcp.json (others: mooring print-config --help):\n\n%s\n", clients()[0].text(first))
