@@ -224,7 +224,7 @@ func (c *conn) resumeStream(now tick, t *ticket, stream, n uint64) bool {
 		return true // answered
 	}
 	for i, msg := range events {
-		c.appendRaw(appendFrame(l.frame[:0], stream, n+uint64(i)+1, false, msg))
+		c.appendScratch(appendFrame(l.frame[:0], stream, n+uint64(i)+1, false, msg))
 	}
 	if done {
 		l.m.http.Add(1)

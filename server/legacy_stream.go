@@ -107,7 +107,7 @@ func (c *conn) emit(j *job, status int, msg []byte, n uint64, final bool) {
 		c.respond(status, msg)
 	} else {
 		c.beginCallStream(j)
-		c.appendRaw(appendFrame(l.frame[:0], j.legacy.stream, n, false, msg))
+		c.appendScratch(appendFrame(l.frame[:0], j.legacy.stream, n, false, msg))
 		if final {
 			c.endEvents()
 		}
@@ -131,7 +131,7 @@ func (c *conn) beginCallStream(j *job) {
 	}
 	c.beginStream()
 	if j.legacy.stream != 0 && mcp.Primes(j.legacy.ticket.info.Revision) {
-		c.appendRaw(appendFrame(c.loop.frame[:0], j.legacy.stream, 0, false, nil))
+		c.appendScratch(appendFrame(c.loop.frame[:0], j.legacy.stream, 0, false, nil))
 	}
 }
 
@@ -148,16 +148,22 @@ func appendFrame(dst []byte, stream, n uint64, typed bool, msg []byte) []byte {
 	return sse.AppendEvent(dst, &e)
 }
 
-// appendRaw puts encoded events on the stream in loop.out.
-func (c *conn) appendRaw(frame []byte) {
+// appendScratch puts encoded events, made in the loop's frame, on the stream in loop.out.
+func (c *conn) appendScratch(frame []byte) {
+	c.appendRaw(frame)
+	if cap(frame) > keepOut {
+		frame = nil
+	}
+	c.loop.frame = frame[:0]
+}
+
+// appendRaw puts encoded events on the stream in loop.out. They stay the caller's.
+func (c *conn) appendRaw(events []byte) {
 	l := c.loop
 	if c.has(flagHTTP10) {
-		l.out = append(l.out, frame...)
+		l.out = append(l.out, events...)
 	} else {
-		l.out = appendChunk(l.out, frame)
-	}
-	if cap(frame) <= keepOut {
-		l.frame = frame[:0]
+		l.out = appendChunk(l.out, events)
 	}
 }
 
@@ -219,7 +225,7 @@ func (l *loop) serveCloseStream(it *item) {
 	}
 	c.beginCallStream(j)
 	if it.arg > 0 {
-		c.appendRaw(sse.AppendRetry(l.frame[:0], time.Duration(it.arg)))
+		c.appendScratch(sse.AppendRetry(l.frame[:0], time.Duration(it.arg)))
 	}
 	c.endEvents()
 	due := c.x.due

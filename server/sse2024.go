@@ -49,7 +49,7 @@ func (c *conn) openSSE(now tick) {
 		return
 	}
 	where := append([]byte(s.opts.SSEPath+messagePath+"?"+sessionParam), id...)
-	c.appendRaw(sse.AppendEvent(l.frame[:0], &sse.Event{Type: "endpoint", Data: where}))
+	c.appendScratch(sse.AppendEvent(l.frame[:0], &sse.Event{Type: "endpoint", Data: where}))
 	c.startStream(now)
 }
 

@@ -639,3 +639,25 @@ func TestSSEOverHTTP10(t *testing.T) {
 	via.wantResponse("POST", 202)
 	p.wantBytes("the answer", "event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n")
 }
+
+// What one stream carries must not be found again in what the loop writes next: the buffer of the one is not the scratch of the other.
+func TestSSEEventsStayWhereTheyBelong(t *testing.T) {
+	r := newSSERig(t, nil)
+	p := r.openSSE()
+	p.initialize("2024-11-05", "")
+	modern := r.connect()
+	for i := range 20 {
+		p.post("a call", sseCall(fmt.Sprint(i), "steps", `{"text":"of the session"}`))
+		p.want("a call", "progress", "progress", "progress", "progress", "progress", "result")
+		q := callTool("steps", `{"text":"of the other"}`)
+		q.meta = `,"progressToken":7`
+		modern.send(q.String())
+		r.await("a modern call", func() bool { return strings.Contains(string(modern.got), `"result":`) })
+		events := modern.events(modern.wantResponse("a modern call", 200).body)
+		for n, e := range events {
+			if n < 5 && !strings.HasPrefix(e, `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":7,`) || len(events) != 6 {
+				t.Fatalf("round %d: event %d of %d: %s", i, n, len(events), e)
+			}
+		}
+	}
+}
