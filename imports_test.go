@@ -19,7 +19,7 @@ import (
 const module = "github.com/mooring-mcp/mooring"
 
 // A room says what the packages of one folder, and of the folders below it without a rule of their own, may import
-// beside the standard library and each other. Paths end where a path element ends: "mcp" covers "mcp/internal/seal".
+// beside the standard library and each other. Paths end where a path element ends: "mcp" covers "mcp/internal/uritemplate".
 type room struct {
 	dir    string
 	own    []string // folders of this module
@@ -44,6 +44,9 @@ const wirecheck = "internal/wirecheck"
 // sockdiag counts the kernel's sockets; it is for tests alone.
 const sockdiag = "internal/sockdiag"
 
+// seal is what mcp seals states and server sealed sessions with.
+const seal = "internal/seal"
+
 // testTools may be imported by any _test.go file.
 var testTools = [...]string{"go.uber.org/goleak", "github.com/google/go-cmp", "pgregory.net/rapid", goSys, module + "/" + wirecheck, module + "/" + sockdiag}
 
@@ -57,11 +60,12 @@ var rooms = [...]room{
 	{dir: "httpparse", not: sockets},
 	{dir: "sse", not: sockets},
 	{dir: "jsonrpc", third: []string{goJSON}, not: sockets},
-	{dir: "mcp", own: []string{"jsonrpc"}, third: []string{goJSON}, not: sockets},
+	{dir: seal, not: sockets},
+	{dir: "mcp", own: []string{"jsonrpc", seal}, third: []string{goJSON}, not: sockets},
 	{dir: "mcp/internal/schema", third: []string{goJSON, judge, "github.com/google/jsonschema-go", "golang.org/x/text"}, not: sockets},
 	{dir: wirecheck, third: []string{judge, goJSON}},
 	{dir: sockdiag, third: []string{goSys}},
-	{dir: "server", own: []string{"httpparse", "sse", "jsonrpc", "mcp"}, third: []string{gnet, byteBufs, goSys}, inTest: []string{goJSON}},
+	{dir: "server", own: []string{"httpparse", "sse", "jsonrpc", "mcp", seal}, third: []string{gnet, byteBufs, goSys}, inTest: []string{goJSON}},
 	{dir: "server/admin", own: []string{"server"}, third: []string{"github.com/prometheus/client_golang"}, inTest: []string{"mcp"}},
 	{dir: "bench", own: []string{"sse", "jsonrpc"}, third: []string{goJSON, goSys}},
 	{dir: "cmd/mooring", own: []string{"server", "server/admin", "mcp", "jsonrpc"}, third: []string{cobra, yaml, goSys}},
@@ -119,7 +123,10 @@ func TestImportRules(t *testing.T) {
 		{"mcp/call.go", gnet, false},
 		{"mcp/call.go", "net", false},
 		{"mcp/internal/schema/compile.go", judge, true},
-		{"mcp/internal/seal/seal.go", module + "/mcp", true},
+		{"mcp/server.go", module + "/" + seal, true},
+		{"server/sealed.go", module + "/" + seal, true},
+		{"jsonrpc/decode.go", module + "/" + seal, false},
+		{"internal/seal/seal.go", module + "/mcp", false},
 		{"server/engine.go", gnet, true},
 		{"server/engine.go", gnet + "/pkg/logging", true},
 		{"server/engine.go", module + "/server/admin", false},
