@@ -1,4 +1,4 @@
-// Command gosdk drives a Mooring server with the official Go SDK's client: gosdk URL.
+// Command gosdk drives a Mooring server with the official Go SDK's client: gosdk URL, or gosdk URL sse over HTTP+SSE of 2024-11-05.
 package main
 
 import (
@@ -12,17 +12,25 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: gosdk URL")
+	if len(os.Args) != 2 && (len(os.Args) != 3 || os.Args[2] != "sse") {
+		fmt.Fprintln(os.Stderr, "usage: gosdk URL [sse]")
 		os.Exit(2)
 	}
+	url := os.Args[1]
+	var transport mcp.Transport = &mcp.StreamableClientTransport{Endpoint: url, MaxRetries: -1}
 	r := &report.Report{Client: "go-sdk"}
+	revision := report.Revision
+	if len(os.Args) == 3 {
+		transport = &mcp.SSEClientTransport{Endpoint: url}
+		r.Client = "go-sdk/sse"
+		revision = "2025-11-25" // the newest that has sessions
+	}
 	d := &driver{
 		listChanged: make(chan struct{}, 64),
 		updated:     make(chan string, 64),
 		progress:    make(chan float64, 64),
 	}
-	if !r.Step("connect", func(ctx context.Context) error { return d.connect(ctx, os.Args[1]) }) {
+	if !r.Step("connect", func(ctx context.Context) error { return d.connect(ctx, transport, revision) }) {
 		r.Exit()
 	}
 	r.Step("tools/list", d.list)
@@ -45,7 +53,7 @@ type driver struct {
 }
 
 // connect also opens the listen stream for list changes: the client does that itself when it has a handler for them.
-func (d *driver) connect(ctx context.Context, url string) error {
+func (d *driver) connect(ctx context.Context, transport mcp.Transport, revision string) error {
 	client := mcp.NewClient(&mcp.Implementation{Name: "mooring-test", Version: "v1.0.0"}, &mcp.ClientOptions{
 		ToolListChangedHandler: func(context.Context, *mcp.ToolListChangedRequest) { d.listChanged <- struct{}{} },
 		ResourceUpdatedHandler: func(_ context.Context, req *mcp.ResourceUpdatedNotificationRequest) {
@@ -55,13 +63,14 @@ func (d *driver) connect(ctx context.Context, url string) error {
 			d.progress <- req.Params.Progress
 		},
 	})
-	session, err := client.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: url, MaxRetries: -1}, nil)
+	// The stream of HTTP+SSE lives as long as the context given to Connect: the step's would end it.
+	session, err := client.Connect(context.WithoutCancel(ctx), transport, nil)
 	if err != nil {
 		return err
 	}
 	d.session = session
-	if got := session.InitializeResult().ProtocolVersion; got != report.Revision {
-		return fmt.Errorf("negotiated %s, want %s", got, report.Revision)
+	if got := session.InitializeResult().ProtocolVersion; got != revision {
+		return fmt.Errorf("negotiated %s, want %s", got, revision)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-// Command mcpgo drives a Mooring server with mcp-go's client: mcpgo URL.
+// Command mcpgo drives a Mooring server with mcp-go's client: mcpgo URL, or mcpgo URL sse over HTTP+SSE of 2024-11-05.
 package main
 
 import (
@@ -14,12 +14,17 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: mcpgo URL")
+	old := len(os.Args) == 3 && os.Args[2] == "sse"
+	if len(os.Args) != 2 && !old {
+		fmt.Fprintln(os.Stderr, "usage: mcpgo URL [sse]")
 		os.Exit(2)
 	}
 	r := &report.Report{Client: "mcp-go"}
+	if old {
+		r.Client = "mcp-go/sse"
+	}
 	d := &driver{
+		old:          old,
 		acknowledged: make(chan struct{}, 64),
 		listChanged:  make(chan struct{}, 64),
 		updated:      make(chan struct{}, 64),
@@ -33,7 +38,7 @@ func main() {
 	r.Step("tools/call add", d.add)
 	r.Step("tools/call countdown (progress)", d.countdown)
 	r.Step("resources/read", d.read)
-	if r.Step("subscriptions/listen", d.listen) {
+	if old || r.Step("subscriptions/listen", d.listen) {
 		r.Step("list_changed after toggle", d.toggle)
 		r.Step("resources/updated of the clock", d.watch)
 	}
@@ -42,6 +47,7 @@ func main() {
 }
 
 type driver struct {
+	old          bool // over HTTP+SSE, in a session
 	client       *client.Client
 	acknowledged chan struct{} // one value per notification of each kind
 	listChanged  chan struct{}
@@ -52,11 +58,21 @@ type driver struct {
 }
 
 func (d *driver) connect(ctx context.Context, url string) error {
-	t, err := transport.NewStreamableHTTP(url)
-	if err != nil {
-		return err
+	revision := report.Revision
+	if d.old {
+		revision = "2025-11-25" // the newest that has sessions: the client must find that itself
+		t, err := transport.NewSSE(url)
+		if err != nil {
+			return err
+		}
+		d.client = client.NewClient(t)
+	} else {
+		t, err := transport.NewStreamableHTTP(url)
+		if err != nil {
+			return err
+		}
+		d.client = client.NewClient(t, client.WithProtocolVersion(revision))
 	}
-	d.client = client.NewClient(t, client.WithProtocolVersion(report.Revision))
 	d.client.OnNotification(func(n mcp.JSONRPCNotification) {
 		switch n.Method {
 		case "notifications/subscriptions/acknowledged":
@@ -76,14 +92,14 @@ func (d *driver) connect(ctx context.Context, url string) error {
 		return err
 	}
 	var req mcp.InitializeRequest
-	req.Params.ProtocolVersion = report.Revision
+	req.Params.ProtocolVersion = revision
 	req.Params.ClientInfo = mcp.Implementation{Name: "mooring-test", Version: "v1.0.0"}
 	if _, err := d.client.Initialize(ctx, req); err != nil {
 		return err
 	}
 	// The client falls back to an earlier revision by itself, and must not have done so.
-	if got := d.client.ProtocolVersion(); got != report.Revision {
-		return fmt.Errorf("negotiated %s, want %s", got, report.Revision)
+	if got := d.client.ProtocolVersion(); got != revision {
+		return fmt.Errorf("negotiated %s, want %s", got, revision)
 	}
 	return nil
 }
@@ -222,6 +238,13 @@ func (d *driver) toggle(ctx context.Context) error {
 // watch waits for two updates, so that at least a second lies between the first read and the last.
 func (d *driver) watch(ctx context.Context) error {
 	report.Drain(d.updated)
+	if d.old {
+		var req mcp.SubscribeRequest
+		req.Params.URI = report.Clock
+		if err := d.client.Subscribe(ctx, req); err != nil {
+			return err
+		}
+	}
 	if err := report.Await(ctx, d.updated, 2, "notifications/resources/updated"); err != nil {
 		return err
 	}
