@@ -46,6 +46,52 @@ func TestReadmeProgram(t *testing.T) {
 	}
 }
 
+// TestReadmeHandlers holds that the other Go of README.md is in the examples that are compiled.
+func TestReadmeHandlers(t *testing.T) {
+	examples := read(t, "mcp/example_test.go")
+	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(read(t, "README.md"), -1)
+	found := 0
+	for _, b := range blocks {
+		code := strings.TrimSuffix(b[1], "\n")
+		if strings.HasPrefix(code, "package ") || strings.HasPrefix(code, "func ") {
+			continue // a program of its own, or a signature
+		}
+		found++
+		if !strings.Contains(examples, code) {
+			t.Errorf("mcp/example_test.go does not have what README.md has:\n%s", code)
+		}
+	}
+	if found == 0 {
+		t.Error("README.md has no handler that asks")
+	}
+}
+
+// TestRevisionsAreDocumented holds that README.md has a row for each revision that is served.
+func TestRevisionsAreDocumented(t *testing.T) {
+	readme := read(t, "README.md")
+	revisions := regexp.MustCompile(`\n\tname:\s+"(\d{4}-\d\d-\d\d)"`).FindAllStringSubmatch(read(t, "mcp/version.go"), -1)
+	if len(revisions) < 5 {
+		t.Fatalf("found %d revisions in mcp/version.go, want 5 or more", len(revisions))
+	}
+	for _, r := range revisions {
+		if !strings.Contains(readme, "\n| "+r[1]+" | ") {
+			t.Errorf("README.md has no row for revision %s", r[1])
+		}
+	}
+}
+
+// TestMeasuredSections holds that README.md has the sections that measurements fill in.
+func TestMeasuredSections(t *testing.T) {
+	readme := read(t, "README.md")
+	for _, name := range []string{"bug", "figures"} {
+		_, rest, begins := strings.Cut(readme, "\n<!-- "+name+" -->\n")
+		text, _, ends := strings.Cut(rest, "\n<!-- /"+name+" -->\n")
+		if !begins || !ends || strings.TrimSpace(text) == "" {
+			t.Errorf("README.md has no section between <!-- %s --> and <!-- /%s -->, or an empty one", name, name)
+		}
+	}
+}
+
 // TestSettingsAreDocumented holds that README.md has each flag of mooring serve, with its variable, and each metric.
 func TestSettingsAreDocumented(t *testing.T) {
 	readme := read(t, "README.md")
@@ -84,10 +130,11 @@ func TestBoundsAreDocumented(t *testing.T) {
 			return true
 		}
 		for _, field := range spec.Type.(*ast.StructType).Fields.List {
-			_, isTime := field.Type.(*ast.SelectorExpr)
+			if !isNumber(field.Type) {
+				continue
+			}
 			for _, name := range field.Names {
-				bounds := strings.HasPrefix(name.Name, "Max") || isTime && name.Name != "Logger"
-				if !bounds {
+				if name.Name == "Loops" {
 					continue
 				}
 				found++
@@ -98,9 +145,20 @@ func TestBoundsAreDocumented(t *testing.T) {
 		}
 		return false
 	})
-	if found < 15 {
-		t.Errorf("found %d bounds in server.Options, want 15 or more", found)
+	if found < 26 {
+		t.Errorf("found %d bounds in server.Options, want 26 or more", found)
 	}
+}
+
+// isNumber reports whether a type is int, int64 or time.Duration.
+func isNumber(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name == "int" || e.Name == "int64"
+	case *ast.SelectorExpr:
+		return e.Sel.Name == "Duration"
+	}
+	return false
 }
 
 // TestLinks holds that links between the pages lead somewhere.
