@@ -333,7 +333,11 @@ func (p *fakePeer) wantCodeIn(why, msg string, code int) {
 // check holds a message to the official schema.
 func (p *fakePeer) check(msg []byte) {
 	p.r.t.Helper()
-	p.r.schema.Message(p.r.t, "2026-07-28", p.method, msg)
+	rev := "2026-07-28"
+	if p.method == "initialize" {
+		rev = "2025-11-25" // the newest that has it
+	}
+	p.r.schema.Message(p.r.t, rev, p.method, msg)
 }
 
 func (res *response) wantField(why, name, want string) *response {
