@@ -13,7 +13,7 @@ var errBatch = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "initia
 // batch serves an array of messages, which revision 2025-03-26 alone has. It reports false when the session does not know batches: then the array is no message at all.
 func (c *conn) batch(now tick, j *job) bool {
 	c.openSession(j)
-	if !j.legacy.known || !mcp.Batches(j.legacy.ticket.info.Revision) {
+	if !j.legacy.known || !mcp.Batches(j.legacy.ticket.info.Revision) || !c.loop.srv.versionAllowed(j.meta.ProtocolVersion) {
 		return false
 	}
 	j.legacy.on = true
@@ -57,6 +57,7 @@ func (j *job) runBatched(m *jsonrpc.Message, sink *batchSink) {
 		sink.add(jsonrpc.AppendError(nil, m.ID, e))
 		return
 	}
+	sink.id = call.ID()
 	switch call.Kind() {
 	case mcp.CallInitialize, mcp.CallListen:
 		sink.add(jsonrpc.AppendError(nil, m.ID, errBatch))
@@ -81,6 +82,7 @@ func (j *job) runBatched(m *jsonrpc.Message, sink *batchSink) {
 type batchSink struct {
 	j   *job
 	out []byte
+	id  []byte // of the message that is served
 }
 
 func (s *batchSink) add(msg []byte) {
@@ -93,5 +95,10 @@ func (s *batchSink) add(msg []byte) {
 // Notify implements mcp.Sink.
 func (s *batchSink) Notify(msg []byte) bool { return s.j.Notify(msg) }
 
-// Respond implements mcp.Sink.
-func (s *batchSink) Respond(msg []byte, _ jsonrpc.Code) { s.add(msg) }
+// Respond implements mcp.Sink. The bound on a response holds for all of them together.
+func (s *batchSink) Respond(msg []byte, _ jsonrpc.Code) {
+	if n := len(s.out) + len(msg); n > s.j.loop.srv.opts.MaxResponse {
+		msg = jsonrpc.AppendError(nil, s.id, errTooLarge(n))
+	}
+	s.add(msg)
+}

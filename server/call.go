@@ -62,7 +62,10 @@ func (l *loop) takeJob() *job {
 
 func (l *loop) putJob(j *job) {
 	l.unregister(j)
-	j.legacy = legacyCall{responses: j.legacy.responses[:0]}
+	if j.legacy.loose {
+		l.srv.loose.Add(-1)
+	}
+	j.legacy = legacyCall{responses: j.legacy.responses[:0], ticket: ticket{info: mcp.SessionInfo{ClientName: j.legacy.ticket.info.ClientName}}} // see UnmarshalBinary
 	j.gen++
 	j.content = release(j.content)
 	j.call.Reset()
@@ -119,8 +122,8 @@ func (c *conn) dispatch(now tick, j *job) {
 		return
 	}
 	j.legacy.on = j.legacy.known && !j.call.ClaimsModern() || j.call.Legacy()
-	if j.lost() {
-		c.refuseLegacy(now, j, 404, errSessionGone)
+	if status, e := j.misplaced(); e != nil {
+		c.refuseLegacy(now, j, status, e)
 		return
 	}
 	if j.refusal != nil {

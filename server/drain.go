@@ -84,6 +84,7 @@ func (s *Server) awaitEmpty(ctx context.Context) error {
 // startDrain lets go of the loop's connections: at once where nothing is under way, otherwise when it is done.
 func (l *loop) startDrain(d *drainOrder) {
 	l.draining = true
+	l.endAllParked()
 	for _, c := range l.slots {
 		if c == nil {
 			continue
@@ -95,6 +96,9 @@ func (l *loop) startDrain(d *drainOrder) {
 			c.setState(l.now, connStateLinger) // the last response may still be on its way
 			c.wind()
 		case connStateStream:
+			if c.resumed() {
+				continue // until its call is answered
+			}
 			l.wheel.disarm(c.slot) // a heartbeat that is due earlier would end it earlier
 			c.arm(l.now + tick(l.rng.Uint32N(uint32(d.spread)+1)))
 		}

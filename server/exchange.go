@@ -18,7 +18,6 @@ type exchange struct {
 	origin  []byte                     // an allowed Origin to be named in the response
 	job     *job                       // of the call under way
 	due     tick                       // when the call times out
-	mark    int                        // where in loop.out the response began
 	session []byte                     // a new Mcp-Session-Id to be sent with the response
 	began   bool                       // the head of an event stream is written
 	linger  int                        // bytes discarded since the last response

@@ -123,7 +123,9 @@ func (l *loop) tellList(c *conn) {
 		return
 	}
 	c.dirty &^= l.fan.change.Topic
-	c.write(l.fan.frames.frame(c))
+	if l.fan.notice.tells(c) {
+		c.write(l.fan.frames.frame(c))
+	}
 }
 
 func (l *loop) tellResource(c *conn, ref uint32) {
@@ -139,7 +141,9 @@ func (l *loop) tellResource(c *conn, ref uint32) {
 		return
 	}
 	r.dirty = false
-	c.write(l.fan.frames.frame(c))
+	if l.fan.notice.tells(c) {
+		c.write(l.fan.frames.frame(c))
+	}
 }
 
 // deliverDirty tells a stream that has caught up what it missed, as long as it keeps up.
@@ -148,6 +152,9 @@ func (l *loop) deliverDirty(c *conn) {
 		n := l.noticeOf(ch)
 		if !c.slow() && !l.fan.active {
 			n.seq = l.told
+		}
+		if !n.tells(c) {
+			return true
 		}
 		var f frames
 		f.reset(&n)
@@ -188,6 +195,9 @@ type notice struct {
 	message        []byte // the notification of sessions; empty: there is none
 	seq            uint64 // number of the change, if whoever is told this knows all up to it
 }
+
+// tells reports whether there is something to tell c: sessions do not hear of what the server no longer declares.
+func (n *notice) tells(c *conn) bool { return !c.has(flagSession) || len(n.message) > 0 }
 
 func (l *loop) noticeOf(ch mcp.Change) notice {
 	prefix, suffix := l.srv.mcp.ChangeMessage(ch)

@@ -30,9 +30,9 @@ const (
 	itemCancel      // the client has cancelled the call, or is gone if end
 	itemCarry       // events for a stream: buf, end; arg: carryOpened
 	itemCloseStream // the handler gives the connection of its call back: arg, nanoseconds
-	itemEndStream   // another stream takes over, or the session is deleted
+	itemEndStream   // another stream takes over, or the session is deleted, or the handler of a resumed call closes it: arg, nanoseconds
 	itemMoved       // the stream of a call, arg, was resumed elsewhere
-	itemSubscribe   // the stream's session listens to a resource: uri; no longer if end
+	itemSubscribe   // the stream's session listens to a resource, or no longer: uri
 )
 
 // item is one message to a loop.
@@ -83,8 +83,11 @@ func (l *loop) bury() {
 	items := append(l.backlog, l.in.items...)
 	l.in.mu.Unlock()
 	for _, it := range items {
-		if it.kind == itemReturn {
-			close(it.job.worker.work)
+		switch it.kind {
+		case itemReturn, itemPrepared, itemPark:
+			if w := it.job.worker; w != nil {
+				close(w.work)
+			}
 		}
 	}
 	for _, w := range l.workers.idle {

@@ -27,6 +27,9 @@ type legacyCall struct {
 	registered bool
 	stream     uint64 // names the event stream in event ids; 0: its events have none
 	detached   bool   // the connection is gone, the call goes on
+	loose      bool   // counted among Server.loose
+	over       bool   // it was answered, maybe in its handler's stead
+	counted    bool   // how it ended is counted
 	carried    bool   // from the beginning: its messages go to the stream of its session
 	due        tick   // of a detached call
 	parked     bool   // it waits for its client, without a worker
@@ -54,19 +57,34 @@ func (l *loop) register(j *job) (refusal *jsonrpc.Error) {
 				return
 			}
 		}
+		if len(s.calls) >= maxSessionCalls {
+			refusal = errOverload
+			return
+		}
 		s.calls = append(s.calls, callRef{lc.key, j, j.gen})
 		lc.registered = true
 	})
 	if !ok {
-		return errSessionsFull
+		return l.srv.errRefused(lc.ticket.key)
 	}
 	return refusal
+}
+
+// maxSessionCalls bounds the calls in flight of one session.
+const maxSessionCalls = 1024
+
+// errRefused is why a session got no place in the table: there is none, or the session was deleted meanwhile.
+func (s *Server) errRefused(k sessionKey) *jsonrpc.Error {
+	if s.sessions.isRevoked(k) {
+		return errSessionGone
+	}
+	return errSessionsFull
 }
 
 // refusalStatus returns the HTTP status for a refusal of register.
 func refusalStatus(e *jsonrpc.Error) int {
 	switch e {
-	case errSessionsFull:
+	case errSessionsFull, errOverload:
 		return 503
 	case errSessionGone:
 		return 404
@@ -103,58 +121,99 @@ func (l *loop) unregister(j *job) {
 	})
 }
 
-// letGoOn keeps a call whose connection is gone, until due.
+// letGoOn keeps a call whose connection is gone, until due. Clients that call and go cannot take the places of all others: at half of them a disconnect is a cancellation after all.
 func (l *loop) letGoOn(j *job, due tick) {
-	j.legacy.detached = true
-	j.legacy.due = due
-	l.detached = append(l.detached, j)
+	lc := &j.legacy
+	if !lc.carried && !lc.loose {
+		lc.loose = true
+		if l.srv.loose.Add(1) > int64(l.srv.opts.MaxCalls)/2 {
+			j.cancel(errClientGone)
+		}
+	}
+	lc.detached = true
+	lc.due = due
+	l.detached = append(l.detached, callRef{job: j, gen: j.gen})
+	if lc.parked && j.ctx.Err() != nil {
+		l.endParked(j, "it is gone")
+	}
 }
 
 // expireDetached ends the calls without a connection whose time is up.
 func (l *loop) expireDetached() {
 	kept := l.detached[:0]
-	for _, j := range l.detached {
-		switch {
-		case !j.legacy.detached: // it has ended
+	for _, r := range l.detached {
+		switch j := r.job; {
+		case j.gen != r.gen || !j.legacy.detached: // it has ended
 		case l.now < j.legacy.due:
-			kept = append(kept, j)
-		default:
-			j.cancel(errCallTimeout)
-			if j.legacy.carried {
-				if j.id != nil {
-					l.carry(j, jsonrpc.AppendError(nil, j.id, l.srv.errTimeout()))
-				}
-				l.endCarried(j, outcomeTimeout)
-				continue
-			}
+			kept = append(kept, r)
+		case j.legacy.carried:
 			l.count(j.method, outcomeTimeout)
 			j.legacy.detached = false
+			j.cancel(errCallTimeout)
+			if j.id != nil {
+				l.carry(j, jsonrpc.AppendError(nil, j.id, l.srv.errTimeout()))
+			}
 			l.abandon(j)
+		default:
+			l.timeOut(j)
 		}
 	}
 	clear(l.detached[len(kept):])
 	l.detached = kept
 }
 
+// timeOut answers a call whose time is up: in its handler's stead, that goes on until it heeds its context.
+func (l *loop) timeOut(j *job) {
+	lc := &j.legacy
+	if lc.counted {
+		return // the answer of one that was parked is on its way
+	}
+	l.count(j.method, outcomeTimeout)
+	lc.counted = true
+	if lc.parked {
+		l.endParked(j, "the call took longer than the server's limit")
+		return
+	}
+	j.cancel(errCallTimeout)
+	e := l.srv.errTimeout()
+	l.emit(j, 200, e.Code, jsonrpc.AppendError(nil, j.id, e), true)
+}
+
 // abandon takes back a call that was answered in its stead, if it has no worker to do so.
 func (l *loop) abandon(j *job) {
 	if j.legacy.parked {
-		l.endParked(j)
+		l.endParked(j, "nobody waits for the call")
 	}
 }
 
-// endParked takes back a call that no worker runs and nobody will answer.
-func (l *loop) endParked(j *job) {
+// endParked answers a call that no worker runs, and takes it back: its client will not answer, for the reason given.
+func (l *loop) endParked(j *job, reason string) {
 	j.legacy.parked = false
+	j.call.Abandon(j, reason)
 	j.stop(context.Canceled)
 	l.srv.calls.Add(-1)
-	l.putJob(j)
+	l.postItem(item{kind: itemReturn, job: j}) // behind the answer
+}
+
+// endAllParked ends the calls that wait for their clients: the server is shutting down, and no answer can arrive any more.
+func (l *loop) endAllParked() {
+	const reason = "the server is shutting down"
+	for _, c := range l.slots {
+		if c != nil && c.state == connStateCall && c.x.job != nil && c.x.job.legacy.parked {
+			l.endParked(c.x.job, reason)
+		}
+	}
+	for _, r := range l.detached {
+		if r.job.gen == r.gen && r.job.legacy.parked {
+			l.endParked(r.job, reason)
+		}
+	}
 }
 
 // Request implements mcp.Requester: it sends what a handler asks of the client on the stream of its call.
 func (j *job) Request(asks []mcp.Ask) bool {
 	lc := &j.legacy
-	if !lc.on || !lc.known || !j.stream && !lc.carried || len(asks) > maxAsks {
+	if !lc.on || !lc.known || !j.stream && !lc.carried || len(asks) > maxAsks || j.ctx.Err() != nil {
 		return false
 	}
 	s := j.loop.srv
@@ -226,11 +285,21 @@ func (l *loop) parkedJob(j *job) {
 	l.putWorker(j.worker)
 	j.worker = nil
 	j.legacy.parked = true
-	if c := l.lookup(j.h); (c == nil || c.x == nil || c.x.job != j) && !j.legacy.detached {
-		l.endParked(j) // it was given up meanwhile
-		return
+	lc := &j.legacy
+	c := l.lookup(j.h)
+	attached := c != nil && c.x != nil && c.x.job == j
+	switch {
+	case !attached && !lc.detached:
+		l.endParked(j, "nobody waits for the call")
+	case j.ctx.Err() != nil:
+		l.endParked(j, "the call was cancelled")
+	case l.draining:
+		l.endParked(j, "the server is shutting down")
+	case !attached && lc.stream == 0 && !lc.carried:
+		l.endParked(j, "it is gone") // and nothing of the stream can be resumed: it was not asked
+	default:
+		l.resumeParked(j)
 	}
-	l.resumeParked(j)
 }
 
 // resumeParked runs a call again that has all its answers.
@@ -283,12 +352,9 @@ func (l *loop) serveCancel(it *item) {
 		return
 	}
 	j.cancel(errCancelled)
-	if !j.legacy.parked {
-		return // its handler will answer, to nobody's interest
+	if j.legacy.parked { // otherwise its handler will answer, to nobody's interest
+		l.endParked(j, "the call was cancelled")
 	}
-	e := jsonrpc.AppendError(nil, j.id, &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "cancelled"})
-	l.emit(j, 200, jsonrpc.CodeInternalError, e, true)
-	l.endParked(j)
 }
 
 // serveLegacy sends what a worker posted for a call of an earlier revision.

@@ -1,8 +1,11 @@
 package server
 
 import (
+	"time"
+
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/sse"
 )
 
 // This file serves GET and DELETE of the MCP endpoint, which earlier revisions have: the stream of a session, the resumption of a call's stream, the end of a session.
@@ -66,6 +69,7 @@ func (c *conn) deleteSession(now tick) {
 
 // endHeld ends what a session held when it was deleted.
 func (s *Server) endHeld(held *session) {
+	s.forgotSubscriptions(held.uris)
 	if held.stream.loop != nil {
 		held.stream.loop.postItem(item{kind: itemEndStream, h: held.stream.h})
 	}
@@ -86,6 +90,9 @@ func (l *loop) serveEndStream(it *item) {
 		return
 	}
 	l.serving = c
+	if it.arg > 0 {
+		c.appendScratch(sse.AppendRetry(l.frame[:0], time.Duration(it.arg)))
+	}
 	c.endSessionStream(l.now)
 	c.flush()
 }
@@ -105,21 +112,23 @@ func (c *conn) openStream(now tick) {
 			return
 		}
 	}
-	if !c.enterStream(now, &t, 0) {
-		return
-	}
 	var old target
 	var uris []string
+	admitted := true
 	room := s.sessions.with(t.key, true, now, func(ses *session) {
+		if admitted = s.admitStream(ses.stream.loop != nil); !admitted {
+			return
+		}
 		old, ses.stream = ses.stream, target{l, c.handle()}
 		for uri := range ses.uris {
 			uris = append(uris, uri)
 		}
 	})
-	if !room {
-		c.takeStreamBack(now)
+	if !room || !admitted {
+		c.refuseStream(now, t.key, admitted)
 		return
 	}
+	c.enterStream(t.key, 0)
 	if old.loop != nil {
 		old.loop.postItem(item{kind: itemEndStream, h: old.h})
 	}
@@ -133,32 +142,36 @@ func (c *conn) openStream(now tick) {
 	c.startStream(now)
 }
 
-// enterStream writes the head of a stream and files c among the streams.
-func (c *conn) enterStream(now tick, t *ticket, replay uint64) bool {
-	l := c.loop
-	s := l.srv
-	if s.streams.Add(1) > int64(s.opts.MaxStreams) {
+// admitStream counts a stream that is about to begin, if there is room for one or it takes another's place.
+func (s *Server) admitStream(takesOver bool) bool {
+	if s.streams.Add(1) > int64(s.opts.MaxStreams) && !takesOver {
 		s.streams.Add(-1)
-		c.refuse(now, 503, "too many streams")
 		return false
 	}
-	c.x.mark = len(l.out)
-	c.beginStream()
-	c.flags |= flagStreaming | flagSession
-	c.uris = &uriSet{session: t.key, replay: replay}
-	l.m.streams.Add(1)
-	l.m.sessionStreams.Add(1)
-	l.streams.push(l, c)
 	return true
 }
 
-// takeStreamBack answers a request whose stream was entered, and for whose session there is no room.
-func (c *conn) takeStreamBack(now tick) {
+// enterStream writes the head of a stream that was admitted and files c among the streams.
+func (c *conn) enterStream(k sessionKey, replay uint64) {
 	l := c.loop
-	l.endStream(c)
-	c.x.began = false
-	l.out = l.out[:c.x.mark]
-	c.refuse(now, 503, "too many sessions with state")
+	c.beginStream()
+	c.flags |= flagStreaming | flagSession
+	c.uris = &uriSet{session: k, replay: replay}
+	l.m.streams.Add(1)
+	l.m.sessionStreams.Add(1)
+	l.streams.push(l, c)
+}
+
+// refuseStream answers a request for whose stream, or for whose session, there is no room.
+func (c *conn) refuseStream(now tick, k sessionKey, admitted bool) {
+	switch {
+	case c.loop.srv.sessions.isRevoked(k):
+		c.refuse(now, 404, sessionGone)
+	case admitted:
+		c.refuse(now, 503, errSessionsFull.Message)
+	default:
+		c.refuse(now, 503, "too many streams")
+	}
 }
 
 // startStream lets go of the request. The comment makes proxies pass the head on at once.
@@ -170,10 +183,13 @@ func (c *conn) startStream(now tick) {
 	if c.slow() {
 		c.arm(now + 1)
 	}
-	if c.loop.draining {
+	if c.loop.draining && !c.resumed() {
 		c.endSessionStream(now)
 	}
 }
+
+// resumed reports whether c is the stream of a call that goes on here.
+func (c *conn) resumed() bool { return c.uris != nil && c.uris.replay != 0 }
 
 // missedSince marks what changed after the event id, which named a change, for the stream to be told.
 func (c *conn) missedSince(id []byte) {
@@ -199,7 +215,7 @@ func (c *conn) resumeStream(now tick, t *ticket, stream, n uint64) bool {
 	l := c.loop
 	s := l.srv
 	var events [][]byte
-	var done, found bool
+	var done, found, admitted bool
 	var old target
 	s.sessions.with(t.key, false, now, func(ses *session) {
 		r := ses.replay(stream)
@@ -210,19 +226,21 @@ func (c *conn) resumeStream(now tick, t *ticket, stream, n uint64) bool {
 			return
 		}
 		done = r.done
-		if !done {
+		if admitted = s.admitStream(done || r.carrier.loop != nil); admitted && !done {
 			old, r.carrier = r.carrier, target{l, c.handle()}
 		}
 	})
-	if !found {
+	switch {
+	case !found:
 		return false
+	case !admitted:
+		c.refuseStream(now, t.key, false)
+		return true
 	}
 	if old.loop != nil {
 		old.loop.postItem(item{kind: itemMoved, h: old.h, arg: stream})
 	}
-	if !c.enterStream(now, t, stream) {
-		return true // answered
-	}
+	c.enterStream(t.key, stream)
 	for i, msg := range events {
 		c.appendScratch(appendFrame(l.frame[:0], stream, n+uint64(i)+1, false, msg))
 	}
@@ -251,11 +269,7 @@ func (l *loop) serveMoved(it *item) {
 		j := c.x.job
 		c.x.job = nil
 		l.letGoOn(j, c.x.due)
-		if c.x.began {
-			c.endEvents()
-		}
-		c.flags |= flagClose
-		c.finish(l.now)
+		c.handOver(l.now)
 	}
 	c.flush()
 }
@@ -268,6 +282,7 @@ func (l *loop) leaveSession(c *conn, u *uriSet) {
 		return
 	}
 	var calls []callRef
+	var uris map[string]struct{}
 	l.srv.sessions.with(u.session, false, l.now, func(s *session) {
 		if s.stream != own {
 			return
@@ -275,18 +290,30 @@ func (l *loop) leaveSession(c *conn, u *uriSet) {
 		s.stream = target{}
 		if c.has(flagTyped) { // of HTTP+SSE: the session ends with it
 			calls = append(calls, s.calls...)
+			uris = s.uris
 			s.info, s.level, s.uris = mcp.SessionInfo{}, "", nil
 		}
 	})
+	l.srv.forgotSubscriptions(uris)
 	for _, r := range calls {
 		r.job.loop.postItem(item{kind: itemCancel, job: r.job, gen: r.gen, end: true})
+	}
+}
+
+// forgotSubscriptions is told which subscriptions of a session are gone. Each is a listener of mcp's as long as it is there, stream or not: what changes while its client is away is told when it is back.
+func (s *Server) forgotSubscriptions(uris map[string]struct{}) {
+	for uri := range uris {
+		s.mcp.Unsubscribe(uri)
 	}
 }
 
 // applyOp does what a request wants changed in its session.
 func (s *Server) applyOp(now tick, t *ticket, op mcp.SessionOp) *jsonrpc.Error {
 	var stream target
-	refused := false
+	refused, added, removed := false, false, false
+	if op.Kind == mcp.OpSubscribe {
+		s.mcp.Subscribe(op.URI) // first: the session may be forgotten as soon as it is there
+	}
 	ok := s.sessions.with(t.key, op.Kind != mcp.OpUnsubscribe && !t.sse, now, func(ses *session) {
 		if t.sse && ses.stream.loop == nil {
 			return // it has ended with its stream
@@ -305,22 +332,25 @@ func (s *Server) applyOp(now tick, t *ticket, op mcp.SessionOp) *jsonrpc.Error {
 				ses.uris = make(map[string]struct{})
 			}
 			ses.uris[op.URI] = struct{}{}
-			stream = ses.stream
+			stream, added = ses.stream, true
 		case mcp.OpUnsubscribe:
 			if _, has := ses.uris[op.URI]; has {
 				delete(ses.uris, op.URI)
-				stream = ses.stream
+				stream, removed = ses.stream, true
 			}
 		}
 	})
+	if removed || op.Kind == mcp.OpSubscribe && !added {
+		s.mcp.Unsubscribe(op.URI)
+	}
 	switch {
 	case !ok:
-		return errSessionsFull
+		return s.errRefused(t.key)
 	case refused:
 		return errManySubscriptions
 	}
 	if stream.loop != nil {
-		stream.loop.postItem(item{kind: itemSubscribe, h: stream.h, uri: op.URI, end: op.Kind == mcp.OpUnsubscribe})
+		stream.loop.postItem(item{kind: itemSubscribe, h: stream.h, uri: op.URI})
 	}
 	return nil
 }
@@ -330,21 +360,23 @@ const maxSessionURIs = 1024
 
 var errManySubscriptions = &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "too many subscriptions"}
 
-// serveSubscribe adds a resource to those that an open stream listens to, or takes it away.
+// serveSubscribe makes an open stream listen to a resource if its session subscribes to it, and no longer if not.
 func (l *loop) serveSubscribe(it *item) {
 	c := l.lookup(it.h)
 	if c == nil || c.state != connStateStream || c.uris == nil || c.uris.replay != 0 {
 		return
 	}
+	wanted := false // by now: requests of a session come by way of several loops, and these items in any order
+	l.srv.sessions.with(c.uris.session, false, l.now, func(s *session) { _, wanted = s.uris[it.uri] })
 	for i := range c.uris.refs {
 		if r := &c.uris.refs[i]; r.list.uri == it.uri {
-			if it.end {
+			if !wanted {
 				l.streams.unlisten(l, c, i)
 			}
 			return
 		}
 	}
-	if !it.end {
+	if wanted {
 		l.streams.listenTo(l, c, []string{it.uri})
 	}
 }

@@ -16,20 +16,30 @@ func (c *conn) openSession(j *job) {
 	if lc.known = c.loop.srv.openTicket(&lc.ticket, id); !lc.known {
 		return
 	}
-	j.meta.Session = &lc.ticket.info
+	j.meta.Session, j.meta.SessionID = &lc.ticket.info, string(id)
 	if c.loop.srv.sessions.count.Load() > 0 {
 		c.loop.srv.sessions.with(lc.ticket.key, false, c.loop.now, func(s *session) { lc.ticket.info.LogLevel = s.level })
 	}
 }
 
-// lost reports whether the message belongs to a session that is not, or no longer, one of ours. That of a modern revision never does, whatever session it names.
-func (j *job) lost() bool {
+// misplaced returns the HTTP status and the error for a message of an earlier revision that is in no session of ours, where it has to be. A message of a modern revision belongs to none,
+// whatever session it names.
+func (j *job) misplaced() (int, *jsonrpc.Error) {
 	lc := &j.legacy
-	if !lc.named || lc.known || j.call.ClaimsModern() || j.call.Kind() == mcp.CallInitialize {
-		return false
-	}
 	v := j.meta.ProtocolVersion
-	return v == nil || mcp.LegacyRevision(v)
+	switch {
+	case j.call.ClaimsModern():
+		return 0, nil
+	case j.loop.srv.opts.ModernOnly, j.call.Kind() == mcp.CallInitialize:
+		return 0, nil
+	case lc.named && j.meta.Duplicate:
+		return 400, errTwice
+	case lc.named && !lc.known && (v == nil || mcp.LegacyRevision(v)):
+		return 404, errSessionGone
+	case !lc.named && j.call.Kind() == mcp.CallNotification && v != nil && mcp.LegacyRevision(v):
+		return 400, errNoSession // that of a request is told by mcp
+	}
+	return 0, nil
 }
 
 // errModernOnly answers initialize where Options.ModernOnly says so. People read the message, clients of both eras the data.
@@ -43,7 +53,11 @@ func errModernOnly(params []byte) *jsonrpc.Error {
 	return &jsonrpc.Error{Code: mcp.CodeUnsupportedProtocolVersion, Message: "Unsupported protocol version: only 2026-07-28 is served", Data: append(data, '}')}
 }
 
-var errSessionGone = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: sessionGone}
+var (
+	errSessionGone = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: sessionGone}
+	errTwice       = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "field line sent more than once"}
+	errNoSession   = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "Mcp-Session-Id is required"}
+)
 
 // beginLegacy does what a message of an earlier revision asks of its session. It reports false when the message is answered.
 func (c *conn) beginLegacy(now tick, j *job) bool {

@@ -20,16 +20,20 @@ func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final boo
 		l.emitCarried(j, status, code, msg, final)
 		return
 	}
+	if lc.over {
+		return // it was answered in its handler's stead
+	}
 	c := l.lookup(j.h)
 	if c != nil && (c.x == nil || c.x.job != j) {
 		c = nil
 	}
 	if final {
+		lc.over, lc.detached = true, false
 		l.unregister(j) // with its answer the call is no longer in flight: its id may come again
 		if c != nil {
 			c.x.job = nil
 		}
-		if lc.detached || c != nil { // otherwise it was answered, and counted
+		if !lc.counted {
 			l.count(j.call.Method(), outcomeOf(code))
 		}
 	}
@@ -51,11 +55,24 @@ func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final boo
 	case carrier.loop != nil:
 		buf := bytebufferpool.Get()
 		buf.B = appendFrame(buf.B[:0], lc.stream, n, false, msg)
-		carrier.loop.postItem(item{kind: itemCarry, h: carrier.h, buf: buf, end: final})
+		if !carrier.loop.postItem(item{kind: itemCarry, h: carrier.h, buf: buf, end: final}) {
+			release(buf)
+		}
+		if c != nil && final { // its stream has moved, and the order to let go of it is on its way
+			l.serving = c
+			c.handOver(l.now)
+		}
 	}
-	if final {
-		lc.detached = false
+}
+
+// handOver ends the connection of a call whose stream flows elsewhere, or nowhere any more.
+func (c *conn) handOver(now tick) {
+	if c.x.began {
+		c.endEvents()
 	}
+	c.flags |= flagClose
+	c.finish(now)
+	c.flush()
 }
 
 // remember stores msg for a client that comes back, and returns its number and the connection that has the stream now.
@@ -103,7 +120,9 @@ func (c *conn) openReplay(j *job) {
 // emit writes a message of j on its own connection.
 func (c *conn) emit(j *job, status int, msg []byte, n uint64, final bool) {
 	l := c.loop
-	if final && !c.x.began {
+	if final && status == 202 && !c.x.began {
+		c.accept() // a batch without requests
+	} else if final && !c.x.began {
 		c.respond(status, msg)
 	} else {
 		c.beginCallStream(j)
@@ -215,7 +234,11 @@ func (j *job) CloseStream(retry time.Duration) bool {
 func (l *loop) serveCloseStream(it *item) {
 	j := it.job
 	c := l.lookup(j.h)
-	if j.gen != it.gen || c == nil || c.x == nil || c.x.job != j {
+	if j.gen != it.gen {
+		return
+	}
+	if c == nil || c.x == nil || c.x.job != j {
+		l.closeResumed(j, it.arg)
 		return
 	}
 	l.serving = c
@@ -234,6 +257,21 @@ func (l *loop) serveCloseStream(it *item) {
 	l.letGoOn(j, due)
 	c.finish(l.now)
 	c.resume(l.now)
+}
+
+// closeResumed ends the stream on which the client came back for a call that goes on.
+func (l *loop) closeResumed(j *job, retry uint64) {
+	var carrier target
+	if j.legacy.stream != 0 {
+		l.srv.sessions.with(j.legacy.ticket.key, false, l.now, func(s *session) {
+			if r := s.replay(j.legacy.stream); r != nil {
+				carrier = r.carrier
+			}
+		})
+	}
+	if carrier.loop != nil {
+		carrier.loop.postItem(item{kind: itemEndStream, h: carrier.h, arg: retry})
+	}
 }
 
 // leaveReplay notes that no connection, or no longer that one, has the stream.

@@ -37,8 +37,8 @@ type loop struct {
 	exchanges []*exchange // free ones
 	jobs      []*job      // free ones
 	workers   workers
-	detached  []*job // calls of earlier revisions that go on without their connection
-	swept     int    // the newest shard of the sessions that was swept
+	detached  []callRef // calls of earlier revisions that go on without their connection
+	swept     int       // the newest shard of the sessions that was swept
 	spare     []item
 	backlog   []item // items taken from the inbox and not served yet
 

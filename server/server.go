@@ -60,6 +60,7 @@ type Server struct {
 	conns         atomic.Int64 // admitted and not yet closed
 	streams       atomic.Int64
 	calls         atomic.Int64
+	loose         atomic.Int64 // those of earlier revisions that go on without their connection
 	acceptErrors  atomic.Uint64
 	acceptRefused atomic.Uint64
 	room          chan struct{} // a connection has gone: who waits for a place may look
@@ -96,6 +97,7 @@ func New(s *mcp.Server, opts *Options) *Server {
 	if srv.tickets, err = newTickets(o.SessionKeys, o.SessionLifetime); err != nil {
 		panic(err) // a key that is too short: a programmer's error
 	}
+	srv.sessions.forgot = srv.forgotSubscriptions
 	srv.sessions.max, srv.sessions.maxGone, srv.sessions.budget.max = int64(o.MaxSessions), int64(o.MaxRevoked), int64(o.ReplayTotal)
 	for i := range srv.smallIDs {
 		srv.smallIDs[i] = strconv.Itoa(i)

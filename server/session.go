@@ -62,6 +62,8 @@ type sessions struct {
 	budget  replayBudget
 	streams atomic.Uint64 // the last stream id
 	askIDs  atomic.Uint64 // the last request id
+	// forgot is told which subscriptions were forgotten, without a lock held.
+	forgot func(uris map[string]struct{})
 }
 
 // sessionShard is a part of the table.
@@ -166,6 +168,15 @@ func (t *sessions) makeRoom(first int) bool {
 
 // evict forgets, of some sessions that come to hand, the one unused for the longest.
 func (sh *sessionShard) evict(t *sessions) bool {
+	s := sh.takeOldest(t)
+	if s == nil {
+		return false
+	}
+	t.forgot(s.uris)
+	return true
+}
+
+func (sh *sessionShard) takeOldest(t *sessions) *session {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	var oldest *session
@@ -178,12 +189,11 @@ func (sh *sessionShard) evict(t *sessions) bool {
 			oldest = s
 		}
 	}
-	if oldest == nil {
-		return false
+	if oldest != nil {
+		oldest.forgetReplays(t)
+		t.drop(sh, oldest)
 	}
-	oldest.forgetReplays(t)
-	t.drop(sh, oldest)
-	return true
+	return oldest
 }
 
 // carried reports whether a connection waits for the rest of a call's stream.
@@ -254,7 +264,12 @@ func (t *sessions) revoke(k sessionKey, expires uint32) (held session) {
 
 // sweep forgets what has expired in shard i.
 func (t *sessions) sweep(i int, now tick, unix uint32, idle tick) {
-	sh := &t.shards[i]
+	for _, uris := range t.sweepLocked(&t.shards[i], now, unix, idle) {
+		t.forgot(uris)
+	}
+}
+
+func (t *sessions) sweepLocked(sh *sessionShard, now tick, unix uint32, idle tick) (forgot []map[string]struct{}) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	for k, at := range sh.gone {
@@ -275,12 +290,16 @@ func (t *sessions) sweep(i int, now tick, unix uint32, idle tick) {
 		clear(s.replays[len(kept):])
 		s.replays = kept
 		if s.stream.loop == nil && len(s.calls) == 0 && s.lastUsed+idle <= now {
+			if len(s.uris) > 0 {
+				forgot = append(forgot, s.uris)
+			}
 			s.level, s.uris = "", nil // its client has not been seen for so long that it is gone
 		}
 		if s.empty() {
 			t.drop(sh, s)
 		}
 	}
+	return forgot
 }
 
 // sweepSessions sweeps a shard a tick. The loops share the shards among them.

@@ -19,7 +19,7 @@ func keyOf(n int) (k sessionKey) {
 }
 
 func tableOf(maxSessions, maxRevoked int64) *sessions {
-	return &sessions{max: maxSessions, maxGone: maxRevoked, budget: replayBudget{max: 1 << 20}}
+	return &sessions{max: maxSessions, maxGone: maxRevoked, budget: replayBudget{max: 1 << 20}, forgot: func(map[string]struct{}) {}}
 }
 
 // counted returns the sessions and the revocations that are there.
@@ -272,7 +272,7 @@ func TestRevocationCap(t *testing.T) {
 // B3, B11: the loops of a server sweep all shards, whatever their number.
 func TestSweepReachesEveryShard(t *testing.T) {
 	for _, loops := range []int{1, 2, 3, 8, 64, 100} {
-		s := &Server{start: noon, sessions: sessions{max: 1000, maxGone: 1000}}
+		s := &Server{start: noon, sessions: sessions{max: 1000, maxGone: 1000, forgot: func(map[string]struct{}) {}}}
 		for i := range loops {
 			s.loops = append(s.loops, &loop{srv: s, idx: i})
 		}

@@ -40,14 +40,18 @@ func (c *conn) openSSE(now tick) {
 	s := l.srv
 	t := ticket{sse: true}
 	id := s.tickets.issue(nil, &t, s.clock())
-	if !c.enterStream(now, &t, 0) {
+	admitted := true
+	room := s.sessions.with(t.key, true, now, func(ses *session) {
+		if admitted = s.admitStream(false); admitted {
+			ses.stream = target{l, c.handle()}
+		}
+	})
+	if !room || !admitted {
+		c.refuseStream(now, t.key, admitted)
 		return
 	}
+	c.enterStream(t.key, 0)
 	c.flags |= flagTyped
-	if !s.sessions.with(t.key, true, now, func(ses *session) { ses.stream = target{l, c.handle()} }) {
-		c.takeStreamBack(now)
-		return
-	}
 	where := append([]byte(s.opts.SSEPath+messagePath+"?"+sessionParam), id...)
 	c.appendScratch(sse.AppendEvent(l.frame[:0], &sse.Event{Type: "endpoint", Data: where}))
 	c.startStream(now)

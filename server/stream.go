@@ -149,7 +149,7 @@ func (c *conn) timedOut(now tick) {
 func (c *conn) expireStream(now tick) {
 	l := c.loop
 	switch {
-	case l.draining:
+	case l.draining && !c.resumed():
 		c.endGracefully(now)
 		c.flush()
 	case c.sk.OutboundBuffered() > 0:

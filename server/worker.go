@@ -130,7 +130,9 @@ func (l *loop) serveItem(it *item) {
 	j := it.job
 	switch it.kind {
 	case itemReturn:
-		l.putWorker(j.worker)
+		if j.worker != nil {
+			l.putWorker(j.worker)
+		}
 		l.putJob(j)
 		return
 	case itemNotify, itemRespond:
@@ -208,11 +210,15 @@ func (c *conn) nextCallDue() tick {
 // expireCall serves the deadline of a call under way.
 func (c *conn) expireCall(now tick) {
 	x, l := c.x, c.loop
+	if now >= x.due && x.job.legacy.on {
+		c.arm(now + 1) // the answer to a call that is parked is on its way through the inbox
+		l.timeOut(x.job)
+		return
+	}
 	if now >= x.due {
 		j := x.job
 		x.job = nil
 		j.cancel(errCallTimeout)
-		defer l.abandon(j)
 		l.count(j.method, outcomeTimeout)
 		l.srv.opts.Logger.Warn("call timed out; its handler keeps its goroutine until it returns", "method", j.method.String(), "limit", l.srv.opts.CallTimeout)
 		c.respondError(200, j.id, l.srv.errTimeout())
