@@ -33,7 +33,7 @@ export class Report {
   }
 
   print(verdict, name, detail) {
-    console.log(`${verdict.padEnd(5)}${this.client.padEnd(12)}${name.padEnd(34)}${detail}`);
+    console.log(`${verdict.padEnd(5)}${this.client.padEnd(24)}${name.padEnd(34)}${detail}`);
   }
 
   // end leaves the process, whatever is still open.

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Drives `mooring serve` with real MCP clients at revision 2026-07-28: the Inspector's command line, the TypeScript v2
-# client, the official Go SDK's client and mcp-go's; the last two over HTTP+SSE of 2024-11-05 as well. Prints a line per client and step; exits 0 only if every step succeeded.
+# Drives `mooring serve` with real MCP clients, each over every transport and revision that it speaks: the Inspector's command
+# line, the TypeScript SDKs v1 and v2, the official Go SDK, mcp-go, and mcp-remote, the bridge for clients that know stdio
+# alone. One server, one URL (and one for HTTP+SSE of 2024-11-05). Prints a line per client and step; exits 0 only if every
+# step succeeded.
 #   URL=...      test a server that is already running instead; it must have the built-in set of `mooring serve`
 #   SSE_URL=...  and its HTTP+SSE endpoint, if URL is given
-#   CLIENTS=...  only these, for example CLIENTS="gosdk mcpgo" (default: inspector typescript gosdk mcpgo gosdk-sse mcpgo-sse)
+#   CLIENTS=...  only these, for example CLIENTS="gosdk-http-2025-06-18 ts1-sse"; default: all of those below
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=../lib.sh
@@ -22,24 +24,54 @@ else
 	url=$BASE/mcp sse_url=$BASE/sse
 fi
 
-(cd "$ROOT" && go run ./cmd/mooring print-config inspector --url "$url") >"$WORKDIR/home/mcp.json" 2>"$WORKDIR/print-config.log" ||
+# The Inspector's configuration, as it is printed and for the other era.
+mkdir "$WORKDIR/home/modern" "$WORKDIR/home/legacy"
+(cd "$ROOT" && go run ./cmd/mooring print-config inspector --url "$url") >"$WORKDIR/home/modern/mcp.json" 2>"$WORKDIR/print-config.log" ||
 	die "mooring print-config: $(cat "$WORKDIR/print-config.log")"
+sed 's/"protocolEra": "modern"/"protocolEra": "legacy"/' "$WORKDIR/home/modern/mcp.json" >"$WORKDIR/home/legacy/mcp.json"
 
-# drive CLIENT: runs it against $url for two minutes at most.
+modern=2026-07-28 sessions="2025-11-25 2025-06-18 2025-03-26" newest=2025-11-25
+clients="ts2-http-$modern ts1-http ts1-stdio"
+for revision in $sessions; do clients+=" ts2-http-$revision"; done
+for revision in $modern $sessions; do clients+=" gosdk-http-$revision mcpgo-http-$revision"; done
+if [[ -n $sse_url ]]; then clients+=" ts1-sse ts2-sse-$newest gosdk-sse-$newest mcpgo-sse-$newest"; fi
+# The Inspector changes nothing on the server, and so runs beside the others.
+clients="inspector-modern inspector-legacy ${clients}"
+
+# drive CLIENT: runs it against the server for two minutes at most. A client's name is its program, its transport and its revision.
 drive() {
-	case $1 in
-	inspector) timeout 120 node "$here/inspector.mjs" "$WORKDIR/home" ;;
-	typescript) timeout 120 node "$here/typescript.mjs" "$url" ;;
-	gosdk | mcpgo) timeout 120 "$WORKDIR/$1" "$url" ;;
-	gosdk-sse | mcpgo-sse) timeout 120 "$WORKDIR/${1%-sse}" "$sse_url" sse ;;
+	local program kind revision to=$url
+	IFS=- read -r program kind revision <<<"$1"
+	[[ $kind != sse ]] || to=$sse_url
+	case $program in
+	inspector) timeout 120 node "$here/inspector.mjs" "$WORKDIR/home/$kind" "$kind" ;;
+	ts1) HOME=$WORKDIR/home timeout 120 node "$here/typescript-v1.mjs" "$to" "$kind" ;;
+	ts2)
+		if [[ $revision == "$modern" ]]; then
+			timeout 120 node "$here/typescript.mjs" "$to"
+		else
+			timeout 120 node "$here/typescript-session.mjs" "$to" "$kind" "$revision"
+		fi
+		;;
+	gosdk | mcpgo) timeout 120 "$WORKDIR/$program" "$to" "$kind" "$revision" ;;
 	*) die "no client \"$1\"" ;;
 	esac
 }
 
 failed=()
-for client in ${CLIENTS:-inspector typescript gosdk mcpgo ${sse_url:+gosdk-sse mcpgo-sse}}; do
+beside=()
+for client in ${CLIENTS:-$clients}; do
+	if [[ $client == inspector-* ]]; then
+		drive "$client" >"$WORKDIR/$client.log" 2>&1 &
+		beside+=("$client:$!")
+		continue
+	fi
 	drive "$client" || failed+=("$client")
 	server_alive
+done
+for job in ${beside[@]+"${beside[@]}"}; do
+	wait "${job#*:}" || failed+=("${job%:*}")
+	cat "$WORKDIR/${job%:*}.log"
 done
 [[ ${#failed[@]} -eq 0 ]] || die "failed: ${failed[*]}"
 stop_server

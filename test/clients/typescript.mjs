@@ -2,7 +2,7 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { Report, clock, revision, until, want, wantClock, wantSum, wantText } from './report.mjs';
 
-const report = new Report('typescript');
+const report = new Report('ts2 2026-07-28');
 const client = new Client({ name: 'mooring-test', version: '1.0.0' }, { versionNegotiation: { mode: { pin: revision } } });
 let listChanged = 0;
 const updated = [];

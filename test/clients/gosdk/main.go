@@ -1,4 +1,5 @@
-// Command gosdk drives a Mooring server with the official Go SDK's client: gosdk URL, or gosdk URL sse over HTTP+SSE of 2024-11-05.
+// Command gosdk drives a Mooring server with the official Go SDK's client: gosdk URL TRANSPORT REVISION, where the
+// transport is http, or sse for HTTP+SSE of 2024-11-05.
 package main
 
 import (
@@ -12,23 +13,22 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 && (len(os.Args) != 3 || os.Args[2] != "sse") {
-		fmt.Fprintln(os.Stderr, "usage: gosdk URL [sse]")
+	if len(os.Args) != 4 {
+		fmt.Fprintln(os.Stderr, "usage: gosdk URL http|sse REVISION")
 		os.Exit(2)
 	}
-	url := os.Args[1]
+	url, kind, revision := os.Args[1], os.Args[2], os.Args[3]
 	var transport mcp.Transport = &mcp.StreamableClientTransport{Endpoint: url, MaxRetries: -1}
-	r := &report.Report{Client: "go-sdk"}
-	revision := report.Revision
-	if len(os.Args) == 3 {
+	if kind == "sse" {
 		transport = &mcp.SSEClientTransport{Endpoint: url}
-		r.Client = "go-sdk/sse"
-		revision = "2025-11-25" // the newest that has sessions
 	}
+	r := &report.Report{Client: "go-sdk " + kind + " " + revision}
 	d := &driver{
+		revision:    revision,
 		listChanged: make(chan struct{}, 64),
 		updated:     make(chan string, 64),
 		progress:    make(chan float64, 64),
+		asked:       make(chan string, 64),
 	}
 	if !r.Step("connect", func(ctx context.Context) error { return d.connect(ctx, transport, revision) }) {
 		r.Exit()
@@ -37,6 +37,9 @@ func main() {
 	r.Step("tools/call echo", d.echo)
 	r.Step("tools/call add", d.add)
 	r.Step("tools/call countdown (progress)", d.countdown)
+	if revision >= report.Elicitation {
+		r.Step("tools/call ask (elicitation)", d.ask)
+	}
 	r.Step("resources/read", d.read)
 	r.Step("list_changed after toggle", d.toggle)
 	r.Step("resources/updated of the clock", d.watch)
@@ -45,10 +48,12 @@ func main() {
 }
 
 type driver struct {
+	revision    string
 	session     *mcp.ClientSession
 	listChanged chan struct{} // one value per notifications/tools/list_changed
 	updated     chan string   // the URI of each notifications/resources/updated
 	progress    chan float64
+	asked       chan string // the message of each question
 	firstRead   string
 }
 
@@ -62,9 +67,13 @@ func (d *driver) connect(ctx context.Context, transport mcp.Transport, revision 
 		ProgressNotificationHandler: func(_ context.Context, req *mcp.ProgressNotificationClientRequest) {
 			d.progress <- req.Params.Progress
 		},
+		ElicitationHandler: func(_ context.Context, req *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
+			d.asked <- req.Params.Message
+			return &mcp.ElicitResult{Action: "accept", Content: report.Ship()}, nil
+		},
 	})
 	// The stream of HTTP+SSE lives as long as the context given to Connect: the step's would end it.
-	session, err := client.Connect(context.WithoutCancel(ctx), transport, nil)
+	session, err := client.Connect(context.WithoutCancel(ctx), transport, &mcp.ClientSessionOptions{ProtocolVersion: revision})
 	if err != nil {
 		return err
 	}
@@ -120,12 +129,30 @@ func (d *driver) echo(ctx context.Context) error {
 	return nil
 }
 
+func (d *driver) ask(ctx context.Context) error {
+	result, err := d.call(ctx, "ask", map[string]any{"question": report.Question})
+	if err != nil {
+		return err
+	}
+	if got, ok := result.Content[0].(*mcp.TextContent); !ok || got.Text != report.Answer {
+		return fmt.Errorf("want the text %q, got %#v", report.Answer, result.Content[0])
+	}
+	return report.Asked(d.asked)
+}
+
 func (d *driver) add(ctx context.Context) error {
 	result, err := d.call(ctx, "add", map[string]any{"a": 2, "b": 3})
 	if err != nil {
 		return err
 	}
-	return report.Sum(result.StructuredContent, 5)
+	if len(result.Content) == 0 {
+		return fmt.Errorf("no content")
+	}
+	var text string
+	if c, ok := result.Content[0].(*mcp.TextContent); ok {
+		text = c.Text
+	}
+	return report.Sum(d.revision, result.StructuredContent, text, 5)
 }
 
 func (d *driver) countdown(ctx context.Context) error {

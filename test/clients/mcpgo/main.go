@@ -1,4 +1,5 @@
-// Command mcpgo drives a Mooring server with mcp-go's client: mcpgo URL, or mcpgo URL sse over HTTP+SSE of 2024-11-05.
+// Command mcpgo drives a Mooring server with mcp-go's client: mcpgo URL TRANSPORT REVISION, where the transport is http,
+// or sse for HTTP+SSE of 2024-11-05.
 package main
 
 import (
@@ -14,31 +15,34 @@ import (
 )
 
 func main() {
-	old := len(os.Args) == 3 && os.Args[2] == "sse"
-	if len(os.Args) != 2 && !old {
-		fmt.Fprintln(os.Stderr, "usage: mcpgo URL [sse]")
+	if len(os.Args) != 4 {
+		fmt.Fprintln(os.Stderr, "usage: mcpgo URL http|sse REVISION")
 		os.Exit(2)
 	}
-	r := &report.Report{Client: "mcp-go"}
-	if old {
-		r.Client = "mcp-go/sse"
-	}
+	url, kind, revision := os.Args[1], os.Args[2], os.Args[3]
+	r := &report.Report{Client: "mcp-go " + kind + " " + revision}
 	d := &driver{
-		old:          old,
+		revision:     revision,
+		old:          revision != report.Revision,
 		acknowledged: make(chan struct{}, 64),
 		listChanged:  make(chan struct{}, 64),
 		updated:      make(chan struct{}, 64),
 		progress:     make(chan struct{}, 64),
+		asked:        make(chan string, 64),
 	}
-	if !r.Step("connect", func(ctx context.Context) error { return d.connect(ctx, os.Args[1]) }) {
+	if !r.Step("connect", func(ctx context.Context) error { return d.connect(ctx, url, kind, revision) }) {
 		r.Exit()
 	}
 	r.Step("tools/list", d.list)
 	r.Step("tools/call echo", d.echo)
 	r.Step("tools/call add", d.add)
 	r.Step("tools/call countdown (progress)", d.countdown)
+	// The client's SSE transport hears requests of the server, but has no way to answer them.
+	if revision >= report.Elicitation && kind != "sse" {
+		r.Step("tools/call ask (elicitation)", d.ask)
+	}
 	r.Step("resources/read", d.read)
-	if old || r.Step("subscriptions/listen", d.listen) {
+	if d.old || r.Step("subscriptions/listen", d.listen) {
 		r.Step("list_changed after toggle", d.toggle)
 		r.Step("resources/updated of the clock", d.watch)
 	}
@@ -47,32 +51,39 @@ func main() {
 }
 
 type driver struct {
-	old          bool // over HTTP+SSE, in a session
+	revision     string
+	old          bool // in a session
 	client       *client.Client
 	acknowledged chan struct{} // one value per notification of each kind
 	listChanged  chan struct{}
 	updated      chan struct{}
 	progress     chan struct{}
+	asked        chan string // the message of each question
 	stopListen   func()
 	firstRead    string
 }
 
-func (d *driver) connect(ctx context.Context, url string) error {
-	revision := report.Revision
+func (d *driver) connect(ctx context.Context, url, kind, revision string) error {
+	options := []client.ClientOption{client.WithElicitationHandler(d)}
 	if d.old {
-		revision = "2025-11-25" // the newest that has sessions: the client must find that itself
-		t, err := transport.NewSSE(url)
-		if err != nil {
-			return err
-		}
-		d.client = client.NewClient(t)
+		options = append(options, client.WithLegacyProtocolOnly())
 	} else {
-		t, err := transport.NewStreamableHTTP(url)
-		if err != nil {
-			return err
-		}
-		d.client = client.NewClient(t, client.WithProtocolVersion(revision))
+		options = append(options, client.WithProtocolVersion(revision))
 	}
+	var t transport.Interface
+	var err error
+	switch {
+	case kind == "sse":
+		t, err = transport.NewSSE(url)
+	case d.old:
+		t, err = transport.NewStreamableHTTP(url, transport.WithContinuousListening())
+	default: // a client that listens on a GET stream does not ask for a revision without one
+		t, err = transport.NewStreamableHTTP(url)
+	}
+	if err != nil {
+		return err
+	}
+	d.client = client.NewClient(t, options...)
 	d.client.OnNotification(func(n mcp.JSONRPCNotification) {
 		switch n.Method {
 		case "notifications/subscriptions/acknowledged":
@@ -102,6 +113,23 @@ func (d *driver) connect(ctx context.Context, url string) error {
 		return fmt.Errorf("negotiated %s, want %s", got, revision)
 	}
 	return nil
+}
+
+// Elicit implements client.ElicitationHandler.
+func (d *driver) Elicit(_ context.Context, req mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
+	d.asked <- req.Params.Message
+	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: mcp.ElicitationResponseActionAccept, Content: report.Ship()}}, nil
+}
+
+func (d *driver) ask(ctx context.Context) error {
+	result, err := d.call(ctx, "ask", map[string]any{"question": report.Question}, nil)
+	if err != nil {
+		return err
+	}
+	if got, ok := result.Content[0].(mcp.TextContent); !ok || got.Text != report.Answer {
+		return fmt.Errorf("want the text %q, got %#v", report.Answer, result.Content[0])
+	}
+	return report.Asked(d.asked)
 }
 
 func (d *driver) names(ctx context.Context) ([]string, error) {
@@ -159,7 +187,11 @@ func (d *driver) add(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return report.Sum(result.StructuredContent, 5)
+	if len(result.Content) == 0 {
+		return fmt.Errorf("no content")
+	}
+	text, _ := result.Content[0].(mcp.TextContent)
+	return report.Sum(d.revision, result.StructuredContent, text.Text, 5)
 }
 
 func (d *driver) countdown(ctx context.Context) error {

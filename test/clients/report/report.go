@@ -15,10 +15,29 @@ import (
 const (
 	Clock    = "mooring://clock"
 	Revision = "2026-07-28"
+
+	Elicitation = "2025-06-18" // the first revision with elicitation
+	Structured  = "2025-06-18" // and with structuredContent
+	Question    = "Who is there?"
+	Answer      = "Öresund moors at the south quay." // of the tool ask, when Ship answered the question
 )
 
+// Ship is what the user answers.
+func Ship() map[string]any { return map[string]any{"name": "Öresund", "berth": "south"} }
+
+// Asked checks that the client was asked Question, once.
+func Asked(questions <-chan string) error {
+	if n := len(questions); n != 1 {
+		return fmt.Errorf("asked %d times, want once", n)
+	}
+	if got := <-questions; got != Question {
+		return fmt.Errorf("asked %q, want %q", got, Question)
+	}
+	return nil
+}
+
 // Tools are the built-in tools that must be listed, in any order and beside others.
-var Tools = [...]string{"add", "countdown", "echo", "toggle"}
+var Tools = [...]string{"add", "ask", "countdown", "echo", "toggle"}
 
 // stepLimit bounds each step.
 const stepLimit = 20 * time.Second
@@ -54,7 +73,7 @@ func (r *Report) Step(name string, f func(ctx context.Context) error) bool {
 }
 
 func (r *Report) print(verdict, name, detail string) {
-	fmt.Printf("%-5s%-12s%-34s%s\n", verdict, r.Client, name, detail)
+	fmt.Printf("%-5s%-24s%-34s%s\n", verdict, r.Client, name, detail)
 }
 
 // Exit leaves the process with 0 if every step succeeded, else with 1.
@@ -83,17 +102,22 @@ func Extra(names []string, want bool) error {
 	return nil
 }
 
-// Sum checks the structured output of the tool add.
-func Sum(structured any, want int) error {
-	text, err := json.Marshal(structured)
-	if err != nil {
-		return err
+// Sum checks the output of the tool add: in structuredContent, or at revisions before there was any in the text.
+func Sum(revision string, structured any, text string, want int) error {
+	output := []byte(text)
+	if revision >= Structured {
+		var err error
+		if output, err = json.Marshal(structured); err != nil {
+			return err
+		}
+	} else if structured != nil {
+		return fmt.Errorf("want no structuredContent at %s, got %v", revision, structured)
 	}
 	var out struct {
 		Sum *int `json:"sum"`
 	}
-	if err := json.Unmarshal(text, &out); err != nil || out.Sum == nil || *out.Sum != want {
-		return fmt.Errorf("want the sum %d in structuredContent, got %s", want, text)
+	if err := json.Unmarshal(output, &out); err != nil || out.Sum == nil || *out.Sum != want {
+		return fmt.Errorf("want the sum %d, got %s", want, output)
 	}
 	return nil
 }
