@@ -216,6 +216,9 @@ func shapeSubscribe(c *Call) *jsonrpc.Error {
 // bindSubscribe sees that the resource is served, so that a client cannot make the
 // server remember URIs of its invention.
 func bindSubscribe(c *Call, meta *RequestMeta) *jsonrpc.Error {
+	if len(c.name) > c.s.opts.MaxListenBytes {
+		return invalidParams("uri is too long")
+	}
 	if !c.reg.serves(c.name) {
 		return (&resourceNotFound{c.op.URI}).wire(c.rev)
 	}

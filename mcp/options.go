@@ -52,6 +52,10 @@ type ServerOptions struct {
 	// MaxListenURIs is how many resources one subscriptions/listen may name. Default
 	// 1024; negative: none.
 	MaxListenURIs int
+
+	// MaxListenBytes is how many octets the URIs of one subscriptions/listen may have
+	// together, and each URI of a resources/subscribe. Default 64 KiB; negative: none.
+	MaxListenBytes int
 }
 
 // CacheHints are the caching fields of results, by kind. A zero Cacheable is 0 ms
@@ -72,6 +76,8 @@ const (
 	defaultPageSize      = 1000
 	defaultStateTTL      = 10 * time.Minute
 	defaultMaxListenURIs = 1024
+
+	defaultMaxListenBytes = 64 << 10
 )
 
 // withDefaults returns a copy of o with every default filled in.
@@ -91,6 +97,9 @@ func (o *ServerOptions) withDefaults() ServerOptions {
 	}
 	if out.MaxListenURIs == 0 {
 		out.MaxListenURIs = defaultMaxListenURIs
+	}
+	if out.MaxListenBytes == 0 {
+		out.MaxListenBytes = defaultMaxListenBytes
 	}
 	if out.Capabilities == nil {
 		out.Capabilities = &ServerCapabilities{Logging: &LoggingCapabilities{}}

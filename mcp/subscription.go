@@ -56,8 +56,8 @@ func shapeListen(c *Call) *jsonrpc.Error {
 }
 
 // bindListen agrees on a subscription: of what the client asks for, that which the
-// server offers. Resources that it does not serve are left out, so that a client cannot
-// make it remember URIs of its invention.
+// server offers. Resources that it does not serve are left out. A template serves URIs of
+// the client's invention: what they may make the server remember is bounded.
 func bindListen(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	offered := c.s.topics(c.reg)
 	l := &Listen{ID: string(c.id)}
@@ -71,12 +71,15 @@ func bindListen(c *Call, _ *RequestMeta) *jsonrpc.Error {
 		case "resourcesListChanged":
 			l.add(TopicResources&offered, wanted)
 		case "resourceSubscriptions":
-			n := 0
+			n, size := 0, 0
 			for e := range jsonrpc.Elements(value) {
 				if n++; n > c.s.opts.MaxListenURIs {
 					return invalidParams("too many resourceSubscriptions")
 				}
 				uri, _ := stringOf(e)
+				if size += len(uri); size > c.s.opts.MaxListenBytes {
+					return invalidParams("resourceSubscriptions are too long")
+				}
 				if offered&TopicResource != 0 && c.reg.serves(uri) {
 					l.URIs = append(l.URIs, string(uri))
 				}

@@ -24,6 +24,10 @@ func shapeCallTool(c *Call) *jsonrpc.Error {
 	return c.shapeInput()
 }
 
+// maxInlineArguments is the length of arguments in octets above which an inline tool is
+// not called on an event loop: the validator's worst case is some 2 µs an octet.
+const maxInlineArguments = 1 << 10
+
 // bindCallTool finds the tool.
 func bindCallTool(c *Call, meta *RequestMeta) *jsonrpc.Error {
 	t, ok := c.reg.tools.get(c.name)
@@ -31,7 +35,8 @@ func bindCallTool(c *Call, meta *RequestMeta) *jsonrpc.Error {
 		return invalidParams("unknown tool")
 	}
 	c.tool = t
-	c.inline = t.inline && c.reg.chain == nil
+	// What is wrong with long arguments can take a while to tell.
+	c.inline = t.inline && c.reg.chain == nil && len(c.p.arguments) <= maxInlineArguments
 	if len(t.params) > 0 && meta.HTTP && c.rev.headers {
 		if e := checkParamHeaders(t.params, c.p.arguments, meta); e != nil {
 			return e

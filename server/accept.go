@@ -155,11 +155,28 @@ func (s *Server) admit(nc net.Conn, from trust) {
 		s.enrolFailed(spare, err)
 		return
 	}
-	l := s.loops[s.turn.Add(1)%uint32(len(s.loops))]
+	l := s.nextLoop()
 	e := enrolment{c: &conn{loop: l, trust: from}, spare: spare}
-	e.result, e.err = s.enrol(l, e.c, nc)
+	if e.result, e.err = s.enrol(l, e.c, nc); e.err != nil {
+		_ = nc.Close()
+	}
 	s.enrolments <- e
 }
+
+// nextLoop returns the loop whose turn it is, or one after it: a loop that does not come to its ticks gets no connection more to keep waiting.
+func (s *Server) nextLoop() *loop {
+	now := s.clock().UnixNano()
+	for range s.loops {
+		l := s.loops[s.turn.Add(1)%uint32(len(s.loops))]
+		if posted := l.m.tickPosted.Load(); posted == 0 || now-posted < int64(stuckAfter) {
+			return l
+		}
+	}
+	return s.loops[s.turn.Add(1)%uint32(len(s.loops))]
+}
+
+// stuckAfter is how long a tick waits for a loop that is given no more connections.
+const stuckAfter = 250 * time.Millisecond
 
 // enrolment is a connection on its way to its loop.
 type enrolment struct {
@@ -210,7 +227,9 @@ func (s *Server) enrolLater(e *enrolment, err error) {
 		if nc, err = connOf(e.spare); err != nil {
 			continue
 		}
-		e.result, e.err = s.enrol(e.c.loop, e.c, nc)
+		if e.result, e.err = s.enrol(e.c.loop, e.c, nc); e.err != nil {
+			_ = nc.Close()
+		}
 		err = e.await()
 	}
 	if err != nil {

@@ -27,6 +27,7 @@ func (s *idleSocket) Write(b []byte) (int, error) {
 }
 
 func (s *idleSocket) OutboundBuffered() int { return 0 }
+func (s *idleSocket) Flush() error          { return nil }
 func (s *idleSocket) SetLinger(int) error   { return nil }
 
 // idleReactor is below a loop whose tasks the test runs itself.

@@ -42,13 +42,15 @@ type job struct {
 	prepped bool           // what it ran was prepareBig
 	refusal *jsonrpc.Error // of Prepare
 	queued  atomic.Int64   // bytes of notifications posted and not yet with the socket
+	unsent  atomic.Int64   // bytes with the socket that the kernel has not taken, when last looked at
+	full    atomic.Bool    // the loop has been told that there is no room
 	mu      sync.Mutex     // orders the posts of Notify and Respond
 	done    bool           // Respond was called; guarded by mu
 	gen     uint32         // tells the job from an earlier use
 	legacy  legacyCall
 }
 
-const keepJobs = 1024
+const keepJobs = 256
 
 func (l *loop) takeJob() *job {
 	if n := len(l.jobs); n > 0 {
@@ -73,6 +75,8 @@ func (l *loop) putJob(j *job) {
 	j.meta = mcp.RequestMeta{}
 	j.h, j.method, j.id, j.ctx, j.stop, j.worker, j.done, j.prepped, j.refusal = handle{}, mcp.MethodOther, nil, nil, nil, nil, false, false, nil
 	j.queued.Store(0)
+	j.unsent.Store(0)
+	j.full.Store(false)
 	if len(l.jobs) < keepJobs {
 		l.jobs = append(l.jobs, j)
 	}

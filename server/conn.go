@@ -34,6 +34,7 @@ type socket interface {
 	Next(n int) ([]byte, error)
 	Write(b []byte) (int, error) // may close the conn before it returns
 	OutboundBuffered() int
+	Flush() error // tries to write what is buffered; may close the conn before it returns
 	SetLinger(secs int) error
 }
 
@@ -148,6 +149,9 @@ func (c *conn) closed(err error) {
 		c.reason = reasonOf(err)
 	}
 	l := c.loop
+	if err == nil && c.reason == closePeer && l.draining {
+		c.reason = closeDrain
+	}
 	if x := c.x; x != nil {
 		if j := x.job; j != nil {
 			l.clientGone(j, c)

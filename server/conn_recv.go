@@ -157,14 +157,14 @@ func (c *conn) parseHead(now tick, b []byte) int {
 func (c *conn) begin(now tick, head, rest []byte) int {
 	x, s := c.x, c.loop.srv
 	x.verdict = s.policy.check(&x.req, c.trust)
-	if x.req.Origin != nil && x.verdict.route != routeRefused {
+	if x.req.Origin != nil && x.verdict.route.checksOrigin() {
 		x.origin = append(x.origin[:0], x.req.Origin...)
 	}
 	if err := x.req.CheckContent(&s.limits); err != nil {
 		c.refuseFraming(now, err)
 		return 0
 	}
-	if x.req.Duplicate && !x.req.DuplicateMCP {
+	if x.req.Duplicate && sentTwice(&x.req) {
 		x.verdict = refuse(400, "field line sent more than once")
 	}
 	n := 0

@@ -16,12 +16,43 @@ func (c *conn) flush() {
 
 // flushNotice is flush for notifications of a call. They count against MaxUnsent: a peer that reads too slowly for them is disconnected.
 func (c *conn) flushNotice() {
-	if c.sk.OutboundBuffered()+len(c.loop.out) > max(c.loop.srv.opts.MaxUnsent, len(c.loop.out)) {
+	limit := max(c.loop.srv.opts.MaxUnsent, len(c.loop.out))
+	if c.sk.OutboundBuffered()+len(c.loop.out) > limit {
+		c.trySend() // the peer may have read meanwhile
+	}
+	if c.state != connStateClosed && c.sk.OutboundBuffered()+len(c.loop.out) > limit {
 		c.loop.out = c.loop.out[:0]
 		c.abort(closeUnsent)
 		return
 	}
 	c.flush()
+}
+
+// trySend hands the kernel what it takes of the bytes that wait. They wait for the socket to be writable already, so that nothing of gnet's is left undone.
+func (c *conn) trySend() {
+	if c.state != connStateClosed && c.sk.OutboundBuffered() > 0 {
+		_ = c.sk.Flush()
+	}
+}
+
+// serveFull looks after a call whose notifications are refused for MaxUnsent. A peer that reads makes room; one that takes nothing for a while more is disconnected.
+func (l *loop) serveFull(it *item) {
+	j := it.job
+	c := l.lookup(j.h)
+	if j.gen != it.gen || c == nil || c.x == nil || c.x.job != j {
+		return
+	}
+	l.serving = c
+	c.trySend()
+	if c.state == connStateClosed {
+		return
+	}
+	left := c.sk.OutboundBuffered()
+	j.unsent.Store(int64(left))
+	j.full.Store(false)
+	if left > l.srv.opts.MaxUnsent/2 {
+		c.hurry()
+	}
 }
 
 // write hands b to the socket. The conn may be closed when it returns.

@@ -14,6 +14,7 @@ const (
 	drainPerStream = 40 * time.Microsecond
 	drainPart      = 0.75 // of the drain at most
 	drainPoll      = 5 * time.Millisecond
+	drainHead      = time.Second            // for the rest of a request that has begun
 	stopGrace      = 500 * time.Millisecond // for answers of calls that were cancelled at the end of the drain
 )
 
@@ -95,6 +96,10 @@ func (l *loop) startDrain(d *drainOrder) {
 			c.reason = closeDrain
 			c.setState(l.now, connStateLinger) // the last response may still be on its way
 			c.wind()
+		case connStateHead, connStateBody:
+			// Its client gets a little time to say what it wants, not the usual one.
+			c.x.due = min(c.x.due, l.now+ticks(drainHead))
+			c.arm(c.x.due)
 		case connStateStream:
 			if c.resumed() {
 				continue // until its call is answered

@@ -136,6 +136,7 @@ func (e *engine) recoverConn(c *conn) {
 		e.srv.logPanic(c.loop, r)
 		c.loop.serving = c
 		c.loop.contain()
+		c.loop.kickOnce()
 	}
 }
 

@@ -22,6 +22,7 @@ const (
 	itemNotify   itemKind = iota // a notification of a call: buf
 	itemRespond                  // the response of a call: buf, code, status
 	itemPrepared                 // a worker has prepared the message
+	itemFull                     // notifications of a call are refused for MaxUnsent
 	itemReturn                   // the worker has let go of the call: the last item of a job
 
 	// Of earlier revisions, from any loop.
@@ -55,7 +56,7 @@ type inbox struct {
 	items   []item
 	changes changes
 	drain   *drainOrder
-	posted  bool // the loop has been asked to serve the inbox and has not begun
+	posted  bool // the loop has been asked to serve the inbox, and has not come to its end
 	dead    bool // the loop has ended: nothing is served any more
 }
 
@@ -124,9 +125,20 @@ func (l *loop) wakeLocked() {
 func (l *loop) takeInbox(spare []item) (items []item, c changes, d *drainOrder) {
 	l.in.mu.Lock()
 	items, c, d = l.in.items, l.in.changes, l.in.drain
-	l.in.items, l.in.changes, l.in.drain, l.in.posted = spare[:0], changes{}, nil, false
+	l.in.items, l.in.changes, l.in.drain = spare[:0], changes{}, nil
 	l.in.mu.Unlock()
 	return items, c, d
+}
+
+// settleInbox ends the service of the inbox: from now on a post wakes the loop, unless there is more to serve already, which the kicker will see to.
+func (l *loop) settleInbox() {
+	l.in.mu.Lock()
+	defer l.in.mu.Unlock()
+	if len(l.in.items) > 0 || !l.in.changes.empty() || l.in.drain != nil {
+		l.continueLater()
+		return
+	}
+	l.in.posted = false
 }
 
 // changes is a set of things that changed.

@@ -138,6 +138,7 @@ func (c *conn) emit(j *job, status int, msg []byte, n uint64, final bool) {
 	}
 	c.flushNotice()
 	if c.state == connStateCall {
+		j.unsent.Store(int64(c.sk.OutboundBuffered()))
 		c.arm(c.nextCallDue())
 	}
 }

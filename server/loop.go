@@ -47,6 +47,7 @@ type loop struct {
 	runTick     task
 	runContinue task
 	kicked      bool // the kicker has been asked to continue this loop
+	more        bool // it will be, at the end of the task
 }
 
 // reactor is what a loop needs of the event loop below it.
@@ -85,6 +86,7 @@ func (l *loop) guard(f func()) task {
 				l.srv.logPanic(l, r)
 				l.contain()
 			}
+			l.kickOnce()
 		}()
 		f()
 	}
@@ -141,8 +143,8 @@ func (l *loop) lookup(h handle) *conn {
 // serveTick advances the time of the loop.
 func (l *loop) serveTick() {
 	now := l.srv.clock()
-	l.m.lagNanos.Store(now.UnixNano() - l.m.tickPosted.Swap(0))
 	l.now = l.srv.tickAt(now)
+	l.m.lag(l.now, now.UnixNano()-l.m.tickPosted.Swap(0))
 	l.turn()
 }
 
@@ -168,24 +170,29 @@ func (l *loop) fire(slot uint32) {
 	}
 }
 
-// continueLater runs serveContinue after other input got its turn. The loop cannot ask for that itself: a task that executes itself starves the sockets.
-func (l *loop) continueLater() {
-	if !l.kicked {
-		l.kicked = true
+// continueLater has serveContinue run after other input got its turn. The loop cannot ask for that itself: gnet runs tasks until there are none, so a task that
+// executes itself starves the sockets.
+func (l *loop) continueLater() { l.more = true }
+
+// kickOnce asks for serveContinue at the end of a task, when all of it is done that will be: asked for earlier it could run before the sockets' turn.
+func (l *loop) kickOnce() {
+	if l.more && !l.kicked {
+		l.more, l.kicked = false, true
 		l.srv.kick(l)
 	}
 }
 
-// serveContinue goes on with what was sliced.
+// serveContinue goes on with what was sliced, and with what was posted meanwhile.
 func (l *loop) serveContinue() {
-	l.kicked = false
+	l.kicked, l.more = false, false
 	l.expire()
 	l.serveFanout()
-	l.serveBacklog()
+	l.serveInbox()
 }
 
-// serveInbox takes what was posted.
+// serveInbox serves what was posted. What is posted while it runs does not wake the loop again at once, for workers that post without a pause would keep it from its sockets.
 func (l *loop) serveInbox() {
+	defer l.settleInbox()
 	items, ch, drain := l.takeInbox(l.spare)
 	l.spare = nil
 	if len(l.backlog) == 0 {

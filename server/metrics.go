@@ -62,9 +62,25 @@ type loopMetrics struct {
 	bytesOut       atomic.Uint64
 	closes         [numCloseReasons]atomic.Uint64
 	panics         atomic.Uint64
-	lagNanos       atomic.Int64 // how late the newest tick ran
+	lagNanos       atomic.Int64 // how late the latest tick of this window ran
+	lagBefore      atomic.Int64 // and that of the window before
+	lagWindow      tick         // the window; its loop's
 	tickPosted     atomic.Int64 // Unix nanoseconds, while a tick waits for the loop
 	_              [64]byte     // keeps the next loop's counters off this cache line
+}
+
+// lagTicks is a window of loop lag: no shorter than the usual time between two scrapes.
+const lagTicks = 150
+
+// lag notes how late the tick of now ran.
+func (m *loopMetrics) lag(now tick, nanos int64) {
+	if w := now / lagTicks; w != m.lagWindow {
+		m.lagWindow = w
+		m.lagBefore.Store(m.lagNanos.Swap(0))
+	}
+	if nanos > m.lagNanos.Load() {
+		m.lagNanos.Store(nanos)
+	}
 }
 
 // Stats is a reading of a Server's counters. Counters only grow; the others are states.
@@ -85,7 +101,7 @@ type Stats struct {
 	AcceptErrors      uint64
 	AcceptRefused     uint64 // connections above MaxConnections
 	Panics            uint64
-	LoopLag           []float64 // seconds, for each loop: how late its newest tick ran, or how long one waits by now
+	LoopLag           []float64 // seconds, for each loop: how late the latest of its ticks of the last 15 to 30 s ran, or how long one waits by now
 }
 
 // RequestLabels tell requests apart. Method is one of MCP's methods or "other", never text from the wire.
@@ -128,7 +144,7 @@ func (s *Server) Stats() Stats {
 				}
 			}
 		}
-		lag := m.lagNanos.Load()
+		lag := max(m.lagNanos.Load(), m.lagBefore.Load())
 		if posted := m.tickPosted.Load(); posted != 0 {
 			lag = max(lag, now-posted)
 		}

@@ -98,6 +98,12 @@ func (p *fakePeer) drain() {
 // OutboundBuffered implements socket.
 func (p *fakePeer) OutboundBuffered() int { return len(p.pending) }
 
+// Flush implements socket.
+func (p *fakePeer) Flush() error {
+	p.drain()
+	return nil
+}
+
 // SetLinger implements socket.
 func (p *fakePeer) SetLinger(secs int) error {
 	p.reset = secs == 0

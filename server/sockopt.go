@@ -29,10 +29,13 @@ func controlListener(network, _ string, rc syscall.RawConn) error {
 
 // tuneListener does the same for a listener that was inherited, and reports whether connections have the options from it. A multipath listener takes only some.
 func tuneListener(l net.Listener) (inherits bool) {
-	if _, ok := l.(*net.TCPListener); !ok {
-		return true // of a unix socket, which has no such options, or of a kind that does not show its descriptor
+	switch l.(type) {
+	case *net.UnixListener:
+		return true // such sockets have no such options
+	case *net.TCPListener:
+		return tune(l) == nil
 	}
-	return tune(l) == nil
+	return false // it does not show its descriptor; its connections may
 }
 
 // tune sets the options of a TCP socket that shows its descriptor.

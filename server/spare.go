@@ -85,7 +85,13 @@ func connOf(spare int) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fdConn(fd)
+	nc, err := fdConn(fd)
+	if err == nil && nc.RemoteAddr() == nil {
+		// The peer has sent an RST meanwhile. gnet would look at the address, panic, and leak the descriptor.
+		_ = nc.Close()
+		return nil, syscall.ENOTCONN
+	}
+	return nc, err
 }
 
 // isExhausted reports whether err means that there was no descriptor.

@@ -1,10 +1,40 @@
 package server
 
+import "time"
+
 // stall is the clock of a peer that does not take what waits for it.
 type stall struct {
 	due  tick // when the peer must have taken something
 	own  tick // the deadline that c's state has meanwhile
 	left int  // bytes that would wait if it had taken none since the clock was set
+	full bool // MaxUnsent is reached: there is less time
+}
+
+// unsentTime is how long a peer may take nothing once MaxUnsent is reached.
+const unsentTime = time.Second
+
+// hurry sets the clock of a peer that holds up a call by not reading.
+func (c *conn) hurry() {
+	l := c.loop
+	if !c.has(flagStalled) {
+		return
+	}
+	st := l.stalls[c.slot]
+	if st.full {
+		return
+	}
+	st.full = true
+	if due := l.now + ticks(unsentTime); due < st.due {
+		st.due, st.left = due, c.sk.OutboundBuffered()
+	}
+	l.stalls[c.slot] = st
+	if at, armed := l.wheel.due(c.slot); !armed || st.due < at {
+		if armed {
+			st.own = min(st.own, at)
+			l.stalls[c.slot] = st
+		}
+		l.wheel.arm(c.slot, st.due)
+	}
 }
 
 // stalls are the clocks of the loop's stalled connections, by slot.
@@ -53,10 +83,14 @@ func (c *conn) checkStall(now tick) bool {
 		}
 	case now >= st.due:
 		if left >= st.left {
-			c.abort(closeStalled)
+			if st.full {
+				c.abort(closeUnsent)
+			} else {
+				c.abort(closeStalled)
+			}
 			return false
 		}
-		st.due, st.left = now+l.srv.ticks.write, left
+		st.due, st.left, st.full = now+l.srv.ticks.write, left, false
 		l.stalls[c.slot] = st
 	}
 	if now >= st.own {

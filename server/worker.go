@@ -94,7 +94,13 @@ func (j *job) Notify(msg []byte) bool {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.done || j.queued.Load()+int64(len(msg)) > int64(j.loop.srv.opts.MaxUnsent) {
+	if j.done {
+		return false
+	}
+	if j.queued.Load()+j.unsent.Load()+int64(len(msg)) > int64(j.loop.srv.opts.MaxUnsent) {
+		if j.full.CompareAndSwap(false, true) {
+			j.loop.postItem(item{kind: itemFull, job: j, gen: j.gen})
+		}
 		return false
 	}
 	j.queued.Add(int64(len(msg)))
@@ -142,6 +148,9 @@ func (l *loop) serveItem(it *item) {
 		}
 	case itemPrepared:
 		l.servePrepared(j)
+		return
+	case itemFull:
+		l.serveFull(it)
 		return
 	default:
 		l.serveSession(it)
@@ -195,6 +204,7 @@ func (c *conn) notify(j *job, msg []byte) {
 	c.appendEvent(msg)
 	c.flushNotice()
 	if c.state == connStateCall {
+		j.unsent.Store(int64(c.sk.OutboundBuffered()))
 		c.arm(c.nextCallDue())
 	}
 }

@@ -31,7 +31,7 @@ var (
 	refused       = desc("http_refused_total", "Requests refused for their head or framing.")
 	bytesTotal    = desc("bytes_total", "Bytes read from and written to clients.", "direction")
 	closes        = desc("closes_total", "Connections ended, by reason.", "reason")
-	loopLag       = desc("loop_lag_seconds", "How late the newest tick of an event loop ran, or has been waiting.", "loop")
+	loopLag       = desc("loop_lag_seconds", "How late the latest tick of an event loop ran within the last 15 to 30 s, or has been waiting.", "loop")
 	acceptErrors  = desc("accept_errors_total", "Connections that could not be accepted or given to a loop.")
 	acceptRefused = desc("accept_refused_total", "Connections refused above the connection limit.")
 	panics        = desc("panics_total", "Faults of the server itself that were contained.")
