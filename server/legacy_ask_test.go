@@ -41,7 +41,7 @@ func TestAsks(t *testing.T) {
 		s.notify(1, answerBody(askID(asks[1]), "decline")+strings.Repeat(" ", 0))
 		s.wantTold("all answered", p, "=q0=cancel q1=decline q2=decline, END")
 		g.wantNothing("the session's own stream")
-		p.wantOpen2("the connection serves on")
+		p.wantStays("the connection serves on")
 		r.callsEnd("the call")
 		r.wait(70 * time.Second)
 		g.fin()

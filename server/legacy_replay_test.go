@@ -43,7 +43,7 @@ func TestCallStreamResumes(t *testing.T) {
 			r.wantNothingHeld("after the age of the replay")
 			q = s.get(0, last(events))
 			s.wantTold("unknown by now: a fresh stream", q, "")
-			q.wantOpen2("a fresh stream")
+			q.wantStays("a fresh stream")
 		})
 	}
 }
@@ -85,7 +85,7 @@ func TestReplayIsNobodyElses(t *testing.T) {
 	}
 	thief := other.get(1, a[0].id)
 	other.wantTold("another session's id", thief, "")
-	thief.wantOpen2("a fresh stream of its own")
+	thief.wantStays("a fresh stream of its own")
 	p.fin()
 	p = s.get(1, a[0].id)
 	s.wantTold("stream a alone", p, "a1, a2")
@@ -192,7 +192,7 @@ func TestReplayOptions(t *testing.T) {
 		p.fin()
 		q := s.get(1, events[0].id)
 		s.wantTold("too late: a fresh stream", q, "")
-		q.wantOpen2("a fresh stream")
+		q.wantStays("a fresh stream")
 		q.fin()
 		r.cue("a", "end")
 		r.callsEnd("the call")
@@ -212,7 +212,7 @@ func TestCloseStream(t *testing.T) {
 	s.play(p, "1", "a")
 	r.cue("a", "close")
 	events := s.wantTold("closed before anything was said", p, "PRIME, RETRY 1500, END")
-	p.wantOpen2("the connection is free for other requests")
+	p.wantStays("the connection is free for other requests")
 	p.send(s.message(`{"jsonrpc":"2.0","id":2,"method":"ping"}`))
 	p.wantResponse("ping", 200)
 	r.cue("a", "meanwhile")
