@@ -52,6 +52,9 @@ type job struct {
 
 const keepJobs = 256
 
+// frameRoom is what an event adds to its message at most, for messages that are counted before they are framed.
+const frameRoom = 96
+
 func (l *loop) takeJob() *job {
 	if n := len(l.jobs); n > 0 {
 		j := l.jobs[n-1]

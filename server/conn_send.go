@@ -43,16 +43,24 @@ func (l *loop) serveFull(it *item) {
 		return
 	}
 	l.serving = c
+	c.makeRoom(j)
+}
+
+// makeRoom lets notifications of a call through again when half of the room is free, and looks again at the next tick when it is not.
+func (c *conn) makeRoom(j *job) {
 	c.trySend()
 	if c.state == connStateClosed {
 		return
 	}
+	l := c.loop
 	left := c.sk.OutboundBuffered()
 	j.unsent.Store(int64(left))
-	j.full.Store(false)
-	if left > l.srv.opts.MaxUnsent/2 {
-		c.hurry()
+	if left <= l.srv.opts.MaxUnsent/2 {
+		j.full.Store(false)
+		return
 	}
+	c.hurry()
+	c.arm(l.now + 1)
 }
 
 // write hands b to the socket. The conn may be closed when it returns.

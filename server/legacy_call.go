@@ -234,7 +234,7 @@ func (j *job) Request(asks []mcp.Ask) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, buf := range msgs {
-		j.queued.Add(int64(len(buf.B)))
+		j.queued.Add(int64(len(buf.B) + frameRoom))
 		j.loop.postItem(item{kind: itemNotify, job: j, buf: buf})
 	}
 	return true

@@ -38,7 +38,7 @@ func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final boo
 		}
 	}
 	if !final {
-		j.queued.Add(-int64(len(msg)))
+		j.queued.Add(-int64(len(msg) + frameRoom))
 		if c != nil {
 			c.openReplay(j)
 		}

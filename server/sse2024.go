@@ -255,7 +255,7 @@ const carryOpened = 1
 func (l *loop) emitCarried(j *job, status int, code jsonrpc.Code, msg []byte, final bool) {
 	lc := &j.legacy
 	if !final {
-		j.queued.Add(-int64(len(msg)))
+		j.queued.Add(-int64(len(msg) + frameRoom))
 	}
 	if !lc.detached {
 		return // it was cancelled, or took too long

@@ -97,13 +97,13 @@ func (j *job) Notify(msg []byte) bool {
 	if j.done {
 		return false
 	}
-	if j.queued.Load()+j.unsent.Load()+int64(len(msg)) > int64(j.loop.srv.opts.MaxUnsent) {
+	if j.queued.Load()+j.unsent.Load()+int64(len(msg)+frameRoom) > int64(j.loop.srv.opts.MaxUnsent) {
 		if j.full.CompareAndSwap(false, true) {
 			j.loop.postItem(item{kind: itemFull, job: j, gen: j.gen})
 		}
 		return false
 	}
-	j.queued.Add(int64(len(msg)))
+	j.queued.Add(int64(len(msg) + frameRoom))
 	buf := bytebufferpool.Get()
 	_, _ = buf.Write(msg)
 	j.loop.postItem(item{kind: itemNotify, job: j, buf: buf})
@@ -199,7 +199,7 @@ func (l *loop) servePrepared(j *job) {
 
 // notify puts a notification of a worker's call on the wire. What the peer does not read in time counts against MaxUnsent.
 func (c *conn) notify(j *job, msg []byte) {
-	j.queued.Add(-int64(len(msg)))
+	j.queued.Add(-int64(len(msg) + frameRoom))
 	c.beginStream()
 	c.appendEvent(msg)
 	c.flushNotice()
@@ -220,6 +220,13 @@ func (c *conn) nextCallDue() tick {
 // expireCall serves the deadline of a call under way.
 func (c *conn) expireCall(now tick) {
 	x, l := c.x, c.loop
+	if j := x.job; j.full.Load() && now < x.due {
+		c.makeRoom(j)
+		if c.state == connStateCall && !j.full.Load() {
+			c.arm(c.nextCallDue())
+		}
+		return
+	}
 	if now >= x.due && x.job.legacy.on {
 		c.arm(now + 1) // the answer to a call that is parked is on its way through the inbox
 		l.timeOut(x.job)

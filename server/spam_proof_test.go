@@ -1,0 +1,98 @@
+//go:build linux
+
+package server_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server"
+)
+
+// spammer adds a tool that notifies as fast as it can for a second.
+func (p *proofServer) spammer() {
+	mcp.AddTool(p.mcp, &mcp.Tool{Name: "spam"}, func(ctx context.Context, req *mcp.CallToolRequest, _ noArgs) (*mcp.CallToolResult, any, error) {
+		until := time.Now().Add(time.Second)
+		for i := 1.0; time.Now().Before(until) && ctx.Err() == nil; i++ {
+			_ = req.Progress(i, 0, "still at it")
+		}
+		return nil, nil, ctx.Err()
+	})
+}
+
+// spam calls the tool and reads as fast as the answer comes.
+func (p *proofServer) spam() (body string, err error) {
+	const call = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"spam","arguments":{},"_meta":{"progressToken":1,"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
+	req, err := http.NewRequest("POST", "http://"+p.addr+"/mcp", strings.NewReader(call))
+	if err != nil {
+		return "", err
+	}
+	for name, value := range map[string]string{
+		"Content-Type": "application/json", "Accept": "application/json, text/event-stream", "MCP-Protocol-Version": revision, "Mcp-Method": "tools/call", "Mcp-Name": "spam",
+	} {
+		req.Header.Set(name, value)
+	}
+	tr := &http.Transport{DisableKeepAlives: true}
+	res, err := tr.RoundTrip(req)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return string(b[max(0, len(b)-1000):]), err
+}
+
+// TestSteadyReaderIsKept: a client that reads all the time is not disconnected because a handler is faster than any reader could be.
+func TestSteadyReaderIsKept(t *testing.T) {
+	p := serveProof(t, &server.Options{Loops: 1})
+	p.spammer()
+	for range 3 {
+		end, err := p.spam()
+		if err != nil || !strings.Contains(end, `"result"`) {
+			t.Fatalf("the answer ends with %.200q, %v", end, err)
+		}
+	}
+	if n := p.Stats().Closes["unsent_limit"]; n != 0 {
+		t.Errorf("%d connections closed for not reading", n)
+	}
+}
+
+// TestNotifyingCallsLeaveOthersTheirTurn: eight handlers that notify without a pause do not keep the loop from its other sockets.
+func TestNotifyingCallsLeaveOthersTheirTurn(t *testing.T) {
+	p := serveProof(t, &server.Options{Loops: 1})
+	p.spammer()
+	ended := make(chan error, 8)
+	for range cap(ended) {
+		go func() {
+			_, err := p.spam()
+			ended <- err
+		}()
+	}
+	c := p.dial()
+	var took []time.Duration
+	for left := cap(ended); left > 0; {
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Error(err)
+			}
+			left--
+		default:
+			start := time.Now()
+			c.health(200)
+			took = append(took, time.Since(start))
+		}
+	}
+	slices.Sort(took)
+	median := took[len(took)/2]
+	t.Logf("%d health checks, median %v, worst %v", len(took), median, took[len(took)-1])
+	if median > 100*time.Millisecond {
+		t.Errorf("median of health checks %v, want well below 100ms", median)
+	}
+}
