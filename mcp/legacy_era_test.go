@@ -121,7 +121,7 @@ func TestErasOnOneCall(t *testing.T) {
 			t.Fatal(e)
 		}
 		w := &recorder{t: t}
-		c.Run(nil, w) //nolint:staticcheck // inline
+		c.Run(t.Context(), w)
 		if !strings.HasPrefix(w.body, want) {
 			t.Errorf("round %d: %s", i, w.body)
 		}

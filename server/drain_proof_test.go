@@ -18,13 +18,13 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// shutdown runs Shutdown and returns its result and how long it took.
-func (p *proofServer) shutdown(limit time.Duration) (error, time.Duration) {
+// shutdown runs Shutdown and returns how long it took and its result.
+func (p *proofServer) shutdown(limit time.Duration) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	start := time.Now()
 	err := p.Shutdown(ctx)
-	return err, time.Since(start)
+	return time.Since(start), err
 }
 
 // TestDrain: pains E3, E4, E6, H1, H2. 2,000 streams and 50 calls end as the protocol wants; readiness goes first, idle connections at once, and nobody new comes in.
@@ -59,7 +59,7 @@ func TestDrain(t *testing.T) {
 	}
 	done := make(chan result, 1)
 	go func() {
-		err, took := p.shutdown(time.Minute)
+		took, err := p.shutdown(time.Minute)
 		done <- result{err, took}
 	}()
 
@@ -107,7 +107,7 @@ func TestDrain(t *testing.T) {
 	if err := <-p.served; !errors.Is(err, server.ErrServerClosed) {
 		t.Errorf("Serve: %v", err)
 	}
-	if err, took := p.shutdown(time.Second); err != nil || took > time.Second {
+	if took, err := p.shutdown(time.Second); err != nil || took > time.Second {
 		t.Errorf("a second Shutdown: %v after %v", err, took)
 	}
 	p.wantNoSocketHeld()
@@ -159,7 +159,7 @@ func TestDrainGivesUp(t *testing.T) {
 	w.send(callRequest(1, "wait", "{}", ""))
 	<-p.begun
 	<-p.begun
-	err, took := p.shutdown(300 * time.Millisecond)
+	took, err := p.shutdown(300 * time.Millisecond)
 	if !errors.Is(err, context.DeadlineExceeded) || took < 300*time.Millisecond || took > patience/2 {
 		t.Errorf("Shutdown: %v after %v", err, took)
 	}
@@ -219,7 +219,7 @@ func TestDrainWhileClientsCome(t *testing.T) {
 			})
 		}
 		await(t, "clients come", func() bool { return p.Stats().Connections > 50 })
-		if err, took := p.shutdown(patience); err != nil {
+		if took, err := p.shutdown(patience); err != nil {
 			t.Errorf("Shutdown: %v after %v", err, took)
 		}
 		close(stop)
@@ -234,7 +234,7 @@ func TestDrainWhileClientsCome(t *testing.T) {
 // TestShutdownBeforeServe: a server that never served ends too, and does not begin afterwards.
 func TestShutdownBeforeServe(t *testing.T) {
 	p := newProofServer(t, nil)
-	if err, _ := p.shutdown(time.Second); err != nil {
+	if _, err := p.shutdown(time.Second); err != nil {
 		t.Errorf("Shutdown: %v", err)
 	}
 	l, err := p.Listen("127.0.0.1:0")

@@ -94,7 +94,7 @@ func TestSeveralListeners(t *testing.T) {
 	askOn(t, "tcp", inherited.Addr().String(), add, 200, `"Sum":23`)
 	askOn(t, "tcp", inherited.Addr().String(), strings.Replace(add, "Host: localhost", "Host: evil.example", 1), 403, "host") // F4: loopback here too
 
-	if err, _ := p.shutdown(patience); err != nil {
+	if _, err := p.shutdown(patience); err != nil {
 		t.Errorf("Shutdown: %v", err)
 	}
 	for i, e := range ends {
