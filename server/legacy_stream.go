@@ -102,11 +102,14 @@ func (s *session) replay(stream uint64) *replay {
 	return nil
 }
 
+// noReplay is what ReplayBytes is where nothing is to be kept: zero means the default.
+const noReplay = 1
+
 // openReplay makes the stream of a call one that can be resumed.
 func (c *conn) openReplay(j *job) {
 	l := c.loop
 	lc := &j.legacy
-	if !lc.on || !lc.known || lc.stream != 0 {
+	if !lc.on || !lc.known || lc.stream != 0 || l.srv.opts.ReplayBytes <= noReplay {
 		return
 	}
 	stream := l.srv.sessions.streams.Add(1)

@@ -47,7 +47,8 @@ func (r *replay) append(msg []byte, b *replayBudget, maxBytes, maxEvents int) ui
 	r.events = append(r.events, append([]byte(nil), msg...))
 	r.bytes += len(msg)
 	b.used.Add(int64(len(msg)) + eventCost)
-	for len(r.events) > 0 && (r.bytes > maxBytes || len(r.events) > maxEvents || b.used.Load() > b.max) {
+	// The newest event is exempt from the bounds of one stream: a long answer is worth more than what came before it.
+	for len(r.events) > 0 && (len(r.events) > 1 && (r.bytes > maxBytes || len(r.events) > maxEvents) || b.used.Load() > b.max) {
 		n := len(r.events[0])
 		r.events[0] = nil
 		r.events = r.events[1:]

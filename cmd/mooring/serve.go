@@ -64,7 +64,7 @@ func serve(c *config, stderr io.Writer) error {
 	logger := newLogger(c, stderr)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	features := demo.New(ctx, build().Version, logger)
+	features := demo.New(ctx, build().Version, logger, keys...)
 	defer features.Close()
 	o := c.options(logger)
 	o.SessionKeys = keys

@@ -9,8 +9,13 @@ import (
 
 // New returns a server with the built-in features. What they run besides calls ends
 // with ctx; the caller closes the server.
-func New(ctx context.Context, version string, logger *slog.Logger) *mcp.Server {
+func New(ctx context.Context, version string, logger *slog.Logger, keys ...[]byte) *mcp.Server {
 	c := &clock{ctx: ctx}
+	var key []byte
+	var old [][]byte
+	if len(keys) > 0 {
+		key, old = keys[0], keys[1:]
+	}
 	s := mcp.NewServer(&mcp.Implementation{
 		Name: "mooring", Title: "Mooring", Version: version,
 		Description: "The built-in features of Mooring, an MCP server for very many connections.",
@@ -18,6 +23,8 @@ func New(ctx context.Context, version string, logger *slog.Logger) *mcp.Server {
 		Instructions: "A demonstration: echo and add answer at once, countdown reports progress and can be cancelled, " +
 			"ask asks the user by way of the client, toggle adds or removes the tool extra, and " + clockURI + " changes each second while someone subscribes.",
 		Logger:            logger,
+		StateKey:          key,
+		OldStateKeys:      old,
 		CompletionHandler: complete,
 		OnSubscribe:       c.subscribed,
 		OnUnsubscribe:     c.unsubscribed,
