@@ -18,7 +18,7 @@ func main() {
 	calls := flag.Int("calls", 100_000, "calls of a round")
 	conns := flag.Int("conns", 64, "keep-alive connections that call")
 	streams := flag.Int("streams", 8000, "idle streams")
-	only := flag.String("only", "", "calls, memory, legacy or notices; all when empty")
+	only := flag.String("only", "", "calls, memory, legacy, storm or notices; all when empty")
 	prof := flag.String("profile", "", "write a CPU profile of the server under `tool` calls to tool.pprof: add, echo or list")
 	flag.Parse()
 	bin, err := build()
@@ -41,6 +41,9 @@ func main() {
 	}
 	if *only == "" || *only == "legacy" {
 		measureLegacy(bin, *rounds, *conns, *calls, *streams)
+	}
+	if *only == "" || *only == "storm" {
+		measureStorm(bin, *rounds, *streams)
 	}
 	if *only == "" || *only == "notices" {
 		measureNotices(bin, *rounds, *streams)
