@@ -61,11 +61,11 @@ cover: ## test coverage of all packages together, as bin/cover.html
 	$(GO) tool cover -html=bin/cover.out -o bin/cover.html
 	$(GO) tool cover -func=bin/cover.out | tail -n 1
 
-soak: ## all tests with the race detector in random order, again and again for SOAK (30m)
+soak: ## all tests with the race detector in random order and the long ones at full length, again and again for SOAK (30m)
 	@end=$$(($$(date +%s) + $$(echo '$(SOAK)' | sed 's/h/*3600/; s/m/*60/; s/s//'))); round=0; \
 	while [[ $$(date +%s) -lt $$end ]]; do \
 		round=$$((round + 1)); echo "--- round $$round"; \
-		$(GO) test -race -shuffle on -count 1 -timeout 15m ./...; \
+		MOORING_LONG=1 $(GO) test -race -shuffle on -count 1 -timeout 40m ./...; \
 	done; echo "$$round rounds"
 
 conformance: ## the official MCP conformance suite, every revision, against cmd/mooring-conformance; RUNS=5 for five runs in a row
