@@ -153,6 +153,11 @@ func (c *client) dial(source net.IP) (*peer, error) {
 		return err
 	}
 	conn, err := d.Dial("tcp4", c.load.addr)
+	// A machine that does other things can be short of ports for a moment.
+	for try := 0; errors.Is(err, syscall.EADDRNOTAVAIL) && try < 100; try++ {
+		time.Sleep(20 * time.Millisecond)
+		conn, err = d.Dial("tcp4", c.load.addr)
+	}
 	if err != nil {
 		return nil, err
 	}
