@@ -6,7 +6,10 @@ import (
 	"log"
 	"net"
 	"sync"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // open opens n connections to addr, sends req on each, and reads until want was seen. The request's id is the number of the connection.
@@ -17,7 +20,7 @@ func open(addr string, n int, req func(i int) []byte, want string) []net.Conn {
 		wg.Go(func() {
 			buf := make([]byte, 4096)
 			for i := w; i < n; i += 16 {
-				d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(1+i/4000))}}
+				d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(1+i/2000))}, Control: portAtConnect}
 				c, err := d.Dial("tcp", addr)
 				if err != nil {
 					log.Fatal(err)
@@ -38,6 +41,15 @@ func open(addr string, n int, req func(i int) []byte, want string) []net.Conn {
 	}
 	wg.Wait()
 	return conns
+}
+
+// portAtConnect leaves the choice of the port to connect, which may take one again that another connection to elsewhere still has.
+func portAtConnect(_, _ string, rc syscall.RawConn) error {
+	var err error
+	if cerr := rc.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1) }); cerr != nil {
+		return cerr
+	}
+	return err
 }
 
 func closeAll(conns []net.Conn) {
