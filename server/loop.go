@@ -270,5 +270,5 @@ func deadlinesOf(o *Options) deadlines {
 const (
 	lingerTime  = 2 * time.Second        // for a peer to read a refusal and close
 	lingerBytes = 64 << 10               // and what it may send meanwhile
-	retryTime   = 200 * time.Millisecond // between two looks at a slow listener with a notice due
+	retryTime   = 200 * time.Millisecond // between two looks at a peer that does not take what waits for it
 )

@@ -71,7 +71,7 @@ type Options struct {
 
 	// NoticeDelay is the time for which a change waits for others, to be told with them in one notice. Default 5 ms; negative: none.
 	NoticeDelay time.Duration
-	// Heartbeat is the time between two comments on a stream on which nothing else was sent, within ±10 %. A call that has not answered by then becomes a
+	// Heartbeat is the time between two comments on a stream, within ±10 %; on that of a call what is sent puts them off. A call that has not answered by then becomes a
 	// stream, if its client takes one. Default 15 s.
 	Heartbeat time.Duration
 	// HeadTimeout bounds the time from the first byte of a request to the end of its head, else 408. Default 10 s.
