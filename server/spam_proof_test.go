@@ -55,7 +55,7 @@ func TestSteadyReaderIsKept(t *testing.T) {
 	for range 3 {
 		end, err := p.spam()
 		if err != nil || !strings.Contains(end, `"result"`) {
-			t.Fatalf("the answer ends with %.200q, %v", end, err)
+			t.Fatalf("the answer ends with %.200q, %v; closed: %v", end, err, p.Stats().Closes)
 		}
 	}
 	if n := p.Stats().Closes["unsent_limit"]; n != 0 {

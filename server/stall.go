@@ -75,6 +75,13 @@ func (c *conn) checkStall(now tick) bool {
 	l := c.loop
 	st := l.stalls[c.slot]
 	left := c.sk.OutboundBuffered()
+	if left > 0 && now >= st.due {
+		// A loop that was late has not let the socket tell that there is room: a peer that reads has made some.
+		if c.trySend(); c.state == connStateClosed {
+			return false
+		}
+		left = c.sk.OutboundBuffered()
+	}
 	switch {
 	case left == 0:
 		l.stalls.remove(c)
