@@ -24,6 +24,7 @@ func main() {
 	flag.IntVar(&o.storm, "storm", 8_000, "streams that are closed at once")
 	flag.StringVar(&o.proxies, "proxies", "nginx haproxy", "proxies to measure behind, separated by spaces")
 	flag.IntVar(&o.figures, "figures", 0, "cycles of each round for the comparison with other servers, 0 for no comparison")
+	flag.BoolVar(&o.busy, "busy", false, "the machine does other work: tell times, do not judge them")
 	flag.Parse()
 	o.mooring, o.subject = filepath.Join(*bin, "mooring"), filepath.Join(*bin, "subject")
 	dir, err := os.MkdirTemp("", "bug")
@@ -53,11 +54,12 @@ func fatal(err error) {
 type options struct {
 	mooring, subject, dir, proxies string
 	count, rounds, storm, figures  int
+	busy                           bool
 }
 
 // measure runs everything; the table has what was measured before an error.
 func measure(o options) (*table, error) {
-	t := &table{}
+	t := &table{busy: o.busy}
 	if o.count > 0 {
 		if err := abandon(t, o); err != nil {
 			return t, err
@@ -196,12 +198,12 @@ func (b *bench) stormRow(t *table, n int) error {
 	}
 	var faults []string
 	if late(ours, floors, counting) {
-		faults = append(faults, fmt.Sprintf("sockets gone %v after the last FIN, the floor's %v", median(ours), median(floors)))
+		faults = append(faults, fmt.Sprintf(ofTime+"sockets gone %v after the last FIN, the floor's %v", median(ours), median(floors)))
 	}
 	t.row(faults, fmt.Sprintf("%d GET streams closed at once: no socket left after the last FIN", n), ms1(median(ours)), ms1(median(floors)))
 	faults = nil
 	if p99 := percentile(health, 99); p99 >= healthBound {
-		faults = append(faults, fmt.Sprintf("healthz p99 %v", p99))
+		faults = append(faults, fmt.Sprintf(ofTime+"healthz p99 %v", p99))
 	}
 	t.row(faults, "healthz p50 / p99 meanwhile", ms1(median(health))+" / "+ms1(percentile(health, 99)), "")
 	return nil
@@ -235,7 +237,7 @@ func (b *bench) speedRow(t *table, mooring string) error {
 	ours, want := medianOf(rates[b.addr]), medianOf(rates[addr])
 	var faults []string
 	if ours < speedAfter*want {
-		faults = append(faults, fmt.Sprintf("%.0f sessions/s, %.0f of a fresh server", ours, want))
+		faults = append(faults, fmt.Sprintf(ofTime+"%.0f sessions/s, %.0f of a fresh server", ours, want))
 	}
 	t.row(faults, "new clients in the end, sessions/s", fmt.Sprintf("%.0f", ours), fmt.Sprintf("%.0f (a fresh Mooring)", want))
 	return nil

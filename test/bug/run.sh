@@ -36,5 +36,5 @@ cp "$root/bin/mooring" "$root/bin/bug/mooring"
 storm=$((count < 8000 ? count : 8000))
 figures=0
 [[ -z ${FIGURES:-} || $FIGURES == 0 ]] || figures=$count
-TMPDIR=$work timeout --kill-after=10s 900 "$root/bin/bug/bug" -bin "$root/bin/bug" -count "$count" -storm "$storm" \
+TMPDIR=$work timeout --kill-after=10s 900 "$root/bin/bug/bug" -bin "$root/bin/bug" ${BUSY:+-busy} -count "$count" -storm "$storm" \
 	-proxies "$proxies" -figures "$figures" | tee "$root/bin/bug.md"

@@ -24,7 +24,11 @@ const (
 type table struct {
 	out    strings.Builder
 	missed []string
+	busy   bool // the machine does other work: times are told, not judged
 }
+
+// ofTime begins the faults that another machine, or this one with less to do, might not have.
+const ofTime = "time: "
 
 func (t *table) head(cells ...string) {
 	t.line(cells)
@@ -36,6 +40,12 @@ func (t *table) line(cells []string) { fmt.Fprintf(&t.out, "| %s |\n", strings.J
 // row adds a row; faults say what of it was not met.
 func (t *table) row(faults []string, cells ...string) {
 	verdict := "met"
+	if n := len(faults); t.busy {
+		faults = slices.DeleteFunc(faults, func(f string) bool { return strings.HasPrefix(f, ofTime) })
+		if len(faults) < n {
+			verdict = "met but for the time"
+		}
+	}
 	if len(faults) > 0 {
 		verdict = "**not met**"
 		for _, f := range faults {
@@ -66,7 +76,7 @@ func faultsOf(m *measurement) []string {
 		fault(true, "%v", err)
 	}
 	fault(m.end[sockdiag.CloseWait] > 0, "%d sockets in CLOSE-WAIT in the end", m.end[sockdiag.CloseWait])
-	fault(late(m.gone, m.floor, m.counting), "sockets gone %v after the last FIN, the floor's %v", median(m.gone), median(m.floor))
+	fault(late(m.gone, m.floor, m.counting), ofTime+"sockets gone %v after the last FIN, the floor's %v", median(m.gone), median(m.floor))
 	if m.proxy == "" {
 		fault(m.connections > 0, "%g connections left", m.connections)
 	} else {
@@ -77,7 +87,7 @@ func faultsOf(m *measurement) []string {
 	fault(retained(m) >= perSession, "%.2f bytes kept of each session", retained(m))
 	fault(m.goroutines > goroutinesMax, "%g goroutines", m.goroutines)
 	p99 := percentile(m.health, 99)
-	fault(p99 >= healthBound, "healthz p99 %v", p99)
+	fault(p99 >= healthBound, ofTime+"healthz p99 %v", p99)
 	fault(len(m.health) == 0, "no health check was answered")
 	return out
 }
