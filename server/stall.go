@@ -8,10 +8,12 @@ type stall struct {
 	own  tick // the deadline that c's state has meanwhile
 	left int  // bytes that would wait if it had taken none since the clock was set
 	full bool // MaxUnsent is reached: there is less time
+	seen int  // ticks since then at which nothing had been taken
 }
 
-// unsentTime is how long a peer may take nothing once MaxUnsent is reached.
-const unsentTime = time.Second
+// unsentTicks is at how many ticks a peer may have taken nothing once MaxUnsent is reached: a second's worth. They are counted, for a loop that was late has its ticks behind it
+// before the peer had the time.
+const unsentTicks = int(time.Second / tickUnit)
 
 // hurry sets the clock of a peer that holds up a call by not reading.
 func (c *conn) hurry() {
@@ -23,10 +25,8 @@ func (c *conn) hurry() {
 	if st.full {
 		return
 	}
-	st.full = true
-	if due := l.now + ticks(unsentTime); due < st.due {
-		st.due, st.left = due, c.sk.OutboundBuffered()
-	}
+	st.full, st.seen = true, 0
+	st.due, st.left = l.now+1, c.sk.OutboundBuffered()
 	l.stalls[c.slot] = st
 	if at, armed := l.wheel.due(c.slot); !armed || st.due < at {
 		if armed {
@@ -89,15 +89,18 @@ func (c *conn) checkStall(now tick) bool {
 			st.own = now + l.srv.ticks.idle // the idle time begins when the last response is gone
 		}
 	case now >= st.due:
-		if left >= st.left {
-			if st.full {
-				c.abort(closeUnsent)
-			} else {
-				c.abort(closeStalled)
-			}
+		switch {
+		case left < st.left:
+			st.due, st.left, st.full = now+l.srv.ticks.write, left, false
+		case st.full && st.seen < unsentTicks:
+			st.due, st.seen = now+1, st.seen+1
+		case st.full:
+			c.abort(closeUnsent)
+			return false
+		default:
+			c.abort(closeStalled)
 			return false
 		}
-		st.due, st.left, st.full = now+l.srv.ticks.write, left, false
 		l.stalls[c.slot] = st
 	}
 	if now >= st.own {
