@@ -16,7 +16,7 @@ func (c *conn) flush() {
 
 // flushNotice is flush for notifications of a call. They count against MaxUnsent: a peer that reads too slowly for them is disconnected.
 func (c *conn) flushNotice() {
-	limit := max(c.loop.srv.opts.MaxUnsent, len(c.loop.out))
+	limit := max(c.loop.srv.opts.MaxUnsent+frameRoom, len(c.loop.out))
 	if c.sk.OutboundBuffered()+len(c.loop.out) > limit {
 		c.trySend() // the peer may have read meanwhile
 	}

@@ -38,7 +38,7 @@ func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final boo
 		}
 	}
 	if !final {
-		j.queued.Add(-int64(len(msg) + frameRoom))
+		defer j.queued.Add(-int64(len(msg) + frameRoom)) // last: counted nowhere, it would let one more in than there is room for
 		if c != nil {
 			c.openReplay(j)
 		}

@@ -199,7 +199,6 @@ func (l *loop) servePrepared(j *job) {
 
 // notify puts a notification of a worker's call on the wire. What the peer does not read in time counts against MaxUnsent.
 func (c *conn) notify(j *job, msg []byte) {
-	j.queued.Add(-int64(len(msg) + frameRoom))
 	c.beginStream()
 	c.appendEvent(msg)
 	c.flushNotice()
@@ -207,6 +206,7 @@ func (c *conn) notify(j *job, msg []byte) {
 		j.unsent.Store(int64(c.sk.OutboundBuffered()))
 		c.arm(c.nextCallDue())
 	}
+	j.queued.Add(-int64(len(msg) + frameRoom)) // last: counted nowhere, it would let one more in than there is room for
 }
 
 // nextCallDue is when to look at a call again: for its time limit or a heartbeat.
