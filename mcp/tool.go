@@ -92,8 +92,9 @@ func AddTool[In, Out any](s *Server, t *Tool, h ToolHandlerFor[In, Out]) {
 	s.addTool(tt)
 }
 
-// AddInlineTool is as [AddTool] for a handler that runs where the message was read. See
-// [InlineToolHandlerFor] for what it must not do.
+// AddInlineTool is as [AddTool] for a handler that runs where the message was read, unless
+// its arguments are longer than 1 KiB: those are validated, and the handler called, on a
+// worker. See [InlineToolHandlerFor] for what it must not do.
 func AddInlineTool[In, Out any](s *Server, t *Tool, h InlineToolHandlerFor[In, Out]) {
 	tt := newTypedTool(t, reflect.TypeFor[In](), reflect.TypeFor[Out]())
 	tt.inline = true

@@ -42,7 +42,8 @@ type Options struct {
 	MaxBody int64
 	// MaxPipelined is the number of bytes that may arrive while a response is under way; a client that sends more is disconnected. Default 64 KiB.
 	MaxPipelined int
-	// MaxUnsent is the number of bytes of notifications that may wait for a slow reader; one more and it is disconnected. Change notices are never queued.
+	// MaxUnsent is the number of bytes of notifications that may wait for a slow reader. Beyond it handlers are told that theirs are not
+	// taken, and a reader that takes nothing for a second more is disconnected. Change notices are never queued.
 	// A pipelined request waits while more bytes of earlier responses do. Default 1 MiB.
 	MaxUnsent int
 	// MaxResponse is the length of one response message in bytes; a longer one is replaced by an error of code -32603. Default 8 MiB.
