@@ -63,6 +63,16 @@ func TestListen(t *testing.T) {
 	}
 }
 
+// TestListenBytes: a template serves any URI that matches it, so what a client may make the server remember is bounded in bytes too.
+func TestListenBytes(t *testing.T) {
+	c := newClient(t, listenServer(t, &ServerOptions{MaxListenBytes: 100}))
+	long := func(n int) string { return `"test://f02/` + strings.Repeat("7", n) + `"` }
+	if a := c.call("subscriptions/listen", `"notifications":{"resourceSubscriptions":[`+long(30)+`,`+long(31)+`]}`); a.code != 0 || len(a.listen.URIs) != 2 {
+		t.Errorf("within the bound: %+v", a)
+	}
+	c.call("subscriptions/listen", `"notifications":{"resourceSubscriptions":[`+long(40)+`,`+long(41)+`]}`).wantError("beyond it", -32602, 400)
+}
+
 func TestListenMessages(t *testing.T) {
 	s := listenServer(t, nil)
 	c := newClient(t, s)
