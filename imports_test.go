@@ -35,13 +35,14 @@ const (
 	cobra    = "github.com/spf13/cobra"
 	yaml     = "github.com/goccy/go-yaml"
 	goSys    = "golang.org/x/sys"
+	hdr      = "github.com/HdrHistogram/hdrhistogram-go"
 	byteBufs = "github.com/valyala/bytebufferpool"
 )
 
 // wirecheck holds messages against the official schemas; it is for tests alone.
 const wirecheck = "internal/wirecheck"
 
-// sockdiag counts the kernel's sockets; it is for tests alone.
+// sockdiag counts the kernel's sockets, for tests and for the benchmark suite.
 const sockdiag = "internal/sockdiag"
 
 // seal is what mcp seals states and server sealed sessions with.
@@ -67,10 +68,10 @@ var rooms = [...]room{
 	{dir: sockdiag, third: []string{goSys}},
 	{dir: "server", own: []string{"httpparse", "sse", "jsonrpc", "mcp", seal}, third: []string{gnet, byteBufs, goSys}, inTest: []string{goJSON}},
 	{dir: "server/admin", own: []string{"server"}, third: []string{"github.com/prometheus/client_golang"}, inTest: []string{"mcp"}},
-	{dir: "bench", own: []string{"sse", "jsonrpc"}, third: []string{goJSON, goSys}},
+	{dir: "bench", own: []string{"sse", "jsonrpc", sockdiag}, third: []string{goJSON, goSys, hdr}, inTest: []string{judge}},
 	{dir: "cmd/mooring", own: []string{"server", "server/admin", "mcp", "jsonrpc"}, third: []string{cobra, yaml, goSys}},
 	{dir: "cmd/mooring-conformance", own: []string{"server", "mcp", "jsonrpc"}, third: []string{cobra}},
-	{dir: "cmd/mooring-bench", own: []string{"bench"}, third: []string{cobra, yaml}},
+	{dir: "cmd/mooring-bench", own: []string{"bench"}, third: []string{cobra, yaml, goSys}},
 }
 
 func TestImports(t *testing.T) {
