@@ -59,7 +59,7 @@ type Scenario struct {
 
 	Findings []Finding `json:"findings,omitempty"`
 	Notes    []string  `json:"notes,omitempty"`
-	Error    string    `json:"error,omitempty"` // why it was not finished
+	Error    string    `json:"error,omitempty"`   // why it was not finished
 	Skipped  string    `json:"skipped,omitempty"` // why it was not begun
 }
 
