@@ -10,12 +10,10 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/panjf2000/gnet/v2"
 )
 
 const (
-	maxEnrolling = 64 // connections between accept and OnOpen: each has two descriptors
+	maxEnrolling = 64 // connections between accept and their loop that may have two descriptors each
 	maxRefusing  = 32 // connections that are told there is no place
 	fdOthers     = 64 // descriptors left to the rest of the process
 
@@ -66,47 +64,53 @@ func (s *Server) Serve(l net.Listener) error {
 	if err := s.ensureStarted(); err != nil {
 		return err
 	}
+	a, err := s.newAcceptor(l)
+	if err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
+	defer a.Close()
 	s.mu.Lock()
 	if s.draining.Load() {
 		s.mu.Unlock()
 		return ErrServerClosed
 	}
-	s.listeners[l] = struct{}{}
+	s.listeners[a] = struct{}{}
 	s.accepting.Add(1)
 	s.mu.Unlock()
 	defer s.accepting.Done()
 	defer func() {
 		s.mu.Lock()
-		delete(s.listeners, l)
+		delete(s.listeners, a)
 		s.mu.Unlock()
 	}()
-	inherits := tuneListener(l)
-	from := trustOf(l.Addr())
+	return s.acceptFrom(a)
+}
+
+// acceptFrom accepts until Shutdown, or until a cannot go on.
+func (s *Server) acceptFrom(a *acceptor) error {
 	pause := acceptPause
 	for {
 		s.awaitRoom()
-		nc, err := l.Accept()
-		if err != nil {
-			if s.draining.Load() {
-				return ErrServerClosed
-			}
-			if !isTransient(err) {
-				return fmt.Errorf("server: accept: %w", err)
-			}
-			// The kernel keeps who is waiting: the listener rests until descriptors or memory are free.
-			s.acceptErrors.Add(1)
-			s.logger().Warn("accept failed, pausing", "err", err, "pause", pause)
-			if !s.rest(pause) {
-				return ErrServerClosed
-			}
-			pause = min(2*pause, acceptRest)
+		n, err := a.accept()
+		if n > 0 {
+			pause = acceptPause
+		}
+		if err == nil {
 			continue
 		}
-		pause = acceptPause
-		if !inherits {
-			_ = tune(nc)
+		if s.draining.Load() {
+			return ErrServerClosed
 		}
-		s.admit(nc, from)
+		if !isTransient(err) {
+			return fmt.Errorf("server: accept: %w", err)
+		}
+		// The kernel keeps who is waiting: the listener rests until descriptors or memory are free.
+		s.acceptErrors.Add(1)
+		s.logger().Warn("accept failed, pausing", "err", err, "pause", pause)
+		if !s.rest(pause) {
+			return ErrServerClosed
+		}
+		pause = min(2*pause, acceptRest)
 	}
 }
 
@@ -134,33 +138,7 @@ func (s *Server) setDescriptorBounds(limit int64) error {
 	refusing := int(min(maxRefusing, max(1, limit/32)))
 	s.refusing = make(chan struct{}, refusing)
 	s.fdLimit = max(1, limit-int64(2*enrolling+refusing)-min(fdOthers, limit/4))
-	return s.openSpares(enrolling)
-}
-
-// admit gives nc to a loop, or refuses it above MaxConnections. It waits while all spares are in use.
-func (s *Server) admit(nc net.Conn, from trust) {
-	if s.conns.Add(1) > int64(s.opts.MaxConnections) {
-		s.conns.Add(-1)
-		s.refuseConn(nc)
-		return
-	}
-	spare, ok := s.takeSpare()
-	if !ok {
-		_ = nc.Close()
-		s.released()
-		return
-	}
-	if err := s.spares.occupy(spare, nc); err != nil {
-		_ = nc.Close()
-		s.enrolFailed(spare, err)
-		return
-	}
-	l := s.nextLoop()
-	e := enrolment{c: &conn{loop: l, trust: from}, spare: spare}
-	if e.result, e.err = s.enrol(l, e.c, nc); e.err != nil {
-		_ = nc.Close()
-	}
-	s.enrolments <- e
+	return s.openAccepting(enrolling)
 }
 
 // nextLoop returns the loop whose turn it is, or one after it: a loop that does not come to its ticks gets no connection more to keep waiting.
@@ -177,77 +155,6 @@ func (s *Server) nextLoop() *loop {
 
 // stuckAfter is how long a tick waits for a loop that is given no more connections.
 const stuckAfter = 250 * time.Millisecond
-
-// enrolment is a connection on its way to its loop.
-type enrolment struct {
-	c      *conn
-	spare  int // holds the connection too
-	result <-chan gnet.RegisteredResult
-	err    error // then there is no result
-}
-
-// await returns nil when the loop has the connection. Otherwise the descriptor that was to be enrolled is closed.
-func (e *enrolment) await() error {
-	if e.err != nil {
-		return e.err
-	}
-	if r := <-e.result; r.Err != nil {
-		return r.Err
-	}
-	if !e.c.opened {
-		// gnet reports no error when epoll refuses the descriptor, and closes it; OnOpen has then not run, nor will OnClose.
-		return errNotOpened
-	}
-	return nil
-}
-
-// runEnrolments sees enrolments through.
-func (s *Server) runEnrolments() {
-	for e := range s.enrolments {
-		switch err := e.await(); {
-		case err == nil:
-			s.spares.vacate(e.spare)
-		case isExhausted(err):
-			s.enroller.Go(func() { s.enrolLater(&e, err) })
-		default:
-			s.enrolFailed(e.spare, err)
-		}
-	}
-}
-
-// enrolLater enrols a connection for which there was no descriptor. As many may wait here as there are spares; then accepting waits too.
-func (s *Server) enrolLater(e *enrolment, err error) {
-	s.acceptErrors.Add(1)
-	s.logger().Warn("no descriptor to enrol a connection, waiting", "err", err)
-	for pause := acceptPause; isExhausted(err); pause = min(2*pause, acceptRest) {
-		if !s.rest(pause) {
-			break
-		}
-		var nc net.Conn
-		if nc, err = connOf(e.spare); err != nil {
-			continue
-		}
-		if e.result, e.err = s.enrol(e.c.loop, e.c, nc); e.err != nil {
-			_ = nc.Close()
-		}
-		err = e.await()
-	}
-	if err != nil {
-		s.enrolFailed(e.spare, err)
-		return
-	}
-	s.spares.vacate(e.spare)
-}
-
-var errNotOpened = errors.New("server: the event loop did not take the connection")
-
-// enrolFailed counts a connection that was accepted and is lost.
-func (s *Server) enrolFailed(spare int, err error) {
-	s.spares.vacate(spare)
-	s.acceptErrors.Add(1)
-	s.released()
-	s.logger().Warn("connection lost on its way to an event loop", "err", err)
-}
 
 // refuseConn answers a connection above MaxConnections, without a loop, and closes it in stages so that the answer arrives.
 func (s *Server) refuseConn(nc net.Conn) {

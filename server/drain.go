@@ -42,13 +42,11 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	started := s.started && s.startErr == nil
 	s.mu.Unlock()
 	s.accepting.Wait()
-	close(s.enrolments)
-	s.enroller.Wait()
 	if !started {
 		s.cancel(errShutdown)
 		return nil
 	}
-	s.spares.close()
+	s.endAccepting()
 	limit := time.Duration(drainPart * float64(s.opts.DrainTimeout))
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Duration(drainPart*float64(time.Until(deadline))))
@@ -66,6 +64,16 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	}
 	s.stopEngine()
 	return err
+}
+
+// stopEngine closes what is left and ends the loops.
+func (s *Server) stopEngine() {
+	close(s.halt)
+	s.helper.Wait()
+	s.engine.stop()
+	for _, l := range s.loops {
+		l.bury()
+	}
 }
 
 // awaitEmpty waits until no connection is left and no call runs.

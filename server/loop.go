@@ -106,6 +106,16 @@ func (l *loop) contain() {
 	}
 }
 
+// recoverConn ends the connection at whose service the server panicked; it must be deferred itself.
+func (e *engine) recoverConn(c *conn) {
+	if r := recover(); r != nil {
+		e.srv.logPanic(c.loop, r)
+		c.loop.serving = c
+		c.loop.contain()
+		c.loop.kickOnce()
+	}
+}
+
 // attach gives c a slot.
 func (l *loop) attach(c *conn) {
 	if n := len(l.free); n > 0 {

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"log/slog"
-	"net"
 	"runtime/debug"
 	"strconv"
 	"sync"
@@ -26,12 +25,11 @@ type Server struct {
 	base     context.Context
 	cancel   context.CancelCauseFunc
 
-	engine   engine
-	loops    []*loop // immutable once started
-	kicks    chan *loop
-	halt     chan struct{} // closed to end the ticker and the kicker
-	helper   sync.WaitGroup
-	enroller sync.WaitGroup // ends before the engine: an enrolment that races its end leaks a descriptor
+	engine engine
+	loops  []*loop // immutable once started
+	kicks  chan *loop
+	halt   chan struct{} // closed to end the ticker and the kicker
+	helper sync.WaitGroup
 
 	noticeMu sync.Mutex // guards notices and log
 	log      changeLog
@@ -39,13 +37,12 @@ type Server struct {
 
 	dateLine atomic.Pointer[string]
 
-	mu         sync.Mutex // guards started, startErr, listeners
-	started    bool
-	startErr   error
-	listeners  map[net.Listener]struct{}
-	accepting  sync.WaitGroup // Serve calls
-	enrolments chan enrolment
-	turn       atomic.Uint32 // of the loops, for the next connection
+	mu        sync.Mutex // guards started, startErr, listeners
+	started   bool
+	startErr  error
+	listeners map[*acceptor]struct{}
+	accepting sync.WaitGroup // Serve calls
+	turn      atomic.Uint32  // of the loops, for the next connection
 
 	up         atomic.Bool // the loops run
 	draining   atomic.Bool
@@ -66,7 +63,6 @@ type Server struct {
 	room          chan struct{} // a connection has gone: who waits for a place may look
 	fdLimit       int64         // connections that the descriptor limit allows
 	refusing      chan struct{} // bounds the connections that are being refused
-	spares        spares
 }
 
 // New returns a Server for s. It copies opts, which may be nil for the defaults. Nothing runs before the first Serve.
@@ -79,13 +75,12 @@ func New(s *mcp.Server, opts *Options) *Server {
 		limits:     httpparse.Limits{RequestLine: o.MaxRequestLine, Head: o.MaxHead, Fields: o.MaxFields, Content: o.MaxBody},
 		policy:     policy{path: o.Path, origins: o.AllowedOrigins, hosts: o.AllowedHosts, modern: o.ModernOnly},
 		start:      time.Now(),
-		listeners:  make(map[net.Listener]struct{}),
+		listeners:  make(map[*acceptor]struct{}),
 		stopped:    make(chan struct{}),
 		drainBegun: make(chan struct{}),
 		halt:       make(chan struct{}),
 		kicks:      make(chan *loop, o.Loops),
 		room:       make(chan struct{}, 1),
-		enrolments: make(chan enrolment, maxEnrolling),
 	}
 	err := checkPaths(&o)
 	if err != nil {
@@ -143,10 +138,9 @@ func (s *Server) ensureStarted() error {
 		return s.startErr
 	}
 	if s.startErr = s.setDescriptorBounds(descriptorLimit()); s.startErr != nil {
-		_ = s.engine.client.Stop()
+		s.engine.stop()
 		return s.startErr
 	}
-	s.enroller.Go(s.runEnrolments)
 	s.helper.Go(s.runTicker)
 	s.helper.Go(s.runKicker)
 	s.up.Store(true)

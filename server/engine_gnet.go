@@ -1,3 +1,5 @@
+//go:build !linux || gnet
+
 package server
 
 import (
@@ -5,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 
 	"github.com/panjf2000/gnet/v2"
 	"github.com/panjf2000/gnet/v2/pkg/logging"
@@ -19,6 +22,10 @@ type engine struct {
 	srv    *Server
 	client *gnet.Client
 	events []gnet.EventLoop // by loop index
+
+	spares     spares
+	enrolments chan enrolment
+	enroller   sync.WaitGroup // ends before the engine
 }
 
 // startEngine starts the loops and learns them: gnet does not list them, but every connection names its own.
@@ -81,15 +88,8 @@ func (e *engine) learn(n int) error {
 // probeContext marks the connections of learn.
 type probeContext struct{}
 
-// stopEngine closes what is left and ends the loops.
-func (s *Server) stopEngine() {
-	close(s.halt)
-	s.helper.Wait()
-	_ = s.engine.client.Stop()
-	for _, l := range s.loops {
-		l.bury()
-	}
-}
+// stop closes what is left and ends the loops.
+func (e *engine) stop() { _ = e.client.Stop() }
 
 // enrol gives nc to l. It owns nc from here on. The result says whether the enrolment failed; then OnOpen was never called.
 func (s *Server) enrol(l *loop, c *conn, nc net.Conn) (<-chan gnet.RegisteredResult, error) {
@@ -128,16 +128,6 @@ func (e *engine) OnClose(gc gnet.Conn, err error) (action gnet.Action) {
 	defer e.recoverConn(c)
 	c.closed(err)
 	return gnet.None
-}
-
-// recoverConn ends the connection at whose service the server panicked; it must be deferred itself.
-func (e *engine) recoverConn(c *conn) {
-	if r := recover(); r != nil {
-		e.srv.logPanic(c.loop, r)
-		c.loop.serving = c
-		c.loop.contain()
-		c.loop.kickOnce()
-	}
 }
 
 // gnetLoop is a gnet event loop as a reactor.

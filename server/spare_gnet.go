@@ -1,3 +1,5 @@
+//go:build !linux || gnet
+
 package server
 
 import (
@@ -26,14 +28,14 @@ func (s *Server) openSpares(n int) error {
 		return fmt.Errorf("server: spare descriptors: %w", err)
 	}
 	unix.CloseOnExec(base)
-	s.spares = spares{base: base, free: make(chan int, n)}
+	s.engine.spares = spares{base: base, free: make(chan int, n)}
 	for range n {
 		fd, err := unix.FcntlInt(uintptr(base), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
-			s.spares.close()
+			s.engine.spares.close()
 			return fmt.Errorf("server: spare descriptors: %w", err)
 		}
-		s.spares.free <- fd
+		s.engine.spares.free <- fd
 	}
 	return nil
 }
@@ -50,7 +52,7 @@ func (sp *spares) close() {
 // takeSpare waits for a spare. It reports false when the server drains.
 func (s *Server) takeSpare() (fd int, ok bool) {
 	select {
-	case fd = <-s.spares.free:
+	case fd = <-s.engine.spares.free:
 		return fd, true
 	case <-s.drainBegun:
 		return 0, false

@@ -1,0 +1,176 @@
+//go:build !gnet
+
+package server
+
+import (
+	"errors"
+	"net"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// acceptor accepts the connections of a listener: of one that shows its descriptor without net's own connections, whose making and unmaking costs five system calls each.
+type acceptor struct {
+	net.Listener
+	srv      *Server
+	trust    trust
+	inherits bool // connections have their options from the listener
+
+	file  *os.File // a duplicate of the listener, to wait for; nil where there is none
+	ready syscall.RawConn
+	own   syscall.RawConn // the listener itself
+}
+
+// acceptBatch is how many connections are accepted until other things are looked after.
+const acceptBatch = 64
+
+func (s *Server) newAcceptor(l net.Listener) (*acceptor, error) {
+	a := &acceptor{Listener: l, srv: s, trust: trustOf(l.Addr()), inherits: tuneListener(l)}
+	switch l.(type) {
+	case *net.TCPListener, *net.UnixListener:
+	default:
+		return a, nil
+	}
+	var err error
+	if a.own, err = l.(syscall.Conn).SyscallConn(); err != nil {
+		return nil, err
+	}
+	// A listener of net's lets nobody wait for it but its own Accept.
+	fd := -1
+	if cerr := a.own.Control(func(own uintptr) { fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) }); cerr != nil {
+		return nil, cerr
+	}
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	a.file = os.NewFile(uintptr(fd), "listener")
+	if a.ready, err = a.file.SyscallConn(); err != nil {
+		_ = a.file.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// Close closes the listener. It may be called more than once.
+func (a *acceptor) Close() error {
+	err := a.Listener.Close()
+	if a.file != nil {
+		_ = a.file.Close()
+	}
+	return err
+}
+
+// accept waits for connections and gives them to loops. It returns how many: with an error too there may be some.
+func (a *acceptor) accept() (n int, err error) {
+	if a.file == nil {
+		return a.acceptConn()
+	}
+	rerr := a.ready.Read(func(uintptr) bool {
+		for n < acceptBatch && (n == 0 || a.srv.conns.Load() < a.srv.fdLimit) {
+			var fd int
+			// The listener's own descriptor, so that one which is closed accepts no more.
+			if cerr := a.own.Control(func(own uintptr) { fd, _, err = unix.Accept4(int(own), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC) }); cerr != nil {
+				err = cerr
+			}
+			if err == unix.EINTR || err == unix.ECONNABORTED {
+				continue // who was next has gone
+			}
+			if err != nil {
+				break
+			}
+			n++
+			a.admit(fd)
+		}
+		if n > 0 && err == unix.EAGAIN {
+			err = nil
+		}
+		return err != unix.EAGAIN
+	})
+	if err == nil {
+		err = rerr
+	}
+	return n, err
+}
+
+// acceptConn accepts a connection of a listener that is not one of net's own.
+func (a *acceptor) acceptConn() (int, error) {
+	nc, err := a.Accept()
+	if err != nil {
+		return 0, err
+	}
+	fd, err := a.descriptorOf(nc)
+	_ = nc.Close()
+	if err != nil {
+		a.srv.acceptErrors.Add(1)
+		a.srv.logger().Warn("connection lost on its way to an event loop", "err", err)
+		return 1, nil
+	}
+	a.admit(fd)
+	return 1, nil
+}
+
+var errNoDescriptor = errors.New("server: the connection has no descriptor")
+
+// descriptorOf returns a duplicate of nc's descriptor. While there is no room for one it waits, so that nobody is accepted and dropped.
+func (a *acceptor) descriptorOf(nc net.Conn) (fd int, err error) {
+	switch nc.(type) {
+	case *net.TCPConn, *net.UnixConn:
+	default:
+		return 0, errNoDescriptor
+	}
+	rc, err := nc.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	for pause := acceptPause; ; pause = min(2*pause, acceptRest) {
+		if cerr := rc.Control(func(own uintptr) { fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) }); cerr != nil {
+			return 0, cerr
+		}
+		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+			return fd, err
+		}
+		a.srv.acceptErrors.Add(1)
+		a.srv.logger().Warn("no descriptor for a connection, waiting", "err", err)
+		if !a.srv.rest(pause) {
+			return 0, ErrServerClosed
+		}
+	}
+}
+
+// admit gives a connection to a loop, or refuses it above MaxConnections. It owns fd.
+func (a *acceptor) admit(fd int) {
+	s := a.srv
+	if s.conns.Add(1) > int64(s.opts.MaxConnections) {
+		s.conns.Add(-1)
+		a.refuse(fd)
+		return
+	}
+	if !a.inherits {
+		_ = tuneSocket(fd)
+	}
+	l := s.nextLoop()
+	if err := s.engine.pollers[l.idx].add(fd, &conn{loop: l, trust: a.trust}); err != nil {
+		_ = unix.Close(fd)
+		s.acceptErrors.Add(1)
+		s.released()
+		s.logger().Warn("connection lost on its way to an event loop", "err", err)
+	}
+}
+
+// refuse answers a connection above MaxConnections.
+func (a *acceptor) refuse(fd int) {
+	nc, err := fdConn(fd)
+	if err != nil {
+		a.srv.acceptRefused.Add(1)
+		return
+	}
+	a.srv.refuseConn(nc)
+}
+
+// openAccepting has nothing to prepare: a connection has one descriptor from accept to its end.
+func (s *Server) openAccepting(int) error { return nil }
+
+// endAccepting has nothing to wait for: what was accepted is with its loop.
+func (s *Server) endAccepting() {}

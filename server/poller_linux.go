@@ -1,0 +1,229 @@
+//go:build !gnet
+
+package server
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// poller is the event loop below a loop: an epoll instance, level-triggered, and one goroutine. Its methods run on the loop, but for execute and add.
+//
+// The goroutine does not wait in epoll_wait: a thread that sleeps in a system call keeps a processor of Go's from other goroutines until Go's monitor, which looks every 20 µs as long as
+// there are such threads, takes it away, and a thread has to be found and woken each time. It waits as any goroutine does that reads from a socket, until Go's own poller finds the epoll
+// instance readable.
+type poller struct {
+	engine *engine
+	file   *os.File // the epoll instance
+	raw    syscall.RawConn
+	fd     int
+
+	events []unix.EpollEvent
+	n      int  // events of this turn
+	tried  bool // the processor has been yielded since the last turn
+	busy   int  // turns without a pause
+	ended  bool
+
+	socks []*sock // by slot
+	in    []byte  // what was read for the socket being served
+	buf   []byte
+
+	// Scratch of a turn.
+	tasks []task
+	come  []*sock
+	freed []uint32 // slots
+
+	mu     sync.Mutex // guards what follows
+	posted []task
+	added  []*sock
+	free   []uint32 // slots
+	slots  uint32   // that were ever given
+	gen    uint32   // of the newest sock
+	asleep bool     // the goroutine waits, or is about to
+	woken  bool     // the deadline has passed that it waits with
+}
+
+const (
+	readSize   = 64 << 10 // bytes read from a socket at once
+	eventsSize = 256      // events of a turn
+	busyTurns  = 16       // without a pause, until other goroutines of the processor get their turn
+)
+
+func newPoller(e *engine) (*poller, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // it is for os.NewFile, which asks
+		_ = unix.Close(fd)
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	p := &poller{engine: e, file: os.NewFile(uintptr(fd), "epoll"), fd: fd, events: make([]unix.EpollEvent, eventsSize), buf: make([]byte, readSize)}
+	if p.raw, err = p.file.SyscallConn(); err == nil {
+		err = p.file.SetReadDeadline(time.Time{}) // fails where Go's poller does not take it
+	}
+	if err != nil {
+		_ = p.file.Close()
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *poller) close() { _ = p.file.Close() }
+
+// past is a time that is over.
+var past = time.Unix(1, 0)
+
+// execute implements reactor. Tasks run in the order of the calls.
+func (p *poller) execute(t task) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.posted = append(p.posted, t)
+	if p.asleep && !p.woken {
+		p.woken = true
+		_ = p.file.SetReadDeadline(past) // cheaper than a descriptor to write to: it makes the goroutine runnable and no system call
+	}
+}
+
+// add gives the loop a connection, whose descriptor it owns from here on unless there is an error. It may be called from any goroutine.
+//
+// The loop is not woken for it, but by what the client sends, or by the next tick.
+func (p *poller) add(fd int, c *conn) error {
+	p.mu.Lock()
+	defer p.mu.Unlock() // until it is among those added: its first event may be there before
+	slot := p.slots
+	if n := len(p.free); n > 0 {
+		slot = p.free[n-1]
+	}
+	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(slot), Pad: int32(p.gen + 1)}
+	if err := unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &ev); err != nil {
+		return os.NewSyscallError("epoll_ctl", err)
+	}
+	if n := len(p.free); n > 0 {
+		p.free = p.free[:n-1]
+	} else {
+		p.slots++
+	}
+	p.gen++
+	p.added = append(p.added, &sock{poller: p, conn: c, fd: int32(fd), slot: slot, gen: p.gen})
+	return nil
+}
+
+// run serves the loop until its end.
+func (p *poller) run() {
+	for !p.ended {
+		// The error tells that the deadline has passed, which is how execute wakes.
+		p.n = 0
+		err := p.raw.Read(p.poll)
+		p.take(err != nil)
+		p.serve()
+		if p.busy++; p.busy >= busyTurns {
+			p.busy = 0
+			runtime.Gosched()
+		}
+	}
+}
+
+// poll looks for events and reports whether the turn begins. Otherwise the goroutine waits until the epoll instance is readable, or its deadline has passed, and it is called again.
+func (p *poller) poll(uintptr) bool {
+	p.n = p.wait()
+	if p.n == 0 && !p.tried {
+		// Whoever is about to send something to this loop, on the same processor of a busy machine, may do it now: one turn for many events is cheaper than many. Where nobody
+		// else has something to do this returns at once.
+		p.tried = true
+		_, _, _ = syscall.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+		p.n = p.wait()
+	}
+	return p.n > 0 || !p.sleep()
+}
+
+func (p *poller) wait() int {
+	n, err := unix.EpollWait(p.fd, p.events, 0)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// sleep reports whether there is nothing to do. From then on execute wakes the loop.
+func (p *poller) sleep() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.posted) > 0 {
+		return false
+	}
+	p.asleep = true
+	p.busy = 0
+	return true
+}
+
+// take takes what others have left for this turn.
+func (p *poller) take(failed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asleep = false
+	if p.woken || failed {
+		p.woken = false
+		_ = p.file.SetReadDeadline(time.Time{})
+	}
+	p.tasks, p.posted = p.posted, p.tasks[:0]
+	p.come, p.added = p.added, p.come[:0]
+	p.free = append(p.free, p.freed...)
+	p.freed = p.freed[:0]
+}
+
+// serve is one turn.
+func (p *poller) serve() {
+	for i, s := range p.come {
+		p.come[i] = nil
+		if n := int(s.slot) + 1; n > len(p.socks) {
+			p.socks = append(p.socks, make([]*sock, n-len(p.socks))...)
+		}
+		p.socks[s.slot] = s
+		s.opened()
+	}
+	for i := range p.n {
+		p.tried = false
+		ev := &p.events[i]
+		// A socket that was closed earlier in this turn may have had an event: its slot is empty, or has one of another generation.
+		if slot := int(ev.Fd); slot < len(p.socks) {
+			if s := p.socks[slot]; s != nil && s.gen == uint32(ev.Pad) {
+				s.ready(ev.Events)
+			}
+		}
+	}
+	for i, t := range p.tasks {
+		p.tasks[i] = nil
+		t()
+	}
+}
+
+// end closes all sockets. It is the loop's last task.
+func (p *poller) end() {
+	p.ended = true
+	for _, s := range p.socks {
+		if s != nil {
+			s.close(nil)
+		}
+	}
+}
+
+// closeSocket implements reactor.
+func (p *poller) closeSocket(sk socket) { sk.(*sock).close(nil) }
+
+// closeWrite implements reactor.
+func (p *poller) closeWrite(sk socket) error {
+	s := sk.(*sock)
+	if s.closed {
+		return errSockClosed
+	}
+	return shutdownWrite(int(s.fd))
+}
+
+var errSockClosed = errors.New("server: the socket is closed")

@@ -1,0 +1,193 @@
+//go:build !gnet
+
+package server
+
+import (
+	"io"
+	"os"
+
+	"github.com/valyala/bytebufferpool"
+	"golang.org/x/sys/unix"
+)
+
+// sock is a connected socket of a poller. Its methods run on the loop. After close they do nothing: the descriptor may be another's by then.
+type sock struct {
+	poller *poller
+	conn   *conn
+	out    *unsent // nil while nothing waits
+	fd     int32
+	slot   uint32 // index in poller.socks
+	gen    uint32 // tells the sock from others that had the slot
+	closed bool
+}
+
+// unsent is what the kernel did not take yet.
+type unsent struct {
+	buf  *bytebufferpool.ByteBuffer
+	sent int // bytes of it that are with the kernel
+}
+
+func (u *unsent) rest() []byte { return u.buf.B[u.sent:] }
+
+// opened begins the life of the connection.
+func (s *sock) opened() {
+	defer s.poller.engine.recoverConn(s.conn)
+	s.conn.open(s, s.conn.loop.now)
+}
+
+// ready serves events of the socket: what waits goes out before more is read, so that a peer that sends and does not read gets no further.
+func (s *sock) ready(events uint32) {
+	if events&(unix.EPOLLOUT|unix.EPOLLERR|unix.EPOLLHUP) != 0 && s.out != nil {
+		_ = s.Flush()
+	}
+	if !s.closed && events&^unix.EPOLLOUT != 0 {
+		s.read(events)
+	}
+}
+
+func (s *sock) read(events uint32) {
+	p := s.poller
+	n, err := unix.Read(int(s.fd), p.buf)
+	switch {
+	case err == unix.EINTR, err == unix.EAGAIN && events&(unix.EPOLLERR|unix.EPOLLHUP) == 0:
+	case err == unix.EAGAIN: // an error that somebody was told already
+		s.close(io.EOF)
+	case err != nil:
+		s.close(os.NewSyscallError("read", err))
+	case n == 0:
+		s.close(io.EOF)
+	default:
+		p.in = p.buf[:n]
+		s.received()
+	}
+}
+
+// received serves what has been read.
+func (s *sock) received() {
+	defer s.poller.engine.recoverConn(s.conn)
+	s.conn.recv(s.conn.loop.now)
+}
+
+// Next implements socket. It returns all that was read, valid until the end of the turn, whatever n is.
+func (s *sock) Next(int) ([]byte, error) {
+	b := s.poller.in
+	s.poller.in = nil
+	return b, nil
+}
+
+// Write implements socket. It takes all of b: what the kernel does not take is copied. An error closes the socket before it returns.
+func (s *sock) Write(b []byte) (int, error) {
+	if s.closed {
+		return 0, errSockClosed
+	}
+	if s.out != nil {
+		return s.out.buf.Write(b)
+	}
+	n, err := write(int(s.fd), b)
+	if err == nil && n < len(b) {
+		s.out = &unsent{buf: bytebufferpool.Get()}
+		_, _ = s.out.buf.Write(b[n:])
+		err = s.await(unix.EPOLLIN | unix.EPOLLOUT)
+	}
+	if err != nil {
+		s.close(err)
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// OutboundBuffered implements socket.
+func (s *sock) OutboundBuffered() int {
+	if s.out == nil {
+		return 0
+	}
+	return len(s.out.rest())
+}
+
+// Flush implements socket. An error closes the socket before it returns.
+func (s *sock) Flush() error {
+	if s.closed || s.out == nil {
+		return nil
+	}
+	n, err := write(int(s.fd), s.out.rest())
+	s.out.sent += n
+	switch {
+	case err != nil:
+	case len(s.out.rest()) == 0:
+		s.forget()
+		err = s.await(unix.EPOLLIN)
+	case s.out.sent > len(s.out.buf.B)/2: // more may be added to it
+		s.out.buf.B = s.out.buf.B[:copy(s.out.buf.B, s.out.rest())]
+		s.out.sent = 0
+	}
+	if err != nil {
+		s.close(err)
+	}
+	return err
+}
+
+// forget lets go of the bytes that wait.
+func (s *sock) forget() {
+	if s.out != nil {
+		bytebufferpool.Put(s.out.buf)
+		s.out = nil
+	}
+}
+
+// await sets the events that the loop is told of.
+func (s *sock) await(events uint32) error {
+	ev := unix.EpollEvent{Events: events, Fd: int32(s.slot), Pad: int32(s.gen)}
+	return os.NewSyscallError("write: epoll_ctl", unix.EpollCtl(s.poller.fd, unix.EPOLL_CTL_MOD, int(s.fd), &ev))
+}
+
+// SetLinger implements socket.
+func (s *sock) SetLinger(secs int) error {
+	if s.closed {
+		return errSockClosed
+	}
+	s.forget() // the kernel is to drop what it has: no more is given to it
+	return unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: int32(secs)})
+}
+
+// close ends the connection, and what it was has ended when it returns. What waits is offered to the kernel once more; err says why the peer is gone, nil that this side closes.
+func (s *sock) close(err error) {
+	if s.closed {
+		return
+	}
+	s.hungUp(err)
+	if s.closed {
+		return
+	}
+	s.closed = true
+	if s.out != nil {
+		_, _ = write(int(s.fd), s.out.rest())
+		s.forget()
+	}
+	p := s.poller
+	p.socks[s.slot] = nil
+	p.freed = append(p.freed, s.slot)
+	// It is in no other process and there is no duplicate, so epoll forgets it too.
+	_ = unix.Close(int(s.fd))
+}
+
+// hungUp ends what the connection was.
+func (s *sock) hungUp(err error) {
+	defer s.poller.engine.recoverConn(s.conn)
+	s.conn.closed(err)
+}
+
+// write returns how much of b the kernel took: less than all of it is no error.
+func write(fd int, b []byte) (int, error) {
+	for {
+		n, err := unix.Write(fd, b)
+		switch err {
+		case nil:
+			return n, nil
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return 0, nil
+		default:
+			return 0, os.NewSyscallError("write", err)
+		}
+	}
+}
