@@ -141,6 +141,19 @@ func (s *Server) setDescriptorBounds(limit int64) error {
 	return s.openAccepting(enrolling)
 }
 
+// reserve counts a connection more, unless there are MaxConnections.
+func (s *Server) reserve() bool {
+	for {
+		n := s.conns.Load()
+		if n >= int64(s.opts.MaxConnections) {
+			return false
+		}
+		if s.conns.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
 // nextLoop returns the loop whose turn it is, or one after it: a loop that does not come to its ticks gets no connection more to keep waiting.
 func (s *Server) nextLoop() *loop {
 	now := s.clock().UnixNano()

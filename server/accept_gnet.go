@@ -55,8 +55,7 @@ func (s *Server) spares() *spares { return &s.engine.spares }
 
 // admit gives nc to a loop, or refuses it above MaxConnections. It waits while all spares are in use.
 func (s *Server) admit(nc net.Conn, from trust) {
-	if s.conns.Add(1) > int64(s.opts.MaxConnections) {
-		s.conns.Add(-1)
+	if !s.reserve() {
 		s.refuseConn(nc)
 		return
 	}

@@ -71,7 +71,7 @@ func (a *acceptor) accept() (n int, err error) {
 		for n < acceptBatch && (n == 0 || a.srv.conns.Load() < a.srv.fdLimit) {
 			var fd int
 			// The listener's own descriptor, so that one which is closed accepts no more.
-			if cerr := a.own.Control(func(own uintptr) { fd, _, err = unix.Accept4(int(own), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC) }); cerr != nil {
+			if cerr := a.own.Control(func(own uintptr) { fd, err = sysAccept(own) }); cerr != nil {
 				err = cerr
 			}
 			if err == unix.EINTR || err == unix.ECONNABORTED {
@@ -142,8 +142,7 @@ func (a *acceptor) descriptorOf(nc net.Conn) (fd int, err error) {
 // admit gives a connection to a loop, or refuses it above MaxConnections. It owns fd.
 func (a *acceptor) admit(fd int) {
 	s := a.srv
-	if s.conns.Add(1) > int64(s.opts.MaxConnections) {
-		s.conns.Add(-1)
+	if !s.reserve() {
 		a.refuse(fd)
 		return
 	}

@@ -25,9 +25,9 @@ type poller struct {
 	fd     int
 
 	events []unix.EpollEvent
-	n      int  // events of this turn
-	tried  bool // the processor has been yielded since the last turn
-	busy   int  // turns without a pause
+	n      int       // events of this turn
+	busy   int       // turns without a pause
+	told   time.Time // when Go's monitor was last made to look
 	ended  bool
 
 	socks []*sock // by slot
@@ -53,6 +53,10 @@ const (
 	readSize   = 64 << 10 // bytes read from a socket at once
 	eventsSize = 256      // events of a turn
 	busyTurns  = 16       // without a pause, until other goroutines of the processor get their turn
+
+	// tellMonitor is how often Go's monitor is made to look, while workers run that could keep all processors: it sleeps when all were idle, and only a system call that tells the scheduler
+	// of itself, or a timer, makes it see to it that others get their turn.
+	tellMonitor = 10 * time.Millisecond
 )
 
 func newPoller(e *engine) (*poller, error) {
@@ -132,23 +136,20 @@ func (p *poller) run() {
 
 // poll looks for events and reports whether the turn begins. Otherwise the goroutine waits until the epoll instance is readable, or its deadline has passed, and it is called again.
 func (p *poller) poll(uintptr) bool {
-	p.n = p.wait()
-	if p.n == 0 && !p.tried {
-		// Whoever is about to send something to this loop, on the same processor of a busy machine, may do it now: one turn for many events is cheaper than many. Where nobody
-		// else has something to do this returns at once.
-		p.tried = true
-		_, _, _ = syscall.Syscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
-		p.n = p.wait()
-	}
+	p.n = p.look()
 	return p.n > 0 || !p.sleep()
 }
 
-func (p *poller) wait() int {
-	n, err := unix.EpollWait(p.fd, p.events, 0)
-	if err != nil {
-		return 0
+// look returns how many events there are.
+func (p *poller) look() int {
+	if p.engine.srv.calls.Load() > 0 {
+		if now := p.engine.srv.clock(); now.Sub(p.told) >= tellMonitor {
+			p.told = now
+			n, _ := unix.EpollWait(p.fd, p.events, 0)
+			return max(n, 0)
+		}
 	}
-	return n
+	return sysEvents(p.fd, p.events)
 }
 
 // sleep reports whether there is nothing to do. From then on execute wakes the loop.
@@ -189,7 +190,6 @@ func (p *poller) serve() {
 		s.opened()
 	}
 	for i := range p.n {
-		p.tried = false
 		ev := &p.events[i]
 		// A socket that was closed earlier in this turn may have had an event: its slot is empty, or has one of another generation.
 		if slot := int(ev.Fd); slot < len(p.socks) {

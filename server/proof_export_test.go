@@ -59,4 +59,8 @@ func (l *loop) census() Census {
 }
 
 // DescriptorBound is the number of connections above which accepting pauses.
-func (s *Server) DescriptorBound() int64 { return s.fdLimit }
+func (s *Server) DescriptorBound() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fdLimit
+}

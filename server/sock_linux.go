@@ -47,7 +47,7 @@ func (s *sock) ready(events uint32) {
 
 func (s *sock) read(events uint32) {
 	p := s.poller
-	n, err := unix.Read(int(s.fd), p.buf)
+	n, err := sysRead(s.fd, p.buf)
 	switch {
 	case err == unix.EINTR, err == unix.EAGAIN && events&(unix.EPOLLERR|unix.EPOLLHUP) == 0:
 	case err == unix.EAGAIN: // an error that somebody was told already
@@ -83,7 +83,7 @@ func (s *sock) Write(b []byte) (int, error) {
 	if s.out != nil {
 		return s.out.buf.Write(b)
 	}
-	n, err := write(int(s.fd), b)
+	n, err := sysWrite(s.fd, b)
 	if err == nil && n < len(b) {
 		s.out = &unsent{buf: bytebufferpool.Get()}
 		_, _ = s.out.buf.Write(b[n:])
@@ -109,7 +109,7 @@ func (s *sock) Flush() error {
 	if s.closed || s.out == nil {
 		return nil
 	}
-	n, err := write(int(s.fd), s.out.rest())
+	n, err := sysWrite(s.fd, s.out.rest())
 	s.out.sent += n
 	switch {
 	case err != nil:
@@ -160,34 +160,18 @@ func (s *sock) close(err error) {
 	}
 	s.closed = true
 	if s.out != nil {
-		_, _ = write(int(s.fd), s.out.rest())
+		_, _ = sysWrite(s.fd, s.out.rest())
 		s.forget()
 	}
 	p := s.poller
 	p.socks[s.slot] = nil
 	p.freed = append(p.freed, s.slot)
 	// It is in no other process and there is no duplicate, so epoll forgets it too.
-	_ = unix.Close(int(s.fd))
+	sysClose(s.fd)
 }
 
 // hungUp ends what the connection was.
 func (s *sock) hungUp(err error) {
 	defer s.poller.engine.recoverConn(s.conn)
 	s.conn.closed(err)
-}
-
-// write returns how much of b the kernel took: less than all of it is no error.
-func write(fd int, b []byte) (int, error) {
-	for {
-		n, err := unix.Write(fd, b)
-		switch err {
-		case nil:
-			return n, nil
-		case unix.EINTR:
-		case unix.EAGAIN:
-			return 0, nil
-		default:
-			return 0, os.NewSyscallError("write", err)
-		}
-	}
 }
