@@ -56,7 +56,7 @@ const (
 
 	// tellMonitor is how often Go's monitor is made to look, while workers run that could keep all processors: it sleeps when all were idle, and only a system call that tells the scheduler
 	// of itself, or a timer, makes it see to it that others get their turn.
-	tellMonitor = 10 * time.Millisecond
+	tellMonitor = 50 * time.Millisecond
 )
 
 func newPoller(e *engine) (*poller, error) {
