@@ -154,11 +154,8 @@ func (s *sock) close(err error) {
 	if s.closed {
 		return
 	}
+	s.closed = true // first: what ends the connection may try to close it
 	s.hungUp(err)
-	if s.closed {
-		return
-	}
-	s.closed = true
 	if s.out != nil {
 		_, _ = sysWrite(s.fd, s.out.rest())
 		s.forget()
@@ -166,8 +163,7 @@ func (s *sock) close(err error) {
 	p := s.poller
 	p.socks[s.slot] = nil
 	p.freed = append(p.freed, s.slot)
-	// It is in no other process and there is no duplicate, so epoll forgets it too.
-	sysClose(s.fd)
+	sysClose(s.fd) // there is no duplicate of it, so epoll forgets it too
 }
 
 // hungUp ends what the connection was.

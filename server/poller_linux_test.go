@@ -1,0 +1,196 @@
+//go:build !gnet
+
+package server
+
+import (
+	"errors"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// startPoller runs a poller whose loop serves no server's clients but those that the test gives it.
+func startPoller(t *testing.T) *poller {
+	t.Helper()
+	s := New(mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil), &Options{Loops: 1})
+	if err := s.startEngine(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.engine.stop)
+	return s.engine.pollers[0]
+}
+
+// on runs f on the poller and returns when it has.
+func (p *poller) on(f func()) {
+	done := make(chan struct{})
+	p.execute(func() { f(); close(done) })
+	<-done
+}
+
+// TestPollerTasks: tasks of one goroutine run once each, in order, whether the loop sleeps or not, and a task may post one.
+func TestPollerTasks(t *testing.T) {
+	p := startPoller(t)
+	const posters, each = 8, 2000
+	got := make([][]int, posters)
+	var wg sync.WaitGroup
+	for i := range posters {
+		wg.Go(func() {
+			for n := range each {
+				p.execute(func() { got[i] = append(got[i], n) })
+				if n%100 == i {
+					time.Sleep(time.Millisecond) // the loop falls asleep meanwhile
+				}
+			}
+		})
+	}
+	wg.Wait()
+	again := make(chan struct{})
+	p.on(func() { p.execute(func() { close(again) }) })
+	select {
+	case <-again:
+	case <-time.After(10 * time.Second):
+		t.Fatal("a task that was posted by a task never ran")
+	}
+	for i, ns := range got {
+		if len(ns) != each || !slices.IsSorted(ns) {
+			t.Errorf("poster %d: %d tasks of %d, in order: %v", i, len(ns), each, slices.IsSorted(ns))
+		}
+	}
+}
+
+// addPair gives the poller one of two connected sockets and returns its sock and the other's descriptor.
+func addPair(t *testing.T, p *poller) (*sock, int) {
+	t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := p.engine.srv
+	srv.conns.Add(1)
+	c := &conn{loop: srv.loops[0]}
+	if err := p.add(fds[0], c); err != nil {
+		t.Fatal(err)
+	}
+	var s *sock
+	p.on(func() { s = c.sk.(*sock) })
+	return s, fds[1]
+}
+
+// TestSockStale: rule 2 of gnet, which it did not keep. Nothing that is done with a closed socket reaches who has its descriptor now.
+func TestSockStale(t *testing.T) {
+	p := startPoller(t)
+	old, peer := addPair(t, p)
+	p.on(func() { old.close(nil) })
+	_ = unix.Close(peer)
+	heir, peer := addPair(t, p)
+	defer unix.Close(peer)
+	if heir.fd != old.fd && heir.slot != old.slot {
+		t.Fatalf("descriptor %d and slot %d, want %d or %d again: the test tests nothing", heir.fd, heir.slot, old.fd, old.slot)
+	}
+	p.on(func() {
+		if n, err := old.Write([]byte("secret")); n != 0 || !errors.Is(err, errSockClosed) {
+			t.Errorf("Write: %d, %v", n, err)
+		}
+		if err := p.closeWrite(old); !errors.Is(err, errSockClosed) {
+			t.Errorf("closeWrite: %v", err)
+		}
+		if err := old.SetLinger(0); !errors.Is(err, errSockClosed) {
+			t.Errorf("SetLinger: %v", err)
+		}
+		old.close(nil)
+		_ = old.Flush()
+		if heir.closed {
+			t.Error("the heir is closed")
+		}
+	})
+	var b [16]byte
+	if n, err := unix.Read(peer, b[:]); err != unix.EAGAIN {
+		t.Errorf("the heir's peer has read %d bytes, %v", n, err)
+	}
+}
+
+// TestSockUnsent: what the kernel does not take waits, in order and whole, and goes out as the peer reads.
+func TestSockUnsent(t *testing.T) {
+	p := startPoller(t)
+	s, peer := addPair(t, p)
+	defer unix.Close(peer)
+	var want, got []byte
+	waits := 0
+	p.on(func() {
+		for i := range 64 {
+			b := make([]byte, 16<<10)
+			for j := range b {
+				b[j] = byte(i + j/256)
+			}
+			want = append(want, b...)
+			if n, err := s.Write(b); n != len(b) || err != nil {
+				t.Errorf("Write: %d, %v", n, err)
+			}
+		}
+		waits = s.OutboundBuffered()
+	})
+	if waits == 0 || waits >= len(want) {
+		t.Fatalf("%d of %d bytes wait: the test tests nothing", waits, len(want))
+	}
+	buf := make([]byte, 5000)
+	for end := time.Now().Add(10 * time.Second); len(got) < len(want) && time.Now().Before(end); {
+		n, err := unix.Read(peer, buf)
+		if err == unix.EAGAIN {
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, buf[:n]...)
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("%d bytes arrived of %d, or not the same", len(got), len(want))
+	}
+	p.on(func() {
+		if s.closed || s.out != nil || s.OutboundBuffered() != 0 {
+			t.Errorf("closed %v, %d bytes wait", s.closed, s.OutboundBuffered())
+		}
+	})
+}
+
+// wrapped is a listener that does not show its descriptor.
+type wrapped struct{ net.Listener }
+
+// TestWrappedListener: a host's own listener is served, though its connections have to be unpacked.
+func TestWrappedListener(t *testing.T) {
+	s := New(mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil), nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(wrapped{l}) }()
+	for range 3 {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+		if _, err := c.Write([]byte("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 15)
+		if n, err := c.Read(b); err != nil || string(b[:n]) != "HTTP/1.1 200 OK" {
+			t.Errorf("%q, %v", b[:n], err)
+		}
+		_ = c.Close()
+	}
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; !errors.Is(err, ErrServerClosed) {
+		t.Errorf("Serve: %v", err)
+	}
+}
