@@ -24,11 +24,12 @@ type poller struct {
 	raw    syscall.RawConn
 	fd     int
 
-	events []unix.EpollEvent
-	n      int       // events of this turn
-	busy   int       // turns without a pause
-	told   time.Time // when Go's monitor was last made to look
-	ended  bool
+	events   []unix.EpollEvent
+	n        int       // events of this turn
+	lingered bool      // others went first since there were events
+	busy     int       // turns without a pause
+	told     time.Time // when Go's monitor was last made to look
+	ended    bool
 
 	socks []*sock // by slot
 	in    []byte  // what was read for the socket being served
@@ -136,8 +137,22 @@ func (p *poller) run() {
 
 // poll looks for events and reports whether the turn begins. Otherwise the goroutine waits until the epoll instance is readable, or its deadline has passed, and it is called again.
 func (p *poller) poll(uintptr) bool {
-	p.n = p.look()
+	if p.n = p.look(); p.n == 0 && !p.lingered {
+		p.linger()
+	}
 	return p.n > 0 || !p.sleep()
+}
+
+// linger lets others go first, once between two turns: on a busy machine they have something for this loop when it looks again, and one turn for many events is cheaper than many. Where
+// nobody else has anything to do it takes no time.
+func (p *poller) linger() {
+	p.lingered = true
+	runtime.Gosched()
+	// Not the thread, if there may be goroutines that need it.
+	if p.n = p.look(); p.n == 0 && p.engine.srv.calls.Load() == 0 {
+		sysYield()
+		p.n = p.look()
+	}
 }
 
 // look returns how many events there are.
@@ -189,6 +204,7 @@ func (p *poller) serve() {
 		p.socks[s.slot] = s
 		s.opened()
 	}
+	p.lingered = p.lingered && p.n == 0
 	for i := range p.n {
 		ev := &p.events[i]
 		// A socket that was closed earlier in this turn may have had an event: its slot is empty, or has one of another generation.

@@ -56,6 +56,11 @@ func sysEvents(epfd int, events []unix.EpollEvent) int {
 	return n
 }
 
+// sysYield lets the threads run that wait for this processor.
+func sysYield() {
+	_, _, _ = syscall.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
+}
+
 func result(r, _ uintptr, errno syscall.Errno) (int, error) {
 	if errno != 0 {
 		return 0, errno
