@@ -55,6 +55,10 @@ microbench: ## the benchmarks beside the code, COUNT (6) times each, with median
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PKGS) | tee bin/bench.txt
 	$(TOOL) benchstat bin/bench.txt
 
+.PHONY: peers
+peers: ## the servers to compare with, into bin/peers/; INSTALL=1 fetches nginx and nchan with apt-get if they are missing
+	GO='$(GO)' INSTALL='$(INSTALL)' bash bench/peers/build.sh
+
 cover: ## test coverage of all packages together, as bin/cover.html
 	@mkdir -p bin
 	$(GO) test -timeout 10m -coverpkg=./... -coverprofile=bin/cover.out ./...
