@@ -15,6 +15,7 @@ type floor struct {
 	addr    string
 	timeout time.Duration
 	extra   atomic.Bool // the tool extra is there
+	answers sync.Pool   // of *[]byte, what OnTraffic appends answers to: Write copies what the socket does not take
 
 	mu    sync.Mutex // guards loops
 	loops map[gnet.EventLoop]*loop
@@ -41,7 +42,11 @@ func (f *floor) OnTraffic(c gnet.Conn) gnet.Action {
 	if err != nil {
 		return gnet.Close
 	}
-	var out []byte
+	buf, _ := f.answers.Get().(*[]byte)
+	if buf == nil {
+		buf = new([]byte)
+	}
+	out := (*buf)[:0]
 	used := 0
 	for used < len(in) {
 		if _, ok := c.Context().(*stream); ok {
@@ -66,6 +71,8 @@ func (f *floor) OnTraffic(c gnet.Conn) gnet.Action {
 			return gnet.Close
 		}
 	}
+	*buf = out
+	f.answers.Put(buf)
 	return gnet.None
 }
 
