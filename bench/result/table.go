@@ -16,7 +16,9 @@ type form struct {
 	tail   string // behind what is not a value, so that it stands below values
 }
 
-func plainForm() form { return form{escape: func(s string) string { return s }, cell: textCell, tail: "  "} }
+func plainForm() form {
+	return form{escape: func(s string) string { return s }, cell: textCell, tail: "  "}
+}
 
 func markdownForm() form { return form{escape: escapeMarkdown, cell: markdownCell} }
 
