@@ -11,8 +11,8 @@ import (
 
 // Sizes of bar charts, in units of the image.
 const (
-	chartWidth = 400
-	labelWidth = 120
+	chartWidth = 420
+	labelWidth = 146
 	valueWidth = 118
 	rowHeight  = 24
 	barHeight  = 14

@@ -76,7 +76,10 @@ func quantileChart(curves []curve, labels []string, unit, words string) (image t
 	if len(ys) == 0 {
 		return "", false
 	}
-	x := axis{lo: 0, hi: last, from: plotLeft, to: plotRight, ticks: []float64{0, nines(50)}}
+	x := axis{lo: 0, hi: last, from: plotLeft, to: plotRight, ticks: []float64{0}}
+	if last <= 2 {
+		x.ticks = append(x.ticks, nines(50))
+	}
 	for n := 1.0; n <= last; n++ {
 		x.ticks = append(x.ticks, n)
 	}

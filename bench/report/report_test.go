@@ -291,6 +291,14 @@ var hostile = []string{
 	strings.Repeat("very long label ", 4000), strings.Repeat("W", 50_000),
 }
 
+// hostileRuns returns two runs for each hostile text: with one alone there are no bars.
+func hostileRuns() (runs []*result.Run) {
+	for _, text := range hostile {
+		runs = append(runs, evil(text), evil(text))
+	}
+	return runs
+}
+
 func TestHostileTexts(t *testing.T) {
 	for _, text := range hostile {
 		page := written(t, []*result.Run{evil(text), evil(text)})

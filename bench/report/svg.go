@@ -158,7 +158,7 @@ func (c *canvas) num(name string, v float64) {
 }
 
 // charWidth is the mean width of a character in the widest of the fonts that charts are written in, in units of the image.
-const charWidth = 7.4
+const charWidth = 7.2
 
 // number writes a coordinate. One that is not finite, or far outside of any image, would spoil the image: it becomes the nearest that does not.
 func number(v float64) string {

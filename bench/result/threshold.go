@@ -75,9 +75,12 @@ func (b Breach) String() string {
 	if b.Scenario != "" {
 		name = b.Scenario + "." + name
 	}
-	unit := b.Unit
-	if unit != "" && unit != "/s" {
-		unit = " " + unit
+	unit := " " + b.Unit
+	switch b.Unit {
+	case "", "count":
+		unit = ""
+	case "/s":
+		unit = b.Unit
 	}
 	return fmt.Sprintf("%s is %s%s (%s)", name, strconv.FormatFloat(b.Value, 'f', -1, 64), unit, b.Threshold)
 }

@@ -63,11 +63,11 @@ func TestCheck(t *testing.T) {
 		met  string // breaches, each in its words
 		err  string
 	}{
-		{text: "close_wait_final>0", met: "churn.close_wait_final is 12 count (close_wait_final>0)"},
-		{text: "churn.close_wait_final>=12", met: "churn.close_wait_final is 12 count (churn.close_wait_final>=12)"},
+		{text: "close_wait_final>0", met: "churn.close_wait_final is 12 (close_wait_final>0)"},
+		{text: "churn.close_wait_final>=12", met: "churn.close_wait_final is 12 (churn.close_wait_final>=12)"},
 		{text: "close_wait_final>12"},
 		{text: "close_wait_final<=11.9"},
-		{text: "close_wait_final==12", met: "churn.close_wait_final is 12 count (close_wait_final==12)"},
+		{text: "close_wait_final==12", met: "churn.close_wait_final is 12 (close_wait_final==12)"},
 		{text: "close_wait_final!=12"},
 		{text: "p99>4ms", met: "churn.p99 is 5 ms (p99>4ms); call.p99 is 7.25 ms (p99>4ms)"},
 		{text: "p99>5", met: "call.p99 is 7.25 ms (p99>5)"},
