@@ -12,8 +12,8 @@ import (
 	"slices"
 )
 
-// MaxBytes is the size of a document above which Read refuses it: some thirty times what a run of all scenarios writes.
-const MaxBytes = 64 << 20
+// MaxBytes is the size of a document above which Read refuses it: far above what a run of all scenarios writes.
+const MaxBytes = 16 << 20
 
 // Read reads one document and nothing behind it. It refuses what is larger than MaxBytes, of another Format, or not valid (see [Run.Validate]).
 // Members that it does not know are passed over: the format may grow.
@@ -36,6 +36,9 @@ func Read(r io.Reader) (*Run, error) {
 	case *head.Format != Format:
 		return nil, fmt.Errorf("result: format %.40q is not known here, only %q", *head.Format, Format)
 	}
+	if err := checkLists(text); err != nil {
+		return nil, err
+	}
 	run := new(Run)
 	if err := json.Unmarshal(text, run); err != nil {
 		return nil, fmt.Errorf("result: %w", err)
@@ -44,6 +47,31 @@ func Read(r io.Reader) (*Run, error) {
 		return nil, err
 	}
 	return run, nil
+}
+
+// checkLists refuses a document whose lists are too long, before their elements, which may be two bytes each, become structs of hundreds.
+func checkLists(text []byte) error {
+	var run struct {
+		Scenarios []json.RawMessage `json:"scenarios"`
+	}
+	if err := json.Unmarshal(text, &run); err != nil {
+		return fmt.Errorf("result: %w", err)
+	}
+	if len(run.Scenarios) > maxScenarios {
+		return fmt.Errorf("result: more than %d scenarios", maxScenarios)
+	}
+	for _, text := range run.Scenarios {
+		var s struct {
+			Params, Figures, Series, Distributions, Findings, Notes []json.RawMessage
+		}
+		if err := json.Unmarshal(text, &s); err != nil {
+			return fmt.Errorf("result: %w", err)
+		}
+		if err := checkLengths(len(s.Params), len(s.Figures), len(s.Series), len(s.Distributions), len(s.Findings), len(s.Notes)); err != nil {
+			return fmt.Errorf("result: a scenario has %w", err)
+		}
+	}
+	return nil
 }
 
 // ReadFile reads the document in a file; its errors name the file.

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -59,8 +60,34 @@ func (e *endless) Read(p []byte) (int, error) {
 }
 
 func TestReadIsBounded(t *testing.T) {
+	for why, text := range map[string]string{
+		"more than 64 scenarios": `{"format":"mooring-bench/1","scenarios":[7` + strings.Repeat(",7", 1e6) + `]}`,
+		"more than 1000 figures": `{"format":"mooring-bench/1","scenarios":[{"name":"a","figures":[7` + strings.Repeat(",7", 1e6) + `]}]}`,
+		"more than 1000 notes":   `{"format":"mooring-bench/1","scenarios":[{"name":"a","Notes":[7` + strings.Repeat(",7", 1e6) + `]}]}`,
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := Read(strings.NewReader(text))
+		runtime.ReadMemStats(&after)
+		if err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: got %v", why, err)
+		}
+		if used := after.TotalAlloc - before.TotalAlloc; used > 256<<20 {
+			t.Errorf("%s: %d MiB were allocated for %d MiB", why, used>>20, len(text)>>20)
+		} else {
+			t.Logf("%s: %d MiB were allocated for %d MiB", why, used>>20, len(text)>>20)
+		}
+	}
+	long := &Run{Scenarios: make([]Scenario, 65)}
+	if err := Write(io.Discard, long); err == nil || !strings.Contains(err.Error(), "more than 64 scenarios") {
+		t.Errorf("written: %v", err)
+	}
+	long = &Run{Scenarios: []Scenario{{Name: "idle", Findings: make([]Finding, 1001)}}}
+	if err := Write(io.Discard, long); err == nil || !strings.Contains(err.Error(), "more than 1000 findings") {
+		t.Errorf("written: %v", err)
+	}
 	var e endless
-	if _, err := Read(&e); err == nil || !strings.Contains(err.Error(), "more than 64 MiB") {
+	if _, err := Read(&e); err == nil || !strings.Contains(err.Error(), "more than 16 MiB") {
 		t.Errorf("got %v", err)
 	}
 	if e.read > 2*MaxBytes {

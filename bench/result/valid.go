@@ -9,11 +9,20 @@ import (
 // Units are the units that figures may have; the empty one is for plain numbers such as ratios.
 var units = [...]string{"", "B", "ms", "s", "µs", "/s", "%", "count"}
 
-// Validate returns what makes run no document that others can rely on: another format, names that are not of the form of names or stand twice, units that nobody knows, numbers that JSON cannot
+// Bounds of a document. Each list of a scenario is bounded by maxList, but the points of curves, which the document's size bounds.
+const (
+	maxScenarios = 64
+	maxList      = 1000
+)
+
+// Validate returns what makes run no document that others can rely on: another format, more than 64 scenarios or 1,000 figures, curves, findings, inputs or notes of one, names that are not of the form of names or stand twice, units that nobody knows, numbers that JSON cannot
 // hold. What schema.json says beyond that is held by the types.
 func (r *Run) Validate() error {
 	if r.Format != Format {
 		return fmt.Errorf("result: format %.40q is not known here, only %q", r.Format, Format)
+	}
+	if len(r.Scenarios) > maxScenarios {
+		return fmt.Errorf("result: more than %d scenarios", maxScenarios)
 	}
 	seen := map[string]bool{}
 	for i := range r.Scenarios {
@@ -33,6 +42,9 @@ func (r *Run) Validate() error {
 }
 
 func (s *Scenario) validate() error {
+	if err := checkLengths(len(s.Params), len(s.Figures), len(s.Series), len(s.Distributions), len(s.Findings), len(s.Notes)); err != nil {
+		return err
+	}
 	if !isFinite(s.Seconds) {
 		return fmt.Errorf("it took %v s", s.Seconds)
 	}
@@ -70,6 +82,17 @@ func (s *Scenario) validate() error {
 			if q[0] < 0 || q[0] > 100 || i > 0 && q[0] < d.Quantiles[i-1][0] {
 				return fmt.Errorf("distribution %s: percentile %v is out of place", d.Name, q[0])
 			}
+		}
+	}
+	return nil
+}
+
+// checkLengths holds the bound on the lists of a scenario, in the order that their names have here.
+func checkLengths(lengths ...int) error {
+	names := [...]string{"params", "figures", "series", "distributions", "findings", "notes"}
+	for i, n := range lengths {
+		if n > maxList {
+			return fmt.Errorf("more than %d %s", maxList, names[i])
 		}
 	}
 	return nil
