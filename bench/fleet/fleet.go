@@ -26,6 +26,8 @@ type Options struct {
 	Patience time.Duration
 	// FirstSource is the number of the first source address; see load.Sources. Each process takes SourcesEach of them.
 	FirstSource int
+	// Dial says how each stream's connection is made.
+	Dial load.Dial
 }
 
 // SourcesEach is how many source addresses a process of a fleet uses.
@@ -47,6 +49,7 @@ type State struct {
 	Results  int // streams whose request got its result, which is how one ends that is to end well at 2026-07-28
 	Events   int64
 	Comments int64
+	Bytes    int64 // of the events' data
 	Watched  int64 // events with the method that was given to Mark, the first of each stream alone
 	Heard    int   // streams that got anything, if only a comment, since the last Mark
 	LastEnd  int64 // when the last stream ended, of itself or by End; load.Now
@@ -66,6 +69,7 @@ func (s *State) add(t *State) {
 	s.Results += t.Results
 	s.Events += t.Events
 	s.Comments += t.Comments
+	s.Bytes += t.Bytes
 	s.Watched += t.Watched
 	s.Heard += t.Heard
 	s.LastEnd = max(s.LastEnd, t.LastEnd)
@@ -81,7 +85,7 @@ type holder interface {
 	mark(method string, at int64) error
 	arrivals() (watched, ended *hdrhistogram.Histogram, err error)
 	pause(n int) error
-	end(reset bool, at int64) error
+	end(how ending, at int64) error
 	usage() (Usage, error)
 	close()
 }
@@ -92,12 +96,14 @@ type Usage struct {
 	RSS int64
 }
 
-// A Fleet is a number of streams. One goroutine at a time may call its methods, but for State.
+// A Fleet is a number of streams. One goroutine at a time may call its methods, but for State, which any may call.
 type Fleet struct {
-	opts    Options
+	opts Options
+	held []int // streams of each holder
+	per  int
+
+	mu      sync.Mutex // guards the slice, not what is in it
 	holders []holder
-	held    []int
-	per     int
 }
 
 // New returns a fleet without streams. Close must be called.
@@ -121,7 +127,7 @@ func New(o Options) (*Fleet, error) {
 // Open opens n streams more and returns when each is open or has failed, which State tells. At most perSecond are begun each second; 0: as fast as goes.
 func (f *Fleet) Open(ctx context.Context, n int, perSecond float64) error {
 	share := make([]int, len(f.holders))
-	for i := range f.holders {
+	for i := range share {
 		share[i] = min(n, f.per-f.held[i])
 		n -= share[i]
 	}
@@ -131,7 +137,10 @@ func (f *Fleet) Open(ctx context.Context, n int, perSecond float64) error {
 			return err
 		}
 		k := min(n, f.per)
-		f.holders, f.held, share = append(f.holders, h), append(f.held, 0), append(share, k)
+		f.mu.Lock()
+		f.holders = append(f.holders, h)
+		f.mu.Unlock()
+		f.held, share = append(f.held, 0), append(share, k)
 		n -= k
 	}
 	total := 0
@@ -158,26 +167,29 @@ func (f *Fleet) start() (holder, error) {
 
 // each runs g for all holders at once and returns the first error.
 func (f *Fleet) each(g func(i int, h holder) error) error {
-	errs := make([]error, len(f.holders))
+	f.mu.Lock()
+	holders := f.holders
+	f.mu.Unlock()
+	errs := make([]error, len(holders))
 	var wg sync.WaitGroup
-	for i, h := range f.holders {
+	for i, h := range holders {
 		wg.Go(func() { errs[i] = g(i, h) })
 	}
 	wg.Wait()
 	return errors.Join(errs...)
 }
 
-// State returns what has become of the streams. Any goroutine may call it while none calls Open or Close.
+// State returns what has become of the streams. A worker that is opening streams answers when it has.
 func (f *Fleet) State() (State, error) {
-	states := make([]State, len(f.holders))
-	err := f.each(func(i int, h holder) (err error) {
-		states[i], err = h.state()
+	var mu sync.Mutex
+	var sum State
+	err := f.each(func(_ int, h holder) error {
+		s, err := h.state()
+		mu.Lock()
+		defer mu.Unlock()
+		sum.add(&s)
 		return err
 	})
-	var sum State
-	for i := range states {
-		sum.add(&states[i])
-	}
 	return sum, err
 }
 
@@ -238,13 +250,33 @@ func (f *Fleet) Pause(n int) error {
 	return f.holders[0].pause(n)
 }
 
+// An ending is how streams are closed from here.
+type ending uint8
+
+const (
+	byFIN ending = iota
+	byRST
+	bySilence // they are not, but answer nothing any more
+)
+
 // End closes all streams at once, by FIN or by RST, and returns when the first and the last was closed, load.Now.
 func (f *Fleet) End(reset bool) (first, last int64, err error) {
+	if reset {
+		return f.endBy(byRST)
+	}
+	return f.endBy(byFIN)
+}
+
+// Silence makes all streams fall silent at once, as if their machines had lost the network: they answer nothing any more, and send no FIN. They are open for State until End(true) or Close, and hear
+// nothing. It returns when the first and the last fell silent, load.Now.
+func (f *Fleet) Silence() (first, last int64, err error) { return f.endBy(bySilence) }
+
+func (f *Fleet) endBy(how ending) (first, last int64, err error) {
 	first = load.Now()
 	if len(f.holders) > 1 {
 		first += int64(50 * time.Millisecond) // for all processes to begin together
 	}
-	if err = f.each(func(_ int, h holder) error { return h.end(reset, first) }); err != nil {
+	if err = f.each(func(_ int, h holder) error { return h.end(how, first) }); err != nil {
 		return first, first, err
 	}
 	s, err := f.State()
@@ -272,7 +304,9 @@ func (f *Fleet) Usage() (u Usage, processes int, err error) {
 // Close ends all streams that there are and the workers.
 func (f *Fleet) Close() {
 	_ = f.each(func(_ int, h holder) error { h.close(); return nil })
+	f.mu.Lock()
 	f.holders, f.held = nil, nil
+	f.mu.Unlock()
 }
 
 // newHistogram returns one of microseconds up to ten minutes.

@@ -186,6 +186,36 @@ func TestMooring(t *testing.T) {
 			})
 		}
 	}
+	t.Run("silence", func(t *testing.T) {
+		f, err := New(Options{Target: ask(t, url, dialect.Modern), PerProcess: 30, Worker: []string{"/proc/self/exe"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("FLEET_WORKER", "1")
+		defer f.Close()
+		if err := f.Open(t.Context(), 60, 0); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := f.Silence(); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Mark(dialect.ToolsListChanged, load.Now()); err != nil {
+			t.Fatal(err)
+		}
+		call(t, f.opts.Target, "toggle")
+		if n, err := f.AwaitWatched(t.Context(), 1, 200*time.Millisecond); n != 0 || err != nil {
+			t.Errorf("%d silent streams heard something, %v", n, err)
+		}
+		if s := state(t, f); s.Open != 60 || s.Ended() != 0 {
+			t.Errorf("%+v", s)
+		}
+		if _, _, err := f.End(true); err != nil {
+			t.Fatal(err)
+		}
+		if s := state(t, f); s.Open != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
 	t.Run("drain", func(t *testing.T) {
 		f, err := New(Options{Target: ask(t, url, dialect.Modern)})
 		if err != nil {

@@ -29,6 +29,7 @@ type deck struct {
 	method []byte // that is watched; empty: any
 	marked int64
 	epoch  uint64 // of Mark
+	muted  bool   // a FIN would not be acknowledged
 
 	watched, ended *hdrhistogram.Histogram
 	streams        map[*load.Conn]struct{}
@@ -131,34 +132,46 @@ func (h *local) pause(n int) error {
 	})
 }
 
-func (h *local) end(reset bool, at int64) error {
+func (h *local) end(how ending, at int64) error {
 	var wg sync.WaitGroup
 	errs := make([]error, len(h.decks))
 	for i, d := range h.decks {
 		wg.Go(func() {
 			time.Sleep(time.Duration(at - load.Now()))
-			errs[i] = d.loop.Call(func() { d.closeAll(reset) })
+			var muted error
+			err := d.loop.Call(func() { muted = d.endAll(how) })
+			errs[i] = errors.Join(err, muted)
 		})
 	}
 	wg.Wait()
 	return errors.Join(errs...)
 }
 
-func (d *deck) closeAll(reset bool) {
+func (d *deck) endAll(how ending) (err error) {
 	for c := range d.streams {
-		if reset {
+		switch {
+		case how == bySilence:
+			d.muted = true
+			if e := c.Mute(); err == nil {
+				err = e
+			}
+		case how == byRST || d.muted:
 			c.Reset()
-		} else {
+		default:
 			c.Close()
 		}
 	}
-	clear(d.streams)
+	if how != bySilence {
+		clear(d.streams)
+		d.muted = false
+	}
 	d.st.LastEnd = load.Now()
+	return err
 }
 
 func (h *local) usage() (Usage, error) { return ownUsage() }
 
 func (h *local) close() {
-	_ = h.end(false, 0)
+	_ = h.end(byFIN, 0)
 	h.client.Close()
 }

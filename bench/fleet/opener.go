@@ -84,7 +84,7 @@ func (o *opener) dial() {
 // connect makes the connection for what is to be done at step s.
 func (o *opener) connect(s step) {
 	o.step = s
-	if err := o.client.Dial(o.loop, nil); err != nil {
+	if err := o.client.Dial(o.loop, &o.opts.Dial); err != nil {
 		// Not from within: a thousand failures in a row would be a thousand frames deep.
 		_ = o.loop.Do(func() { o.fail(err.Error()) })
 	}

@@ -51,6 +51,7 @@ func (s *stream) Event(c *load.Conn, e *load.Event) {
 	s.st.Comments += int64(e.Comments)
 	if e.Data != nil {
 		s.st.Events++
+		s.st.Bytes += int64(len(e.Data))
 		if tag&watched == 0 && s.epoch > 0 && bytes.Contains(e.Data, s.method) {
 			tag |= watched
 			s.st.Watched++

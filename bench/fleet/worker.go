@@ -24,7 +24,7 @@ type request struct {
 	PerSecond   float64  `json:"perSecond,omitempty"`
 	Method      string   `json:"method,omitempty"`
 	At          int64    `json:"at,omitempty"`
-	Reset       bool     `json:"reset,omitempty"`
+	How         ending   `json:"how,omitempty"`
 }
 
 type reply struct {
@@ -98,7 +98,7 @@ func (r *reply) serve(h *local, req *request) (err error) {
 	case "pause":
 		return h.pause(req.N)
 	case "end":
-		return h.end(req.Reset, req.At)
+		return h.end(req.How, req.At)
 	case "usage":
 		r.Usage, err = h.usage()
 	default:
@@ -194,8 +194,8 @@ func (w *worker) pause(n int) error {
 	return err
 }
 
-func (w *worker) end(reset bool, at int64) error {
-	_, err := w.ask(&request{Op: "end", Reset: reset, At: at})
+func (w *worker) end(how ending, at int64) error {
+	_, err := w.ask(&request{Op: "end", How: how, At: at})
 	return err
 }
 

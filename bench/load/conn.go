@@ -143,6 +143,15 @@ func (c *Conn) Close() { c.end(false) }
 // Reset ends the connection by an RST.
 func (c *Conn) Reset() { c.end(true) }
 
+// Mute makes the client deaf and dumb, as if its machine had gone: what the server sends is dropped before it reaches the connection, so that nothing is acknowledged, no probe is answered, and
+// no FIN is sent. It lasts until Close or Reset; call Reset, for the FIN of Close would wait for an acknowledgement that is dropped too.
+func (c *Conn) Mute() error {
+	if c.fd < 0 {
+		return nil
+	}
+	return sysMute(int(c.fd))
+}
+
 func (c *Conn) end(reset bool) {
 	if c.fd < 0 {
 		return

@@ -93,7 +93,7 @@ func (l *Loop) Call(f func()) error {
 	}
 }
 
-// At runs f on the loop when Now has reached t, within a millisecond or as soon as the loop comes to it. Only the loop may call it.
+// At runs f on the loop when Now has reached t, some 100 µs later (a millisecond where the kernel is older than 5.11) or as soon as the loop comes to it. Only the loop may call it.
 func (l *Loop) At(t int64, f func()) { heap.Push(&l.timers, timer{t, f}) }
 
 // After is At for d from now.
@@ -136,16 +136,12 @@ func (l *Loop) run() {
 	}
 }
 
-// timeout returns how long to wait, in milliseconds, -1 for ever.
-func (l *Loop) timeout() int {
+// timeout returns how long to wait, below zero for ever.
+func (l *Loop) timeout() time.Duration {
 	if len(l.timers) == 0 {
 		return -1
 	}
-	d := l.timers[0].at - Now()
-	if d <= 0 {
-		return 0
-	}
-	return int((d + int64(time.Millisecond) - 1) / int64(time.Millisecond))
+	return time.Duration(max(0, l.timers[0].at-Now()))
 }
 
 func (l *Loop) runPosted() (goOn bool) {
@@ -228,15 +224,16 @@ func (l *Loop) Open(d Driver, tag uint64, o *Dial) (*Conn, error) {
 // Dial says how to connect.
 type Dial struct {
 	RecvBuf int // SO_RCVBUF in bytes, for a client that reads slowly; 0: the system's choice
+	MSS     int // the largest segment that the server may send, in bytes, of which its send buffer is a multiple; 0: the system's choice, on loopback 64 KiB
 }
 
 func (l *Loop) dial(d Driver, tag uint64, o *Dial) (*Conn, error) {
 	var fd int
 	var err error
 	if src := l.client.opts.Sources; len(src) > 0 {
-		fd, err = sysConnect(l.client.opts.Addr, src[(l.source*len(l.client.loops)+l.idx)%len(src)], o.RecvBuf)
+		fd, err = sysConnect(l.client.opts.Addr, src[(l.source*len(l.client.loops)+l.idx)%len(src)], o)
 	} else {
-		fd, err = sysConnect(l.client.opts.Addr, l.client.opts.Addr.Addr(), o.RecvBuf)
+		fd, err = sysConnect(l.client.opts.Addr, l.client.opts.Addr.Addr(), o)
 	}
 	if err != nil {
 		return nil, err

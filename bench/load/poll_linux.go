@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +20,7 @@ type readiness struct {
 type poller struct {
 	ep, ev int
 	events []unix.EpollEvent
+	coarse bool // the kernel is older than epoll_pwait2 (5.11)
 }
 
 const wakeSlot = 1<<32 - 1
@@ -33,7 +35,7 @@ func newPoller() (poller, error) {
 		_ = unix.Close(ep)
 		return poller{}, fmt.Errorf("eventfd: %w", err)
 	}
-	p := poller{ep, ev, make([]unix.EpollEvent, maxEvents)}
+	p := poller{ep: ep, ev: ev, events: make([]unix.EpollEvent, maxEvents)}
 	if err := p.control(unix.EPOLL_CTL_ADD, ev, wakeSlot, 0, unix.EPOLLIN); err != nil {
 		p.close()
 		return poller{}, err
@@ -75,9 +77,9 @@ func (p *poller) modify(fd int, slot, gen uint32, read, write bool) {
 	_ = p.control(unix.EPOLL_CTL_MOD, fd, slot, gen, events)
 }
 
-// wait waits for ms milliseconds, -1 for ever, and returns how many of ready it filled.
-func (p *poller) wait(ready []readiness, ms int) (int, error) {
-	n, err := unix.EpollWait(p.ep, p.events[:len(ready)], ms)
+// wait waits for d, below zero for ever, and returns how many of ready it filled.
+func (p *poller) wait(ready []readiness, d time.Duration) (int, error) {
+	n, err := p.sysWait(p.events[:len(ready)], d)
 	if err == unix.EINTR {
 		return 0, nil
 	}
@@ -98,8 +100,32 @@ func (p *poller) wait(ready []readiness, ms int) (int, error) {
 	return out, nil
 }
 
+// sysWait is epoll_pwait2, whose time is not in whole milliseconds: what is due on a schedule of thousands a second must not wait for the next of them.
+func (p *poller) sysWait(events []unix.EpollEvent, d time.Duration) (int, error) {
+	if !p.coarse {
+		var ts *unix.Timespec
+		if d >= 0 {
+			t := unix.NsecToTimespec(int64(d))
+			ts = &t
+		}
+		n, _, errno := unix.Syscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.ep), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(unsafe.Pointer(ts)), 0, 0)
+		if errno == 0 {
+			return int(n), nil
+		}
+		if errno != unix.ENOSYS {
+			return 0, errno
+		}
+		p.coarse = true
+	}
+	ms := -1
+	if d >= 0 {
+		ms = int((d + time.Millisecond - 1) / time.Millisecond)
+	}
+	return unix.EpollWait(p.ep, events, ms)
+}
+
 // sysConnect begins to connect from src, which may be the zero address or one that is not a source, to addr.
-func sysConnect(addr netip.AddrPort, src netip.Addr, recvBuf int) (fd int, err error) {
+func sysConnect(addr netip.AddrPort, src netip.Addr, o *Dial) (fd int, err error) {
 	a := addr.Addr().Unmap()
 	family := unix.AF_INET6
 	if a.Is4() {
@@ -115,8 +141,11 @@ func sysConnect(addr netip.AddrPort, src netip.Addr, recvBuf int) (fd int, err e
 		}
 	}()
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
-	if recvBuf > 0 {
-		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, recvBuf)
+	if o.RecvBuf > 0 {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, o.RecvBuf)
+	}
+	if o.MSS > 0 {
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_MAXSEG, o.MSS)
 	}
 	if src.Is4() && a.Is4() && src != a {
 		// The port is chosen at connect: then one that is in TIME-WAIT towards another server can be had.
@@ -177,6 +206,15 @@ func sysCloseWrite(fd int) { _ = unix.Shutdown(fd, unix.SHUT_WR) }
 // sysLinger0 makes close send an RST.
 func sysLinger0(fd int) {
 	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+}
+
+// sysMute has the kernel drop every segment that comes for the socket: a filter of one instruction, which keeps nothing of it.
+func sysMute(fd int) error {
+	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
+	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop}); err != nil {
+		return fmt.Errorf("load: muting: %w", err)
+	}
+	return nil
 }
 
 func isAgain(err error) bool { return err == unix.EAGAIN || err == unix.EINPROGRESS }
