@@ -370,3 +370,38 @@ func (d *counter) Event(c *Conn, e *Event) {
 }
 func (d *counter) StreamEnded(*Conn) {}
 func (d *counter) Closed(*Conn, End) {}
+
+// TestTimersBelowMillisecond holds that a schedule of thousands a second is kept: a hundred timers of 200 µs, one after another, must not take a millisecond each.
+func TestTimersBelowMillisecond(t *testing.T) {
+	client := newClient(t, netip.MustParseAddrPort("127.0.0.1:9"))
+	l := client.Next()
+	best := time.Hour
+	for range 5 {
+		done := make(chan struct{})
+		begin := time.Now()
+		left := 100
+		var tick func()
+		tick = func() {
+			if left--; left < 0 {
+				close(done)
+				return
+			}
+			l.After(200*time.Microsecond, tick)
+		}
+		if err := l.Do(tick); err != nil {
+			t.Fatal(err)
+		}
+		<-done
+		best = min(best, time.Since(begin))
+	}
+	var coarse bool
+	if err := l.Call(func() { coarse = l.poll.coarse }); err != nil {
+		t.Fatal(err)
+	}
+	if coarse {
+		t.Skip("the kernel has no epoll_pwait2")
+	}
+	if best < 20*time.Millisecond || best > 80*time.Millisecond {
+		t.Errorf("100 timers of 200 µs took %v at best", best)
+	}
+}
