@@ -13,7 +13,7 @@ SHELL     := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help run build test race fuzz bench microbench cover soak conformance clients check fmt vet staticcheck cross
+.PHONY: help run build test race fuzz bench million microbench cover soak conformance clients check fmt vet staticcheck cross
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -49,6 +49,9 @@ fuzz: ## every fuzz target, FUZZTIME (60s) each; PKGS=./sse for some
 
 bench: ## the figures of the README, medians of ROUNDS (5), into bench/results/; some ten minutes on a quiet machine
 	bash bench/run.sh
+
+million: ## a million idle streams in one server process, in the virtual machine of MOORING_VM where the descriptor limit is too low; STREAMS=100000 for fewer
+	bash bench/million.sh
 
 microbench: ## the benchmarks beside the code, COUNT (6) times each, with medians; BENCH=regexp, PKGS=./sse for some
 	@mkdir -p bin

@@ -137,14 +137,36 @@ func (e *env) fleet(o fleet.Options) (*fleet.Fleet, error) {
 	return f, err
 }
 
+// tellEvery is how often it is told how far a long work is.
+const tellEvery = 5 * time.Second
+
 // openStreams opens n streams, tells how far it is, and returns how long it took. It fails if none could be opened, and tells a fault if some could not.
 func (e *env) openStreams(ctx context.Context, f *fleet.Fleet, n int) (time.Duration, fleet.State, error) {
 	e.progress("opening %d streams", n)
 	begin := time.Now()
-	if err := f.Open(ctx, n, e.OpenRate); err != nil {
+	opened := make(chan struct{})
+	telling := make(chan struct{})
+	go func() {
+		defer close(telling)
+		for t := time.NewTicker(tellEvery); ; {
+			select {
+			case <-t.C:
+				if s, err := f.State(); err == nil {
+					e.progress("%d of %d streams are open", s.Open, n)
+				}
+			case <-opened:
+				t.Stop()
+				return
+			}
+		}
+	}()
+	err := f.Open(ctx, n, e.OpenRate)
+	took := time.Since(begin)
+	close(opened)
+	<-telling
+	if err != nil {
 		return 0, fleet.State{}, err
 	}
-	took := time.Since(begin)
 	s, err := f.State()
 	if err != nil {
 		return took, s, err
