@@ -34,10 +34,19 @@ func (h *hub) init(inTurn bool) {
 	h.inTurn, h.streams = inTurn, map[*stream]struct{}{}
 }
 
-func (h *hub) add(st *stream) {
+// open adds a stream and sends its first bytes: a change that comes after them is told, one that comes before them waits.
+func (h *hub) open(st *stream, first []byte, limit time.Duration) error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.streams[st] = struct{}{}
+	h.mu.Unlock()
+	err := st.write(first, limit)
+	if err != nil {
+		h.remove(st)
+		st.ended = true
+	}
+	return err
 }
 
 func (h *hub) remove(st *stream) {
@@ -92,10 +101,9 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, id []byte) 
 	if st.id != nil {
 		first = sse.AppendData(nil, []byte(`{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":{"toolsListChanged":true},`+st.meta()+`}}`))
 	}
-	if st.send(first, limit) != nil {
+	if s.hub.open(st, first, limit) != nil {
 		return
 	}
-	s.hub.add(st)
 	defer s.hub.remove(st)
 	defer st.end()
 	if s.faults[BlocksHealth] {
@@ -133,6 +141,11 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, id []byte) 
 func (st *stream) send(b []byte, limit time.Duration) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
+	return st.write(b, limit)
+}
+
+// write is send with mu held.
+func (st *stream) write(b []byte, limit time.Duration) error {
 	if st.ended {
 		return net.ErrClosed
 	}
