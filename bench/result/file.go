@@ -108,7 +108,12 @@ func Write(w io.Writer, run *Run) error {
 }
 
 // WriteFile writes the document to a file as a whole or not at all: who reads the name meanwhile finds the old document or the new one. The file is readable by all, as far as the umask says.
-func WriteFile(name string, run *Run) (err error) {
+func WriteFile(name string, run *Run) error {
+	return writeWhole(name, func(w io.Writer) error { return Write(w, run) })
+}
+
+// writeWhole writes a file as a whole or not at all.
+func writeWhole(name string, write func(io.Writer) error) (err error) {
 	f, err := createBeside(name)
 	if err != nil {
 		return fmt.Errorf("result: %w", err)
@@ -119,7 +124,7 @@ func WriteFile(name string, run *Run) (err error) {
 			os.Remove(f.Name())
 		}
 	}()
-	if err = Write(f, run); err != nil {
+	if err = write(f); err != nil {
 		return err
 	}
 	if err = f.Sync(); err != nil {

@@ -55,11 +55,11 @@ func newReport() *cobra.Command {
 func readAll(names []string) ([]*result.Run, error) {
 	var runs []*result.Run
 	for _, name := range names {
-		run, err := result.ReadFile(name)
+		some, err := result.ReadRuns(name)
 		if err != nil {
 			return nil, err
 		}
-		runs = append(runs, run)
+		runs = append(runs, some...)
 	}
 	return runs, nil
 }

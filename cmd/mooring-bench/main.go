@@ -51,7 +51,7 @@ Exit codes: 0 measured, 1 a threshold is crossed, 2 it could not be measured.`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(newRun(), newCompare(), newReport(), newSchema(), newWorker())
+	root.AddCommand(newRun(), newSuite(), newCompare(), newReport(), newSchema(), newWorker())
 	return root
 }
 
