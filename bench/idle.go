@@ -22,8 +22,8 @@ streams_open        streams that could be opened
 open_rate           streams opened each second, with as many at once as --concurrency
 idle_cpu            processor time of the server while all wait, of one core
 heartbeats          comments that came to each stream in a minute; without any, neither the server nor a proxy notices a dead peer`,
-	Uses:     []string{"streams", "concurrency", "open-rate", "duration", "silence"},
-	Defaults: Params{Streams: 8000, Concurrency: 64, Duration: 20 * time.Second},
+	Uses:     []string{"streams", "concurrency", "open-rate", "wait", "duration", "silence"},
+	Defaults: Params{Streams: 8000, Concurrency: 64, Wait: 5 * time.Second, Duration: 20 * time.Second},
 	run:      runIdle,
 	// A million streams take half an hour and more to open where the machine is emulated.
 	bound: func(p *Params) time.Duration {
@@ -33,16 +33,7 @@ heartbeats          comments that came to each stream in a minute; without any, 
 
 func runIdle(ctx context.Context, e *env) error {
 	stop := e.watch(200 * time.Millisecond)
-	// The first ones are to warm up. They are few: memory that they leave behind with the server's allocator would be used again by those that are measured.
-	warm, err := e.fleet(fleet.Options{Opening: e.Concurrency})
-	if err != nil {
-		return err
-	}
-	if _, _, err := e.openStreams(ctx, warm, max(1, e.Streams/32)); err != nil {
-		return err
-	}
-	warm.Close()
-	if err := e.settle(ctx, 10*time.Second); err != nil {
+	if err := e.warmUp(ctx); err != nil {
 		return err
 	}
 	before, known := e.memory()
@@ -58,7 +49,7 @@ func runIdle(ctx context.Context, e *env) error {
 	}
 	e.figure("streams_open", "Streams that are open", "count", float64(s.Open), higher)
 	e.key("open_rate", "Streams opened each second", "/s", float64(s.Open)/took.Seconds(), higher)
-	if err := e.settle(ctx, 10*time.Second); err != nil {
+	if err := sleep(ctx, e.Wait); err != nil {
 		return err
 	}
 	n := float64(s.Open)
