@@ -37,7 +37,7 @@ var defaults = Params{
 
 // Scenarios returns all scenarios, in the order in which `all` runs them.
 func Scenarios() []*Scenario {
-	return []*Scenario{&idle}
+	return []*Scenario{&idle, &call}
 }
 
 // Find returns the scenario of that name, or nil.
