@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
+
 	"github.com/mooring-mcp/mooring/bench/load"
 )
 
@@ -13,7 +15,8 @@ type measured struct {
 	seconds        float64
 	server, client float64 // seconds of processor time
 	dials, retries int
-	unsent         int // requests of the open loop that had no connection when it ended
+	unsent         int                     // requests of the open loop that had no connection when it ended
+	late           *hdrhistogram.Histogram // µs from when a request was due to when this side came to it; nil: no open loop
 }
 
 // done returns how many requests were answered.
@@ -132,7 +135,12 @@ func (e *env) openLoop(ctx context.Context, t *traffic, rate float64, kinds func
 	if err := t.drain(ctx); err != nil {
 		return m, err
 	}
-	if err := t.each(func(l *lane) { m.unsent += l.abandon() }); err != nil {
+	m.late = newHistogram()
+	if err := t.each(func(l *lane) {
+		m.unsent += l.abandon()
+		m.late.Merge(l.late)
+		l.late.Reset()
+	}); err != nil {
 		return m, err
 	}
 	m.tallies, m.dials, m.retries, err = t.take(false)
@@ -162,6 +170,9 @@ func (l *lane) send() {
 	now := load.Now()
 	for ; s.due() <= now; s.n += s.step {
 		l.pending++
+		if l.from != 0 {
+			_ = l.late.RecordValue((now - s.due()) / 1000)
+		}
 		j := job{s.kind(s.n), s.due()}
 		if n := len(l.idle); n > 0 {
 			c := l.idle[n-1]

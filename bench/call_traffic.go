@@ -57,11 +57,12 @@ type lane struct {
 	closed  bool // a caller that has its answer makes the next request
 	kind    int  // of the closed loop
 	open    schedule
-	waiting []job     // are due and have no connection
-	first   int       // of waiting
-	idle    []*caller // in the open loop
-	from    int64     // what was due before is not counted; 0: nothing is counted
-	pending int       // requests of the open loop without their end
+	waiting []job                   // are due and have no connection
+	first   int                     // of waiting
+	idle    []*caller               // in the open loop
+	from    int64                   // what was due before is not counted; 0: nothing is counted
+	pending int                     // requests of the open loop without their end
+	late    *hdrhistogram.Histogram // µs by which this side itself was late
 	over    bool
 	pace    func()
 }
@@ -100,7 +101,7 @@ func (e *env) traffic(ctx context.Context, n int, kinds ...kind) (*traffic, erro
 	e.closers = append(e.closers, client.Close)
 	t := &traffic{target: e.target, client: client, kinds: kinds}
 	for _, l := range client.Loops() {
-		ln := &lane{traffic: t, loop: l, shapes: make([]shape, len(kinds)), tallies: newTallies(len(kinds))}
+		ln := &lane{traffic: t, loop: l, shapes: make([]shape, len(kinds)), tallies: newTallies(len(kinds)), late: newHistogram()}
 		ln.pace = ln.send
 		t.lanes = append(t.lanes, ln)
 	}
