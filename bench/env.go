@@ -183,6 +183,21 @@ func (e *env) openStreams(ctx context.Context, f *fleet.Fleet, n int) (time.Dura
 	return took, s, nil
 }
 
+// warmUp opens a few streams and closes them, so that the server has allocated what it allocates once. They are few: memory that they leave behind with the server's allocator would be used again by
+// those that are measured.
+func (e *env) warmUp(ctx context.Context) error {
+	f, err := e.fleet(fleet.Options{Opening: e.Concurrency})
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, _, err := e.openStreams(ctx, f, max(1, e.Streams/32)); err != nil {
+		return err
+	}
+	f.Close()
+	return e.settle(ctx, 10*time.Second)
+}
+
 // watch samples the server, this process and the sockets until the function that it returns is called, which adds the series to the result.
 func (e *env) watch(every time.Duration) (stop func() *observe.Watcher) {
 	w := observe.Watch(observe.Sources{Server: e.server, Client: e.self, Sockets: e.sockets}, e.began, every)

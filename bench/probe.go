@@ -26,9 +26,11 @@ type prober struct {
 	what    string
 	next    int64 // when the next is due
 	stopped bool
+	held    bool
 
 	mu     sync.Mutex // guards the rest
 	hist   *hdrhistogram.Histogram
+	recent *hdrhistogram.Histogram // since window
 	points [][2]float64
 	failed int
 	why    string
@@ -49,7 +51,7 @@ func (e *env) probe(ctx context.Context, every time.Duration) (*prober, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &prober{env: e, client: client, loop: client.Loops()[0], every: every, hist: newHistogram(), open: map[*probe]struct{}{}}
+	p := &prober{env: e, client: client, loop: client.Loops()[0], every: every, hist: newHistogram(), recent: newHistogram(), open: map[*probe]struct{}{}}
 	e.closers = append(e.closers, client.Close)
 	if err := p.prepare(ctx); err != nil {
 		return nil, err
@@ -84,7 +86,7 @@ func (p *prober) prepare(ctx context.Context) error {
 
 // begin begins a probe. What a loop that was late has missed is made up for: each probe counts from when it was due.
 func (p *prober) begin() {
-	if p.stopped || p.request == nil {
+	if p.stopped || p.held || p.request == nil {
 		return
 	}
 	now := load.Now()
@@ -127,7 +129,35 @@ func (p *prober) end(pr *probe, failure string) {
 		return
 	}
 	_ = p.hist.RecordValue((now - pr.due) / 1000)
+	_ = p.recent.RecordValue((now - pr.due) / 1000)
 	p.points = append(p.points, [2]float64{time.Since(p.env.began).Seconds() - float64(now-pr.due)/1e9, float64(now-pr.due) / 1e6})
+}
+
+// hold makes the prober rest, or go on after that.
+func (p *prober) hold(rest bool) {
+	_ = p.loop.Call(func() {
+		was := p.held
+		if p.held = rest; was && !rest {
+			p.next = load.Now()
+			p.begin()
+		}
+	})
+}
+
+// waiting returns how many probes have no answer yet.
+func (p *prober) waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.open)
+}
+
+// window returns what there was since it was last called.
+func (p *prober) window() *hdrhistogram.Histogram {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := p.recent
+	p.recent = newHistogram()
+	return h
 }
 
 func (p *prober) giveUp(now int64) {

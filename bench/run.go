@@ -78,6 +78,9 @@ func runOne(ctx context.Context, o *Options, target *dialect.Target, s *Scenario
 	p := o.Params
 	p.fill(&s.Defaults)
 	p.fill(&defaults)
+	if s.adapt != nil {
+		s.adapt(&p)
+	}
 	out = result.Scenario{Name: s.Name, Title: s.Title, Params: p.list(s.Uses), Began: time.Now().UTC(), Figures: []result.Figure{}}
 	e := &env{Params: p, opts: o, target: target, out: &out, began: time.Now(), name: s.Name}
 	defer func() {

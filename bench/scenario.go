@@ -14,6 +14,7 @@ type Scenario struct {
 	Defaults Params
 
 	run   func(context.Context, *env) error
+	adapt func(*Params)               // sets defaults that depend on other parameters; may be nil
 	skip  func(*env) string           // why it cannot run against this server, or empty; may be nil
 	bound func(*Params) time.Duration // how long it may take; nil: ten minutes and what its parameters say
 }
@@ -37,7 +38,7 @@ var defaults = Params{
 
 // Scenarios returns all scenarios, in the order in which `all` runs them.
 func Scenarios() []*Scenario {
-	return []*Scenario{&idle, &call}
+	return []*Scenario{&idle, &storm, &call}
 }
 
 // Find returns the scenario of that name, or nil.

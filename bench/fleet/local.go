@@ -147,8 +147,15 @@ func (h *local) end(how ending, at int64) error {
 	return errors.Join(errs...)
 }
 
+// breath is how many streams are ended in one go. After them the kernel's own thread gets a moment to deliver what was sent: on loopback it holds a thousand packets for each processor and drops more.
+const breath = 64
+
 func (d *deck) endAll(how ending) (err error) {
+	n := 0
 	for c := range d.streams {
+		if n++; n%breath == 0 && how != bySilence {
+			time.Sleep(50 * time.Microsecond)
+		}
 		switch {
 		case how == bySilence:
 			d.muted = true
