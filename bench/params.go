@@ -2,6 +2,8 @@ package bench
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -69,14 +71,25 @@ func or[T comparable](v *T, other T) {
 	}
 }
 
-// list returns those of the params that a scenario uses, for its result.
-func (p *Params) list(uses []string) []result.Param {
-	all := map[string]string{
+// ParamNames returns the names of all parameters, as scenarios list them and flags are called.
+func ParamNames() []string {
+	var p Params
+	return slices.Sorted(maps.Keys(p.values()))
+}
+
+// values returns the params as text.
+func (p *Params) values() map[string]string {
+	return map[string]string{
 		"streams": strconv.Itoa(p.Streams), "clients": strconv.Itoa(p.Clients), "rounds": strconv.Itoa(p.Rounds), "concurrency": strconv.Itoa(p.Concurrency),
 		"rate": perSecond(p.Rate), "open-rate": perSecond(p.OpenRate), "duration": p.Duration.String(), "wait": p.Wait.String(), "silence": p.Silence.String(), "stalled": strconv.Itoa(p.Stalled), "end": p.End,
 		"tool": p.Tool + " " + p.Args, "slow-tool": p.SlowTool + " " + p.SlowArgs, "change-tool": p.ChangeTool + " " + p.ChangeArgs, "change-url": p.ChangeURL,
 		"large-bytes": strconv.Itoa(p.LargeBytes), "health": p.Health,
 	}
+}
+
+// list returns those of the params that a scenario uses, for its result.
+func (p *Params) list(uses []string) []result.Param {
+	all := p.values()
 	var out []result.Param
 	for _, name := range uses {
 		v, ok := all[name]
