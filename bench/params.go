@@ -22,6 +22,7 @@ type Params struct {
 	Wait        time.Duration // for things to settle, and for what is left to go away
 	Silence     time.Duration // for which a stream may be without anything, even a comment
 	Stalled     int           // clients that stop reading
+	WithStream  bool          // clients that come and go open a stream besides
 	End         string        // how streams are closed: fin, rst or silence
 
 	Tool       string // a tool that answers at once
@@ -50,6 +51,7 @@ func (p *Params) fill(d *Params) {
 	or(&p.Wait, d.Wait)
 	or(&p.Silence, d.Silence)
 	or(&p.Stalled, d.Stalled)
+	or(&p.WithStream, d.WithStream)
 	or(&p.End, d.End)
 	or(&p.Tool, d.Tool)
 	or(&p.Args, d.Args)
@@ -83,7 +85,7 @@ func (p *Params) values() map[string]string {
 		"streams": strconv.Itoa(p.Streams), "clients": strconv.Itoa(p.Clients), "rounds": strconv.Itoa(p.Rounds), "concurrency": strconv.Itoa(p.Concurrency),
 		"rate": perSecond(p.Rate), "open-rate": perSecond(p.OpenRate), "duration": p.Duration.String(), "wait": p.Wait.String(), "silence": p.Silence.String(), "stalled": strconv.Itoa(p.Stalled), "end": p.End,
 		"tool": p.Tool + " " + p.Args, "slow-tool": p.SlowTool + " " + p.SlowArgs, "change-tool": p.ChangeTool + " " + p.ChangeArgs, "change-url": p.ChangeURL,
-		"large-bytes": strconv.Itoa(p.LargeBytes), "health": p.Health,
+		"with-stream": strconv.FormatBool(p.WithStream), "large-bytes": strconv.Itoa(p.LargeBytes), "health": p.Health,
 	}
 }
 

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"sync"
 	"time"
@@ -22,7 +23,8 @@ type prober struct {
 	loop    *load.Loop
 	every   time.Duration
 	request []byte
-	id      int64
+	place   request // in request, of the id; empty if it has none
+	id      int64   // of the last request: in one session none may be used twice
 	what    string
 	next    int64 // when the next is due
 	stopped bool
@@ -61,27 +63,32 @@ func (e *env) probe(ctx context.Context, every time.Duration) (*prober, error) {
 }
 
 // prepare makes the request.
-func (p *prober) prepare(ctx context.Context) error {
+func (p *prober) prepare(ctx context.Context) (err error) {
 	e, t := p.env, p.env.target
-	p.id = 1
+	p.id = exchange.None
 	switch {
 	case e.Health != "":
 		u, err := url.Parse(t.URL)
 		if err != nil {
 			return err
 		}
-		p.what, p.id = "GET "+e.Health, exchange.None
+		p.what = "GET " + e.Health
 		p.request = []byte("GET " + e.Health + " HTTP/1.1\r\nHost: " + u.Host + "\r\nUser-Agent: mooring-bench\r\nConnection: close\r\n\r\n")
+		return nil
 	case t.Era == dialect.Modern:
-		p.what, p.request = "server/discover", t.AppendDiscover(nil, 1)
+		p.what, p.request = "server/discover", t.AppendDiscover(nil, firstID)
 	case t.Era == dialect.Legacy:
 		c, err := e.control(ctx)
 		if err != nil {
 			return err
 		}
-		p.what, p.request = "ping", t.AppendPing(nil, 1, c.session)
+		p.what, p.request = "ping", t.AppendPing(nil, firstID, c.session)
+	default:
+		return nil
 	}
-	return nil
+	p.id = firstID
+	p.place, err = newRequest(p.request)
+	return err
 }
 
 // begin begins a probe. What a loop that was late has missed is made up for: each probe counts from when it was due.
@@ -100,11 +107,17 @@ func (p *prober) begin() {
 
 func (p *prober) one(due int64) {
 	pr := &probe{due: due}
-	pr.ex.Up = func() { pr.ex.Send(p.request, p.id) }
+	pr.ex.Up = func() {
+		if p.place.b != nil {
+			p.id++
+			p.place.number(p.id)
+		}
+		pr.ex.Send(p.request, p.id)
+	}
 	pr.ex.Answer = func(a *exchange.Answer) {
 		pr.ex.Close()
 		if !a.OK {
-			p.end(pr, "an answer that is none")
+			p.end(pr, fmt.Sprintf("answered %d %.100q", a.Status, a.Body))
 			return
 		}
 		p.end(pr, "")

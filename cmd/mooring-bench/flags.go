@@ -66,6 +66,9 @@ func paramFlags(fs *pflag.FlagSet, p *bench.Params, uses []string, d *bench.Para
 	if has("silence") {
 		fs.DurationVar(&p.Silence, "silence", d.Silence, "for which a stream may get nothing, not even a comment, before that is a fault")
 	}
+	if has("with-stream") {
+		fs.BoolVar(&p.WithStream, "with-stream", d.WithStream, "clients that come and go open a stream besides")
+	}
 	text(&p.End, "end", d.End, "how streams are closed: fin, rst or silence (root)")
 	if has("tool") {
 		fs.StringVar(&p.Tool, "tool", d.Tool, "a tool that answers at once")
