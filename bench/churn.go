@@ -29,7 +29,7 @@ rss_growth           memory of the server after the last round, less that after 
 client_errors        clients that did not get what they asked for
 health_…             what the prober saw: see the titles
 
-Findings: close_wait (close_wait_final is not 0), sockets_kept (established_final is not 0), sessions_kept or, where there are no sessions, memory_kept (memory grows with each client, by more than chance),
+Findings: close_wait (close_wait_final is not 0), connections_kept (established_final is not 0), sessions_kept or, where there are no sessions, memory_kept (memory grows with each client, by more than chance),
 client_errors, health_failed.`,
 	Uses:     []string{"clients", "rounds", "concurrency", "with-stream", "wait", "tool", "health"},
 	Defaults: Params{Clients: 20000, Rounds: 5, Concurrency: 64, Wait: 5 * time.Second},
@@ -186,7 +186,7 @@ func (e *env) churnSockets(base, final observe.States, gone *sockets) {
 		e.fault("close_wait", "%d sockets are in CLOSE-WAIT %v after the last client has closed: the server has not noticed, or does not close", closeWait, e.Wait)
 	}
 	if established > 0 {
-		e.fault("sockets_kept", "%d sockets are in ESTABLISHED %v after the last client has closed", established, e.Wait)
+		e.fault("connections_kept", "%d sockets are in ESTABLISHED %v after the last client has closed", established, e.Wait)
 	}
 }
 
