@@ -66,7 +66,7 @@ func runFanout(ctx context.Context, e *env) error {
 	var rounds []fanoutRound
 	bad := 0
 	for i := 0; i < e.Rounds && bad < 3; i++ {
-		if err := e.settle(ctx, 5*time.Second); err != nil {
+		if err := e.settle(ctx, 2*time.Second); err != nil {
 			return err
 		}
 		r, err := e.fanOut(ctx, c, f)
