@@ -15,6 +15,7 @@ import (
 )
 
 func TestCall(t *testing.T) {
+	t.Parallel()
 	url, pid := startMooring(t)
 	eras(t, func(t *testing.T, era dialect.Era) {
 		s := measure(t, "call", Options{URL: url, Era: era, Params: Params{Concurrency: 8, Duration: 500 * time.Millisecond, Rate: 300}},
@@ -38,6 +39,7 @@ func TestCall(t *testing.T) {
 
 // TestCallAgainstOthers measures a server on net/http.
 func TestCallAgainstOthers(t *testing.T) {
+	t.Parallel()
 	p := badserver.StartProcess(t)
 	eras(t, func(t *testing.T, era dialect.Era) {
 		s := measure(t, "call", Options{URL: p.URL, PID: p.PID, Era: era, Params: Params{Concurrency: 4, Duration: 300 * time.Millisecond}}, "call_cpu", "open_p99")
@@ -46,8 +48,8 @@ func TestCallAgainstOthers(t *testing.T) {
 }
 
 // fake is a server of 2026-07-28 that answers discover and tools/list, and calls as it is told.
-func fake(t *testing.T, call http.HandlerFunc) string {
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func fake(t *testing.T, call http.HandlerFunc, configure ...func(*http.Server)) string {
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var m struct{ ID json.RawMessage }
 		switch r.Header.Get("Mcp-Method") {
 		case "tools/call":
@@ -65,6 +67,10 @@ func fake(t *testing.T, call http.HandlerFunc) string {
 			w.WriteHeader(http.StatusBadRequest)
 		}
 	}))
+	for _, f := range configure {
+		f(srv.Config)
+	}
+	srv.Start()
 	t.Cleanup(srv.Close)
 	return srv.URL
 }
@@ -84,6 +90,7 @@ func answerCall(w http.ResponseWriter, r *http.Request, stream bool) {
 
 // TestCallErrors finds a server that fails now and then, in each way in which it can.
 func TestCallErrors(t *testing.T) {
+	t.Parallel()
 	for name, bad := range map[string]http.HandlerFunc{
 		"status": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
 		"another id": func(w http.ResponseWriter, _ *http.Request) {
@@ -123,6 +130,7 @@ func TestCallErrors(t *testing.T) {
 
 // TestCallStreams measures a server that answers by streams: the time is that of the result.
 func TestCallStreams(t *testing.T) {
+	t.Parallel()
 	url := fake(t, func(w http.ResponseWriter, r *http.Request) { answerCall(w, r, true) })
 	s := measure(t, "call", Options{URL: url, NoProcess: true, Params: Params{Concurrency: 2, Duration: 300 * time.Millisecond, Rate: 100}}, "call_rate", "open_p99")
 	wantNone(t, s)

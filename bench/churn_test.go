@@ -12,6 +12,7 @@ import (
 var smallChurn = Params{Clients: 1600, Rounds: 4, Concurrency: 16, Wait: 500 * time.Millisecond}
 
 func TestChurn(t *testing.T) {
+	t.Parallel()
 	url, pid := startMooring(t)
 	eras(t, func(t *testing.T, era dialect.Era) {
 		s := measure(t, "churn", Options{URL: url, PID: pid, Era: era, Params: smallChurn}, "clients_rate", "client_cpu", "retained_per_client", "sockets_gone", "close_wait_max", "rss_growth", "health_p99")
@@ -38,6 +39,7 @@ func TestChurn(t *testing.T) {
 
 // TestChurnWithStream has the clients open streams too: all of that is gone as well.
 func TestChurnWithStream(t *testing.T) {
+	t.Parallel()
 	url, pid := startMooring(t)
 	eras(t, func(t *testing.T, era dialect.Era) {
 		p := smallChurn
@@ -48,6 +50,7 @@ func TestChurnWithStream(t *testing.T) {
 }
 
 func TestChurnFindsCloseWait(t *testing.T) {
+	t.Parallel()
 	p := badserver.StartProcess(t, badserver.LeakCloseWait)
 	s := measure(t, "churn", Options{URL: p.URL, PID: p.PID, Params: Params{Clients: 400, Rounds: 2, Concurrency: 16, Wait: 500 * time.Millisecond}})
 	wantFinding(t, s, "close_wait")
@@ -60,6 +63,7 @@ func TestChurnFindsCloseWait(t *testing.T) {
 }
 
 func TestChurnFindsSessions(t *testing.T) {
+	t.Parallel()
 	p := badserver.StartProcess(t, badserver.LeakSessions)
 	s := measure(t, "churn", Options{URL: p.URL, PID: p.PID, Era: dialect.Legacy, Params: Params{Clients: 4000, Rounds: 5, Concurrency: 16, Wait: 200 * time.Millisecond}})
 	wantFinding(t, s, "sessions_kept")
@@ -71,6 +75,7 @@ func TestChurnFindsSessions(t *testing.T) {
 
 // TestChurnClearsTheGood is the other half: the same server without the fault.
 func TestChurnClearsTheGood(t *testing.T) {
+	t.Parallel()
 	p := badserver.StartProcess(t)
 	s := measure(t, "churn", Options{URL: p.URL, PID: p.PID, Era: dialect.Legacy, Params: Params{Clients: 3000, Rounds: 5, Concurrency: 16, Wait: 500 * time.Millisecond}})
 	wantNone(t, s)

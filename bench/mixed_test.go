@@ -9,6 +9,7 @@ import (
 )
 
 func TestMixed(t *testing.T) {
+	t.Parallel()
 	url, pid := startMooring(t)
 	eras(t, func(t *testing.T, era dialect.Era) {
 		s := measure(t, "mixed", Options{URL: url, PID: pid, Era: era, Params: Params{Streams: 200, Concurrency: 4, Rate: 500, Clients: 60, Duration: 2 * time.Second}},
@@ -39,6 +40,7 @@ func TestMixed(t *testing.T) {
 
 // TestMixedFindsStall measures a server that does one thing at a time: calls that take long hold up everybody, and the open loop shows it.
 func TestMixedFindsStall(t *testing.T) {
+	t.Parallel()
 	p := badserver.StartProcess(t, badserver.BlocksHealth)
 	o := Options{URL: p.URL, PID: p.PID, Era: dialect.Modern, Params: Params{Streams: 10, Concurrency: 8, Rate: 200, Clients: 10, Duration: 2 * time.Second, Tool: "sleep", Args: `{"milliseconds":300}`, ChangeTool: "none"}}
 	s := measure(t, "mixed", o, "control_p99")

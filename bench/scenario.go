@@ -38,7 +38,7 @@ var defaults = Params{
 
 // Scenarios returns all scenarios, in the order in which `all` runs them.
 func Scenarios() []*Scenario {
-	return []*Scenario{&idle, &churn, &storm, &fanout, &call, &slow, &mixed, &drain}
+	return []*Scenario{&idle, &churn, &storm, &fanout, &call, &slow, &mixed, &hostile, &drain}
 }
 
 // Find returns the scenario of that name, or nil.
