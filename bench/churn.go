@@ -29,7 +29,7 @@ rss_growth           memory of the server after the last round, less that after 
 client_errors        clients that did not get what they asked for
 health_…             what the prober saw: see the titles
 
-Findings: close_wait (close_wait_final is not 0), connections_kept (established_final is not 0), sessions_kept or, where there are no sessions, memory_kept (memory grows with each client, by more than chance),
+Findings: close_wait (close_wait_final is not 0), connections_kept (established_final is not 0), sessions_kept or, where there are no sessions, memory_kept (memory grows with each client, by more than chance, and to more than twice of what the server had),
 client_errors, health_failed.`,
 	Uses:     []string{"clients", "rounds", "concurrency", "with-stream", "wait", "tool", "health"},
 	Defaults: Params{Clients: 20000, Rounds: 5, Concurrency: 64, Wait: 5 * time.Second},
@@ -42,7 +42,7 @@ const (
 
 	// Below these a slope is not told as a fault: an allocator's steps make some of that.
 	keptEach   = 256     // bytes for each client, with 95 %
-	keptGrowth = 2 << 20 // bytes in all
+	keptGrowth = 2 << 20 // bytes in all, and no less than what the server had before: a garbage collector may let memory double before it looks
 )
 
 func runChurn(ctx context.Context, e *env) error {
@@ -62,6 +62,7 @@ func runChurn(ctx context.Context, e *env) error {
 	if base.CloseWait > 0 {
 		e.note("%d sockets were in CLOSE-WAIT before; only those beyond count", base.CloseWait)
 	}
+	before, _ := e.memory()
 	rounds, each := max(1, e.Rounds), max(1, e.Clients/max(1, e.Rounds))
 	var memory [][2]float64
 	var busy time.Duration
@@ -115,7 +116,7 @@ func runChurn(ctx context.Context, e *env) error {
 	} else {
 		e.note("the sockets of the server are not known: it is not on this machine")
 	}
-	e.retained(memory)
+	e.retained(memory, float64(before.RSS))
 	e.figure("client_errors", "Clients that did not get what they asked for", "count", float64(v.failed), lower)
 	if v.failed > 0 {
 		e.fault("client_errors", "%d of %.0f clients did not get what they asked for; the first: %s", v.failed, n, v.why)
@@ -190,8 +191,8 @@ func (e *env) churnSockets(base, final observe.States, gone *sockets) {
 	}
 }
 
-// retained adds what each client has left behind, by the memory after each round.
-func (e *env) retained(memory [][2]float64) {
+// retained adds what each client has left behind, by the memory after each round and that before the first.
+func (e *env) retained(memory [][2]float64, before float64) {
 	if len(memory) == 0 {
 		return
 	}
@@ -204,7 +205,11 @@ func (e *env) retained(memory [][2]float64) {
 	}
 	e.key("retained_per_client", "Memory that each client leaves behind", "B", line.Slope, lower)
 	e.note("retained_per_client is %s: the slope over %d rounds after the first", interval(&line, "B"), len(memory)-1)
-	if !kept(&line, memory[1:]) {
+	switch judgeKept(&line, last[1]-before, before) {
+	case keptNothing:
+		return
+	case keptPerhaps:
+		e.note("memory grew with each client, but by less than the server had before: that may be what a garbage collector has not looked at; more --clients show it")
 		return
 	}
 	code, what := "memory_kept", "client"
@@ -214,9 +219,24 @@ func (e *env) retained(memory [][2]float64) {
 	e.fault(code, "each %s leaves %.0f B behind (%s); after %.0f clients the server had %.1f MB more than after %.0f", what, line.Slope, interval(&line, "B"), last[0], (last[1]-memory[1][1])/1e6, memory[1][0])
 }
 
-// kept reports whether memory grows by more than chance, and by enough to matter.
-func kept(l *observe.Line, points [][2]float64) bool {
-	return l.Low > keptEach && l.Slope*(points[len(points)-1][0]-points[0][0]) > keptGrowth
+// A verdict says whether memory is kept.
+type verdict uint8
+
+const (
+	keptNothing verdict = iota
+	keptPerhaps         // it grows, but not by more than a garbage collector lets it
+	keptSurely
+)
+
+// judgeKept judges a slope of memory, of a server that has grown by so much since it had before.
+func judgeKept(l *observe.Line, growth, before float64) verdict {
+	switch {
+	case l.Low <= keptEach || growth <= keptGrowth:
+		return keptNothing
+	case growth <= before:
+		return keptPerhaps
+	}
+	return keptSurely
 }
 
 // interval returns the slope and between what it lies.

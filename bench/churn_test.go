@@ -81,7 +81,7 @@ func TestChurnClearsTheGood(t *testing.T) {
 	wantNone(t, s)
 }
 
-func TestKept(t *testing.T) {
+func TestJudgeKept(t *testing.T) {
 	points := func(each, wobble float64) (p [][2]float64) {
 		for i := range 6 {
 			w := wobble
@@ -93,19 +93,23 @@ func TestKept(t *testing.T) {
 		return p
 	}
 	for name, tt := range map[string]struct {
-		each, wobble float64
-		want         bool
+		each, wobble, before float64
+		want                 verdict
 	}{
-		"nothing":                   {0, 0, false},
-		"steps of an allocator":     {0, 4e6, false},
-		"8 KB each":                 {8000, 0, true},
-		"8 KB each among noise":     {8000, 4e6, true},
-		"little each":               {100, 0, false},
-		"more than noise can prove": {2000, 20e6, false},
+		"nothing":                     {0, 0, 20e6, keptNothing},
+		"steps of an allocator":       {0, 4e6, 20e6, keptNothing},
+		"8 KB each":                   {8000, 0, 20e6, keptSurely},
+		"8 KB each among noise":       {8000, 4e6, 20e6, keptSurely},
+		"little each":                 {100, 0, 20e6, keptNothing},
+		"more than noise can prove":   {2000, 20e6, 20e6, keptNothing},
+		"within a collector's liking": {2000, 0, 49e6, keptPerhaps},
 	} {
 		p := points(tt.each, tt.wobble)
 		l, ok := observe.Fit(p)
-		if got := ok && kept(&l, p); got != tt.want {
+		if !ok {
+			t.Fatal(name)
+		}
+		if got := judgeKept(&l, p[len(p)-1][1]-tt.before, tt.before); got != tt.want {
 			t.Errorf("%s: %v, by a slope of %s", name, got, interval(&l, "B"))
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mooring-mcp/mooring/bench/dialect"
 	"github.com/mooring-mcp/mooring/bench/load"
 )
 
@@ -40,10 +41,10 @@ func (o outcomes) serverErrors() (n int, which string) {
 	return n, which
 }
 
-// taken returns how many were answered by a success.
+// taken returns how many were answered by a success. A stream may carry an error as well.
 func (o outcomes) taken() (n int) {
 	for k := range o {
-		if strings.HasPrefix(k, "2") {
+		if len(k) == 3 && k[0] == '2' {
 			n += o[k]
 		}
 	}
@@ -171,7 +172,15 @@ func (x *assailant) end(outcome string) {
 func (x *assailant) Opened(c *load.Conn) { c.Write(x.wave.messages[x.message]) }
 
 // Response ends the connection.
-func (x *assailant) Response(_ *load.Conn, r *load.Response) { x.end(strconv.Itoa(r.Status)) }
+func (x *assailant) Response(_ *load.Conn, r *load.Response) {
+	outcome := strconv.Itoa(r.Status)
+	if r.Stream {
+		outcome += " and a stream"
+	} else if _, isError, ok := dialect.Result(r.Body); r.Status == 200 && ok && isError {
+		outcome += " with an error"
+	}
+	x.end(outcome)
+}
 
 // Event is of no interest: the head of a stream has ended the connection.
 func (x *assailant) Event(*load.Conn, *load.Event) {}
