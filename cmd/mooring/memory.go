@@ -16,12 +16,14 @@ type memoryReturner struct {
 
 	seen  server.Stats // when it was last looked
 	freed server.Stats // when memory was last given back
+	burst bool         // there was one since then
 }
 
 const (
 	calmBytes  = 64 << 10 // received between two looks at most: a server that is asked something now and then is calm
 	burstConns = 256      // more or fewer connections than when memory was last given back make it worth while
-	burstBytes = 64 << 20 // or bytes received since then
+	burstEnds  = 2000     // or connections that have ended since then: who came and went between two looks
+	burstBytes = 64 << 20 // or bytes received
 )
 
 // run looks every so often until ctx ends.
@@ -42,14 +44,22 @@ func (m *memoryReturner) run(ctx context.Context, every time.Duration) {
 func (m *memoryReturner) look() {
 	now, before := m.stats(), m.seen
 	m.seen = now
-	if now.BytesIn-before.BytesIn > calmBytes || now.CallsInFlight > 0 {
+	if d := now.Connections - m.freed.Connections; d >= burstConns || d <= -burstConns || ends(&now)-ends(&m.freed) >= burstEnds || now.BytesIn-m.freed.BytesIn >= burstBytes {
+		m.burst = true
+	}
+	if !m.burst || now.BytesIn-before.BytesIn > calmBytes || now.CallsInFlight > 0 {
 		return
 	}
-	if d := now.Connections - m.freed.Connections; d < burstConns && d > -burstConns && now.BytesIn-m.freed.BytesIn < burstBytes {
-		return
-	}
-	m.freed = now
+	m.freed, m.burst = now, false
 	m.free()
+}
+
+// ends returns how many connections have ended.
+func ends(st *server.Stats) (n uint64) {
+	for _, v := range st.Closes {
+		n += v
+	}
+	return n
 }
 
 // returnMemory has a memoryReturner look at s until ctx ends.

@@ -26,6 +26,10 @@ func TestMemoryReturner(t *testing.T) {
 		{"one goes on", server.Stats{Connections: 10, BytesIn: 80 << 20, CallsInFlight: 1}, 2},
 		{"they are over", server.Stats{Connections: 10, BytesIn: 80 << 20}, 3},
 		{"and nothing happens", server.Stats{Connections: 10, BytesIn: 80 << 20}, 3},
+		{"many are seen while they come", server.Stats{Connections: 3000, BytesIn: 82 << 20}, 3},
+		{"and have gone at the next look", server.Stats{Connections: 10, BytesIn: 82 << 20}, 4},
+		{"many came and went between two looks", server.Stats{Connections: 10, BytesIn: 82<<20 + 1000, Closes: map[string]uint64{"peer": 2500, "reset": 40}}, 5},
+		{"one did", server.Stats{Connections: 10, BytesIn: 82<<20 + 1200, Closes: map[string]uint64{"peer": 2501, "reset": 40}}, 5},
 	} {
 		st = tt.st
 		if m.look(); freed != tt.want {
