@@ -4,6 +4,7 @@ BENCH     ?= .
 COUNT     ?= 6
 FUZZTIME  ?= 60s
 PKGS      ?= ./...
+RESULTS   ?= bench/results/$(shell date +%F)
 RUNS      ?= 1
 SOAK      ?= 30m
 TARGETS   ?= linux/arm64 darwin/arm64
@@ -13,7 +14,7 @@ SHELL     := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help run build test race fuzz bench microbench cover soak conformance clients check fmt vet staticcheck cross
+.PHONY: help run build test race fuzz bench compare report million microbench cover soak conformance clients check fmt vet staticcheck cross
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -50,10 +51,23 @@ fuzz: ## every fuzz target, FUZZTIME (60s) each; PKGS=./sse for some
 bench: ## the figures of the README, medians of ROUNDS (5), into bench/results/; some ten minutes on a quiet machine
 	bash bench/run.sh
 
+compare: build peers ## this server beside those of bench/peers, into bench/results/DATE.json, DATE.html and the README; ARGS="--eras modern" for a part
+	bin/mooring-bench suite bench/peers/peers.json -o $(RESULTS).json --html $(RESULTS).html --readme README.md $(ARGS)
+
+report: ## look at the HTML page of the suite in headless Chromium (INSTALL=1 fetches it)
+	bash bench/report/chromium.sh
+
+million: ## a million idle streams in one server process, in the virtual machine of MOORING_VM where the descriptor limit is too low; STREAMS=100000 for fewer
+	bash bench/million.sh
+
 microbench: ## the benchmarks beside the code, COUNT (6) times each, with medians; BENCH=regexp, PKGS=./sse for some
 	@mkdir -p bin
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PKGS) | tee bin/bench.txt
 	$(TOOL) benchstat bin/bench.txt
+
+.PHONY: peers
+peers: ## the servers to compare with, into bin/peers/; INSTALL=1 fetches nginx and nchan with apt-get if they are missing
+	GO='$(GO)' INSTALL='$(INSTALL)' bash bench/peers/build.sh
 
 cover: ## test coverage of all packages together, as bin/cover.html
 	@mkdir -p bin

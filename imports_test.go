@@ -71,7 +71,7 @@ var rooms = [...]room{
 	{dir: "bench", own: []string{"sse", "jsonrpc", sockdiag}, third: []string{goJSON, goSys, hdr}, inTest: []string{judge}},
 	{dir: "cmd/mooring", own: []string{"server", "server/admin", "mcp", "jsonrpc"}, third: []string{cobra, yaml, goSys}},
 	{dir: "cmd/mooring-conformance", own: []string{"server", "mcp", "jsonrpc"}, third: []string{cobra}},
-	{dir: "cmd/mooring-bench", own: []string{"bench"}, third: []string{cobra, yaml, goSys}},
+	{dir: "cmd/mooring-bench", own: []string{"bench"}, third: []string{cobra, "github.com/spf13/pflag"}},
 }
 
 func TestImports(t *testing.T) {

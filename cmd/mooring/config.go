@@ -37,6 +37,7 @@ type config struct {
 	replayBytes    size
 	replayAge      time.Duration
 	drainTimeout   time.Duration
+	memoryReturn   time.Duration
 	loops          int
 	logLevel       string
 	logFormat      string
@@ -64,13 +65,14 @@ func (c *config) flags(cmd *cobra.Command) {
 	f.DurationVar(&c.replayAge, "replay-age", time.Minute, "`time` for which it is kept")
 	f.Var(&c.maxBody, "max-body", "`size` of a request's content in bytes, or as in 4MiB")
 	f.DurationVar(&c.drainTimeout, "drain-timeout", 10*time.Second, "`time` that calls and streams have to end after SIGTERM")
+	f.DurationVar(&c.memoryReturn, "memory-return", time.Second, "`time` of calm after a burst before memory that it needed is given back to the system, 0 for never")
 	f.IntVar(&c.loops, "loops", 0, "`number` of event loops, 0 for one per processor")
 	f.StringVar(&c.logLevel, "log-level", "info", "least `level` that is logged: debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "text", "`format` of the log: text or json")
 	c.names = []string{
 		"listen", "path", "sse-path", "modern-only", "admin", "allowed-origin", "allowed-host", "heartbeat",
 		"max-connections", "session-key-file", "session-lifetime", "max-sessions", "replay-bytes", "replay-age",
-		"max-body", "drain-timeout", "loops", "log-level", "log-format",
+		"max-body", "drain-timeout", "memory-return", "loops", "log-level", "log-format",
 	}
 }
 
@@ -83,6 +85,8 @@ func (c *config) check() error {
 		return fmt.Errorf("path: %q does not begin with / or is more than a path", c.path)
 	case c.path == "/healthz" || c.path == "/readyz":
 		return fmt.Errorf("path: %s is taken", c.path)
+	case c.memoryReturn < 0:
+		return fmt.Errorf("memory-return: %v is negative", c.memoryReturn)
 	case c.heartbeat < 0:
 		return fmt.Errorf("heartbeat: %v is negative", c.heartbeat)
 	case c.maxConnections < 0:

@@ -91,6 +91,9 @@ func serve(c *config, stderr io.Writer) error {
 		return err
 	}
 	greet(stderr, listeners, c)
+	if c.memoryReturn > 0 {
+		returnMemory(ctx, s, c.memoryReturn)
+	}
 
 	select {
 	case err = <-failed: // before Shutdown there is no other reason to return

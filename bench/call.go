@@ -1,0 +1,164 @@
+package bench
+
+import (
+	"context"
+	"time"
+
+	"github.com/mooring-mcp/mooring/bench/dialect"
+)
+
+var call = Scenario{
+	Name:  "call",
+	Title: "What a request costs, and how long it takes",
+	Help: `Makes requests on --concurrency connections that stay, one at a time on each; before 2026-07-28 each has a session of its own. Each answer is checked.
+Closed loop: tools/call with --tool and --args, tools/list, and server/discover (2026-07-28) or ping (before), each for --duration after a second to warm up (a quarter of --duration at most); whoever has its answer makes the next request.
+Open loop: tools/call at --rate, by default half of what the closed loop reached. Each request is due at a time of its own, whatever becomes of those before, and its time counts from then; one that
+finds no connection free waits, and that counts.
+Client and server share the machine: processor time tells more than throughput does.
+
+call_cpu                        seconds of the server's processor time for 100,000 tools/call
+list_cpu, discover_cpu/ping_cpu the same of tools/list, and of server/discover or ping
+call_rate                       tools/call each second of the closed loop; list_rate and discover_rate or ping_rate are of the others
+list_p99, discover_p99/ping_p99 99 % of those are answered within, in the closed loop
+call_p50, _p99, _p999, _max     time of a tools/call in the closed loop, of which half, 99 % and 99.9 % are shorter, and the longest
+open_p50, _p99, _p999, _max     the same of the open loop
+                                (the client's own part of open_p99: by how much it was itself late with 99 % of them)
+open_rate, open_cpu             tools/call each second that were due in the open loop, and the server's processor time meanwhile, of one core
+errors                          requests that failed, in all loops
+
+Finding: call_errors (requests failed).`,
+	Uses:     []string{"tool", "concurrency", "rate", "duration"},
+	Defaults: Params{Concurrency: 64, Duration: 5 * time.Second},
+	skip:     func(e *env) string { return e.hasTool(e.Tool, "tool") },
+	run:      runCall,
+}
+
+// warming is how long requests are made before they are counted.
+func (e *env) warming() time.Duration { return min(time.Second, e.Duration/4) }
+
+func runCall(ctx context.Context, e *env) error {
+	e.watch(time.Second) // to look at the sockets takes processor time, and none is to be seen there
+	e.progress("connecting %d clients", e.Concurrency)
+	t, err := e.traffic(ctx, e.Concurrency, e.callKind(), e.listKind(), e.pingKind())
+	if err != nil {
+		return err
+	}
+	errs := failures{}
+	short := [...]string{"call", "list", "ping"}
+	if e.target.Era == dialect.Modern {
+		short[2] = "discover"
+	}
+	var reached float64
+	for i, k := range t.kinds {
+		e.progress("%s for %v", k.name, e.Duration)
+		m, err := e.closedLoop(ctx, t, i, e.warming(), e.Duration)
+		if err != nil {
+			return err
+		}
+		rate := e.tellClosed(short[i], k.name, i, &m)
+		if i == 0 {
+			reached = rate
+		}
+		errs.add(m.tallies)
+		if m.dials > 0 && i == 0 {
+			e.note("the server ended connections between requests: %d were made anew during %.0f tools/call", m.dials, m.done())
+		}
+	}
+	if reached > 0 {
+		if err := e.runOpen(ctx, t, reached, &errs); err != nil {
+			return err
+		}
+	}
+	e.figure("errors", "Requests that failed", "count", float64(errs.failed), lower)
+	errs.tell(e, "call_errors", "requests")
+	return nil
+}
+
+// tellClosed adds the figures of a closed loop and returns its rate. Of tools/call there are more.
+func (e *env) tellClosed(name, method string, kind int, m *measured) float64 {
+	h := m.tallies[kind].hist
+	rate := m.done() / m.seconds
+	add := e.figure
+	if name == "call" {
+		add = e.key
+	}
+	if server, client := m.per100k(); e.server != nil && m.done() > 0 {
+		add(name+"_cpu", "Processor time of the server for 100,000 "+method, "s", server, lower).Client = &client
+	}
+	add(name+"_rate", method+" each second, closed loop", "/s", rate, higher)
+	if m.done() == 0 {
+		return 0
+	}
+	if name == "call" {
+		e.figure("call_p50", "Half of "+method+" within, closed loop", "ms", millis(h, 50), lower)
+		e.key("call_p99", "99 % of "+method+" within, closed loop", "ms", millis(h, 99), lower)
+		e.figure("call_p999", "99.9 % of "+method+" within, closed loop", "ms", millis(h, 99.9), lower)
+		e.figure("call_max", "Slowest "+method+", closed loop", "ms", millis(h, 100), lower)
+	} else {
+		e.figure(name+"_p99", "99 % of "+method+" within, closed loop", "ms", millis(h, 99), lower)
+	}
+	e.distribution(name, method+", closed loop", h)
+	return rate
+}
+
+// runOpen measures tools/call at a rate.
+func (e *env) runOpen(ctx context.Context, t *traffic, reached float64, errs *failures) error {
+	rate := e.Rate
+	if rate == 0 {
+		rate = float64(int(reached/2)/10*10 + 10)
+		e.note("open loop at %.0f tools/call each second, half of what the closed loop reached", rate)
+	}
+	e.progress("tools/call at %.0f/s for %v", rate, e.Duration)
+	m, err := e.openLoop(ctx, t, rate, func(int64) int { return 0 }, func(measure func() error) error {
+		if err := sleep(ctx, e.warming()); err != nil {
+			return err
+		}
+		if err := measure(); err != nil {
+			return err
+		}
+		return sleep(ctx, e.Duration)
+	})
+	if err != nil {
+		return err
+	}
+	h := m.tallies[0].hist
+	client := 100 * m.client / m.seconds
+	e.figure("open_rate", "tools/call each second that were due, open loop", "/s", rate, neither)
+	if e.server != nil {
+		e.figure("open_cpu", "Processor time of the server in the open loop, of one core", "%", 100*m.server/m.seconds, lower).Client = &client
+	}
+	if m.done() > 0 {
+		e.figure("open_p50", "Half of tools/call within, open loop", "ms", millis(h, 50), lower)
+		late := millis(m.late, 99)
+		e.key("open_p99", "99 % of tools/call within, open loop", "ms", millis(h, 99), lower).Client = &late
+		e.figure("open_p999", "99.9 % of tools/call within, open loop", "ms", millis(h, 99.9), lower)
+		e.figure("open_max", "Slowest tools/call, open loop", "ms", millis(h, 100), lower)
+		e.distribution("open", "tools/call, open loop", h)
+	}
+	if m.unsent > 0 {
+		e.note("open loop: %d requests were never sent, because no connection became free; they count with the time that they waited", m.unsent)
+	}
+	errs.add(m.tallies)
+	return nil
+}
+
+// failures are requests that failed, and of how many.
+type failures struct {
+	failed, all int
+	why         string
+}
+
+func (f *failures) add(ts []tally) {
+	for i := range ts {
+		f.failed += ts[i].failed
+		f.all += ts[i].failed + int(ts[i].hist.TotalCount())
+		or(&f.why, ts[i].why)
+	}
+}
+
+// tell tells a fault if there was a failure.
+func (f *failures) tell(e *env, code, what string) {
+	if f.failed > 0 {
+		e.fault(code, "%d of %d %s failed; the first: %s", f.failed, f.all, what, f.why)
+	}
+}

@@ -1,0 +1,235 @@
+package bench
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mooring-mcp/mooring/bench/dialect"
+	"github.com/mooring-mcp/mooring/bench/internal/badserver"
+)
+
+func TestCall(t *testing.T) {
+	t.Parallel()
+	url, pid := startMooring(t)
+	eras(t, func(t *testing.T, era dialect.Era) {
+		s := measure(t, "call", Options{URL: url, Era: era, Params: Params{Concurrency: 8, Duration: 500 * time.Millisecond, Rate: 300}},
+			"call_cpu", "list_cpu", "call_rate", "call_p50", "call_p99", "call_p999", "open_p50", "open_p99", "open_p999", "errors")
+		wantNone(t, s)
+		if pid == 0 || value(t, s, "errors") != 0 || value(t, s, "call_rate") < 100 || value(t, s, "call_cpu") <= 0 || value(t, s, "open_rate") != 300 {
+			t.Errorf("figures:\n%s", table(s))
+		}
+		third := "ping_cpu"
+		if era == dialect.Modern {
+			third = "discover_cpu"
+		}
+		value(t, s, third)
+		for _, d := range s.Distributions {
+			if d.Name == "open" && (d.Count < 140 || d.Count > 160) {
+				t.Errorf("at 300/s for half a second %d requests were counted", d.Count)
+			}
+		}
+	})
+}
+
+// TestCallAgainstOthers measures a server on net/http.
+func TestCallAgainstOthers(t *testing.T) {
+	t.Parallel()
+	p := badserver.StartProcess(t)
+	eras(t, func(t *testing.T, era dialect.Era) {
+		s := measure(t, "call", Options{URL: p.URL, PID: p.PID, Era: era, Params: Params{Concurrency: 4, Duration: 300 * time.Millisecond}}, "call_cpu", "open_p99")
+		wantNone(t, s)
+	})
+}
+
+// fake is a server of 2026-07-28 that answers discover and tools/list, and calls as it is told.
+func fake(t *testing.T, call http.HandlerFunc, configure ...func(*http.Server)) string {
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var m struct{ ID json.RawMessage }
+		switch r.Header.Get("Mcp-Method") {
+		case "tools/call":
+			call(w, r)
+			return
+		case "server/discover":
+			_ = json.NewDecoder(r.Body).Decode(&m)
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":` + string(m.ID) + `,"result":{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"serverInfo":{"name":"fake","version":"1"},"ttlMs":0,"cacheScope":"public"}}`))
+		case "tools/list":
+			_ = json.NewDecoder(r.Body).Decode(&m)
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":` + string(m.ID) + `,"result":{"resultType":"complete","tools":[{"name":"echo","inputSchema":{"type":"object"}}],"ttlMs":0,"cacheScope":"public"}}`))
+		default:
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	}))
+	for _, f := range configure {
+		f(srv.Config)
+	}
+	srv.Start()
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+func answerCall(w http.ResponseWriter, r *http.Request, stream bool) {
+	var m struct{ ID json.RawMessage }
+	_ = json.NewDecoder(r.Body).Decode(&m)
+	body := `{"jsonrpc":"2.0","id":` + string(m.ID) + `,"result":{"resultType":"complete","content":[]}}`
+	if stream {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = w.Write([]byte(": wait\n\ndata: " + `{"jsonrpc":"2.0","method":"notifications/progress","params":{}}` + "\n\ndata: " + body + "\n\n"))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write([]byte(body))
+}
+
+// TestCallErrors finds a server that fails now and then, in each way in which it can.
+func TestCallErrors(t *testing.T) {
+	t.Parallel()
+	for name, bad := range map[string]http.HandlerFunc{
+		"status": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
+		"another id": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":1000000000,"result":{"resultType":"complete","content":[]}}`))
+		},
+		"a tool's error": func(w http.ResponseWriter, r *http.Request) {
+			var m struct{ ID json.RawMessage }
+			_ = json.NewDecoder(r.Body).Decode(&m)
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":` + string(m.ID) + `,"result":{"resultType":"complete","isError":true,"content":[]}}`))
+		},
+		"a stream without a result": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, _ = w.Write([]byte(": wait\n\n"))
+		},
+		"a connection that is cut": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var n atomic.Int64
+			url := fake(t, func(w http.ResponseWriter, r *http.Request) {
+				// Two in a row, so that a cut connection is not mended by trying again.
+				if k := n.Add(1) % 40; k < 4 {
+					bad(w, r)
+					return
+				}
+				answerCall(w, r, n.Load()%2 == 0)
+			})
+			s := measure(t, "call", Options{URL: url, NoProcess: true, Params: Params{Concurrency: 1, Duration: 300 * time.Millisecond, Rate: 200}}, "errors")
+			if s.Figure("errors").Value == 0 {
+				t.Error("no errors counted")
+			}
+			wantFinding(t, s, "call_errors")
+		})
+	}
+}
+
+// TestCallStreams measures a server that answers by streams: the time is that of the result.
+func TestCallStreams(t *testing.T) {
+	t.Parallel()
+	url := fake(t, func(w http.ResponseWriter, r *http.Request) { answerCall(w, r, true) })
+	s := measure(t, "call", Options{URL: url, NoProcess: true, Params: Params{Concurrency: 2, Duration: 300 * time.Millisecond, Rate: 100}}, "call_rate", "open_p99")
+	wantNone(t, s)
+}
+
+// TestNoCoordinatedOmission holds that a server which rests for 300 ms shows that in the open loop's percentiles, though few requests are under way meanwhile.
+func TestNoCoordinatedOmission(t *testing.T) {
+	var from atomic.Int64
+	url := fake(t, func(w http.ResponseWriter, r *http.Request) {
+		if at := from.Load(); at != 0 {
+			time.Sleep(time.Until(time.UnixMilli(at + 300)))
+		}
+		answerCall(w, r, false)
+	})
+	target, err := dialect.Ask(t.Context(), url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newTestEnv(t, target)
+	tr, err := e.traffic(t.Context(), 2, e.callKind())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := e.openLoop(t.Context(), tr, 1000, func(int64) int { return 0 }, func(measure func() error) error {
+		if err := measure(); err != nil {
+			return err
+		}
+		if err := sleep(t.Context(), 200*time.Millisecond); err != nil {
+			return err
+		}
+		from.Store(time.Now().UnixMilli())
+		defer from.Store(0)
+		return sleep(t.Context(), 400*time.Millisecond)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := m.tallies[0].hist
+	if n := h.TotalCount(); n < 550 || n > 750 {
+		t.Errorf("at 1,000/s for 600 ms %d requests were counted", n)
+	}
+	// Of 600 requests some 300 were due while the server rested: half of those waited for 150 ms and more.
+	if p := millis(h, 80); p < 100 {
+		t.Errorf("80 %% within %.1f ms: what waited for the server does not count from when it was due", p)
+	}
+}
+
+func TestSchedule(t *testing.T) {
+	s := schedule{start: 1000, each: 1e9 / 3, n: 1, step: 2}
+	var got []string
+	for ; s.n < 8; s.n += s.step {
+		got = append(got, strconv.FormatInt(s.due(), 10))
+	}
+	if want := "333334333 1000001000 1666667666 2333334333"; strings.Join(got, " ") != want {
+		t.Errorf("due at %v, want %s", got, want)
+	}
+}
+
+func TestShape(t *testing.T) {
+	body := func(id, rest string) []byte {
+		return []byte(`{"jsonrpc":"2.0","id":` + id + `,"result":{` + rest + `}}`)
+	}
+	var s shape
+	for _, tt := range []struct {
+		body []byte
+		id   int64
+		want bool
+	}{
+		{body("1000000001", `"a":1`), 1000000001, true},
+		{body("1000000002", `"a":1`), 1000000002, true},
+		{body("1000000002", `"a":1`), 1000000003, false},
+		{body("1000000003", `"a":22`), 1000000003, true},
+		{body("1000000004", `"a":22`), 1000000004, true},
+		{body("1000000005", `"isError":true`), 1000000005, false},
+		{body("1000000006", `"a":22`)[1:], 1000000006, false},
+		{nil, 1000000007, false},
+		{body("1000000008", `"a":22`), 1000000008, true},
+	} {
+		if got := s.right(tt.body, tt.id); got != tt.want {
+			t.Errorf("%s for %d: %v", tt.body, tt.id, got)
+		}
+	}
+	if n := testing.AllocsPerRun(100, func() { s.right(body("1000000008", `"a":22`), 1000000008) }); n > 2 {
+		t.Errorf("a known answer takes %v allocations beside its own", n)
+	}
+}
+
+func TestRequestNumber(t *testing.T) {
+	r, err := newRequest([]byte("POST / HTTP/1.1\r\nX: \"id\":1000000000\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1000000000,\"params\":{\"id\":1000000000}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.number(1234567890)
+	if want := "POST / HTTP/1.1\r\nX: \"id\":1000000000\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1234567890,\"params\":{\"id\":1000000000}}"; string(r.b) != want {
+		t.Errorf("got %s", r.b)
+	}
+	for _, bad := range []string{"", "x\r\n\r\n{}"} {
+		if _, err := newRequest([]byte(bad)); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}

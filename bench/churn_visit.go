@@ -1,0 +1,309 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/mooring-mcp/mooring/bench/dialect"
+	"github.com/mooring-mcp/mooring/bench/exchange"
+	"github.com/mooring-mcp/mooring/bench/load"
+)
+
+// visits are clients that come, do what a client does, and go without a word: no DELETE, only the end of their connections. One goroutine may call its methods.
+type visits struct {
+	target     *dialect.Target
+	tool       string
+	args       []byte
+	withStream bool // each opens a stream too
+	client     *load.Client
+
+	mu      sync.Mutex // guards the rest
+	left    int        // that are to come in this round
+	here    int        // that are there
+	free    []*visitor
+	rest    chan struct{} // closed when all of the round have gone
+	first   *hdrhistogram.Histogram
+	whole   *hdrhistogram.Histogram
+	gone    int
+	failed  int
+	why     string
+	lastFIN int64 // load.Now
+	closed  bool
+}
+
+// visitPatience is how long a visit may take.
+const visitPatience = 15 * time.Second
+
+// visits returns visits of this server, which the end of the scenario closes.
+func (e *env) visits(withStream bool) (*visits, error) {
+	client, err := load.New(load.Options{Addr: e.target.Addr, Sources: load.Sources(e.target.Addr.Addr(), 45_000, 128)})
+	if err != nil {
+		return nil, err
+	}
+	v := &visits{target: e.target, tool: e.Tool, args: []byte(e.Args), withStream: withStream, client: client, first: newHistogram(), whole: newHistogram()}
+	e.closers = append(e.closers, v.close)
+	return v, nil
+}
+
+func (v *visits) close() {
+	v.mu.Lock()
+	v.closed = true
+	v.mu.Unlock()
+	v.client.Close()
+}
+
+// round has n clients come, so many at a time, and returns when all have gone.
+func (v *visits) round(ctx context.Context, n, concurrency int) error {
+	v.mu.Lock()
+	v.left, v.rest = n, make(chan struct{})
+	rest := v.rest
+	v.mu.Unlock()
+	for range min(n, concurrency) {
+		l := v.client.Next()
+		if err := l.Do(func() { v.another(&visitor{visits: v, loop: l}) }); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-rest:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// another begins a client of the round, if there is one left.
+func (v *visits) another(x *visitor) {
+	v.mu.Lock()
+	if v.left == 0 || v.closed {
+		if v.here == 0 && v.rest != nil {
+			close(v.rest)
+			v.rest = nil
+		}
+		v.mu.Unlock()
+		return
+	}
+	v.left--
+	v.here++
+	v.mu.Unlock()
+	x.done = func() { _ = x.loop.Do(func() { v.another(x) }) }
+	x.begin(load.Now())
+}
+
+// come begins one client that was due at that time, whoever else is there.
+func (v *visits) come(due int64) error {
+	v.mu.Lock()
+	var x *visitor
+	if n := len(v.free); n > 0 {
+		x, v.free = v.free[n-1], v.free[:n-1]
+	}
+	v.here++
+	v.mu.Unlock()
+	if x == nil {
+		x = &visitor{visits: v, loop: v.client.Next()}
+		x.done = func() {
+			v.mu.Lock()
+			v.free = append(v.free, x)
+			v.mu.Unlock()
+		}
+	}
+	return x.loop.Do(func() { x.begin(due) })
+}
+
+// present returns how many are there.
+func (v *visits) present() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.here
+}
+
+// went counts a client that has gone.
+func (v *visits) went(due, answered int64, failure string) {
+	now := load.Now()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.here--
+	v.lastFIN = max(v.lastFIN, now)
+	if failure != "" {
+		v.failed++
+		or(&v.why, failure)
+		return
+	}
+	v.gone++
+	_ = v.first.RecordValue((answered - due) / 1000)
+	_ = v.whole.RecordValue((now - due) / 1000)
+}
+
+// A visitor is one client after another. It belongs to its loop.
+type visitor struct {
+	visits *visits
+	loop   *load.Loop
+	done   func()
+
+	ex, stream exchange.Client
+	session    []byte
+	out        []byte
+	step       visitStep
+	retried    bool
+	due        int64
+	began      int64
+	answered   int64 // when the first answer was there
+	here       bool
+	looking    bool
+}
+
+// visitStep is what a visitor waits for.
+type visitStep uint8
+
+const (
+	greeting     visitStep = iota // initialize, or server/discover
+	initialized                   // the notification
+	visitStream                   // the head of the stream
+	visitCalling                  // tools/call
+)
+
+func (s visitStep) String() string {
+	return [...]string{"its first request", "notifications/initialized", "the stream's request", "tools/call"}[s]
+}
+
+func (x *visitor) begin(due int64) {
+	x.due, x.began, x.answered, x.here, x.step, x.session = due, load.Now(), 0, true, greeting, x.session[:0]
+	if x.ex.Lost == nil {
+		x.ex.Up, x.ex.Answer, x.ex.Lost = x.request, x.answer, func(how load.End) { x.lost(how) }
+		x.stream.Up = func() {
+			x.out = x.visits.target.AppendStream(x.out[:0], 2, x.session)
+			x.stream.Open(x.out)
+		}
+		x.stream.Stream = x.opened
+		x.stream.Answer = func(*exchange.Answer) {}
+		x.stream.Lost = func(how load.End) {
+			if x.step == visitStream {
+				x.fail("the connection was " + how.String() + " while waiting for " + x.step.String())
+			}
+		}
+	}
+	if !x.looking {
+		x.looking = true
+		x.look()
+	}
+	x.connect(&x.ex)
+}
+
+func (x *visitor) connect(c *exchange.Client) {
+	x.retried = false
+	if err := c.Dial(x.loop, nil); err != nil {
+		x.fail(err.Error())
+	}
+}
+
+// look ends a visit that takes too long. It rests while there is none.
+func (x *visitor) look() {
+	if !x.here {
+		x.looking = false
+		return
+	}
+	if load.Now()-x.began > int64(visitPatience) {
+		x.fail("no answer for " + visitPatience.String() + " to " + x.step.String())
+	}
+	x.loop.After(500*time.Millisecond, x.look)
+}
+
+// request sends the request of the step.
+func (x *visitor) request() {
+	t := x.visits.target
+	switch x.step {
+	case greeting:
+		if t.Era == dialect.Modern {
+			x.out = t.AppendDiscover(x.out[:0], 1)
+		} else {
+			x.out = t.AppendInitialize(x.out[:0], 1)
+		}
+		x.ex.Send(x.out, 1)
+	case initialized:
+		x.out = t.AppendInitialized(x.out[:0], x.session)
+		x.ex.Send(x.out, exchange.None)
+	case visitCalling:
+		x.out = t.AppendCall(x.out[:0], 3, x.session, x.visits.tool, x.visits.args)
+		x.ex.Send(x.out, 3)
+	}
+}
+
+func (x *visitor) answer(a *exchange.Answer) {
+	if !a.OK {
+		x.fail(fmt.Sprintf("%s was answered %d %.200s", x.step, a.Status, a.Body))
+		return
+	}
+	next := x.step + 1
+	switch x.step {
+	case greeting:
+		x.answered = a.At
+		x.session = append(x.session, a.Session...)
+		if x.visits.target.Era == dialect.Modern {
+			next = visitStream
+		}
+	case visitCalling:
+		x.leave("")
+		return
+	}
+	x.step = next
+	if a.Last {
+		x.ex.Close()
+	}
+	if x.step == visitStream {
+		if x.visits.withStream {
+			x.connect(&x.stream)
+			return
+		}
+		x.step = visitCalling
+	}
+	x.goOn()
+}
+
+// goOn sends the next request on the connection that there is, or on a new one.
+func (x *visitor) goOn() {
+	if x.ex.Conn() == nil {
+		x.connect(&x.ex)
+		return
+	}
+	x.request()
+}
+
+// opened takes the head of the stream.
+func (x *visitor) opened(r *load.Response) {
+	if !r.Stream || r.Status != 200 {
+		x.fail(fmt.Sprintf("%s was answered %d %.200s", x.step, r.Status, r.Body))
+		return
+	}
+	x.step = visitCalling
+	x.goOn()
+}
+
+// lost is told that the connection for requests has ended. Some servers keep none from one request to the next: then the request is made again, once.
+func (x *visitor) lost(how load.End) {
+	switch {
+	case !x.here || x.step == visitStream: // a new one is made when it is needed
+	case x.step > greeting && how == load.ByFIN && !x.retried:
+		x.connect(&x.ex)
+		x.retried = true
+	default:
+		x.fail("the connection was " + how.String() + " while waiting for " + x.step.String())
+	}
+}
+
+func (x *visitor) fail(why string) { x.leave(why) }
+
+// leave ends the connections.
+func (x *visitor) leave(failure string) {
+	if !x.here {
+		return
+	}
+	x.here = false
+	x.ex.Close()
+	x.stream.Close()
+	x.visits.went(x.due, x.answered, failure)
+	x.done()
+}

@@ -1,0 +1,144 @@
+package dialect
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/sse"
+)
+
+const (
+	maxHead    = 64 << 10
+	maxContent = 16 << 20
+)
+
+// An answer is what one request of Ask was answered with.
+type answer struct {
+	status      int
+	contentType string
+	stream      bool   // the content is an event stream
+	session     []byte // Mcp-Session-Id, if there is one that may be used
+	message     []byte // the response among the content: all of it, or the data of one event; nil: there was none
+}
+
+// exchange sends one request, made by an Append method, on a connection of its own and reads the answer: of an event stream only as far as the response, and nothing of the one that answers a GET.
+func (t *Target) exchange(ctx context.Context, what string, request []byte) (*answer, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "tcp", t.Addr.String())
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	defer context.AfterFunc(ctx, func() { c.Close() })()
+	if _, err := c.Write(request); err != nil {
+		return nil, cause(ctx, fmt.Errorf("%s: %w", what, err))
+	}
+	a, err := readAnswer(c, what)
+	if err != nil {
+		if ctx.Err() == nil && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
+			return nil, &refusal{"closed the connection instead of an answer to " + what}
+		}
+		return nil, cause(ctx, fmt.Errorf("%s: %w", what, err))
+	}
+	return a, nil
+}
+
+// cause prefers the reason why ctx ended over what that did to the connection.
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", err, context.Cause(ctx))
+	}
+	return err
+}
+
+func readAnswer(c net.Conn, what string) (_ *answer, err error) {
+	limit := &io.LimitedReader{R: c, N: maxHead}
+	defer func() {
+		if err != nil && limit.N <= 0 {
+			err = errors.New("the answer is too large")
+		}
+	}()
+	br := bufio.NewReader(limit)
+	method := http.MethodPost
+	if what == http.MethodGet || what == http.MethodDelete {
+		method = what
+	}
+	var resp *http.Response
+	for {
+		resp, err = http.ReadResponse(br, &http.Request{Method: method})
+		if err != nil {
+			return nil, err
+		}
+		if resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols {
+			break
+		}
+	}
+	a := &answer{status: resp.StatusCode, contentType: resp.Header.Get("Content-Type")}
+	if id := resp.Header.Get("Mcp-Session-Id"); visible(id) {
+		a.session = []byte(id)
+	}
+	kind, _, _ := mime.ParseMediaType(a.contentType)
+	a.stream = kind == "text/event-stream"
+	if method != http.MethodPost || a.status == http.StatusAccepted {
+		return a, nil
+	}
+	limit.N = maxContent
+	if a.stream {
+		return a, a.readStream(resp.Body)
+	}
+	a.message, err = io.ReadAll(resp.Body)
+	return a, err
+}
+
+// readStream reads events as far as the first that has a response.
+func (a *answer) readStream(body io.Reader) error {
+	decoder := sse.Decoder{MaxEventSize: maxContent}
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := body.Read(buf)
+		for event, derr := range decoder.Decode(buf[:n]) {
+			if derr != nil {
+				return derr
+			}
+			if _, _, ok := Result(event.Data); ok {
+				a.message = append([]byte(nil), event.Data...)
+				return nil
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// result returns the result with that id, or says by a refusal what there is instead.
+func (a *answer) result(what string, id int64) ([]byte, error) {
+	var m jsonrpc.Message
+	decodeErr := m.Decode(a.message)
+	if e := m.ErrorObject(); e != nil {
+		return nil, &refusal{fmt.Sprintf("answered %d and error %d %s to %s", a.status, int64(e.Code), quote([]byte(e.Message)), what)}
+	}
+	if a.status != http.StatusOK {
+		return nil, &refusal{fmt.Sprintf("answered %d to %s", a.status, what)}
+	}
+	if decodeErr != nil || m.Kind != jsonrpc.KindResult {
+		return nil, &refusal{fmt.Sprintf("answered %d and %q to %s, but no result: %s", a.status, a.contentType, what, quote(a.message))}
+	}
+	if got, ok := jsonrpc.IntValue(m.ID); !ok || got != id {
+		return nil, &refusal{fmt.Sprintf("answered %s with a result for id %s instead of %d", what, quote(m.ID), id)}
+	}
+	return m.Result, nil
+}
+
+// quote makes bytes of the server fit for one line of a terminal.
+func quote(b []byte) string { return fmt.Sprintf("%.200q", b) }

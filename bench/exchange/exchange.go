@@ -1,0 +1,169 @@
+// Package exchange drives requests and answers over the connections of package load: one request at a time on a connection, its answer a JSON document or a stream, as the server likes.
+package exchange
+
+import (
+	"time"
+
+	"github.com/mooring-mcp/mooring/bench/dialect"
+	"github.com/mooring-mcp/mooring/bench/load"
+)
+
+// An Answer is what a request got. Its bytes are valid until the function that it was given to returns.
+type Answer struct {
+	ID      int64 // of the request
+	Status  int
+	OK      bool   // 2xx, and where the request had an id: a result that is no error
+	Session []byte // Mcp-Session-Id, or nil
+	Body    []byte // the JSON document, or the event that had the result; nil if there was none
+	Head    []byte // nil if the answer was a stream
+	Sent    int64  // load.Now, as At
+	At      int64  // when the result was there; the answer that was a stream may have ended later
+	Last    bool   // the server closes the connection
+	Stream  bool   // it was a stream
+}
+
+// Latency returns how long the answer took.
+func (a *Answer) Latency() time.Duration { return time.Duration(a.At - a.Sent) }
+
+// A Client is one connection on which one request at a time is answered. Its functions are called on its loop, and only there may its methods be called. The zero Client with its functions set
+// is ready for Dial; it may be dialled again when its connection has ended.
+type Client struct {
+	Up     func()               // the connection is there; may be nil
+	Answer func(*Answer)        // the answer to the request is complete; Send may be called from it
+	Lost   func(load.End)       // the connection has ended by itself
+	Event  func(*load.Event)    // an event that is not the answer; may be nil
+	Stream func(*load.Response) // see Open
+
+	conn    *load.Conn
+	id      int64
+	waiting bool
+	opening bool
+	answer  Answer
+	session []byte
+	body    []byte
+}
+
+// None is the id of a request that is a notification: its answer has no content.
+const None = -1
+
+// Dial connects. Up or Lost is called later.
+func (c *Client) Dial(l *load.Loop, o *load.Dial) error {
+	conn, err := l.Open(driver{c}, 0, o)
+	if err != nil {
+		return err
+	}
+	c.conn, c.waiting, c.opening = conn, false, false
+	return nil
+}
+
+// Send sends a request. An id of None: no result is expected. The answer to the request before must be there.
+func (c *Client) Send(req []byte, id int64) {
+	c.id, c.waiting = id, true
+	c.answer = Answer{ID: id}
+	c.conn.Write(req)
+}
+
+// Open sends a request whose answer is to be a stream that stays. Stream is called with its head; if it is a stream, the connection may then be given to another driver by Release.
+func (c *Client) Open(req []byte) {
+	c.id, c.waiting, c.opening = None, true, true
+	c.answer = Answer{ID: None}
+	c.conn.Write(req)
+}
+
+// Release gives the connection away.
+func (c *Client) Release() *load.Conn {
+	conn := c.conn
+	c.conn, c.waiting, c.opening = nil, false, false
+	return conn
+}
+
+// Conn returns the connection, nil if there is none.
+func (c *Client) Conn() *load.Conn { return c.conn }
+
+// Waiting reports whether a request has no answer yet.
+func (c *Client) Waiting() bool { return c.waiting }
+
+// Close ends the connection.
+func (c *Client) Close() {
+	if conn := c.Release(); conn != nil {
+		conn.Close()
+	}
+}
+
+// Reset ends the connection by an RST.
+func (c *Client) Reset() {
+	if conn := c.Release(); conn != nil {
+		conn.Reset()
+	}
+}
+
+// driver is a Client as load.Driver.
+type driver struct{ c *Client }
+
+func (d driver) Opened(*load.Conn) {
+	c := d.c
+	if c.Up != nil {
+		c.Up()
+	}
+}
+
+func (d driver) Response(_ *load.Conn, r *load.Response) {
+	c := d.c
+	if !c.waiting {
+		return
+	}
+	a := &c.answer
+	a.Status, a.Sent, a.At, a.Last, a.Stream = r.Status, r.Sent, r.At, r.Last, r.Stream
+	a.Session = dialect.Session(r.Head)
+	if c.opening {
+		c.waiting, c.opening = false, false
+		c.Stream(r)
+		return
+	}
+	if r.Stream {
+		// The head is gone when the result comes.
+		c.session = append(c.session[:0], a.Session...)
+		if a.Session != nil {
+			a.Session = c.session
+		}
+		return
+	}
+	a.Head, a.Body = r.Head, r.Body
+	success := r.Status >= 200 && r.Status < 300
+	if c.id == None {
+		a.OK = success
+	} else {
+		id, isError, ok := dialect.Result(r.Body)
+		a.OK = success && ok && id == c.id && !isError
+	}
+	c.waiting = false
+	c.Answer(a)
+}
+
+func (d driver) Event(_ *load.Conn, e *load.Event) {
+	c := d.c
+	if e.Data != nil && c.waiting && c.id != None {
+		if id, isError, ok := dialect.Result(e.Data); ok && id == c.id {
+			c.body = append(c.body[:0], e.Data...)
+			c.answer.Body, c.answer.OK, c.answer.At = c.body, !isError && c.answer.Status == 200, e.At
+			return
+		}
+	}
+	if c.Event != nil {
+		c.Event(e)
+	}
+}
+
+func (d driver) StreamEnded(*load.Conn) {
+	c := d.c
+	if c.waiting {
+		c.waiting = false
+		c.Answer(&c.answer)
+	}
+}
+
+func (d driver) Closed(_ *load.Conn, how load.End) {
+	c := d.c
+	c.conn, c.waiting, c.opening = nil, false, false
+	c.Lost(how)
+}

@@ -1,0 +1,216 @@
+package fleet
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// request is a line to a worker; each is answered by one line.
+type request struct {
+	Op          string   `json:"op"` // start first, then any of the others
+	Options     *Options `json:"options,omitempty"`
+	FirstSource int      `json:"firstSource,omitempty"`
+	N           int      `json:"n,omitempty"`
+	PerSecond   float64  `json:"perSecond,omitempty"`
+	Method      string   `json:"method,omitempty"`
+	At          int64    `json:"at,omitempty"`
+	How         ending   `json:"how,omitempty"`
+}
+
+type reply struct {
+	Error   string `json:"error,omitempty"`
+	State   State  `json:"state"`
+	Usage   Usage  `json:"usage"`
+	Watched []byte `json:"watched,omitempty"`
+	Ended   []byte `json:"ended,omitempty"`
+}
+
+// Work holds streams for the process at the other end of in and out. It returns when in ends: then that process is gone or wants no more.
+func Work(in io.Reader, out io.Writer) error {
+	dec, enc := json.NewDecoder(in), json.NewEncoder(out)
+	var h *local
+	for {
+		var req request
+		if err := dec.Decode(&req); err != nil {
+			if h != nil {
+				h.close()
+			}
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return fmt.Errorf("fleet: worker: %w", err)
+		}
+		var rep reply
+		var err error
+		if req.Op == "start" {
+			h, err = startLocal(&req)
+		} else if h == nil {
+			err = errors.New("not started")
+		} else {
+			err = rep.serve(h, &req)
+		}
+		if err != nil {
+			rep.Error = err.Error()
+		}
+		if err := enc.Encode(&rep); err != nil {
+			return fmt.Errorf("fleet: worker: %w", err)
+		}
+	}
+}
+
+func startLocal(req *request) (*local, error) {
+	descriptorLimit() // raises it
+	if req.Options == nil || req.Options.Target == nil {
+		return nil, errors.New("no target")
+	}
+	if err := req.Options.Target.Prepare(); err != nil {
+		return nil, err
+	}
+	return newLocal(req.Options, req.FirstSource)
+}
+
+func (r *reply) serve(h *local, req *request) (err error) {
+	switch req.Op {
+	case "open":
+		return h.open(context.Background(), req.N, req.PerSecond)
+	case "state":
+		r.State, err = h.state()
+	case "mark":
+		return h.mark(req.Method, req.At)
+	case "arrivals":
+		var w, e *hdrhistogram.Histogram
+		if w, e, err = h.arrivals(); err == nil {
+			r.Watched, err = w.EncodeV2()
+		}
+		if err == nil {
+			r.Ended, err = e.EncodeV2()
+		}
+	case "pause":
+		return h.pause(req.N)
+	case "end":
+		return h.end(req.How, req.At)
+	case "usage":
+		r.Usage, err = h.usage()
+	default:
+		return fmt.Errorf("no operation %q", req.Op)
+	}
+	return err
+}
+
+// worker is the near end of a process that holds streams.
+type worker struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	enc *json.Encoder
+	dec *json.Decoder
+	mu  sync.Mutex // one request at a time
+}
+
+func startWorker(o *Options, firstSource int) (*worker, error) {
+	cmd := exec.Command(o.Worker[0], o.Worker[1:]...)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("fleet: %w", err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("fleet: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("fleet: worker: %w", err)
+	}
+	w := &worker{cmd: cmd, in: in, enc: json.NewEncoder(in), dec: json.NewDecoder(bufio.NewReader(out))}
+	if _, err := w.ask(&request{Op: "start", Options: o, FirstSource: firstSource}); err != nil {
+		w.close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *worker) ask(req *request) (*reply, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.enc.Encode(req); err != nil {
+		return nil, fmt.Errorf("fleet: worker: %w", err)
+	}
+	var rep reply
+	if err := w.dec.Decode(&rep); err != nil {
+		return nil, fmt.Errorf("fleet: worker: %w", err)
+	}
+	if rep.Error != "" {
+		return nil, fmt.Errorf("fleet: worker: %s", rep.Error)
+	}
+	return &rep, nil
+}
+
+func (w *worker) open(ctx context.Context, n int, perSecond float64) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	_, err := w.ask(&request{Op: "open", N: n, PerSecond: perSecond})
+	return err
+}
+
+func (w *worker) state() (State, error) {
+	rep, err := w.ask(&request{Op: "state"})
+	if err != nil {
+		return State{}, err
+	}
+	return rep.State, nil
+}
+
+func (w *worker) mark(method string, at int64) error {
+	_, err := w.ask(&request{Op: "mark", Method: method, At: at})
+	return err
+}
+
+func (w *worker) arrivals() (watched, ended *hdrhistogram.Histogram, err error) {
+	rep, err := w.ask(&request{Op: "arrivals"})
+	if err != nil {
+		return nil, nil, err
+	}
+	if watched, err = hdrhistogram.Decode(rep.Watched); err != nil {
+		return nil, nil, fmt.Errorf("fleet: worker: %w", err)
+	}
+	if ended, err = hdrhistogram.Decode(rep.Ended); err != nil {
+		return nil, nil, fmt.Errorf("fleet: worker: %w", err)
+	}
+	return watched, ended, nil
+}
+
+func (w *worker) pause(n int) error {
+	_, err := w.ask(&request{Op: "pause", N: n})
+	return err
+}
+
+func (w *worker) end(how ending, at int64) error {
+	_, err := w.ask(&request{Op: "end", How: how, At: at})
+	return err
+}
+
+func (w *worker) usage() (Usage, error) {
+	rep, err := w.ask(&request{Op: "usage"})
+	if err != nil {
+		return Usage{}, err
+	}
+	return rep.Usage, nil
+}
+
+// close lets the worker end by itself, and ends it if it does not.
+func (w *worker) close() {
+	_ = w.in.Close()
+	t := time.AfterFunc(5*time.Second, func() { _ = w.cmd.Process.Kill() })
+	defer t.Stop()
+	_ = w.cmd.Wait()
+}

@@ -1,0 +1,225 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/mooring-mcp/mooring/bench/load"
+	"github.com/mooring-mcp/mooring/bench/observe"
+)
+
+var hostile = Scenario{
+	Name:  "hostile",
+	Title: "What clients can do that mean no good, or know no better",
+	Help: `Of each cheap kind --clients connections in --rounds rounds, --concurrency at a time, each with one message, and closed by the client when there is an answer or has been none for a while: bytes that are
+no HTTP (garbage), heads of 128 KiB (oversize_head), contents of 1 TiB that are announced and begun (oversize_body), requests that are to be refused for their method, path, type, JSON, tool or session (refused).
+After each round the server gets time to rest and its memory is read. Then 200 clients whose heads do not end and 200 whose contents do not, a byte every half second, for --wait. Meanwhile a prober asks
+for a sign of life 50 times a second. What the server answered is told in the notes.
+
+retained_per_100k           memory that 100,000 connections leave behind, the kinds in equal parts: the slopes of the server's memory over the connections, the first round left out.
+                            It is of the size of chance where a garbage collector has a large heap: the notes tell the intervals
+retained_garbage, retained_oversize_head, retained_oversize_body, retained_refused   the same of each kind, for 100,000
+connection_cpu              processor time of the server for each connection of the cheap kinds
+slow_head_dropped           of the clients with slow heads, those that the server has dropped within --wait
+slow_body_dropped           the same of those with slow contents
+server_errors               answers that say that the server has failed (5xx but 501 and 505)
+close_wait_final            sockets in CLOSE-WAIT at the end, beyond those that there were before
+health_…                    what the prober saw: see the titles
+
+Findings: server_error (such answers), server_gone (the process has ended, or refuses connections), memory_kept (memory grows with each connection, by more than chance, and to more than twice of what the server had), close_wait,
+slow_head_kept (no client with a slow head was dropped within a minute; only with --wait 60s and more), health_failed.`,
+	Uses:     []string{"clients", "rounds", "concurrency", "wait", "health"},
+	Defaults: Params{Clients: 20000, Rounds: 5, Concurrency: 64, Wait: 12 * time.Second},
+	run:      runHostile,
+}
+
+// mostGrowth ends a kind early: a server that keeps all that it was sent must not take the machine along.
+const mostGrowth = 512 << 20
+
+func runHostile(ctx context.Context, e *env) error {
+	e.watch(200 * time.Millisecond)
+	w, err := newWire(e.target)
+	if err != nil {
+		return err
+	}
+	client, err := load.New(load.Options{Addr: e.target.Addr, Sources: load.Sources(e.target.Addr.Addr(), 35_000, 128)})
+	if err != nil {
+		return err
+	}
+	e.closers = append(e.closers, client.Close)
+	p, err := e.probe(ctx, churnProbe)
+	if err != nil {
+		return err
+	}
+	base, err := e.calm(ctx, p)
+	if err != nil {
+		return err
+	}
+	h := &hostility{env: e, client: client, prober: p}
+	for _, a := range w.assaults() {
+		if err := h.wave(ctx, &a); err != nil {
+			return err
+		}
+		if h.gone {
+			break
+		}
+	}
+	if !h.gone {
+		if err := e.slowClients(ctx, client, w, slowEnough); err != nil {
+			return err
+		}
+		h.look(ctx)
+	}
+	h.figures()
+	if h.gone {
+		p.stop(ctx)
+		return nil
+	}
+	if err := sleep(ctx, time.Second); err != nil { // for the ends of the slow ones to be seen
+		return err
+	}
+	final, err := e.calm(ctx, p)
+	if err != nil {
+		return err
+	}
+	if e.sockets != nil {
+		left := max(0, final.CloseWait-base.CloseWait)
+		e.figure("close_wait_final", "Sockets in CLOSE-WAIT at the end", "count", float64(left), lower)
+		if left > 0 {
+			e.fault("close_wait", "%d sockets are in CLOSE-WAIT a second after the last client has closed", left)
+		}
+	}
+	p.stop(ctx)
+	return nil
+}
+
+// hostility is what has been found so far.
+type hostility struct {
+	*env
+	client *load.Client
+	prober *prober
+
+	done         int // connections
+	server, mine float64
+	slopes       []float64
+	failed       int // answers that say that the server has failed
+	gone         bool
+}
+
+// wave makes the rounds of one kind.
+func (h *hostility) wave(ctx context.Context, a *assault) error {
+	e := h.env
+	rounds, each := max(1, e.Rounds), max(1, e.Clients/max(1, e.Rounds))
+	w := newWave(h.client, a)
+	before, _ := e.memory()
+	var memory [][2]float64
+	for r := range rounds {
+		e.progress("%s: round %d of %d, %d connections", a.title, r+1, rounds, each)
+		used := e.cpu()
+		if err := w.round(ctx, each, e.Concurrency); err != nil {
+			return err
+		}
+		server, mine := e.since(used)
+		h.server, h.mine, h.done = h.server+server, h.mine+mine, h.done+each
+		if h.look(ctx); h.gone {
+			break
+		}
+		h.prober.hold(true)
+		if err := e.settle(ctx, 10*time.Second); err != nil {
+			return err
+		}
+		u, ok := e.memory()
+		h.prober.hold(false)
+		if !ok {
+			continue
+		}
+		memory = append(memory, [2]float64{float64((r + 1) * each), float64(u.RSS)})
+		if grown := u.RSS - int64(memory[0][1]); grown > mostGrowth && r < rounds-1 {
+			e.note("%s: stopped after %d connections, because the server had grown by %d MB", a.title, (r+1)*each, grown/1e6)
+			break
+		}
+	}
+	e.note("%s: %v", a.title, w.outcomes)
+	if n, status := w.outcomes.serverErrors(); n > 0 {
+		h.failed += n
+		e.fault("server_error", "%d of %d times %s were answered by an error of the server: %s", n, w.next, a.title, status)
+	}
+	if n := w.outcomes.taken(); n > 0 {
+		e.note("%s: %d were answered by a success", a.title, n)
+	}
+	h.retained(a, memory, float64(before.RSS))
+	return nil
+}
+
+// retained adds what connections of a kind leave behind.
+func (h *hostility) retained(a *assault, memory [][2]float64, before float64) {
+	if len(memory) < 2 {
+		return
+	}
+	line, ok := observe.Fit(memory[1:])
+	if !ok {
+		// Too few rounds for more than the difference.
+		first, last := memory[0], memory[len(memory)-1]
+		line.Slope = (last[1] - first[1]) / (last[0] - first[0])
+		if last[1]-first[1] > mostGrowth {
+			h.fault("memory_kept", "%s: each leaves %.0f B behind; the server grew by %.0f MB with %.0f connections", a.title, line.Slope, (last[1]-first[1])/1e6, last[0]-first[0])
+		}
+	} else {
+		switch judgeKept(&line, memory[len(memory)-1][1]-before, before) {
+		case keptSurely:
+			h.fault("memory_kept", "%s: each leaves %.0f B behind (%s)", a.title, line.Slope, interval(&line, "B"))
+		case keptPerhaps:
+			h.note("%s: memory grew, but by less than the server had before: that may be what a garbage collector has not looked at; more --clients show it", a.title)
+		}
+	}
+	if ok {
+		h.note("%s: each leaves %s behind", a.title, interval(&line, "B"))
+	}
+	h.slopes = append(h.slopes, line.Slope)
+	h.figure("retained_"+a.name, "Memory that 100,000 leave behind: "+a.title, "B", line.Slope*100_000, lower)
+}
+
+// look finds out whether the server is still there.
+func (h *hostility) look(ctx context.Context) {
+	if h.gone {
+		return
+	}
+	if h.env.server != nil {
+		if _, err := h.env.server.Glance(); errors.Is(err, observe.ErrEnded) {
+			h.lose("the process has ended")
+			return
+		}
+	}
+	d := net.Dialer{Timeout: patience}
+	c, err := d.DialContext(ctx, "tcp", h.target.Addr.String())
+	if err != nil {
+		if ctx.Err() == nil {
+			h.lose(fmt.Sprintf("it takes no connections: %v", err))
+		}
+		return
+	}
+	_ = c.Close()
+}
+
+func (h *hostility) lose(why string) {
+	h.gone = true
+	h.fault("server_gone", "after %d hostile connections the server is gone: %s", h.done, why)
+}
+
+func (h *hostility) figures() {
+	if n := len(h.slopes); n > 0 {
+		sum := 0.0
+		for _, s := range h.slopes {
+			sum += s
+		}
+		h.key("retained_per_100k", "Memory that 100,000 hostile connections leave behind", "B", sum/float64(n)*100_000, lower)
+	}
+	if h.env.server != nil && h.done > 0 {
+		mine := h.mine / float64(h.done) * 1e6
+		h.figure("connection_cpu", "Processor time of the server for each hostile connection", "µs", h.server/float64(h.done)*1e6, lower).Client = &mine
+	}
+	h.figure("server_errors", "Answers that say that the server has failed", "count", float64(h.failed), lower)
+}

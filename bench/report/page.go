@@ -1,0 +1,239 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mooring-mcp/mooring/bench/result"
+)
+
+// A page is what the template shows.
+type page struct {
+	Style  template.CSS
+	Policy string
+
+	Title     string
+	Date      string
+	First     string   // label of the first server
+	Labels    []string // of all
+	Several   bool
+	Legend    []legend
+	Ahead     []string // where others are better than the first in key figures, a sentence each
+	Findings  []remark
+	Undone    []remark // what was not finished, skipped or not run
+	Scenarios []section
+	Servers   []server
+	Machines  []machine
+}
+
+type legend struct {
+	Swatch template.HTML
+	Label  string
+}
+
+// A remark is something to be told of one server.
+type remark struct {
+	Label, Where, Anchor, What, Text string
+}
+
+// A section is one scenario.
+type section struct {
+	Anchor, Name, Title string
+	Inputs              string
+	Differ              []string
+	KeyBars             []chart
+	KeyRows             []row // without bars: there is one server
+	Rows                []row
+	Charts              []chart
+	Tables              []table
+	Ahead               []string // as of the page, in the figures that are not key
+	Remarks             []remark
+}
+
+type chart struct {
+	Title, Hint string
+	Image       template.HTML
+	Legend      []legend
+}
+
+type row struct {
+	Title, Hint string
+	Key         bool
+	Cells       []cell
+}
+
+type cell struct {
+	Exact, Text   string // Exact is empty where there is no number
+	Ratio, Client string
+	Best          bool
+}
+
+// A table holds the numbers of a chart.
+type table struct {
+	Title string
+	Head  []string
+	Rows  []tableRow
+}
+
+type tableRow struct {
+	Label string
+	Cells []cell
+}
+
+func newPage(c *result.Comparison) *page {
+	p := &page{First: c.Labels[0], Labels: c.Labels, Several: len(c.Labels) > 1}
+	p.Title = strings.Join(c.Labels[:min(len(c.Labels), 4)], ", ")
+	if more := len(c.Labels) - 4; more > 0 {
+		p.Title += fmt.Sprintf(" and %d more", more)
+	}
+	p.Date = dates(c.Runs)
+	for i := range c.Labels {
+		p.Legend = append(p.Legend, legendOf(c, i))
+	}
+	for i := range c.Scenarios {
+		s := newSection(c, &c.Scenarios[i], "s"+strconv.Itoa(i+1))
+		p.Scenarios = append(p.Scenarios, s)
+		p.Ahead = append(p.Ahead, aheadIn(c, &c.Scenarios[i], true)...)
+		for _, r := range s.Remarks {
+			switch r.What {
+			case "":
+			case found:
+				p.Findings = append(p.Findings, r)
+			default:
+				p.Undone = append(p.Undone, r)
+			}
+		}
+	}
+	p.Servers = servers(c)
+	p.Machines = machines(c)
+	return p
+}
+
+func legendOf(c *result.Comparison, i int) legend {
+	return legend{Swatch: swatch(i, c.Labels[i]), Label: c.Labels[i]}
+}
+
+func dates(runs []*result.Run) string {
+	first, last := runs[0].Began, runs[0].Began
+	for _, r := range runs {
+		if r.Began.Before(first) {
+			first = r.Began
+		}
+		if r.Began.After(last) {
+			last = r.Began
+		}
+	}
+	a, b := first.Format("2006-01-02"), last.Format("2006-01-02")
+	if a == b {
+		return a
+	}
+	return a + " to " + b
+}
+
+// found, unfinished, skipped and missing are what a remark is about; a remark about nothing of these is a note.
+const (
+	found      = "found"
+	unfinished = "not finished"
+	skipped    = "skipped"
+	missing    = "not run"
+)
+
+func remarks(c *result.Comparison, s *result.Compared, anchor string) (list []remark) {
+	for i, of := range s.Runs {
+		tell := func(what, text string) {
+			list = append(list, remark{Label: c.Labels[i], Where: s.Name, Anchor: anchor, What: what, Text: text})
+		}
+		if of == nil {
+			tell(missing, "the document has no such scenario")
+			continue
+		}
+		if of.Skipped != "" {
+			tell(skipped, of.Skipped)
+		}
+		if of.Error != "" {
+			tell(unfinished, of.Error)
+		}
+		for _, f := range of.Findings {
+			tell(found, f.Code+": "+f.Text)
+		}
+		for _, n := range of.Notes {
+			tell("", n)
+		}
+	}
+	return list
+}
+
+// aheadIn says in words in which figures, key ones or the others, a server is better than the first.
+func aheadIn(c *result.Comparison, s *result.Compared, key bool) (list []string) {
+	for _, r := range s.Rows {
+		if r.Key != key {
+			continue
+		}
+		for i, cell := range r.Cells {
+			if !cell.Ahead {
+				continue
+			}
+			text := fmt.Sprintf("%s: %s has %s, %s has %s", result.Plain(r.Title, 200), c.Labels[i], cell.Text(), c.Labels[0], r.Cells[0].Text())
+			if ratio := result.HumaniseRatio(cell.Ratio); ratio != "" {
+				text += " (" + ratio + ")"
+			}
+			list = append(list, s.Name+" – "+text)
+		}
+	}
+	return list
+}
+
+// A server is how one of them was configured and measured.
+type server struct {
+	Legend                      legend
+	Name, Revision, URL         string
+	Process, Notes, Command     string
+	PID                         int
+	Began, Tool, Go, MachineRef string
+}
+
+// A machine is one that runs were made on.
+type machine struct {
+	result.Machine
+	Ref, Memory string
+	Labels      []string
+}
+
+func machines(c *result.Comparison) (list []machine) {
+	for i, r := range c.Runs {
+		at := slices.IndexFunc(list, func(m machine) bool { return m.Machine == r.Machine })
+		if at < 0 {
+			at = len(list)
+			list = append(list, machine{Machine: r.Machine, Memory: fmt.Sprintf("%.3g GiB", float64(r.Machine.MemoryBytes)/(1<<30))})
+		}
+		list[at].Labels = append(list[at].Labels, c.Labels[i])
+	}
+	return list
+}
+
+func servers(c *result.Comparison) (list []server) {
+	for i, r := range c.Runs {
+		s := r.Server
+		list = append(list, server{
+			Legend: legendOf(c, i), Name: strings.TrimSpace(s.Name + " " + s.Version), Revision: strings.TrimSpace(s.Era + " " + s.Revision), URL: s.URL,
+			Process: s.Command, Notes: s.Notes, Command: shellWords(r.Command), PID: s.PID,
+			Began: r.Began.UTC().Format("2006-01-02 15:04:05 UTC"), Tool: r.Tool.Version, Go: r.Tool.Go,
+		})
+	}
+	return list
+}
+
+// shellWords writes a command line so that a POSIX shell reads the same words.
+func shellWords(words []string) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = w
+		if w == "" || strings.ContainsAny(w, " \t\n'\"\\$`!*?[]{}()<>|&;#~") {
+			out[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(out, " ")
+}

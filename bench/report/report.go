@@ -1,0 +1,50 @@
+package report
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+
+	"github.com/mooring-mcp/mooring/bench/result"
+)
+
+// maxText is how many characters of a text of a document the page shows.
+const maxText = 2000
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed page.css
+var pageCSS string
+
+// Write writes the page of the runs, at least one, side by side in their order; the first is the one that the others are compared with. It keeps no reference to them, and writes nothing if it
+// returns an error of its own.
+func Write(w io.Writer, runs []*result.Run) error {
+	if len(runs) == 0 {
+		return errors.New("report: no run to report on")
+	}
+	t, err := template.New("page").Funcs(template.FuncMap{"plain": plain}).Parse(pageHTML)
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	hash := sha256.Sum256([]byte(pageCSS))
+	p := newPage(result.Compare(runs))
+	p.Style = template.CSS(pageCSS)
+	p.Policy = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'; img-src data:; base-uri 'none'; form-action 'none'"
+	var b bytes.Buffer
+	if err := t.Execute(&b, p); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+// plain is what every text of a document goes through on its way into the template, which escapes it.
+func plain(text string) string { return result.Plain(text, maxText) }

@@ -1,0 +1,337 @@
+package report
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"io/fs"
+	"math"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/mooring-mcp/mooring/bench/result"
+)
+
+// samples returns the golden runs of package result: invented ones of servers that do not exist.
+func samples(t testing.TB) (runs []*result.Run) {
+	t.Helper()
+	names, err := filepath.Glob("../result/testdata/*.json")
+	if err != nil || len(names) != 3 {
+		t.Fatalf("golden documents: %v, %v", names, err)
+	}
+	for _, name := range names {
+		run, err := result.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs = append(runs, run)
+	}
+	return runs
+}
+
+func written(t testing.TB, runs []*result.Run) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Write(&b, runs); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+var (
+	image = regexp.MustCompile(`(?s)<svg .*?</svg>`)
+	numAt = regexp.MustCompile(`^(x|y|x1|x2|y1|y2|cx|cy|r|dx|width|height)$`)
+	begin = regexp.MustCompile(`<[a-zA-Z]`)
+	sheet = regexp.MustCompile(`(?s)<style>.*?</style>`)
+	tag   = regexp.MustCompile(`<([a-zA-Z][^\s>/]*)((?:\s+[a-zA-Z:-][a-zA-Z0-9:-]*(?:="[^"]*")?)*)\s*/?>`)
+	attr  = regexp.MustCompile(`([a-zA-Z:-][a-zA-Z0-9:-]*)(?:="([^"]*)")?`)
+)
+
+// wantImages holds that the SVG images of a page are well-formed, named, not empty, and that all their coordinates are finite and inside. It returns how many charts there are.
+func wantImages(t testing.TB, page string) (charts int) {
+	t.Helper()
+	for _, text := range image.FindAllString(page, -1) {
+		if strings.Contains(text, `class="chart"`) {
+			charts++
+		}
+		if err := checkImage(text); err != nil {
+			t.Fatalf("%v in\n%s", err, text)
+		}
+	}
+	if strings.Count(page, "<svg") != strings.Count(page, "</svg>") {
+		t.Fatal("an image does not end")
+	}
+	return charts
+}
+
+func checkImage(text string) error {
+	d := xml.NewDecoder(strings.NewReader(text))
+	d.Strict = true
+	var w, h float64
+	shapes := 0
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			break
+		} else if err != nil {
+			return err
+		}
+		e, ok := token.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		for _, a := range e.Attr {
+			var numbers []string
+			switch {
+			case numAt.MatchString(a.Name.Local):
+				numbers = []string{a.Value}
+			case a.Name.Local == "d":
+				numbers = strings.FieldsFunc(a.Value, func(r rune) bool { return r == 'M' || r == 'L' || r == ' ' })
+			case a.Name.Local == "aria-label" && a.Value == "":
+				return errors.New("an image without a name")
+			case strings.HasPrefix(a.Name.Local, "on") || a.Name.Local == "href" || a.Name.Local == "style":
+				return fmt.Errorf("attribute %s", a.Name.Local)
+			}
+			for _, n := range numbers {
+				v, err := strconv.ParseFloat(n, 64)
+				if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+					return fmt.Errorf("%s=%q is not finite", a.Name.Local, a.Value)
+				}
+				switch {
+				case e.Name.Local == "svg" && a.Name.Local == "width":
+					w = v
+				case e.Name.Local == "svg" && a.Name.Local == "height":
+					h = v
+				case v < -1 || v > max(w, h)+1:
+					return fmt.Errorf("%s of %s is %v: outside of the image", a.Name.Local, e.Name.Local, v)
+				}
+			}
+		}
+		switch e.Name.Local {
+		case "path", "rect", "circle", "text":
+			shapes++
+		case "svg", "title", "line", "g", "tspan":
+		default:
+			return fmt.Errorf("element %s", e.Name.Local)
+		}
+	}
+	if w <= 0 || h <= 0 || shapes == 0 {
+		return fmt.Errorf("%v by %v with %d shapes", w, h, shapes)
+	}
+	return nil
+}
+
+// wantQuiet holds that the page has only the elements and attributes that the template and the images have, and so nothing that runs or fetches.
+func wantQuiet(t testing.TB, page string) {
+	t.Helper()
+	known := map[string]bool{}
+	for _, name := range strings.Fields(`html head meta link title style body header main nav section div p ul li dl dt dd h1 h2 h3 a b em strong small span code data
+		table caption thead tbody tr th td figure figcaption svg g line rect circle path text tspan`) {
+		known["<"+name] = true
+	}
+	for _, name := range strings.Fields(`lang charset http-equiv content name rel href class id aria-label role tabindex scope title value
+		xmlns width height viewBox x y x1 y1 x2 y2 cx cy r d dx text-anchor stroke-dasharray`) {
+		known[name] = true
+	}
+	rest := sheet.ReplaceAllString(page, "<style>")
+	tags := tag.FindAllStringSubmatch(rest, -1)
+	if begun := len(begin.FindAllString(rest, -1)); begun != len(tags) {
+		t.Errorf("%d elements begin, %d are well-formed", begun, len(tags))
+	}
+	for _, m := range tags {
+		if !known["<"+m[1]] {
+			t.Errorf("element %s is in the page", m[1])
+		}
+		for _, a := range attr.FindAllStringSubmatch(m[2], -1) {
+			if !known[a[1]] {
+				t.Errorf("attribute %s is in the page: %s", a[1], m[0])
+			}
+			if a[1] == "href" && !strings.HasPrefix(a[2], "#") && a[2] != "data:," {
+				t.Errorf("the page refers to %s", a[2])
+			}
+		}
+	}
+	if n := strings.Count(page, "<style"); n != 1 {
+		t.Errorf("%d style sheets", n)
+	}
+	if strings.ContainsAny(page, "\x00\x1b\u202e") || strings.Contains(page, "ZgotmplZ") {
+		t.Error("the page has characters that it should not have")
+	}
+}
+
+// testing.TB of which only Errorf and Error are heard.
+type listener struct {
+	testing.TB
+	heard bool
+}
+
+func (l *listener) Helper()               {}
+func (l *listener) Errorf(string, ...any) { l.heard = true }
+func (l *listener) Error(...any)          { l.heard = true }
+
+func TestQuietCheckSees(t *testing.T) {
+	page := written(t, samples(t))
+	for _, bad := range []string{`<script>x</script>`, `<img src="x">`, `<p onclick="x">`, `<p style="x">`, `<a href="http://x">`, `<style>x</style>`, `<p title='x">`, "\x1b", `<p =x>`, `<IMG>`} {
+		l := &listener{TB: t}
+		wantQuiet(l, strings.Replace(page, "</main>", bad+"</main>", 1))
+		if !l.heard {
+			t.Errorf("%s passes", bad)
+		}
+	}
+}
+
+func TestSamples(t *testing.T) {
+	runs := samples(t)
+	page := written(t, runs)
+	wantQuiet(t, page)
+	charts := wantImages(t, page)
+	text := html.UnescapeString(page)
+	want := func(part string) {
+		t.Helper()
+		if !strings.Contains(text, part) {
+			t.Errorf("%q is not in the page", part)
+		}
+	}
+	figures := map[string]bool{}
+	curves := map[string]bool{}
+	for _, r := range runs {
+		want(r.Server.Label)
+		want(r.Server.Notes)
+		want(r.Server.Command)
+		want(r.Server.Version)
+		want(r.Machine.CPU)
+		for _, s := range r.Scenarios {
+			want(s.Title)
+			want(s.Error)
+			want(s.Skipped)
+			for _, f := range s.Figures {
+				figures[s.Name+f.Name] = true
+				want(f.Title)
+				want(fmt.Sprintf(`<data value="%s">%s</data>`, strconv.FormatFloat(f.Value, 'g', -1, 64), result.Humanise(f.Value, f.Unit)))
+				if f.Client != nil {
+					want("client " + result.Humanise(*f.Client, f.Unit))
+				}
+			}
+			for _, v := range s.Series {
+				curves[s.Name+v.Name] = true
+			}
+			for _, v := range s.Distributions {
+				curves[s.Name+v.Name] = true
+			}
+			for _, f := range s.Findings {
+				want(f.Code + ": " + f.Text)
+			}
+			for _, n := range s.Notes {
+				want(n)
+			}
+		}
+	}
+	if charts != len(figures)+len(curves) {
+		t.Errorf("%d charts for %d figures and %d curves", charts, len(figures), len(curves))
+	}
+	want("Time to the median client: sample: Chain has 24 ms, sample: Anchor has 31 ms (0.77 ×)")
+	want("mooring-bench run all --url http://127.0.0.1:9000/mcp --label 'sample: Anchor' --connections 8000")
+	want("Sample CPU 2.4 GHz, 2 cores, 24 GiB")
+	want("lower is better · logarithmic scale")
+	if strings.Contains(text, "not all measured on one") || strings.Contains(text, "Not the same for all") {
+		t.Error("the page says that the runs do not compare")
+	}
+}
+
+func TestSaysWhatDoesNotCompare(t *testing.T) {
+	runs := samples(t)
+	runs[1].Machine.Cores = 64
+	runs[1].Scenarios[0].Params[0].Value = "1000"
+	page := written(t, runs)
+	for _, want := range []string{"not all measured on one", "Not the same for all:</strong> connections: 8000, 1000, 8000.", "64 cores"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("%q is not in the page", want)
+		}
+	}
+}
+
+func TestWriteFails(t *testing.T) {
+	if err := Write(io.Discard, nil); err == nil {
+		t.Error("a report on nothing was written")
+	}
+	if err := Write(failing{}, samples(t)); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("the writer's error is lost: %v", err)
+	}
+}
+
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, fs.ErrClosed }
+
+// evil is a run whose every text is text.
+func evil(text string) *result.Run {
+	v := 2.0
+	return &result.Run{
+		Command: []string{text, "--label", text}, Tool: result.Tool{Version: text, Go: text}, Machine: result.Machine{OS: text, Kernel: text, CPU: text},
+		Server: result.Server{Label: text, URL: text, Name: text, Version: text, Era: text, Revision: text, PID: 1, Command: text, Notes: text},
+		Scenarios: []result.Scenario{{
+			Name: text, Title: text, Params: []result.Param{{Name: text, Value: text}}, Notes: []string{text}, Error: text, Skipped: text,
+			Figures:       []result.Figure{{Name: text, Title: text, Unit: text, Value: 1, Better: text, Key: true, Client: &v}, {Name: text + "2", Title: text, Unit: "B", Value: 1, Better: "lower"}},
+			Series:        []result.Series{{Name: text, Title: text, Unit: text, Points: [][2]float64{{0, 1}, {1, 2}}}},
+			Distributions: []result.Distribution{{Name: text, Title: text, Unit: text, Quantiles: [][2]float64{{0, 1}, {50, 2}, {100, 3}}}},
+			Findings:      []result.Finding{{Code: text, Text: text}},
+		}},
+	}
+}
+
+var hostile = []string{
+	`<script>alert(1)</script>`, `</svg></title></style><img src=x onerror=alert(1)>`, `"><svg onload=alert(1)>`, `' onmouseover='alert(1)`, `javascript:alert(1)`, `http://evil.example/x.png`,
+	"]]>&amp;&#0;&bogus;", "{{.}}", "\x00\x01\x1b[31m\u202e\ufeff\ufffe\uffff", "\xff\xfe\xc0\x80", "</style><style>*{background:url(//evil.example)}</style>", "<!--", "-->", "", "\U0010ffff𝕏",
+	strings.Repeat("very long label ", 4000), strings.Repeat("W", 50_000),
+}
+
+// hostileRuns returns two runs for each hostile text: with one alone there are no bars.
+func hostileRuns() (runs []*result.Run) {
+	for _, text := range hostile {
+		runs = append(runs, evil(text), evil(text))
+	}
+	return runs
+}
+
+func TestHostileTexts(t *testing.T) {
+	for _, text := range hostile {
+		page := written(t, []*result.Run{evil(text), evil(text)})
+		wantQuiet(t, page)
+		wantImages(t, page)
+		if len(page) > 400_000 {
+			t.Errorf("%.30q: a page of %d bytes", text, len(page))
+		}
+	}
+}
+
+func FuzzTexts(f *testing.F) {
+	for _, text := range hostile {
+		if len(text) < 1000 {
+			f.Add(text, 1.0, 2.0)
+		}
+	}
+	f.Add("x", 5e-324, math.MaxFloat64)
+	f.Add("x", 1e-90, 1e90)
+	f.Add("x", math.NaN(), math.Inf(-1))
+	f.Add("x", 1e15, 1e15+1)
+	f.Fuzz(func(t *testing.T, text string, a, b float64) {
+		one, two := evil(text), evil(text)
+		for i, run := range []*result.Run{one, two} {
+			s := &run.Scenarios[0]
+			for j := range s.Figures {
+				s.Figures[j].Value = []float64{a, b}[i]
+			}
+			s.Series[0].Points = [][2]float64{{a, b}, {b, a}, {a, a}}
+			s.Distributions[0].Quantiles = [][2]float64{{a, b}, {50, a}, {100, b}}
+		}
+		page := written(t, []*result.Run{one, two})
+		wantQuiet(t, page)
+		wantImages(t, page)
+	})
+}

@@ -1,0 +1,264 @@
+package result
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// A form is how a table is written.
+type form struct {
+	escape func(string) string
+	cell   func(Cell) string
+	tail   string // behind what is not a value, so that it stands below values
+}
+
+func plainForm() form {
+	return form{escape: func(s string) string { return s }, cell: textCell, tail: "  "}
+}
+
+func markdownForm() form { return form{escape: escapeMarkdown, cell: markdownCell} }
+
+// maxText is how many characters of a text of a document a table shows.
+const maxText = 300
+
+// WriteText writes a table for each scenario as plain text: key figures first, the best value of a row marked with *, the ratio to the first run in brackets, what the measuring side had below a
+// figure; then what was found, skipped or not finished.
+func (c *Comparison) WriteText(w io.Writer) error {
+	var b bytes.Buffer
+	for i := range c.Scenarios {
+		s := &c.Scenarios[i]
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintln(&b, s.heading())
+		for _, line := range s.inputs() {
+			fmt.Fprintln(&b, "  "+line)
+		}
+		writeAligned(&b, s.grid(c.Labels, plainForm()))
+		for _, r := range s.remarks(c.Labels) {
+			fmt.Fprintln(&b, "  "+r)
+		}
+	}
+	return flush(w, &b)
+}
+
+// WriteMarkdown writes the same as tables of GitHub's Markdown, the best value in bold.
+func (c *Comparison) WriteMarkdown(w io.Writer) error {
+	var b bytes.Buffer
+	for i := range c.Scenarios {
+		s := &c.Scenarios[i]
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "### %s\n\n", escapeMarkdown(s.heading()))
+		for _, line := range s.inputs() {
+			fmt.Fprintf(&b, "%s\n\n", escapeMarkdown(line))
+		}
+		writeMarkdown(&b, s.grid(c.Labels, markdownForm()))
+		if remarks := s.remarks(c.Labels); len(remarks) > 0 {
+			b.WriteByte('\n')
+			for _, r := range remarks {
+				fmt.Fprintf(&b, "- %s\n", escapeMarkdown(r))
+			}
+		}
+	}
+	return flush(w, &b)
+}
+
+// WriteReadme writes the short table of a README, in Markdown: a line that says when and where, and the key figures of all scenarios, one column for each server.
+func (c *Comparison) WriteReadme(w io.Writer) error {
+	var b bytes.Buffer
+	if len(c.Runs) == 0 {
+		return nil
+	}
+	m := c.Runs[0].Machine
+	fmt.Fprintf(&b, "Measured on %s with mooring-bench %s: %s, %d cores, %s.", c.Runs[0].Began.Format("2006-01-02"), escapeMarkdown(Plain(c.Runs[0].Tool.Version, 60)),
+		escapeMarkdown(Plain(m.CPU, 60)), m.Cores, fmt.Sprintf("%.3g GiB", float64(m.MemoryBytes)/(1<<30)))
+	if len(c.Runs) > 1 {
+		fmt.Fprintf(&b, " In brackets: how many times %s's. Bold: the best.", escapeMarkdown(c.Labels[0]))
+	}
+	if slices.ContainsFunc(c.Runs, func(r *Run) bool { return r.Machine != m }) {
+		b.WriteString(" The servers were not all measured on one machine.")
+	}
+	b.WriteString("\n\n")
+	grid := [][]string{append([]string{""}, each(c.Labels, escapeMarkdown)...)}
+	for _, s := range c.Scenarios {
+		for _, row := range s.Rows {
+			if row.Key {
+				grid = append(grid, append([]string{escapeMarkdown(s.Name + ": " + Plain(row.Title, maxText))}, each(row.Cells, markdownCell)...))
+			}
+		}
+	}
+	writeMarkdown(&b, grid)
+	return flush(w, &b)
+}
+
+func (c *Compared) heading() string { return c.Name + ": " + Plain(c.Title, maxText) }
+
+// inputs returns a line for what all runs had as input, and one for what they had not in common.
+func (c *Compared) inputs() (lines []string) {
+	for _, s := range c.Runs {
+		if s == nil || s.Skipped != "" || len(s.Params) == 0 {
+			continue
+		}
+		var same []string
+		for _, p := range s.Params {
+			name := Plain(p.Name, 40)
+			if !slices.ContainsFunc(c.Differ, func(d string) bool { return strings.HasPrefix(d, name+": ") }) {
+				same = append(same, name+" "+Plain(p.Value, 40))
+			}
+		}
+		if len(same) > 0 {
+			lines = append(lines, "with "+strings.Join(same, ", "))
+		}
+		break
+	}
+	if len(c.Differ) > 0 {
+		lines = append(lines, "NOT THE SAME for all: "+strings.Join(c.Differ, "; "))
+	}
+	return lines
+}
+
+// grid returns head and rows of a scenario's table; nil if no run has a figure.
+func (c *Compared) grid(labels []string, f form) [][]string {
+	if len(c.Rows) == 0 {
+		return nil
+	}
+	head := []string{""}
+	for _, label := range labels {
+		head = append(head, f.escape(label)+f.tail)
+	}
+	grid := [][]string{head}
+	for _, row := range c.Rows {
+		grid = append(grid, append([]string{f.escape(Plain(row.Title, maxText))}, each(row.Cells, f.cell)...))
+		if !slices.ContainsFunc(row.Cells, func(c Cell) bool { return c.Client() != "" }) {
+			continue
+		}
+		client := []string{"– of the client itself"}
+		for _, cell := range row.Cells {
+			client = append(client, orWord(cell.Client(), Missing)+f.tail)
+		}
+		grid = append(grid, client)
+	}
+	return grid
+}
+
+// remarks returns what is to be told of the runs beside their figures, a line each.
+func (c *Compared) remarks(labels []string) (lines []string) {
+	tell := func(i int, what, text string) { lines = append(lines, labels[i]+": "+what+Plain(text, maxText)) }
+	for i, s := range c.Runs {
+		if s == nil {
+			tell(i, "not run", "")
+			continue
+		}
+		if s.Skipped != "" {
+			tell(i, "skipped: ", s.Skipped)
+		}
+		if s.Error != "" {
+			tell(i, "NOT FINISHED: ", s.Error)
+		}
+		for _, f := range s.Findings {
+			tell(i, "FOUND "+Plain(f.Code, 64)+": ", f.Text)
+		}
+		for _, n := range s.Notes {
+			tell(i, "", n)
+		}
+	}
+	return lines
+}
+
+func textCell(c Cell) string {
+	text := c.Text()
+	if ratio := HumaniseRatio(c.Ratio); ratio != "" {
+		text += " (" + ratio + ")"
+	}
+	if c.Best {
+		return text + " *"
+	}
+	return text + "  "
+}
+
+func markdownCell(c Cell) string {
+	text := c.Text()
+	if c.Best {
+		text = "**" + text + "**"
+	}
+	if ratio := HumaniseRatio(c.Ratio); ratio != "" {
+		text += " (" + ratio + ")"
+	}
+	return text
+}
+
+// writeAligned writes a grid whose first column is aligned left and the others right.
+func writeAligned(b *bytes.Buffer, grid [][]string) {
+	var width []int
+	for _, row := range grid {
+		for i, text := range row {
+			if i == len(width) {
+				width = append(width, 0)
+			}
+			width[i] = max(width[i], utf8.RuneCountInString(text))
+		}
+	}
+	for _, row := range grid {
+		var line strings.Builder
+		for i, text := range row {
+			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(text))
+			if i == 0 {
+				line.WriteString("  " + text + pad)
+			} else {
+				line.WriteString("  " + pad + text)
+			}
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+}
+
+func writeMarkdown(b *bytes.Buffer, grid [][]string) {
+	for i, row := range grid {
+		fmt.Fprintf(b, "| %s |\n", strings.Join(row, " | "))
+		if i == 0 {
+			fmt.Fprintf(b, "|---%s|\n", strings.Repeat("|--:", len(row)-1))
+		}
+	}
+}
+
+// escapeMarkdown returns text that Markdown shows as it is: what could begin markup, a cell, a link or HTML is escaped (CommonMark 2.4), and addresses are not made links.
+func escapeMarkdown(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r == '<':
+			b.WriteString("&lt;")
+		case r == '>':
+			b.WriteString("&gt;")
+		case r == '&':
+			b.WriteString("&amp;")
+		case strings.ContainsRune("\\`*_[]{}|~!#@$", r):
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return strings.NewReplacer("://", "&#58;//", "www.", "www&#46;").Replace(b.String())
+}
+
+func each[T any](list []T, f func(T) string) []string {
+	out := make([]string, len(list))
+	for i, v := range list {
+		out[i] = f(v)
+	}
+	return out
+}
+
+func flush(w io.Writer, b *bytes.Buffer) error {
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("result: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,283 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/mooring-mcp/mooring/bench/fleet"
+	"github.com/mooring-mcp/mooring/bench/load"
+	"github.com/mooring-mcp/mooring/bench/observe"
+	"github.com/mooring-mcp/mooring/bench/result"
+)
+
+var storm = Scenario{
+	Name:  "storm",
+	Title: "What happens when all clients go at once",
+	Help: `Opens streams, ends all of them at once, and looks how long the server takes to be rid of them; --rounds times.
+--end says how they end: fin (closed), rst (reset), or silence: their peers answer nothing any more, as if the network had gone, which a server learns only by sending something or by TCP keepalive.
+Silence is made by a filter at the clients' sockets that drops what the server sends; it needs no rights. Meanwhile others ask for a sign of life, 100 times a second (with silence 20), each on a new connection.
+--wait is how long the server is looked at after that: 10 s, with silence two minutes (and one round) unless told otherwise.
+
+time_to_zero          from the last FIN or RST until no socket of the server is left but in TIME-WAIT, median of the rounds; with silence until the server holds none any more.
+                      The value of --wait if it came to no end. Counting costs time too, so the more sockets there are the less often they are counted: at first every 30 ms, in the end each millisecond.
+time_to_zero_max      of the slowest round
+close_wait_peak       sockets in CLOSE-WAIT at once: the client has gone, the server has not noticed
+close_wait_final      those after --wait
+open_final            sockets of any other state that has not ended, after --wait
+cpu_per_closed        processor time of the server for each stream that ended, and of this tool for ending it; not with silence
+rss_before            resident memory of the server without streams
+rss_with              with all of them
+rss_after_per_stream  what is left after --wait of the last round, for each stream of a round
+rss_slope_per_stream  by what it grows with each stream that has come and gone, over the rounds (three or more)
+memory_back           from the end until nine tenths of the memory were given back, median of the rounds, if all came to it
+health_…              service to others, from just before the end until the last socket has gone
+streams_ended         streams that were ended, in all rounds
+
+Faults: close_wait (sockets in CLOSE-WAIT after --wait), connections_kept (others that have not ended), dead_peers_kept (connections of silent peers that the server still has), health_failed`,
+	Uses:     []string{"streams", "rounds", "concurrency", "open-rate", "end", "wait", "health"},
+	Defaults: Params{Streams: 8000, Concurrency: 64},
+	adapt: func(p *Params) {
+		if p.End == endSilence {
+			or(&p.Wait, 2*time.Minute)
+			or(&p.Rounds, 1)
+		}
+		or(&p.Wait, 10*time.Second)
+		or(&p.Rounds, 3)
+	},
+	bound: func(p *Params) time.Duration { return time.Duration(p.Rounds) * (5*time.Minute + 2*p.Wait) },
+	run:   runStorm,
+}
+
+const endFIN, endRST, endSilence = "fin", "rst", "silence"
+
+// probeEvery is the interval of the service to others where it is looked at for some seconds.
+const probeEvery = 10 * time.Millisecond
+
+// A stormRound is what one round found.
+type stormRound struct {
+	streams int
+	took    time.Duration // to zero
+	zero    bool          // it came to that
+	back    time.Duration // of the memory
+	isBack  bool
+	peak    int // sockets in CLOSE-WAIT
+	final   observe.States
+	base    int // sockets that were there before
+	with    observe.Usage
+	after   observe.Usage
+	server  float64 // seconds of processor time
+	client  float64
+	drops   uint64
+	points  [][2]float64
+}
+
+func runStorm(ctx context.Context, e *env) error {
+	if e.End != endFIN && e.End != endRST && e.End != endSilence {
+		return fmt.Errorf("bench: storm: --end is %s, %s or %s, not %q", endFIN, endRST, endSilence, e.End)
+	}
+	if e.sockets == nil {
+		e.note("the server's sockets cannot be counted: the time until they have gone is not measured")
+	}
+	stop := e.watch(200 * time.Millisecond)
+	if err := e.warmUp(ctx); err != nil {
+		return err
+	}
+	every := probeEvery
+	if e.End == endSilence {
+		every *= 5
+	}
+	p, err := e.probe(ctx, every)
+	if err != nil {
+		return err
+	}
+	p.hold(true)
+	before, known := e.memory()
+	var rounds []stormRound
+	for range e.Rounds {
+		r, err := e.storm(ctx, p, before)
+		if err != nil {
+			return err
+		}
+		rounds = append(rounds, r)
+	}
+	stop()
+	e.stormFigures(rounds)
+	if known {
+		e.stormMemory(rounds, before)
+	}
+	p.stop(ctx)
+	return nil
+}
+
+// storm does one round.
+func (e *env) storm(ctx context.Context, p *prober, before observe.Usage) (r stormRound, err error) {
+	if s, ok := e.states(); ok {
+		r.base = s.Open()
+	}
+	f, err := e.fleet(fleet.Options{Opening: e.Concurrency})
+	if err != nil {
+		return r, err
+	}
+	defer f.Close()
+	_, s, err := e.openStreams(ctx, f, e.Streams)
+	if err != nil {
+		return r, err
+	}
+	if err := e.settle(ctx, 5*time.Second); err != nil {
+		return r, err
+	}
+	r.streams = s.Open
+	r.with, _ = e.memory()
+	e.progress("ending %d streams by %s", r.streams, e.End)
+	p.hold(false)
+	if err := sleep(ctx, 50*time.Millisecond); err != nil {
+		return r, err
+	}
+	used, dropped := e.cpu(), loopbackDrops()
+	c := e.countdown(p, r.base)
+	var last int64
+	if e.End == endSilence {
+		_, last, err = f.Silence()
+	} else {
+		_, last, err = f.End(e.End == endRST)
+	}
+	if err == nil {
+		err = c.await(ctx, last, e.Wait)
+	}
+	r.took, r.zero, r.peak, r.points = c.stop()
+	if err != nil {
+		return r, err
+	}
+	if err := sleep(ctx, 200*time.Millisecond); err != nil {
+		return r, err
+	}
+	r.server, r.client = e.since(used)
+	r.drops = loopbackDrops() - dropped
+	p.hold(true)
+	if r.back, r.isBack, err = e.awaitMemory(ctx, last, before.RSS+(r.with.RSS-before.RSS)/10); err != nil {
+		return r, err
+	}
+	r.after, _ = e.memory()
+	r.final, _ = e.states()
+	if _, _, err := f.End(true); err != nil { // those that are silent
+		return r, err
+	}
+	return r, nil
+}
+
+// awaitMemory waits for --wait since last. It returns when the server's memory had come down to low.
+func (e *env) awaitMemory(ctx context.Context, last, low int64) (back time.Duration, ok bool, err error) {
+	const every = 20 * time.Millisecond
+	for {
+		passed := time.Duration(load.Now() - last)
+		if e.server != nil && !ok {
+			if u, err := e.server.Glance(); err == nil && u.RSS <= low {
+				back, ok = passed, true
+			}
+		}
+		if passed >= e.Wait {
+			return back, ok, nil
+		}
+		if err := sleep(ctx, min(every, e.Wait-passed)); err != nil {
+			return back, ok, err
+		}
+	}
+}
+
+// left returns how many sockets are left in CLOSE-WAIT and in other states that have not ended, beyond those that were there before.
+func (r *stormRound) left() (closeWait, other int) {
+	closeWait = r.final.CloseWait
+	return closeWait, max(0, r.final.Open()-closeWait-r.base)
+}
+
+// held returns how many connections the server itself still has, beyond those that were there before.
+func (r *stormRound) held() int {
+	return max(0, held(r.final)-r.base)
+}
+
+// held returns the sockets of connections that the server has not closed.
+func held(s observe.States) int { return s.Established + s.CloseWait }
+
+func (e *env) stormFigures(rounds []stormRound) {
+	var took, server, client, peak []float64
+	missed, streams, drops := 0, 0, uint64(0)
+	for i := range rounds {
+		r := &rounds[i]
+		if !r.zero {
+			missed++
+			r.took = e.Wait
+		}
+		took, peak = append(took, ms(r.took)), append(peak, float64(r.peak))
+		n := float64(max(1, r.streams))
+		server, client = append(server, r.server/n*1e6), append(client, r.client/n*1e6)
+		streams += r.streams
+		drops += r.drops
+	}
+	if drops > 0 {
+		e.note("this machine's kernel dropped %d packets of its own between its processors meanwhile: what they carried was sent again 200 ms and more later, and that is in time_to_zero and health", drops)
+	}
+	last := &rounds[len(rounds)-1]
+	if e.sockets != nil {
+		title := "From the last " + map[string]string{endFIN: "FIN", endRST: "RST", endSilence: "sign of life"}[e.End] + " until all sockets have gone"
+		e.key("time_to_zero", title, "ms", median(took), lower)
+		e.figure("time_to_zero_max", "The slowest round", "ms", maximum(took), lower)
+		if missed > 0 {
+			e.note("in %d of %d rounds not all sockets had gone within %v: time_to_zero counts them with that", missed, len(rounds), e.Wait)
+		}
+		e.figure("close_wait_peak", "Sockets in CLOSE-WAIT at once", "count", maximum(peak), lower)
+		closeWait, other := last.left()
+		e.key("close_wait_final", "Sockets in CLOSE-WAIT in the end", "count", float64(closeWait), lower)
+		e.figure("open_final", "Other sockets that have not ended in the end", "count", float64(other), lower)
+		e.out.Series = append(e.out.Series, result.Series{Name: "countdown", Title: "Sockets of the server that are left, last round", Points: last.points})
+		e.stormFaults(last)
+	}
+	if e.server != nil && e.End != endSilence {
+		own := median(client)
+		e.figure("cpu_per_closed", "Processor time of the server for each stream that ended", "µs", median(server), lower).Client = &own
+	}
+	e.figure("streams_ended", "Streams that were ended, all rounds", "count", float64(streams), neither)
+}
+
+func (e *env) stormFaults(r *stormRound) {
+	if e.End == endSilence {
+		if n := r.held(); n > 0 {
+			e.fault("dead_peers_kept", "%d of %d connections whose peers answer nothing were still held %v later", n, r.streams, e.Wait)
+		}
+		return
+	}
+	closeWait, other := r.left()
+	if closeWait > 0 {
+		e.fault("close_wait", "%d of %d connections that their clients have closed were in CLOSE-WAIT %v later", closeWait, r.streams, e.Wait)
+	}
+	if other > 0 {
+		e.fault("connections_kept", "%d sockets of %d connections that their clients have ended were left %v later", other, r.streams, e.Wait)
+	}
+}
+
+func (e *env) stormMemory(rounds []stormRound, before observe.Usage) {
+	last := &rounds[len(rounds)-1]
+	n := float64(max(1, last.streams))
+	e.figure("rss_before", "Resident memory of the server without streams", "B", float64(before.RSS), lower)
+	e.figure("rss_with", "With all of them", "B", float64(rounds[0].with.RSS), lower)
+	e.key("rss_after_per_stream", "Resident memory that is left after they have gone, for each stream of a round", "B", float64(last.after.RSS-before.RSS)/n, lower)
+	var points [][2]float64
+	var back []float64
+	gone := 0
+	for i := range rounds {
+		r := &rounds[i]
+		gone += r.streams
+		points = append(points, [2]float64{float64(gone), float64(r.after.RSS)})
+		if r.isBack {
+			back = append(back, ms(r.back))
+		}
+	}
+	if l, ok := observe.Fit(points); ok {
+		e.figure("rss_slope_per_stream", "By what that grows with each stream that has come and gone", "B", l.Slope, lower)
+	}
+	if len(back) == len(rounds) {
+		e.figure("memory_back", "From the end until nine tenths of the memory were given back", "ms", median(back), lower)
+	} else {
+		e.note("in %d of %d rounds the memory had not come back within %v", len(rounds)-len(back), len(rounds), e.Wait)
+	}
+}

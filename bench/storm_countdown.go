@@ -1,0 +1,132 @@
+package bench
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/mooring-mcp/mooring/bench/load"
+)
+
+// A countdown counts the server's sockets until only those are left that were there before and those of the prober. Its counting goroutine belongs to it; the methods are for one goroutine.
+type countdown struct {
+	env    *env
+	probes *prober
+	base   int
+	quit   chan struct{}
+	done   chan struct{}
+	last   atomic.Int64 // when the last stream was ended, load.Now; 0: not yet
+
+	// Written by who counts, and read when that has ended.
+	zero   int64 // when none was left; 0: never
+	peak   int   // in CLOSE-WAIT
+	points [][2]float64
+}
+
+// countdown begins to count. Stop must be called.
+func (e *env) countdown(p *prober, base int) *countdown {
+	c := &countdown{env: e, probes: p, base: base, quit: make(chan struct{}), done: make(chan struct{})}
+	c.look()
+	go c.run()
+	return c
+}
+
+// maxCountdown bounds the points of a countdown.
+const maxCountdown = 4000
+
+func (c *countdown) run() {
+	defer close(c.done)
+	if c.env.sockets == nil { // the service to others is looked at nevertheless
+		select {
+		case <-c.quit:
+		case <-time.After(2 * time.Second):
+		}
+		return
+	}
+	for {
+		ended := c.last.Load() != 0
+		n := c.look()
+		if c.zero != 0 && ended {
+			return
+		}
+		// To count takes a microsecond for each socket.
+		pause := max(time.Millisecond, time.Duration(n)*4*time.Microsecond)
+		if c.env.End == endSilence {
+			pause = max(pause, 50*time.Millisecond)
+		}
+		select {
+		case <-c.quit:
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+// look counts once.
+func (c *countdown) look() int {
+	inFlight := c.probes.waiting()
+	at, since := load.Now(), time.Since(c.env.began)
+	s, ok := c.env.states()
+	if !ok {
+		return 0
+	}
+	inFlight = max(inFlight, c.probes.waiting())
+	n := s.Open()
+	if c.env.End == endSilence {
+		n = held(s)
+	}
+	c.peak = max(c.peak, s.CloseWait)
+	if len(c.points) < maxCountdown {
+		c.points = append(c.points, [2]float64{since.Seconds(), float64(n)})
+	}
+	switch {
+	case n > c.base+inFlight:
+		c.zero = 0
+	case c.zero == 0:
+		c.zero = at
+	}
+	return n
+}
+
+// await returns when none is left, or when limit has passed since the last stream was ended.
+func (c *countdown) await(ctx context.Context, last int64, limit time.Duration) error {
+	c.last.Store(last)
+	t := time.NewTimer(limit - time.Duration(load.Now()-last))
+	defer t.Stop()
+	select {
+	case <-c.done:
+		return nil
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// stop ends the counting and returns what it found.
+func (c *countdown) stop() (took time.Duration, zero bool, peak int, points [][2]float64) {
+	close(c.quit)
+	<-c.done
+	if c.zero != 0 && c.last.Load() != 0 {
+		took = max(0, time.Duration(c.zero-c.last.Load()))
+	}
+	return took, c.zero != 0, c.peak, c.points
+}
+
+// loopbackDrops returns how many packets the kernel has dropped because too many waited for one processor; 0 where that cannot be known.
+func loopbackDrops() (n uint64) {
+	b, err := os.ReadFile("/proc/net/softnet_stat")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 1 {
+			v, _ := strconv.ParseUint(f[1], 16, 32)
+			n += v
+		}
+	}
+	return n
+}

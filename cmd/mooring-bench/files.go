@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mooring-mcp/mooring/bench/report"
+	"github.com/mooring-mcp/mooring/bench/result"
+)
+
+func newCompare() *cobra.Command {
+	var markdown, readme bool
+	cmd := &cobra.Command{
+		Use: "compare FILE...", Short: "Print results side by side", Args: cobra.MinimumNArgs(1),
+		Long: "Prints the results in these files side by side. The first is the one that the others are compared with.",
+		RunE: func(cmd *cobra.Command, names []string) error {
+			runs, err := readAll(names)
+			if err != nil {
+				return err
+			}
+			c := result.Compare(runs)
+			switch {
+			case readme:
+				return c.WriteReadme(cmd.OutOrStdout())
+			case markdown:
+				return c.WriteMarkdown(cmd.OutOrStdout())
+			}
+			return c.WriteText(cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().BoolVar(&markdown, "markdown", false, "tables in Markdown")
+	cmd.Flags().BoolVar(&readme, "short", false, "one short table in Markdown, of the key figures")
+	return cmd
+}
+
+func newReport() *cobra.Command {
+	var out string
+	cmd := &cobra.Command{
+		Use: "report FILE...", Short: "Write one HTML page with charts, several servers side by side", Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			runs, err := readAll(names)
+			if err != nil {
+				return err
+			}
+			return toFile(out, cmd.OutOrStdout(), func(w io.Writer) error { return report.Write(w, runs) })
+		},
+	}
+	cmd.Flags().StringVarP(&out, "output", "o", "report.html", "file to write, - for standard output")
+	return cmd
+}
+
+func readAll(names []string) ([]*result.Run, error) {
+	var runs []*result.Run
+	for _, name := range names {
+		some, err := result.ReadRuns(name)
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, some...)
+	}
+	return runs, nil
+}
+
+// toFile writes a file, or to standard output if the name is -.
+func toFile(name string, stdout io.Writer, write func(io.Writer) error) error {
+	if name == "-" {
+		return write(stdout)
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	if err := write(f); err != nil {
+		_ = f.Close()
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return f.Close()
+}

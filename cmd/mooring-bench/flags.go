@@ -1,0 +1,91 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"github.com/mooring-mcp/mooring/bench"
+)
+
+// serverFlags are those that say which server is measured and what becomes of the result.
+type serverFlags struct {
+	url, era, revision, label, notes string
+	header, failIf                   []string
+	pid                              int
+	noProcess, own, quiet            bool
+	out                              string
+}
+
+func (f *serverFlags) add(fs *pflag.FlagSet) {
+	fs.StringVar(&f.url, "url", "", "the server's MCP endpoint, http://host:port/path")
+	fs.StringVar(&f.era, "era", "auto", "modern (2026-07-28), legacy (initialize), plain (an event stream without MCP), or auto: the server is asked")
+	fs.StringVar(&f.revision, "revision", "", "protocol revision; the newest of the era by default")
+	fs.StringArrayVar(&f.header, "header", nil, "header line for each request, such as 'Authorization: Bearer …'; may be repeated")
+	fs.StringVar(&f.label, "label", "", "what tables call the server; its own name by default")
+	fs.StringVar(&f.notes, "notes", "", "how the server is configured, for the report")
+	fs.IntVar(&f.pid, "pid", 0, "process of the server; found by its socket by default")
+	fs.BoolVar(&f.noProcess, "no-process", false, "do not look at the server's process")
+	fs.BoolVar(&f.own, "i-own-this-server", false, "load a server that is not on a loopback address")
+	fs.StringArrayVar(&f.failIf, "fail-if", nil, "exit with 1 if this holds, such as 'close_wait_final>0' or 'call.closed_p99>5ms' or 'findings>0'; may be repeated")
+	fs.StringVarP(&f.out, "output", "o", "", "write the result to this file, as JSON")
+	fs.BoolVarP(&f.quiet, "quiet", "q", false, "no progress")
+}
+
+// paramFlags adds flags for the parameters of these names, all if there are none.
+func paramFlags(fs *pflag.FlagSet, p *bench.Params, uses []string, d *bench.Params) {
+	has := func(name string) bool { return uses == nil || slices.Contains(uses, name) }
+	integer := func(v *int, name string, def int, usage string) {
+		if has(name) {
+			fs.IntVar(v, name, def, usage)
+		}
+	}
+	text := func(v *string, name, def, usage string) {
+		if has(name) {
+			fs.StringVar(v, name, def, usage)
+		}
+	}
+	integer(&p.Streams, "streams", d.Streams, "streams that are held open")
+	integer(&p.Clients, "clients", d.Clients, "clients that come and go, or requests, in all")
+	integer(&p.Rounds, "rounds", d.Rounds, "how often the thing is done")
+	integer(&p.Concurrency, "concurrency", d.Concurrency, "clients at work at the same time")
+	integer(&p.Stalled, "stalled", d.Stalled, "clients that stop reading")
+	integer(&p.LargeBytes, "large-bytes", d.LargeBytes, "bytes of a large answer")
+	if has("rate") {
+		fs.Float64Var(&p.Rate, "rate", d.Rate, "each second: calls of the open loop, or clients that come; 0: as fast as goes")
+	}
+	if has("open-rate") {
+		fs.Float64Var(&p.OpenRate, "open-rate", d.OpenRate, "streams opened each second; 0: as fast as goes")
+	}
+	if has("duration") {
+		fs.DurationVar(&p.Duration, "duration", d.Duration, "of the measured part")
+	}
+	if has("wait") {
+		fs.DurationVar(&p.Wait, "wait", d.Wait, "for what is left behind to go away")
+	}
+	if has("silence") {
+		fs.DurationVar(&p.Silence, "silence", d.Silence, "for which a stream may get nothing, not even a comment, before that is a fault")
+	}
+	if has("with-stream") {
+		fs.BoolVar(&p.WithStream, "with-stream", d.WithStream, "clients that come and go open a stream besides")
+	}
+	text(&p.End, "end", d.End, "how streams are closed: fin, rst or silence (root)")
+	if has("tool") {
+		fs.StringVar(&p.Tool, "tool", d.Tool, "a tool that answers at once")
+		fs.StringVar(&p.Args, "args", d.Args, "its arguments, as JSON")
+	}
+	if has("slow-tool") {
+		fs.StringVar(&p.SlowTool, "slow-tool", d.SlowTool, "a tool that takes a second or more")
+		fs.StringVar(&p.SlowArgs, "slow-args", d.SlowArgs, "its arguments, as JSON")
+	}
+	if has("change-tool") {
+		fs.StringVar(&p.ChangeTool, "change-tool", d.ChangeTool, "a tool that changes the server's list of tools")
+		fs.StringVar(&p.ChangeArgs, "change-args", d.ChangeArgs, "its arguments, as JSON")
+		fs.StringVar(&p.ChangeURL, "change-url", d.ChangeURL, "make the change by a POST there instead")
+		fs.StringVar(&p.ChangeBody, "change-body", d.ChangeBody, "body of that POST")
+		fs.StringVar(&p.Event, "event", d.Event, "what the event of a change contains; notifications/tools/list_changed by default")
+	}
+	if has("health") {
+		fs.StringVar(&p.Health, "health", d.Health, "path of a health check, such as /healthz; by default a ping or server/discover stands for it")
+	}
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mooring-mcp/mooring/bench/fleet"
+	"github.com/mooring-mcp/mooring/bench/result"
+)
+
+// Exit codes.
+const (
+	exitCrossed = 1 // a threshold is crossed
+	exitFailed  = 2 // the measuring itself failed, or was asked for wrongly
+)
+
+// errCrossed ends the program with exitCrossed; what there is to say has been said.
+var errCrossed = errors.New("a threshold is crossed")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	switch err := newCommand().ExecuteContext(ctx); {
+	case errors.Is(err, errCrossed):
+		os.Exit(exitCrossed)
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "mooring-bench: %v\n", err)
+		os.Exit(exitFailed)
+	}
+}
+
+func newCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mooring-bench",
+		Short: "Measures MCP servers",
+		Long: `Measures an MCP server over HTTP, given its URL, from outside: any server, of any revision.
+
+  mooring-bench run idle --url http://127.0.0.1:8080/mcp
+  mooring-bench run all --url http://127.0.0.1:8080/mcp -o mine.json --fail-if 'close_wait_final>0'
+  mooring-bench compare mine.json theirs.json
+  mooring-bench report mine.json theirs.json -o report.html
+
+Figures of the server's process (memory, processor time, sockets) come when it runs on this machine.
+Exit codes: 0 measured, 1 a threshold is crossed, 2 it could not be measured.`,
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(newRun(), newSuite(), newCompare(), newReport(), newSchema(), newWorker())
+	return root
+}
+
+func newSchema() *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "Print the JSON Schema of the documents that run writes", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprint(cmd.OutOrStdout(), result.Schema())
+			return err
+		},
+	}
+}
+
+// newWorker holds streams for another process of this program; see package fleet.
+func newWorker() *cobra.Command {
+	return &cobra.Command{
+		Use: "worker", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			signal.Ignore(os.Interrupt) // a terminal sends it to the whole group; the end of standard input is what counts
+			return fleet.Work(os.Stdin, os.Stdout)
+		},
+	}
+}

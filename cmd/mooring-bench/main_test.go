@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mooring-mcp/mooring/bench"
+	"github.com/mooring-mcp/mooring/bench/result"
+)
+
+// execute runs the command and returns what it printed.
+func execute(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	cmd := newCommand()
+	var out bytes.Buffer
+	cmd.SetOut(&out)
+	cmd.SetErr(&out)
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+// streams serves event streams that are not MCP.
+func streams(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// TestRun measures a small server: the table is printed, the file is valid, and thresholds decide the exit.
+func TestRun(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("measures on Linux alone")
+	}
+	file := filepath.Join(t.TempDir(), "out.json")
+	args := []string{"run", "idle", "--url", streams(t), "--era", "plain", "--streams", "40", "--wait", "10ms", "--duration", "50ms", "-q", "--no-process", "--label", "small", "-o", file,
+		"--header", "Authorization: Bearer secret"}
+	out, err := execute(t, args...)
+	if err != nil || !strings.Contains(out, "small") || !strings.Contains(out, "Streams that are open") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	run, err := result.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := run.Scenarios[0].Figure("streams_open"); f == nil || f.Value != 40 {
+		t.Errorf("streams_open: %+v", f)
+	}
+	for threshold, want := range map[string]error{"streams_open<40": nil, "idle.streams_open>=40": errCrossed, "findings>0": nil} {
+		if _, err := execute(t, append(args, "--fail-if", threshold)...); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", threshold, err, want)
+		}
+	}
+	if _, err := execute(t, append(args, "--fail-if", "stream_open<40")...); err == nil || errors.Is(err, errCrossed) {
+		t.Errorf("a figure that does not exist: %v", err)
+	}
+	page := filepath.Join(t.TempDir(), "page.html")
+	if _, err := execute(t, "report", file, "-o", page); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(page); err != nil || !bytes.Contains(b, []byte("small")) {
+		t.Errorf("the report: %v", err)
+	}
+	if out, err := execute(t, "compare", file, file); err != nil || strings.Count(out, "small") < 2 {
+		t.Errorf("compare: %v\n%s", err, out)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"run", "idle"}, "--url"},
+		{[]string{"run", "nothing"}, "unknown command"},
+		{[]string{"run", "idle", "--url", "http://192.0.2.1/mcp"}, "not on a loopback address"},
+		{[]string{"run", "all", "--only", "idol", "--url", "http://127.0.0.1:9/"}, `no scenario "idol"`},
+		{[]string{"run", "idle", "--url", "http://127.0.0.1:9/", "--era", "old"}, `era "old"`},
+		{[]string{"run", "idle", "--url", "http://127.0.0.1:9/", "--fail-if", "x=>1"}, "x=>1"},
+		{[]string{"compare", "nowhere.json"}, "nowhere.json"},
+	} {
+		if _, err := execute(t, tt.args...); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%q: %v, want %q", tt.args, err, tt.want)
+		}
+	}
+}
+
+// TestHelp holds that each scenario explains itself, and has a flag for each parameter that it takes.
+func TestHelp(t *testing.T) {
+	for _, s := range bench.Scenarios() {
+		out, err := execute(t, "run", s.Name, "--help")
+		if err != nil || !strings.Contains(out, strings.SplitN(s.Help, "\n", 2)[0]) {
+			t.Errorf("%s: %v", s.Name, err)
+		}
+		for _, name := range s.Uses {
+			if !strings.Contains(out, "--"+name+" ") {
+				t.Errorf("%s has no flag for %s", s.Name, name)
+			}
+		}
+	}
+	for _, name := range bench.ParamNames() {
+		if out, _ := execute(t, "run", "all", "--help"); !strings.Contains(out, "--"+name+" ") {
+			t.Errorf("all has no flag for %s", name)
+		}
+	}
+}
+
+func TestSchema(t *testing.T) {
+	out, err := execute(t, "schema")
+	if err != nil || !json.Valid([]byte(out)) {
+		t.Errorf("%v\n%.200s", err, out)
+	}
+}
+
+func TestWithoutSecrets(t *testing.T) {
+	got := withoutSecrets([]string{"run", "--header", "Authorization: Bearer abc", "--header=X-Key: def", "--header", "--url"})
+	for _, s := range []string{"abc", "def"} {
+		if strings.Contains(strings.Join(got, " "), s) {
+			t.Errorf("%q tells %s", got, s)
+		}
+	}
+	if !slices.Contains(got, "Authorization: (not told)") {
+		t.Errorf("%q does not name the header", got)
+	}
+}
+
+func TestReplaceSection(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "page.md")
+	const page = "a\n<!-- figures -->\nold\n<!-- /figures -->\nb\n"
+	if err := os.WriteFile(name, []byte(page), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := replaceSection(name, "figures", "new\n"); err != nil {
+		t.Fatal(err)
+	}
+	if b, _ := os.ReadFile(name); string(b) != strings.Replace(page, "old", "new", 1) {
+		t.Errorf("%q", b)
+	}
+	if err := replaceSection(name, "other", "new\n"); err == nil {
+		t.Error("no error for a section that is not there")
+	}
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+// progress tells what is going on: on a terminal in one line that is written over, else in lines.
+type progress struct {
+	out      *os.File
+	terminal bool
+	begin    time.Time
+
+	mu    sync.Mutex
+	shown bool
+}
+
+func newProgress(out *os.File) *progress {
+	fi, err := out.Stat()
+	return &progress{out: out, terminal: err == nil && fi.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb", begin: time.Now()}
+}
+
+func (p *progress) tell(scenario, text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	line := fmt.Sprintf("%7.1f s  %-8s %s", time.Since(p.begin).Seconds(), scenario, text)
+	if !p.terminal {
+		fmt.Fprintln(p.out, line)
+		return
+	}
+	fmt.Fprintf(p.out, "\r\x1b[K%.150s", line)
+	p.shown = true
+}
+
+// end leaves the terminal with a line of its own.
+func (p *progress) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shown {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+}

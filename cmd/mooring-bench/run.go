@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mooring-mcp/mooring/bench"
+	"github.com/mooring-mcp/mooring/bench/dialect"
+	"github.com/mooring-mcp/mooring/bench/result"
+)
+
+func newRun() *cobra.Command {
+	run := &cobra.Command{
+		Use: "run", Short: "Run a scenario, or all",
+		Long: "Runs a scenario against a server, or all of them. Each says what it does and what its figures mean: mooring-bench run idle --help",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	var names []string
+	for _, s := range bench.Scenarios() {
+		names = append(names, s.Name)
+		run.AddCommand(newScenario(s))
+	}
+	run.AddCommand(newAll(names))
+	return run
+}
+
+func newScenario(s *bench.Scenario) *cobra.Command {
+	var f serverFlags
+	var p bench.Params
+	cmd := &cobra.Command{
+		Use: s.Name, Short: s.Title, Long: s.Title + ".\n\n" + s.Help, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return measure(cmd, &f, p, s.Name) },
+	}
+	f.add(cmd.Flags())
+	d := s.AllDefaults()
+	paramFlags(cmd.Flags(), &p, s.Uses, &d)
+	return cmd
+}
+
+func newAll(names []string) *cobra.Command {
+	var f serverFlags
+	var p bench.Params
+	var only, without []string
+	cmd := &cobra.Command{
+		Use: "all", Short: "All of them, one after another",
+		Long: `Runs all scenarios, one after another. A parameter that is not given has each scenario's own default, which its help tells.
+
+The scenario drain ends the server by SIGTERM and therefore comes last.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var todo []string
+			for _, n := range names {
+				if (len(only) == 0 || slices.Contains(only, n)) && !slices.Contains(without, n) {
+					todo = append(todo, n)
+				}
+			}
+			for _, n := range append(only, without...) {
+				if !slices.Contains(names, n) {
+					return fmt.Errorf("there is no scenario %q, but %s", n, strings.Join(names, ", "))
+				}
+			}
+			return measure(cmd, &f, p, todo...)
+		},
+	}
+	f.add(cmd.Flags())
+	paramFlags(cmd.Flags(), &p, nil, &bench.Params{})
+	cmd.Flags().StringSliceVar(&only, "only", nil, "these scenarios alone, separated by commas")
+	cmd.Flags().StringSliceVar(&without, "without", nil, "all but these")
+	return cmd
+}
+
+// measure runs the scenarios, prints the table, writes the file and judges the thresholds.
+func measure(cmd *cobra.Command, f *serverFlags, p bench.Params, names ...string) error {
+	if f.url == "" {
+		return fmt.Errorf("--url says which server to measure")
+	}
+	era, err := dialect.ParseEra(f.era)
+	if err != nil {
+		return err
+	}
+	var thresholds result.Thresholds
+	for _, text := range f.failIf {
+		t, err := result.Parse(text)
+		if err != nil {
+			return err
+		}
+		thresholds = append(thresholds, t)
+	}
+	o := bench.Options{
+		URL: f.url, Era: era, Revision: f.revision, Header: f.header, Label: f.label, Notes: f.notes, PID: f.pid, NoProcess: f.noProcess, OwnServer: f.own,
+		Params: p, Command: withoutSecrets(os.Args),
+	}
+	if exe, err := os.Executable(); err == nil {
+		o.Worker = []string{exe, "worker"}
+	}
+	if !f.quiet {
+		pr := newProgress(os.Stderr)
+		defer pr.end()
+		o.Progress = pr.tell
+	}
+	run, err := bench.Run(cmd.Context(), o, names...)
+	if err != nil {
+		return err
+	}
+	if f.out != "" {
+		if err := result.WriteFile(f.out, run); err != nil {
+			return err
+		}
+	}
+	if err := result.Compare([]*result.Run{run}).WriteText(cmd.OutOrStdout()); err != nil {
+		return err
+	}
+	if err := cmd.Context().Err(); err != nil {
+		return fmt.Errorf("interrupted; what was measured until then is told above")
+	}
+	return judge(run, thresholds)
+}
+
+// judge tells which thresholds are crossed, and whether a scenario failed.
+func judge(run *result.Run, thresholds result.Thresholds) error {
+	breaches, err := thresholds.Check(run)
+	for _, b := range breaches {
+		fmt.Fprintf(os.Stderr, "mooring-bench: %v\n", b)
+	}
+	if err != nil {
+		return err
+	}
+	var failed []string
+	for i := range run.Scenarios {
+		if s := &run.Scenarios[i]; s.Error != "" {
+			failed = append(failed, s.Name+": "+s.Error)
+		}
+	}
+	switch {
+	case len(failed) > 0:
+		return fmt.Errorf("not finished: %s", strings.Join(failed, "; "))
+	case len(breaches) > 0:
+		return errCrossed
+	}
+	return nil
+}
+
+// withoutSecrets returns a command line without the values of header lines, for a document that others will read.
+func withoutSecrets(args []string) []string {
+	out := slices.Clone(args)
+	hide := func(line string) string {
+		name, _, _ := strings.Cut(line, ":")
+		return name + ": (not told)"
+	}
+	for i, a := range out {
+		if line, ok := strings.CutPrefix(a, "--header="); ok {
+			out[i] = "--header=" + hide(line)
+		} else if a == "--header" && i+1 < len(out) {
+			out[i+1] = hide(out[i+1])
+		}
+	}
+	return out
+}

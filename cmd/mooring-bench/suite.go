@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mooring-mcp/mooring/bench"
+	"github.com/mooring-mcp/mooring/bench/report"
+	"github.com/mooring-mcp/mooring/bench/result"
+	"github.com/mooring-mcp/mooring/bench/suite"
+)
+
+// seriesPoints is how many points a comparison's file keeps of each series: a chart of several servers shows no more.
+const seriesPoints = 150
+
+func newSuite() *cobra.Command {
+	var o suite.Options
+	var p bench.Params
+	var out, page, readme string
+	var quiet bool
+	cmd := &cobra.Command{
+		Use: "suite LIST", Short: "Start the servers of a list in turn and measure each", Args: cobra.ExactArgs(1),
+		Long: `Starts each server of a list, runs the scenarios that the list names for it, ends it, and writes the results side by side.
+Each scenario has a process of its own. bench/peers/peers.json of Mooring's repository is such a list; bench/suite/list.go tells its members.
+A parameter that is not given has each scenario's own default.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			servers, err := suite.ReadList(args[0])
+			if err != nil {
+				return err
+			}
+			o.Bench.Params, o.Bench.Command = p, os.Args
+			if exe, err := os.Executable(); err == nil {
+				o.Bench.Worker = []string{exe, "worker"}
+			}
+			if !quiet {
+				pr := newProgress(os.Stderr)
+				defer pr.end()
+				o.Bench.Progress = pr.tell
+			}
+			var runs []*result.Run
+			o.Done = func(run *result.Run) error {
+				run.Thin(seriesPoints)
+				if runs = append(runs, run); out == "" {
+					return nil
+				}
+				return result.WriteRuns(out, runs)
+			}
+			if _, err := suite.Compare(cmd.Context(), servers, o); err != nil {
+				return err
+			}
+			return present(cmd.OutOrStdout(), runs, page, readme)
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&o.Dir, "dir", ".", "folder that the list's commands are relative to")
+	fs.StringSliceVar(&o.Servers, "servers", nil, "names of the servers to measure, in the order of the tables; all by default")
+	fs.StringSliceVar(&o.Eras, "eras", nil, "modern, legacy, plain; all by default")
+	fs.StringSliceVar(&o.Scenarios, "scenarios", nil, "these scenarios alone")
+	fs.StringVarP(&out, "output", "o", "", "write the results to this file, as JSON")
+	fs.StringVar(&page, "html", "", "write the report to this file")
+	fs.StringVar(&readme, "readme", "", "put the short tables between the lines <!-- comparison --> and <!-- /comparison --> of this file")
+	fs.BoolVarP(&quiet, "quiet", "q", false, "no progress")
+	paramFlags(fs, &p, nil, &bench.Params{})
+	return cmd
+}
+
+// present prints the comparison and writes the page and the table.
+func present(w io.Writer, runs []*result.Run, page, readme string) error {
+	if err := result.Compare(runs).WriteText(w); err != nil {
+		return err
+	}
+	if page != "" {
+		if err := toFile(page, w, func(w io.Writer) error { return report.Write(w, runs) }); err != nil {
+			return err
+		}
+	}
+	if readme == "" {
+		return nil
+	}
+	var b strings.Builder
+	for _, era := range []struct{ name, title string }{{"modern", "At 2026-07-28"}, {"legacy", "With sessions, at 2025-11-25"}, {"plain", "Event streams without MCP"}} {
+		var group []*result.Run
+		for _, run := range runs {
+			if run.Server.Era == era.name {
+				group = append(group, run)
+			}
+		}
+		if len(group) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n**%s**\n\n", era.title)
+		if err := result.Compare(group).WriteReadme(&b); err != nil {
+			return err
+		}
+	}
+	return replaceSection(readme, "comparison", b.String())
+}
+
+// replaceSection puts text between the lines <!-- name --> and <!-- /name --> of a file.
+func replaceSection(file, name, text string) error {
+	old, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
+	before, rest, ok := strings.Cut(string(old), begin)
+	_, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		return fmt.Errorf("%s has no lines %s and %s", file, strings.TrimSpace(begin), end)
+	}
+	return os.WriteFile(file, []byte(before+begin+text+end+after), 0o644)
+}
