@@ -1,4 +1,4 @@
-//go:build !gnet
+//go:build epoll
 
 package server
 

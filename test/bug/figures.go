@@ -18,7 +18,7 @@ type rival struct {
 // figures compares the processor time of initialize → initialized → tools/call → close. Each round has new processes, so
 // that nobody pays for what an earlier round left behind, and as many sessions as the others: what they cost grows with those
 // that are kept.
-func figures(t *table, mooring, subject string, count int) error {
+func figures(t *table, name, mooring, subject string, count int) error {
 	rivals := []rival{
 		{"mcpgo", "mcp-go v1.2.1 (stateful)", 2.5, 3.5},
 		{"gosdk", "official Go SDK v1.8.0 (stateful)", 12, 17},
@@ -34,7 +34,7 @@ func figures(t *table, mooring, subject string, count int) error {
 		}
 		our, err := cycles(round, count, addr, mooring, "serve", "--log-level", "error", "--listen", addr)
 		if err != nil {
-			return fmt.Errorf("mooring: %w", err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		ours = append(ours, our)
 		for i, r := range rivals {
@@ -49,7 +49,8 @@ func figures(t *table, mooring, subject string, count int) error {
 			ratios[i] = append(ratios[i], our/their)
 		}
 	}
-	t.head("cycles per second of the server's processor time", "theirs", "ours", "ratio", "must", "aim", "")
+	fmt.Fprintln(&t.out)
+	t.head("cycles per second of the server's processor time", "theirs", name, "ratio", "must", "aim", "")
 	for i, r := range rivals {
 		ratio := medianOf(ratios[i])
 		var faults []string
