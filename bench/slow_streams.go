@@ -17,7 +17,8 @@ const changesEach = 5
 const (
 	fillStep    = 20 // changes from one look to the next, the last of them measured
 	fillChanges = 1500
-	warmSteps   = 5 // before the half without: the server is as warm then as in the other
+	filled      = 4 << 10 // bytes in the kernel for a reader without which it has hardly stalled
+	warmSteps   = 5       // before the half without: the server is as warm then as in the other
 )
 
 // slowStream is what is known of streams that have stalled, of the last round.
@@ -68,6 +69,9 @@ func (e *env) slowStreams(ctx context.Context) (err error) {
 	e.distribution("others_without", "When others hear of a change, nobody stalled", sum.allWithout)
 	e.distribution("others_with", "When others hear of a change while readers stall", sum.allWith)
 	if _, _, ok := w.table.look(); ok {
+		if median(queued) < filled {
+			e.note("the kernel held only %.0f bytes for each stalled reader: in %v of changes the server sent too little to fill its buffers, so slowdown_p99 says little (a longer --wait has more changes)", median(queued), e.Wait)
+		}
 		e.figure("stalled_queued", "Held by the kernel for each stalled reader", "B", median(queued), neither)
 	}
 	if e.server != nil {
@@ -191,7 +195,7 @@ func (e *env) fillStalled(ctx context.Context, w *slowStream) (*hdrhistogram.His
 		case !ok:
 		case now > w.queued:
 			w.queued, still = now, 0
-		case now > 0 || held == 0:
+		case held == 0 || now > int64(held)*filled: // before that the client's own buffer takes what comes
 			still++
 		}
 	}
