@@ -5,6 +5,7 @@ COUNT     ?= 6
 FUZZTIME  ?= 60s
 PKGS      ?= ./...
 RESULTS   ?= bench/results/$(shell date +%F)
+COMPARE   ?= --rate 1000 # calls of the open loop: the same for all
 RUNS      ?= 1
 SOAK      ?= 30m
 TARGETS   ?= linux/arm64 darwin/arm64
@@ -52,7 +53,7 @@ bench: ## the figures of the README, medians of ROUNDS (5), into bench/results/;
 	bash bench/run.sh
 
 compare: build peers ## this server beside those of bench/peers, into bench/results/DATE.json, DATE.html and the README; ARGS="--eras modern" for a part
-	bin/mooring-bench suite bench/peers/peers.json -o $(RESULTS).json --html $(RESULTS).html --readme README.md $(ARGS)
+	bin/mooring-bench suite bench/peers/peers.json -o $(RESULTS).json --html $(RESULTS).html --readme README.md $(COMPARE) $(ARGS)
 
 report: ## look at the HTML page of the suite in headless Chromium (INSTALL=1 fetches it)
 	bash bench/report/chromium.sh

@@ -1,0 +1,107 @@
+//go:build linux
+
+package suite
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/mooring-mcp/mooring/bench"
+	"github.com/mooring-mcp/mooring/bench/result"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestReadList(t *testing.T) {
+	good := `{"peers":[{"name":"a","command":"a","args":[],"url":"http://127.0.0.1:{port}/","health":"http://127.0.0.1:{port}/h","scenarios":{"idle":["modern"]}}]}`
+	name := filepath.Join(t.TempDir(), "list.json")
+	for _, tt := range []struct{ text, want string }{
+		{good, ""},
+		{strings.Replace(good, "idle", "idol", 1), `no scenario "idol"`},
+		{strings.Replace(good, `["modern"]`, `["old"]`, 1), `era "old"`},
+		{strings.Replace(good, `/h"`, `/h","colour":1`, 1), "colour"},
+		{strings.ReplaceAll(good, "{port}", "1"), "no {port}"},
+		{strings.Replace(good, `"name":"a",`, "", 1), "name"},
+		{strings.Replace(good, `[{`, `[{"name":"b","command":"b","args":[],"url":"{port}","health":"{port}"},{"name":"b","command":"b","args":[],"url":"{port}","health":"{port}"},{`, 1), `two servers "b"`},
+		{`{"peers":[]}`, "no servers"},
+		{"", "EOF"},
+	} {
+		if err := os.WriteFile(name, []byte(tt.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := ReadList(name)
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s: %v, want %q", tt.text, err, tt.want)
+		}
+	}
+	if _, err := ReadList("../peers/peers.json"); err != nil {
+		t.Errorf("our own list: %v", err)
+	}
+}
+
+// TestCompare measures the server's binary in two eras and a server that does not start: the one is measured in a process for each scenario that has ended afterwards, the other is told.
+func TestCompare(t *testing.T) {
+	dir := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", dir+"/mooring", "../../cmd/mooring").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	servers := []Server{
+		{
+			Name: "mooring", Label: "Mooring", Command: "./mooring", Args: []string{"serve", "--listen", "127.0.0.1:{port}", "--log-level", "error"},
+			URL: "http://127.0.0.1:{port}/mcp", Health: "http://127.0.0.1:{port}/healthz", Eras: []string{"modern", "legacy"},
+			Scenarios: map[string][]string{"idle": {"modern", "legacy"}, "fanout": {"modern"}}, Change: Change{Tool: "toggle"}, Notes: "as it is",
+		},
+		{
+			Name: "none", Command: "./nothing", Build: "make nothing", URL: "http://127.0.0.1:{port}/", Health: "http://127.0.0.1:{port}/",
+			Scenarios: map[string][]string{"idle": {"modern"}},
+		},
+		{
+			Name: "ends", Command: "/bin/sh", Args: []string{"-c", "echo port {port} is taken; exit 1"}, URL: "http://127.0.0.1:{port}/", Health: "http://127.0.0.1:{port}/",
+			Scenarios: map[string][]string{"idle": {"modern"}},
+		},
+	}
+	pids := map[int]bool{}
+	var done int
+	runs, err := Compare(t.Context(), servers, Options{
+		Dir:   dir,
+		Bench: bench.Options{Params: bench.Params{Streams: 50, Wait: time.Second, Duration: 100 * time.Millisecond, Rounds: 1}},
+		Done:  func(run *result.Run) error { done++; pids[run.Server.PID] = true; return run.Validate() },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(runs) != 4 || done != 4 {
+		t.Fatalf("%d runs, %d told, want 4", len(runs), done)
+	}
+	modern, none, ends, legacy := runs[0], runs[1], runs[2], runs[3]
+	if modern.Server.Label != "Mooring" || modern.Server.Notes != "as it is" || len(modern.Scenarios) != 2 || modern.Scenarios[0].Error+modern.Scenarios[1].Error != "" {
+		t.Errorf("modern: %+v %+v", modern.Server, modern.Scenarios)
+	}
+	if f := modern.Scenario("fanout").Figure("deliveries"); f == nil || f.Value != 50 {
+		t.Errorf("deliveries: %+v", f)
+	}
+	if legacy.Server.Label != "Mooring, sessions" || legacy.Server.Era != "legacy" || len(legacy.Scenarios) != 1 {
+		t.Errorf("legacy: %+v", legacy.Server)
+	}
+	if s := none.Scenarios[0]; !strings.Contains(s.Error, "make nothing") {
+		t.Errorf("a command that does not exist: %q", s.Error)
+	}
+	if s := ends.Scenarios[0]; !strings.Contains(s.Error, "is taken") {
+		t.Errorf("a server that ends at once: %q", s.Error)
+	}
+	for pid := range pids {
+		if pid > 0 && syscall.Kill(pid, 0) == nil {
+			t.Errorf("process %d is left", pid)
+		}
+	}
+	if _, err := Compare(t.Context(), servers, Options{Servers: []string{"other"}}); err == nil {
+		t.Error("no error for a server that is not in the list")
+	}
+}
