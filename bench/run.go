@@ -49,6 +49,9 @@ func Run(ctx context.Context, o Options, names ...string) (*result.Run, error) {
 		}
 		todo = append(todo, s)
 	}
+	if err := o.Params.check(); err != nil {
+		return nil, err
+	}
 	if !o.OwnServer {
 		if err := checkLoopback(ctx, o.URL); err != nil {
 			return nil, err

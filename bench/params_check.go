@@ -1,0 +1,45 @@
+package bench
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// Bounds of the parameters. A schedule of more than maxRate a second could not be kept, and what is due and cannot be sent takes memory.
+const (
+	maxRate  = 1e6
+	maxCount = 1e8
+	maxTime  = 7 * 24 * time.Hour
+)
+
+// check returns which parameter no scenario can do anything with: what is below zero, no number, or out of all proportion.
+func (p *Params) check() error {
+	for _, c := range []struct {
+		name string
+		n    int
+	}{
+		{"streams", p.Streams}, {"clients", p.Clients}, {"rounds", p.Rounds}, {"concurrency", p.Concurrency}, {"stalled", p.Stalled}, {"large-bytes", p.LargeBytes},
+	} {
+		if c.n < 0 || c.n > maxCount {
+			return fmt.Errorf("bench: %s is %d, not a number between 0 and %.0f", c.name, c.n, maxCount)
+		}
+	}
+	for _, c := range []struct {
+		name string
+		v    float64
+	}{{"rate", p.Rate}, {"open-rate", p.OpenRate}} {
+		if math.IsNaN(c.v) || c.v < 0 || c.v > maxRate {
+			return fmt.Errorf("bench: %s is %v, not a number between 0 and %.0f", c.name, c.v, maxRate)
+		}
+	}
+	for _, c := range []struct {
+		name string
+		d    time.Duration
+	}{{"duration", p.Duration}, {"wait", p.Wait}, {"silence", p.Silence}} {
+		if c.d < 0 || c.d > maxTime {
+			return fmt.Errorf("bench: %s is %v, not a time between 0 and %v", c.name, c.d, maxTime)
+		}
+	}
+	return nil
+}
