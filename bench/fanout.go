@@ -25,7 +25,7 @@ fanout_last       until all have
 fanout_last_max   of the slowest round
 cpu_per_delivery  processor time of the server for each client that has heard of it, the request for the change included; beside it what the clients used
 deliveries        how often a client heard of a change, of all rounds
-lost              how often one did not, within --wait; after three rounds of that no more are done
+lost              how often one did not, within --wait, which counts as its time above; after three rounds of that no more are done
 
 Faults: lost_notifications (clients that did not hear of a change), streams_ended (streams that the server ended meanwhile)`,
 	Uses:     []string{"streams", "rounds", "concurrency", "open-rate", "wait", "change-tool"},
@@ -115,8 +115,14 @@ func (e *env) fanOut(ctx context.Context, c *control, f *fleet.Fleet) (r fanoutR
 	}
 	r.server, r.client = e.since(used)
 	r.client += cpuOfWorkers(f) - workers
-	r.arrivals, _, err = f.Arrivals()
-	return r, err
+	if r.arrivals, _, err = f.Arrivals(); err != nil {
+		return r, err
+	}
+	// Who has heard nothing counts with the time that was waited, or a server that tells few would be the quickest.
+	if missing := int64(r.streams) - r.arrivals.TotalCount(); missing > 0 {
+		_ = r.arrivals.RecordValues(max(1, e.Wait.Microseconds()), missing)
+	}
+	return r, nil
 }
 
 // markedChange makes a change from whose beginning the fleets measure arrivals, and returns when that was.

@@ -93,6 +93,9 @@ func TestFanoutLost(t *testing.T) {
 	if value(t, s, "deliveries") != 135 || value(t, s, "lost") != 15 {
 		t.Errorf("figures:\n%s", table(s))
 	}
+	if p50, last := value(t, s, "fanout_p50"), value(t, s, "fanout_last"); p50 >= 300 || last < 299 || last > 301 {
+		t.Errorf("who heard nothing does not count with the wait:\n%s", table(s))
+	}
 }
 
 // TestFanoutSkips holds that it is told why no change can be made.

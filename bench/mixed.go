@@ -209,6 +209,9 @@ func (h *changed) make(ctx context.Context, e *env, c *control, f *fleet.Fleet, 
 		}
 		h.made++
 		h.missed += max(0, s.Open-heard)
+		if missing := int64(s.Open) - arrivals.TotalCount(); missing > 0 {
+			_ = arrivals.RecordValues(changePatience.Microseconds(), missing) // what did not come is not quick
+		}
 		h.hist.Merge(arrivals)
 	}
 	return nil
