@@ -158,7 +158,12 @@ func (w *worker) open(ctx context.Context, n int, perSecond float64) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	// It answers when all are open or have failed, which may be much later.
+	defer context.AfterFunc(ctx, func() { _ = w.cmd.Process.Kill() })()
 	_, err := w.ask(&request{Op: "open", N: n, PerSecond: perSecond})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	return err
 }
 
