@@ -27,7 +27,7 @@ func (f *serverFlags) add(fs *pflag.FlagSet) {
 	fs.IntVar(&f.pid, "pid", 0, "process of the server; found by its socket by default")
 	fs.BoolVar(&f.noProcess, "no-process", false, "do not look at the server's process")
 	fs.BoolVar(&f.own, "i-own-this-server", false, "load a server that is not on a loopback address")
-	fs.StringArrayVar(&f.failIf, "fail-if", nil, "exit with 1 if this holds, such as 'close_wait_final>0' or 'call.closed_p99>5ms' or 'findings>0'; may be repeated")
+	fs.StringArrayVar(&f.failIf, "fail-if", nil, "exit with 1 if this holds, such as 'close_wait_final>0' or 'call.call_p99>5ms' or 'findings>0'; may be repeated")
 	fs.StringVarP(&f.out, "output", "o", "", "write the result to this file, as JSON")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "no progress")
 }
@@ -52,7 +52,7 @@ func paramFlags(fs *pflag.FlagSet, p *bench.Params, uses []string, d *bench.Para
 	integer(&p.Stalled, "stalled", d.Stalled, "clients that stop reading")
 	integer(&p.LargeBytes, "large-bytes", d.LargeBytes, "bytes of a large answer")
 	if has("rate") {
-		fs.Float64Var(&p.Rate, "rate", d.Rate, "each second: calls of the open loop, or clients that come; 0: as fast as goes")
+		fs.Float64Var(&p.Rate, "rate", d.Rate, "requests of the open loop each second; without it call takes half of what its closed loop reached")
 	}
 	if has("open-rate") {
 		fs.Float64Var(&p.OpenRate, "open-rate", d.OpenRate, "streams opened each second; 0: as fast as goes")

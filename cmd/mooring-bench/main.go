@@ -30,7 +30,7 @@ func main() {
 	case errors.Is(err, errCrossed):
 		os.Exit(exitCrossed)
 	case err != nil:
-		fmt.Fprintf(os.Stderr, "mooring-bench: %v\n", err)
+		fmt.Fprintf(os.Stderr, "mooring-bench: %s\n", result.Plain(err.Error(), 4000))
 		os.Exit(exitFailed)
 	}
 }

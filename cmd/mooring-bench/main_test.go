@@ -92,6 +92,8 @@ func TestRefused(t *testing.T) {
 		{[]string{"run", "all", "--only", "idol", "--url", "http://127.0.0.1:9/"}, `no scenario "idol"`},
 		{[]string{"run", "idle", "--url", "http://127.0.0.1:9/", "--era", "old"}, `era "old"`},
 		{[]string{"run", "idle", "--url", "http://127.0.0.1:9/", "--fail-if", "x=>1"}, "x=>1"},
+		{[]string{"run", "call", "--url", "http://127.0.0.1:9/", "-o", "/no/such/folder/x.json"}, "/no/such/folder"},
+		{[]string{"run", "call", "--url", "http://127.0.0.1:9/", "--rate", "-5"}, "rate is -5"},
 		{[]string{"compare", "nowhere.json"}, "nowhere.json"},
 	} {
 		if _, err := execute(t, tt.args...); err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/mooring-mcp/mooring/bench/result"
 )
 
 // progress tells what is going on: on a terminal in one line that is written over, else in lines.
@@ -25,7 +27,7 @@ func newProgress(out *os.File) *progress {
 func (p *progress) tell(scenario, text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	line := fmt.Sprintf("%7.1f s  %-8s %s", time.Since(p.begin).Seconds(), scenario, text)
+	line := fmt.Sprintf("%7.1f s  %-8s %s", time.Since(p.begin).Seconds(), scenario, result.Plain(text, 1000))
 	if !p.terminal {
 		fmt.Fprintln(p.out, line)
 		return

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -91,6 +92,13 @@ func measure(cmd *cobra.Command, f *serverFlags, p bench.Params, names ...string
 		}
 		thresholds = append(thresholds, t)
 	}
+	if f.out != "" {
+		if dir, err := os.Stat(filepath.Dir(f.out)); err != nil {
+			return err
+		} else if !dir.IsDir() {
+			return fmt.Errorf("%s is no folder", filepath.Dir(f.out))
+		}
+	}
 	o := bench.Options{
 		URL: f.url, Era: era, Revision: f.revision, Header: f.header, Label: f.label, Notes: f.notes, PID: f.pid, NoProcess: f.noProcess, OwnServer: f.own,
 		Params: p, Command: withoutSecrets(os.Args),
@@ -107,13 +115,14 @@ func measure(cmd *cobra.Command, f *serverFlags, p bench.Params, names ...string
 	if err != nil {
 		return err
 	}
+	// The table first: a file that cannot be written must not take a long run with it.
+	if err := result.Compare([]*result.Run{run}).WriteText(cmd.OutOrStdout()); err != nil {
+		return err
+	}
 	if f.out != "" {
 		if err := result.WriteFile(f.out, run); err != nil {
 			return err
 		}
-	}
-	if err := result.Compare([]*result.Run{run}).WriteText(cmd.OutOrStdout()); err != nil {
-		return err
 	}
 	if err := cmd.Context().Err(); err != nil {
 		return fmt.Errorf("interrupted; what was measured until then is told above")
