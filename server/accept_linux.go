@@ -45,13 +45,20 @@ func (s *Server) newAcceptor(l net.Listener) (*acceptor, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("fcntl", err)
 	}
+	_ = unix.SetNonblock(fd, true) // or there is no waiting for it: who gave the listener to a child process has made it blocking
 	a.file = os.NewFile(uintptr(fd), "listener")
-	if a.ready, err = a.file.SyscallConn(); err != nil {
+	if a.ready, err = a.file.SyscallConn(); err == nil {
+		err = a.lookAgain()
+	}
+	if err != nil {
 		_ = a.file.Close()
 		return nil, err
 	}
 	return a, nil
 }
+
+// lookAgain ends the wait for connections after a while, to look whether the listener is still open: the duplicate, which is waited for, does not tell.
+func (a *acceptor) lookAgain() error { return a.file.SetReadDeadline(a.srv.clock().Add(acceptRest)) }
 
 // Close closes the listener. It may be called more than once.
 func (a *acceptor) Close() error {
@@ -62,7 +69,8 @@ func (a *acceptor) Close() error {
 	return err
 }
 
-// accept waits for connections and gives them to loops. It returns how many: with an error too there may be some.
+// accept waits for connections and gives them to loops. It returns how many: with an error too there may be some, and without one there may be none. A listener that its host closes is an
+// error within acceptRest.
 func (a *acceptor) accept() (n int, err error) {
 	if a.file == nil {
 		return a.acceptConn()
@@ -88,7 +96,12 @@ func (a *acceptor) accept() (n int, err error) {
 		}
 		return err != unix.EAGAIN
 	})
-	if err == nil {
+	switch {
+	case errors.Is(rerr, os.ErrDeadlineExceeded):
+		if err = a.lookAgain(); err == nil {
+			err = a.own.Control(func(uintptr) {})
+		}
+	case rerr != nil:
 		err = rerr
 	}
 	return n, err
@@ -127,6 +140,9 @@ func (a *acceptor) descriptorOf(nc net.Conn) (fd int, err error) {
 	for pause := acceptPause; ; pause = min(2*pause, acceptRest) {
 		if cerr := rc.Control(func(own uintptr) { fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) }); cerr != nil {
 			return 0, cerr
+		}
+		if err == nil {
+			_ = unix.SetNonblock(fd, true) // a host that had a look at its options by File and Fd has made it blocking
 		}
 		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
 			return fd, err

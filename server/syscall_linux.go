@@ -42,9 +42,28 @@ func sysClose(fd int32) {
 	_, _, _ = syscall.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
 }
 
-// sysAccept accepts from a listener that does not block.
+// sysAccept accepts from a listener, at once: nobody there is EAGAIN.
+//
+// Whether a listener blocks is not ours to keep: it is a property of the socket, not of a descriptor. A host that gives it to a child process makes it blocking (os.File.Fd), and so may another
+// process that has it. A call that waits and does not tell the scheduler stops the whole process at the next collection.
 func sysAccept(fd uintptr) (int, error) {
+	if flags, err := result(syscall.RawSyscall(unix.SYS_FCNTL, fd, unix.F_GETFL, 0)); err != nil || flags&unix.O_NONBLOCK == 0 {
+		return acceptBlocking(int(fd))
+	}
 	return result(syscall.RawSyscall6(unix.SYS_ACCEPT4, fd, 0, 0, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0))
+}
+
+// acceptBlocking is sysAccept for a listener that blocks. It waits only if another process accepts who was there.
+func acceptBlocking(fd int) (int, error) {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	if err != nil {
+		return 0, err
+	}
+	if n == 0 {
+		return 0, unix.EAGAIN
+	}
+	nfd, _, err := unix.Accept4(fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+	return nfd, err
 }
 
 // sysEvents returns how many events there are, at once.

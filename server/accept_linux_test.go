@@ -1,0 +1,155 @@
+//go:build epoll
+
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// serveOn serves l and returns the server and what Serve returned. The server is shut down at the end of the test.
+func serveOn(t *testing.T, l net.Listener) (*Server, <-chan error) {
+	t.Helper()
+	s := New(mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil), &Options{Loops: 1})
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	t.Cleanup(func() {
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, served
+}
+
+func listenTCP(t *testing.T) *net.TCPListener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l.(*net.TCPListener)
+}
+
+// healthy fails the test unless a new connection is served.
+func healthy(t *testing.T, addr net.Addr) net.Conn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := c.Write([]byte("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 15)
+	if n, err := c.Read(b); err != nil || string(b[:n]) != "HTTP/1.1 200 OK" {
+		t.Fatalf("%q, %v", b[:n], err)
+	}
+	return c
+}
+
+// handOn does what giving a socket to a child process does: it becomes blocking, for all who have it.
+func handOn(t *testing.T, v interface{ File() (*os.File, error) }) {
+	f, err := v.File()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK != 0 {
+		t.Errorf("flags %#x, %v: the test tests nothing", flags, err)
+	}
+	_ = f.Close()
+}
+
+// TestListenerHandedOn: a listener that becomes blocking, for its host gives it to a child process, before it is served or meanwhile, is served as any other. An
+// accept that waited for the next client would stop all else.
+func TestListenerHandedOn(t *testing.T) {
+	for _, before := range []bool{true, false} {
+		l := listenTCP(t)
+		if before {
+			handOn(t, l)
+		}
+		_, served := serveOn(t, l)
+		healthy(t, l.Addr())
+		handOn(t, l)
+		for range 3 {
+			healthy(t, l.Addr())
+			runtime.GC() // does not return while a thread waits in a call that Go does not know of
+		}
+		select {
+		case err := <-served:
+			t.Errorf("Serve: %v", err)
+		default:
+		}
+	}
+}
+
+// TestListenerClosedByHost: Serve returns, and the port is free, though no client comes.
+func TestListenerClosedByHost(t *testing.T) {
+	l := listenTCP(t)
+	_, served := serveOn(t, l)
+	healthy(t, l.Addr())
+	_ = l.Close()
+	select {
+	case err := <-served:
+		if !errors.Is(err, net.ErrClosed) {
+			t.Errorf("Serve: %v, want %v", err, net.ErrClosed)
+		}
+	case <-time.After(10 * acceptRest):
+		t.Fatal("Serve goes on without its listener")
+	}
+	again, err := net.Listen("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = again.Close()
+}
+
+// prying is a listener that looks at the options of its connections, as a host may that stands behind a proxy.
+type prying struct {
+	net.Listener
+	t *testing.T
+}
+
+func (p prying) Accept() (net.Conn, error) {
+	c, err := p.Listener.Accept()
+	if err == nil {
+		handOn(p.t, c.(*net.TCPConn))
+	}
+	return c, err
+}
+
+// TestConnHandedOn: a connection that its listener has made blocking blocks no loop: a peer that does not read would stop all else.
+func TestConnHandedOn(t *testing.T) {
+	l := listenTCP(t)
+	s, _ := serveOn(t, prying{l, t})
+	healthy(t, l.Addr())
+	s.mu.Lock() // Serve has started it on another goroutine
+	p := s.engine.pollers[0]
+	s.mu.Unlock()
+	p.on(func() {
+		open := 0
+		for _, k := range p.socks {
+			if k == nil {
+				continue
+			}
+			open++
+			if flags, err := unix.FcntlInt(uintptr(k.fd), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK == 0 {
+				t.Errorf("flags %#x, %v", flags, err)
+			}
+		}
+		if open != 1 {
+			t.Errorf("%d connections are open, want 1", open)
+		}
+	})
+}
