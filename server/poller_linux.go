@@ -122,10 +122,11 @@ func (p *poller) add(fd int, c *conn) error {
 
 // run serves the loop until its end.
 func (p *poller) run() {
+	poll := p.poll // made anew each turn it would be allocated
 	for !p.ended {
 		// The error tells that the deadline has passed, which is how execute wakes.
 		p.n = 0
-		err := p.raw.Read(p.poll)
+		err := p.raw.Read(poll)
 		p.take(err != nil)
 		p.serve()
 		if p.busy++; p.busy >= busyTurns {

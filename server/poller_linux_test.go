@@ -194,3 +194,16 @@ func TestWrappedListener(t *testing.T) {
 		t.Errorf("Serve: %v", err)
 	}
 }
+
+// TestPollerTurnAllocs: a turn of a loop allocates nothing.
+func TestPollerTurnAllocs(t *testing.T) {
+	if raceEnabled() {
+		t.Skip("the race detector allocates")
+	}
+	p := startPoller(t)
+	done := make(chan struct{})
+	f := func() { done <- struct{}{} }
+	if n := testing.AllocsPerRun(2000, func() { p.execute(f); <-done }); n != 0 {
+		t.Errorf("%v allocations, want none", n)
+	}
+}
