@@ -43,6 +43,7 @@ type prober struct {
 type probe struct {
 	ex  exchange.Client
 	due int64
+	at  int64 // when the answer was there
 }
 
 // probePatience is how long a probe waits for its answer; then it has failed.
@@ -116,6 +117,7 @@ func (p *prober) one(due int64) {
 		pr.ex.Send(p.request, p.id)
 	}
 	pr.ex.Answer = func(a *exchange.Answer) {
+		pr.at = a.At // an answer that is a stream may end later
 		pr.ex.Close()
 		if !a.OK {
 			p.end(pr, fmt.Sprintf("answered %d %.100q", a.Status, a.Body))
@@ -134,7 +136,7 @@ func (p *prober) one(due int64) {
 }
 
 func (p *prober) end(pr *probe, failure string) {
-	now := load.Now()
+	now := pr.at
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.open, pr)
@@ -207,6 +209,7 @@ func (p *prober) stop(ctx context.Context) {
 	if p.request == nil {
 		return
 	}
+	_ = p.loop.Call(func() { p.stopped = true }) // or there would always be some that have just begun
 	for end := time.Now().Add(time.Second); time.Now().Before(end); {
 		p.mu.Lock()
 		n := len(p.open)
@@ -216,7 +219,6 @@ func (p *prober) stop(ctx context.Context) {
 		}
 	}
 	_ = p.loop.Call(func() {
-		p.stopped = true
 		now := load.Now()
 		p.mu.Lock()
 		late := p.open

@@ -10,6 +10,27 @@ import (
 	"github.com/mooring-mcp/mooring/bench/dialect"
 )
 
+// TestProbeStop holds that what is under way when a prober is stopped is waited for, and is no failure.
+func TestProbeStop(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { time.Sleep(60 * time.Millisecond) }))
+	t.Cleanup(s.Close)
+	addr := s.Listener.Addr().String()
+	e := newTestEnv(t, &dialect.Target{URL: "http://" + addr + "/", Addr: netip.MustParseAddrPort(addr), Era: dialect.Plain})
+	e.Health = "/"
+	p, err := e.probe(t.Context(), 10*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sleep(t.Context(), 200*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	p.stop(t.Context())
+	wantNone(t, e.out)
+	if p50 := value(t, e.out, "health_p50"); p50 < 60 {
+		t.Errorf("half of the answers within %v ms", p50)
+	}
+}
+
 // TestProbeFailures holds that a server that does not answer, or answers that it cannot, does not look quick.
 func TestProbeFailures(t *testing.T) {
 	for path, within := range map[string]bool{"/silent": true, "/broken": false} {
