@@ -136,6 +136,21 @@ func TestCallStreams(t *testing.T) {
 	wantNone(t, s)
 }
 
+// TestCallStreamsKept measures a server that leaves each stream open behind the result: it has answered, and its time is that of the result.
+func TestCallStreamsKept(t *testing.T) {
+	t.Parallel()
+	url := fake(t, func(w http.ResponseWriter, r *http.Request) {
+		answerCall(w, r, true)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	s := measure(t, "call", Options{URL: url, NoProcess: true, Params: Params{Concurrency: 4, Duration: 2 * time.Second, Rate: 4}}, "call_p99")
+	wantNone(t, s)
+	if p := value(t, s, "call_p99"); p > 300 {
+		t.Errorf("99 %% within %v ms", p)
+	}
+}
+
 // TestNoCoordinatedOmission holds that a server which rests for 300 ms shows that in the open loop's percentiles, though few requests are under way meanwhile.
 func TestNoCoordinatedOmission(t *testing.T) {
 	var from atomic.Int64

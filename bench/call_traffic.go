@@ -168,7 +168,7 @@ func (l *lane) join(ready chan<- error) {
 		l.callers = append(l.callers, c)
 		ready <- c.prepare()
 	}
-	confirming := false
+	confirming, retried := false, false
 	x.Up = func() {
 		if confirming {
 			x.Send(t.AppendInitialized(nil, c.session), exchange.None)
@@ -197,7 +197,16 @@ func (l *lane) join(ready chan<- error) {
 			}
 		}
 	}
-	x.Lost = func(how load.End) { failed("the connection for a session was " + how.String()) }
+	x.Lost = func(how load.End) {
+		if confirming && !retried && (how == load.ByFIN || how == load.ByRST) {
+			retried = true // the server keeps no connection from one request to the next
+			if err := x.Dial(l.loop, nil); err != nil {
+				failed(err.Error())
+			}
+			return
+		}
+		failed("the connection for a session was " + how.String())
+	}
 	if err := x.Dial(l.loop, nil); err != nil {
 		failed(err.Error())
 	}
@@ -210,6 +219,11 @@ func (l *lane) right(kind int, body []byte, id int64) bool { return l.shapes[kin
 func (l *lane) look() {
 	now := load.Now()
 	for _, c := range l.callers {
+		if c.busy && c.got && now-c.at > int64(exchange.EndOfStream) {
+			c.drop() // the result is there, but the server does not end the stream
+			c.end(c.failure)
+			continue
+		}
 		if c.busy && now-c.began > int64(callPatience) {
 			c.drop()
 			c.end("no answer for " + callPatience.String())

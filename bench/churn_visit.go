@@ -237,6 +237,7 @@ func (x *visitor) answer(a *exchange.Answer) {
 		x.fail(fmt.Sprintf("%s was answered %d %.200s", x.step, a.Status, a.Body))
 		return
 	}
+	x.retried = false
 	next := x.step + 1
 	switch x.step {
 	case greeting:
@@ -286,7 +287,7 @@ func (x *visitor) opened(r *load.Response) {
 func (x *visitor) lost(how load.End) {
 	switch {
 	case !x.here || x.step == visitStream: // a new one is made when it is needed
-	case x.step > greeting && how == load.ByFIN && !x.retried:
+	case x.step > greeting && (how == load.ByFIN || how == load.ByRST) && !x.retried:
 		x.connect(&x.ex)
 		x.retried = true
 	default:

@@ -100,7 +100,7 @@ func runOne(ctx context.Context, o *Options, target *dialect.Target, s *Scenario
 	ctx, cancel := context.WithTimeout(ctx, s.limit(&p))
 	defer cancel()
 	if err := s.run(ctx, e); err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // and not only the time of one request
 			err = fmt.Errorf("%w: longer than the %v that this may take", err, s.limit(&p))
 		}
 		out.Error = err.Error()

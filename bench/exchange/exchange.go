@@ -38,6 +38,7 @@ type Client struct {
 	id      int64
 	waiting bool
 	opening bool
+	sent    uint64 // requests, ever
 	answer  Answer
 	session []byte
 	body    []byte
@@ -59,6 +60,7 @@ func (c *Client) Dial(l *load.Loop, o *load.Dial) error {
 // Send sends a request. An id of None: no result is expected. The answer to the request before must be there.
 func (c *Client) Send(req []byte, id int64) {
 	c.id, c.waiting = id, true
+	c.sent++
 	c.answer = Answer{ID: id}
 	c.conn.Write(req)
 }
@@ -66,6 +68,7 @@ func (c *Client) Send(req []byte, id int64) {
 // Open sends a request whose answer is to be a stream that stays. Stream is called with its head; if it is a stream, the connection may then be given to another driver by Release.
 func (c *Client) Open(req []byte) {
 	c.id, c.waiting, c.opening = None, true, true
+	c.sent++
 	c.answer = Answer{ID: None}
 	c.conn.Write(req)
 }
@@ -140,12 +143,23 @@ func (d driver) Response(_ *load.Conn, r *load.Response) {
 	c.Answer(a)
 }
 
-func (d driver) Event(_ *load.Conn, e *load.Event) {
+// EndOfStream is how long an answer that is a stream may stay open after its result. Servers should end it then, but need not; one that does not has answered nevertheless, and its connection is
+// Last, for the next request needs another.
+const EndOfStream = 500 * time.Millisecond
+
+func (d driver) Event(conn *load.Conn, e *load.Event) {
 	c := d.c
 	if e.Data != nil && c.waiting && c.id != None {
 		if id, isError, ok := dialect.Result(e.Data); ok && id == c.id {
 			c.body = append(c.body[:0], e.Data...)
 			c.answer.Body, c.answer.OK, c.answer.At = c.body, !isError && c.answer.Status == 200, e.At
+			sent := c.sent
+			conn.Loop().After(EndOfStream, func() {
+				if c.waiting && c.sent == sent {
+					c.waiting, c.answer.Last = false, true
+					c.Answer(&c.answer)
+				}
+			})
 			return
 		}
 	}

@@ -121,6 +121,7 @@ func (o *opener) answered(a *exchange.Answer) {
 		o.fail(fmt.Sprintf("%s was answered %d %s", step, a.Status, body))
 		return
 	}
+	o.retried = false
 	next := streamHead
 	if o.step == initializing {
 		o.session = append(o.session[:0], a.Session...)
@@ -151,7 +152,7 @@ func (o *opener) head(r *load.Response) {
 }
 
 func (o *opener) lost(how load.End) {
-	if o.step > initializing && how == load.ByFIN && !o.retried {
+	if o.step > initializing && (how == load.ByFIN || how == load.ByRST) && !o.retried {
 		o.retried = true // the server keeps no connection from one request to the next
 		o.connect(o.step)
 		return
