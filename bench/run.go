@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/mooring-mcp/mooring/bench/dialect"
@@ -88,6 +90,7 @@ func runOne(ctx context.Context, o *Options, target *dialect.Target, s *Scenario
 	e := &env{Params: p, opts: o, target: target, out: &out, began: time.Now(), name: s.Name}
 	defer func() {
 		e.close()
+		onlyFinite(&out)
 		out.Seconds = time.Since(e.began).Seconds()
 	}()
 	e.look(server)
@@ -107,6 +110,30 @@ func runOne(ctx context.Context, o *Options, target *dialect.Target, s *Scenario
 		e.progress("failed: %v", err)
 	}
 	return out
+}
+
+// onlyFinite takes out of s what is no number, and tells it: one such figure must not make the whole document one that cannot be written.
+func onlyFinite(s *result.Scenario) {
+	finite := func(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+	s.Figures = slices.DeleteFunc(s.Figures, func(f result.Figure) bool {
+		bad := !finite(f.Value)
+		if bad {
+			s.Notes = append(s.Notes, f.Name+" is left out: it is no finite number")
+		}
+		return bad
+	})
+	for i := range s.Figures {
+		if c := s.Figures[i].Client; c != nil && !finite(*c) {
+			s.Figures[i].Client = nil
+		}
+	}
+	point := func(p [2]float64) bool { return !finite(p[0]) || !finite(p[1]) }
+	for i := range s.Series {
+		s.Series[i].Points = slices.DeleteFunc(s.Series[i].Points, point)
+	}
+	for i := range s.Distributions {
+		s.Distributions[i].Quantiles = slices.DeleteFunc(s.Distributions[i].Quantiles, point)
+	}
 }
 
 // checkLoopback returns an error unless all addresses of the URL's host are loopback addresses.
