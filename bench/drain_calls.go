@@ -47,7 +47,8 @@ func (e *env) openCalls(ctx context.Context) (*openCalls, error) {
 	var dialErr error
 	err = loop.Call(func() {
 		for i := range e.Concurrency {
-			if dialErr = o.open(loop, e.target.AppendCall(nil, int64(i+1), c.session, e.SlowTool, []byte(e.SlowArgs)), int64(i+1)); dialErr != nil {
+			id := firstID + int64(i) // the control has used the first ones in this session
+			if dialErr = o.open(loop, e.target.AppendCall(nil, id, c.session, e.SlowTool, []byte(e.SlowArgs)), id); dialErr != nil {
 				return
 			}
 		}
