@@ -27,24 +27,33 @@ func Compare(ctx context.Context, servers []Server, o Options) ([]*result.Run, e
 	if err != nil {
 		return nil, err
 	}
+	for _, era := range o.Eras {
+		if !slices.Contains(measuredEras, era) {
+			return nil, fmt.Errorf("suite: there is no era %q", era)
+		}
+	}
+	for _, name := range o.Scenarios {
+		if bench.Find(name) == nil {
+			return nil, fmt.Errorf("suite: there is no scenario %q", name)
+		}
+	}
 	var runs []*result.Run
 	for _, era := range measuredEras {
 		if o.Eras != nil && !slices.Contains(o.Eras, era) {
 			continue
 		}
 		for i := range chosen {
-			run, err := measure(ctx, &chosen[i], era, &o)
-			if err != nil {
-				return runs, err
-			}
-			if run == nil {
-				continue
-			}
-			runs = append(runs, run)
-			if o.Done != nil {
-				if err := o.Done(run); err != nil {
-					return runs, err
+			run, merr := measure(ctx, &chosen[i], era, &o)
+			if run != nil { // also what there was of one that was broken off
+				runs = append(runs, run)
+				if o.Done != nil {
+					if err := o.Done(run); err != nil {
+						return runs, err
+					}
 				}
+			}
+			if merr != nil {
+				return runs, merr
 			}
 		}
 	}
