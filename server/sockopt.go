@@ -57,6 +57,7 @@ func tune(v any) error {
 // tuneSocket is best effort: an option that a kernel does not know leaves detection to the heartbeats. It returns what went wrong.
 func tuneSocket(fd int) error {
 	return errors.Join(
+		unix.SetNonblock(fd, true), // a wrapped listener may have looked at it through File, which makes it blocking
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAliveInterval/time.Second)),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveCount),
