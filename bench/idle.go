@@ -60,6 +60,9 @@ func runIdle(ctx context.Context, e *env) error {
 	}
 	n := float64(s.Open)
 	own, _ := e.ownMemory()
+	if workers, _, err := f.Usage(); err == nil {
+		own += float64(workers.RSS)
+	}
 	if after, ok := e.memory(); known && ok {
 		client := (own - self) / n
 		e.key("rss_per_stream", "Resident memory of the server for each stream", "B", float64(after.RSS-before.RSS)/n, lower).Client = &client
@@ -84,11 +87,18 @@ func (e *env) waitIdle(ctx context.Context, f *fleet.Fleet, s fleet.State, stop 
 	if err != nil {
 		return err
 	}
+	workers, _, err := f.Usage()
+	if err != nil {
+		return err
+	}
 	used, begin := e.cpu(), time.Now()
 	if err := sleep(ctx, e.Duration); err != nil {
 		return err
 	}
 	server, client := e.since(used)
+	if now, _, err := f.Usage(); err == nil {
+		client += (now.CPU - workers.CPU).Seconds()
+	}
 	waited := time.Since(begin).Seconds()
 	after, err := f.State()
 	if err != nil {
