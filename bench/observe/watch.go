@@ -64,6 +64,9 @@ var lineNames = [numLines]struct{ name, title, unit string }{
 	timeWait:          {"time_wait", "Sockets of the server in TIME-WAIT", ""},
 }
 
+// lookPart bounds the time that looking takes to a part of all: the kernel's table of a million sockets takes a second to read.
+const lookPart = 50
+
 // maxPoints bounds a series. When it is reached, every second point is dropped and the interval doubles.
 const maxPoints = 4096
 
@@ -94,8 +97,9 @@ func (w *Watcher) run() {
 			w.look()
 			return
 		case <-timer.C:
+			begin := time.Now()
 			w.look()
-			timer.Reset(w.interval())
+			timer.Reset(max(w.interval(), lookPart*time.Since(begin)))
 		}
 	}
 }
