@@ -98,7 +98,6 @@ type schedule struct {
 	each  float64 // nanoseconds from one request of all lanes to the next
 	n     int64   // of the lane's next request, among those of all
 	step  int64   // how many lanes there are
-	until int64   // none is due from then on
 	kind  func(n int64) int
 }
 

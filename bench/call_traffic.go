@@ -128,9 +128,6 @@ func (e *env) traffic(ctx context.Context, n int, kinds ...kind) (*traffic, erro
 	return t, t.each((*lane).look)
 }
 
-// close ends the connections.
-func (t *traffic) close() { t.client.Close() }
-
 // each runs f for each lane, on its loop.
 func (t *traffic) each(f func(*lane)) error {
 	for _, l := range t.lanes {

@@ -258,5 +258,4 @@ var (
 	errHead   = errors.New("load: malformed head")
 	errChunk  = errors.New("load: malformed chunk")
 	errLarge  = errors.New("load: answer too large")
-	errExtra  = errors.New("load: bytes that nobody asked for")
 )
