@@ -233,13 +233,27 @@ func (e *env) since(c cpu) (server, client float64) {
 	return (now.server.CPU - c.server.CPU).Seconds(), (now.client.CPU - c.client.CPU).Seconds()
 }
 
-// memory returns the server's memory now, after it has had rest for a while.
+// memory returns the server's memory now. The RSS of a server of several processes is their PSS, where that is known: what they share counts once.
 func (e *env) memory() (observe.Usage, bool) {
 	if e.server == nil {
 		return observe.Usage{}, false
 	}
 	u, err := e.server.Sample()
+	if u.Processes > 1 && u.PSS > 0 {
+		u.RSS = u.PSS
+	}
 	return u, err == nil
+}
+
+// glance is memory at little cost, where the server is one process.
+func (e *env) glance() (observe.Usage, bool) {
+	if e.server == nil {
+		return observe.Usage{}, false
+	}
+	if u, err := e.server.Glance(); err != nil || u.Processes == 1 {
+		return u, err == nil
+	}
+	return e.memory()
 }
 
 // settle waits until the server has had nothing to do for half a second, for limit at most.

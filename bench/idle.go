@@ -15,10 +15,11 @@ var idle = Scenario{
 	Help: `Opens streams (subscriptions/listen at 2026-07-28, initialize and GET before) and lets them wait.
 A few streams are opened and closed before, so that what the server allocates once is there already.
 
-rss_per_stream      resident memory of the server's processes for each stream: with streams less without, divided by their number
+rss_per_stream      resident memory of the server for each stream, when all have waited for --duration: with streams less without, divided by their number. Of a server of several processes it is
+                    PSS, in which what they share counts once
 rss_before          that memory without streams
-rss_after           with all of them
-pss_per_stream      the same, memory shared between processes counted in part
+rss_after           with all of them, at the end
+rss_opened          with all of them, --wait after the last was opened
 kernel_per_stream   memory of the kernel for the server's end of each connection
 streams_open        streams that could be opened
 streams_heard       streams that got anything while they waited
@@ -29,11 +30,11 @@ heartbeats          comments that came to each stream in a minute; without any, 
 The stream of a server of the plain era is the answer to a GET of its URL.
 Faults: no_heartbeat (no stream got anything, for longer than --silence), streams_ended (streams that only waited and were ended), streams_refused`,
 	Uses:     []string{"streams", "concurrency", "open-rate", "wait", "duration", "silence"},
-	Defaults: Params{Streams: 8000, Concurrency: 64, Wait: 5 * time.Second, Duration: 20 * time.Second},
+	Defaults: Params{Streams: 8000, Concurrency: 64, Wait: 5 * time.Second, Duration: time.Minute}, // four heartbeats of 15 s, and no less than Silence
 	run:      runIdle,
 	// A million streams take half an hour and more to open where the machine is emulated.
 	bound: func(p *Params) time.Duration {
-		return 10*time.Minute + p.Duration + time.Duration(p.Streams)*6*time.Millisecond
+		return 10*time.Minute + p.Duration + p.Wait + time.Duration(p.Streams)*6*time.Millisecond + p.opening()
 	},
 }
 
@@ -58,22 +59,26 @@ func runIdle(ctx context.Context, e *env) error {
 	if err := sleep(ctx, e.Wait); err != nil {
 		return err
 	}
-	n := float64(s.Open)
+	opened, _ := e.memory()
+	if kernel, err := observe.KernelMemory(); err == nil && kerr == nil && e.sockets != nil {
+		e.figure("kernel_per_stream", "Memory of the kernel for the server's end of each", "B", kernel.Sub(kernelBefore).PerConnection(s.Open, true), lower)
+	}
+	if err := e.waitIdle(ctx, f, s, stop); err != nil {
+		return err
+	}
 	own, _ := e.ownMemory()
 	if workers, _, err := f.Usage(); err == nil {
 		own += float64(workers.RSS)
 	}
 	if after, ok := e.memory(); known && ok {
+		n := float64(s.Open)
 		client := (own - self) / n
 		e.key("rss_per_stream", "Resident memory of the server for each stream", "B", float64(after.RSS-before.RSS)/n, lower).Client = &client
-		e.figure("pss_per_stream", "The same, memory shared between processes counted in part", "B", float64(after.PSS-before.PSS)/n, lower)
 		e.figure("rss_before", "Resident memory of the server without streams", "B", float64(before.RSS), lower)
-		e.figure("rss_after", "Resident memory of the server with all streams", "B", float64(after.RSS), lower)
+		e.figure("rss_after", "Resident memory of the server with all streams, which have waited", "B", float64(after.RSS), lower)
+		e.figure("rss_opened", "The same when they had just been opened", "B", float64(opened.RSS), lower)
 	}
-	if kernel, err := observe.KernelMemory(); err == nil && kerr == nil && e.sockets != nil {
-		e.figure("kernel_per_stream", "Memory of the kernel for the server's end of each", "B", kernel.Sub(kernelBefore).PerConnection(s.Open, true), lower)
-	}
-	return e.waitIdle(ctx, f, s, stop)
+	return nil
 }
 
 // waitIdle measures what the waiting costs.

@@ -12,7 +12,7 @@ func TestIdle(t *testing.T) {
 	url, pid := startMooring(t, "--heartbeat", "1s")
 	eras(t, func(t *testing.T, era dialect.Era) {
 		s := measure(t, "idle", Options{URL: url, PID: pid, Era: era, Params: Params{Streams: 300, Wait: 200 * time.Millisecond, Duration: 2500 * time.Millisecond, Silence: 2 * time.Second}},
-			"rss_per_stream", "pss_per_stream", "kernel_per_stream", "open_rate", "idle_cpu", "heartbeats", "streams_heard")
+			"rss_per_stream", "rss_opened", "kernel_per_stream", "open_rate", "idle_cpu", "heartbeats", "streams_heard")
 		wantNone(t, s)
 		if value(t, s, "streams_open") != 300 || value(t, s, "streams_heard") != 300 || value(t, s, "open_rate") < 10 {
 			t.Errorf("figures:\n%s", table(s))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A million idle streams in ONE server process: the real server and the real client, measured by `mooring-bench run idle`. Run by `make million`; STREAMS=100000 for fewer. The result is written to
+# A million idle streams in ONE server process: the real server and the real client, measured by `mooring-bench run idle`. Run by `make million`; STREAMS=100000 for fewer, ENGINE=gnet for the other event loop. The result is written to
 # bin/million/million.json and its table printed.
 #
 # Natively where a process may have that many descriptors; else in a virtual machine, whose script MOORING_VM names: it is called as `$MOORING_VM --mem 18G --cpus 2 --timeout SECONDS --in DIR
@@ -20,7 +20,7 @@ cat >"$out/in/run.sh" <<'EOF'
 set -eu
 here=$(dirname "$0")
 ulimit -n $(($1 + 2000))
-"$here/mooring" serve --listen 127.0.0.1:18180 --max-connections $(($1 + 1000)) --heartbeat "${HEARTBEAT:-15s}" --log-level warn &
+"$here/mooring" serve --listen 127.0.0.1:18180 --engine "${ENGINE:-epoll}" --max-connections $(($1 + 1000)) --heartbeat "${HEARTBEAT:-15s}" --log-level warn &
 server=$!
 trap 'kill $server 2>/dev/null || true' EXIT
 sleep 2
@@ -41,7 +41,7 @@ elif [[ -n ${MOORING_VM:-} ]]; then
 		echo 65535 >/proc/sys/net/core/somaxconn; echo 65535 >/proc/sys/net/ipv4/tcp_max_syn_backlog
 		echo 2000000 >/proc/sys/net/ipv4/tcp_max_orphans; echo '1000000 2000000 4000000' >/proc/sys/net/ipv4/tcp_mem
 		# An emulated machine cannot send the 67,000 comments a second that a million streams get by default.
-		ERA=${ERA:-modern} HEARTBEAT=${HEARTBEAT:-10m} bash /in/run.sh $streams /out"
+		ENGINE=${ENGINE:-epoll} ERA=${ERA:-modern} HEARTBEAT=${HEARTBEAT:-10m} bash /in/run.sh $streams /out"
 else
 	echo "a process may have $(ulimit -Hn) descriptors here, and $need are needed: raise the limit (ulimit -Hn $need as root), or name a script in MOORING_VM that runs a virtual machine" >&2
 	exit 1

@@ -39,6 +39,14 @@ type Params struct {
 	Health     string // path that answers health checks; empty: a request of MCP that costs little is used
 }
 
+// opening returns how long it takes to open the streams at OpenRate; 0 where they are opened as fast as goes.
+func (p *Params) opening() time.Duration {
+	if p.OpenRate <= 0 {
+		return 0
+	}
+	return time.Duration(float64(p.Streams) / p.OpenRate * float64(time.Second))
+}
+
 // fill gives p the values of d where it has none.
 func (p *Params) fill(d *Params) {
 	or(&p.Streams, d.Streams)

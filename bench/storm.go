@@ -172,7 +172,7 @@ func (e *env) awaitMemory(ctx context.Context, last, low int64) (back time.Durat
 	for {
 		passed := time.Duration(load.Now() - last)
 		if e.server != nil && !ok {
-			if u, err := e.server.Glance(); err == nil && u.RSS <= low {
+			if u, known := e.glance(); known && u.RSS <= low {
 				back, ok = passed, true
 			}
 		}

@@ -64,7 +64,7 @@ func (s *Server) Serve(l net.Listener) error {
 	if err := s.ensureStarted(); err != nil {
 		return err
 	}
-	a, err := s.newAcceptor(l)
+	a, err := s.engine.newAcceptor(l)
 	if err != nil {
 		return fmt.Errorf("server: %w", err)
 	}
@@ -87,7 +87,7 @@ func (s *Server) Serve(l net.Listener) error {
 }
 
 // acceptFrom accepts until Shutdown, or until a cannot go on.
-func (s *Server) acceptFrom(a *acceptor) error {
+func (s *Server) acceptFrom(a acceptor) error {
 	pause := acceptPause
 	for {
 		s.awaitRoom()
@@ -138,7 +138,7 @@ func (s *Server) setDescriptorBounds(limit int64) error {
 	refusing := int(min(maxRefusing, max(1, limit/32)))
 	s.refusing = make(chan struct{}, refusing)
 	s.fdLimit = max(1, limit-int64(2*enrolling+refusing)-min(fdOthers, limit/4))
-	return s.openAccepting(enrolling)
+	return s.engine.openAccepting(enrolling)
 }
 
 // reserve counts a connection more, unless there are MaxConnections.

@@ -1,5 +1,3 @@
-//go:build !linux || !epoll
-
 package server
 
 import (
@@ -9,20 +7,21 @@ import (
 	"github.com/panjf2000/gnet/v2"
 )
 
-// acceptor accepts the connections of a listener and enrols them with gnet.
-type acceptor struct {
+// gnetAcceptor accepts the connections of a listener and enrols them with gnet.
+type gnetAcceptor struct {
 	net.Listener
-	srv      *Server
+	engine   *gnetEngine
 	trust    trust
 	inherits bool // connections have their options from the listener
 }
 
-func (s *Server) newAcceptor(l net.Listener) (*acceptor, error) {
-	return &acceptor{Listener: l, srv: s, trust: trustOf(l.Addr()), inherits: tuneListener(l)}, nil
+// newAcceptor implements engine.
+func (e *gnetEngine) newAcceptor(l net.Listener) (acceptor, error) {
+	return &gnetAcceptor{Listener: l, engine: e, trust: trustOf(l.Addr()), inherits: tuneListener(l)}, nil
 }
 
-// accept accepts a connection, or returns an error.
-func (a *acceptor) accept() (n int, err error) {
+// accept implements acceptor.
+func (a *gnetAcceptor) accept() (n int, err error) {
 	nc, err := a.Accept()
 	if err != nil {
 		return 0, err
@@ -30,52 +29,51 @@ func (a *acceptor) accept() (n int, err error) {
 	if !a.inherits {
 		_ = tune(nc)
 	}
-	a.srv.admit(nc, a.trust)
+	a.engine.admit(nc, a.trust)
 	return 1, nil
 }
 
-// openAccepting prepares n enrolments at a time.
-func (s *Server) openAccepting(n int) error {
-	if err := s.openSpares(n); err != nil {
+// openAccepting implements engine.
+func (e *gnetEngine) openAccepting(n int) error {
+	if err := e.openSpares(n); err != nil {
 		return err
 	}
-	s.engine.enrolments = make(chan enrolment, maxEnrolling)
-	s.engine.enroller.Go(s.runEnrolments)
+	e.enrolments = make(chan enrolment, maxEnrolling)
+	e.enroller.Go(e.runEnrolments)
 	return nil
 }
 
-// endAccepting returns when no enrolment is under way: one that races the engine's end leaks a descriptor.
-func (s *Server) endAccepting() {
-	close(s.engine.enrolments)
-	s.engine.enroller.Wait()
-	s.spares().close()
+// endAccepting implements engine. An enrolment that races the engine's end leaks a descriptor.
+func (e *gnetEngine) endAccepting() {
+	close(e.enrolments)
+	e.enroller.Wait()
+	e.spares.close()
 }
 
-func (s *Server) spares() *spares { return &s.engine.spares }
-
 // admit gives nc to a loop, or refuses it above MaxConnections. It waits while all spares are in use.
-func (s *Server) admit(nc net.Conn, from trust) {
+func (e *gnetEngine) admit(nc net.Conn, from trust) {
+	s := e.srv
 	if !s.reserve() {
 		s.refuseConn(nc)
 		return
 	}
-	spare, ok := s.takeSpare()
+	spare, ok := e.takeSpare()
 	if !ok {
 		_ = nc.Close()
 		s.released()
 		return
 	}
-	if err := s.spares().occupy(spare, nc); err != nil {
+	if err := e.spares.occupy(spare, nc); err != nil {
 		_ = nc.Close()
-		s.enrolFailed(spare, err)
+		e.enrolFailed(spare, err)
 		return
 	}
 	l := s.nextLoop()
-	e := enrolment{c: &conn{loop: l, trust: from}, spare: spare}
-	if e.result, e.err = s.enrol(l, e.c, nc); e.err != nil {
+	en := enrolment{c: &conn{loop: l, trust: from}, spare: spare}
+	if en.result, en.err = e.enrol(l, en.c, nc); en.err != nil {
 		_ = nc.Close()
 	}
-	s.engine.enrolments <- e
+	e.enrolments <- en
 }
 
 // enrolment is a connection on its way to its loop.
@@ -102,21 +100,22 @@ func (e *enrolment) await() error {
 }
 
 // runEnrolments sees enrolments through.
-func (s *Server) runEnrolments() {
-	for e := range s.engine.enrolments {
-		switch err := e.await(); {
+func (e *gnetEngine) runEnrolments() {
+	for en := range e.enrolments {
+		switch err := en.await(); {
 		case err == nil:
-			s.spares().vacate(e.spare)
+			e.spares.vacate(en.spare)
 		case isExhausted(err):
-			s.engine.enroller.Go(func() { s.enrolLater(&e, err) })
+			e.enroller.Go(func() { e.enrolLater(&en, err) })
 		default:
-			s.enrolFailed(e.spare, err)
+			e.enrolFailed(en.spare, err)
 		}
 	}
 }
 
 // enrolLater enrols a connection for which there was no descriptor. As many may wait here as there are spares; then accepting waits too.
-func (s *Server) enrolLater(e *enrolment, err error) {
+func (e *gnetEngine) enrolLater(en *enrolment, err error) {
+	s := e.srv
 	s.acceptErrors.Add(1)
 	s.logger().Warn("no descriptor to enrol a connection, waiting", "err", err)
 	for pause := acceptPause; isExhausted(err); pause = min(2*pause, acceptRest) {
@@ -124,27 +123,27 @@ func (s *Server) enrolLater(e *enrolment, err error) {
 			break
 		}
 		var nc net.Conn
-		if nc, err = connOf(e.spare); err != nil {
+		if nc, err = connOf(en.spare); err != nil {
 			continue
 		}
-		if e.result, e.err = s.enrol(e.c.loop, e.c, nc); e.err != nil {
+		if en.result, en.err = e.enrol(en.c.loop, en.c, nc); en.err != nil {
 			_ = nc.Close()
 		}
-		err = e.await()
+		err = en.await()
 	}
 	if err != nil {
-		s.enrolFailed(e.spare, err)
+		e.enrolFailed(en.spare, err)
 		return
 	}
-	s.spares().vacate(e.spare)
+	e.spares.vacate(en.spare)
 }
 
 var errNotOpened = errors.New("server: the event loop did not take the connection")
 
 // enrolFailed counts a connection that was accepted and is lost.
-func (s *Server) enrolFailed(spare int, err error) {
-	s.spares().vacate(spare)
-	s.acceptErrors.Add(1)
-	s.released()
-	s.logger().Warn("connection lost on its way to an event loop", "err", err)
+func (e *gnetEngine) enrolFailed(spare int, err error) {
+	e.spares.vacate(spare)
+	e.srv.acceptErrors.Add(1)
+	e.srv.released()
+	e.srv.logger().Warn("connection lost on its way to an event loop", "err", err)
 }

@@ -1,5 +1,3 @@
-//go:build epoll
-
 package server
 
 import (
@@ -11,9 +9,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// acceptor accepts the connections of a listener: of one that shows its descriptor without net's own connections, whose making and unmaking costs five system calls each.
-type acceptor struct {
+// epollAcceptor accepts the connections of a listener: of one that shows its descriptor without net's own connections, whose making and unmaking costs five system calls each.
+type epollAcceptor struct {
 	net.Listener
+	engine   *epollEngine
 	srv      *Server
 	trust    trust
 	inherits bool // connections have their options from the listener
@@ -26,8 +25,9 @@ type acceptor struct {
 // acceptBatch is how many connections are accepted until other things are looked after.
 const acceptBatch = 64
 
-func (s *Server) newAcceptor(l net.Listener) (*acceptor, error) {
-	a := &acceptor{Listener: l, srv: s, trust: trustOf(l.Addr()), inherits: tuneListener(l)}
+// newAcceptor implements engine.
+func (e *epollEngine) newAcceptor(l net.Listener) (acceptor, error) {
+	a := &epollAcceptor{Listener: l, engine: e, srv: e.srv, trust: trustOf(l.Addr()), inherits: tuneListener(l)}
 	switch l.(type) {
 	case *net.TCPListener, *net.UnixListener:
 	default:
@@ -58,10 +58,12 @@ func (s *Server) newAcceptor(l net.Listener) (*acceptor, error) {
 }
 
 // lookAgain ends the wait for connections after a while, to look whether the listener is still open: the duplicate, which is waited for, does not tell.
-func (a *acceptor) lookAgain() error { return a.file.SetReadDeadline(a.srv.clock().Add(acceptRest)) }
+func (a *epollAcceptor) lookAgain() error {
+	return a.file.SetReadDeadline(a.srv.clock().Add(acceptRest))
+}
 
-// Close closes the listener. It may be called more than once.
-func (a *acceptor) Close() error {
+// Close implements acceptor.
+func (a *epollAcceptor) Close() error {
 	err := a.Listener.Close()
 	if a.file != nil {
 		_ = a.file.Close()
@@ -69,9 +71,9 @@ func (a *acceptor) Close() error {
 	return err
 }
 
-// accept waits for connections and gives them to loops. It returns how many: with an error too there may be some, and without one there may be none. A listener that its host closes is an
+// accept implements acceptor. A listener that its host closes is an
 // error within acceptRest.
-func (a *acceptor) accept() (n int, err error) {
+func (a *epollAcceptor) accept() (n int, err error) {
 	if a.file == nil {
 		return a.acceptConn()
 	}
@@ -108,7 +110,7 @@ func (a *acceptor) accept() (n int, err error) {
 }
 
 // acceptConn accepts a connection of a listener that is not one of net's own.
-func (a *acceptor) acceptConn() (int, error) {
+func (a *epollAcceptor) acceptConn() (int, error) {
 	nc, err := a.Accept()
 	if err != nil {
 		return 0, err
@@ -127,7 +129,7 @@ func (a *acceptor) acceptConn() (int, error) {
 var errNoDescriptor = errors.New("server: the connection has no descriptor")
 
 // descriptorOf returns a duplicate of nc's descriptor. While there is no room for one it waits, so that nobody is accepted and dropped.
-func (a *acceptor) descriptorOf(nc net.Conn) (fd int, err error) {
+func (a *epollAcceptor) descriptorOf(nc net.Conn) (fd int, err error) {
 	switch nc.(type) {
 	case *net.TCPConn, *net.UnixConn:
 	default:
@@ -156,7 +158,7 @@ func (a *acceptor) descriptorOf(nc net.Conn) (fd int, err error) {
 }
 
 // admit gives a connection to a loop, or refuses it above MaxConnections. It owns fd.
-func (a *acceptor) admit(fd int) {
+func (a *epollAcceptor) admit(fd int) {
 	s := a.srv
 	if !s.reserve() {
 		a.refuse(fd)
@@ -166,7 +168,7 @@ func (a *acceptor) admit(fd int) {
 		_ = tuneSocket(fd)
 	}
 	l := s.nextLoop()
-	if err := s.engine.pollers[l.idx].add(fd, &conn{loop: l, trust: a.trust}); err != nil {
+	if err := a.engine.pollers[l.idx].add(fd, &conn{loop: l, trust: a.trust}); err != nil {
 		_ = unix.Close(fd)
 		s.acceptErrors.Add(1)
 		s.released()
@@ -175,7 +177,7 @@ func (a *acceptor) admit(fd int) {
 }
 
 // refuse answers a connection above MaxConnections.
-func (a *acceptor) refuse(fd int) {
+func (a *epollAcceptor) refuse(fd int) {
 	nc, err := fdConn(fd)
 	if err != nil {
 		a.srv.acceptRefused.Add(1)
@@ -185,7 +187,7 @@ func (a *acceptor) refuse(fd int) {
 }
 
 // openAccepting has nothing to prepare: a connection has one descriptor from accept to its end.
-func (s *Server) openAccepting(int) error { return nil }
+func (e *epollEngine) openAccepting(int) error { return nil }
 
 // endAccepting has nothing to wait for: what was accepted is with its loop.
-func (s *Server) endAccepting() {}
+func (e *epollEngine) endAccepting() {}

@@ -1,5 +1,3 @@
-//go:build epoll
-
 package server
 
 import (
@@ -19,7 +17,7 @@ import (
 // serveOn serves l and returns the server and what Serve returned. The server is shut down at the end of the test.
 func serveOn(t *testing.T, l net.Listener) (*Server, <-chan error) {
 	t.Helper()
-	s := New(mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil), &Options{Loops: 1})
+	s := New(mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil), &Options{Loops: 1, Engine: EngineEpoll})
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
 	t.Cleanup(func() {
@@ -135,7 +133,7 @@ func TestConnHandedOn(t *testing.T) {
 	s, _ := serveOn(t, prying{l, t})
 	healthy(t, l.Addr())
 	s.mu.Lock() // Serve has started it on another goroutine
-	p := s.engine.pollers[0]
+	p := s.engine.(*epollEngine).pollers[0]
 	s.mu.Unlock()
 	p.on(func() {
 		open := 0

@@ -46,7 +46,7 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 		s.cancel(errShutdown)
 		return nil
 	}
-	s.endAccepting()
+	s.engine.endAccepting()
 	limit := time.Duration(drainPart * float64(s.opts.DrainTimeout))
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Duration(drainPart*float64(time.Until(deadline))))

@@ -1,5 +1,3 @@
-//go:build !linux || !epoll
-
 package server
 
 import (
@@ -13,11 +11,11 @@ import (
 	"github.com/panjf2000/gnet/v2/pkg/logging"
 )
 
-// engine is the gnet engine below the server: this file and accept.go alone know gnet. It has no listeners of gnet's own, whose accept error of EMFILE ends the whole engine; accept.go
+// gnetEngine is gnet below the server: this file and accept_gnet.go alone know it. It has no listeners of gnet's own, whose accept error of EMFILE ends the whole engine; accept_gnet.go
 // enrols what it accepts.
 //
 // It is level-triggered: data first, then FIN. Edges would save nothing, and hide a FIN behind unread data.
-type engine struct {
+type gnetEngine struct {
 	gnet.BuiltinEventEngine
 	srv    *Server
 	client *gnet.Client
@@ -28,35 +26,34 @@ type engine struct {
 	enroller   sync.WaitGroup // ends before the engine
 }
 
-// startEngine starts the loops and learns them: gnet does not list them, but every connection names its own.
-func (s *Server) startEngine() (err error) {
-	s.engine.srv = s
-	s.engine.client, err = gnet.NewClient(&s.engine,
+// start implements engine. It learns the loops: gnet does not list them, but every connection names its own.
+func (e *gnetEngine) start() (_ []reactor, err error) {
+	s := e.srv
+	e.client, err = gnet.NewClient(e,
 		gnet.WithNumEventLoop(s.opts.Loops),
 		gnet.WithLogger(gnetLogger{s.opts.Logger}),
 		gnet.WithReadBufferCap(64<<10),
 		gnet.WithWriteBufferCap(64<<10),
 	)
 	if err != nil {
-		return fmt.Errorf("server: %w", err)
+		return nil, err
 	}
-	if err = s.engine.client.Start(); err != nil {
-		return fmt.Errorf("server: start the event loops: %w", err)
+	if err = e.client.Start(); err != nil {
+		return nil, err
 	}
-	if err = s.engine.learn(s.opts.Loops); err != nil {
-		_ = s.engine.client.Stop()
-		return err
+	if err = e.learn(s.opts.Loops); err != nil {
+		_ = e.client.Stop()
+		return nil, err
 	}
-	loops := make([]*loop, len(s.engine.events))
-	for i, el := range s.engine.events {
-		loops[i] = newLoop(s, i, gnetLoop{el})
+	loops := make([]reactor, len(e.events))
+	for i, el := range e.events {
+		loops[i] = gnetLoop{el}
 	}
-	s.loops = loops
-	return nil
+	return loops, nil
 }
 
 // learn enrols one socket pair a loop: the loop with the fewest connections is next, so each lands on another.
-func (e *engine) learn(n int) error {
+func (e *gnetEngine) learn(n int) error {
 	var held []net.Conn
 	defer func() {
 		for _, c := range held {
@@ -66,16 +63,16 @@ func (e *engine) learn(n int) error {
 	seen := make(map[gnet.EventLoop]bool)
 	for tries := 0; len(e.events) < n; tries++ {
 		if tries > 4*n {
-			return fmt.Errorf("server: found %d of %d event loops", len(e.events), n)
+			return fmt.Errorf("found %d of %d event loops", len(e.events), n)
 		}
 		ours, theirs, err := socketPair()
 		if err != nil {
-			return fmt.Errorf("server: socket pair: %w", err)
+			return fmt.Errorf("socket pair: %w", err)
 		}
 		held = append(held, ours)
 		gc, err := e.client.EnrollContext(theirs, probeContext{})
 		if err != nil {
-			return fmt.Errorf("server: enrol on an event loop: %w", err)
+			return fmt.Errorf("enrol on an event loop: %w", err)
 		}
 		if el := gc.EventLoop(); !seen[el] {
 			seen[el] = true
@@ -88,44 +85,44 @@ func (e *engine) learn(n int) error {
 // probeContext marks the connections of learn.
 type probeContext struct{}
 
-// stop closes what is left and ends the loops.
-func (e *engine) stop() { _ = e.client.Stop() }
+// stop implements engine.
+func (e *gnetEngine) stop() { _ = e.client.Stop() }
 
 // enrol gives nc to l. It owns nc from here on. The result says whether the enrolment failed; then OnOpen was never called.
-func (s *Server) enrol(l *loop, c *conn, nc net.Conn) (<-chan gnet.RegisteredResult, error) {
-	return s.engine.events[l.idx].Enroll(gnet.NewContext(context.Background(), c), nc)
+func (e *gnetEngine) enrol(l *loop, c *conn, nc net.Conn) (<-chan gnet.RegisteredResult, error) {
+	return e.events[l.idx].Enroll(gnet.NewContext(context.Background(), c), nc)
 }
 
 // OnOpen implements gnet.EventHandler.
-func (e *engine) OnOpen(gc gnet.Conn) (out []byte, action gnet.Action) {
+func (e *gnetEngine) OnOpen(gc gnet.Conn) (out []byte, action gnet.Action) {
 	c, ok := gc.Context().(*conn)
 	if !ok {
 		return nil, gnet.None
 	}
-	defer e.recoverConn(c)
+	defer e.srv.recoverConn(c)
 	c.open(gc, c.loop.now)
 	return nil, gnet.None
 }
 
 // OnTraffic implements gnet.EventHandler.
-func (e *engine) OnTraffic(gc gnet.Conn) (action gnet.Action) {
+func (e *gnetEngine) OnTraffic(gc gnet.Conn) (action gnet.Action) {
 	c, ok := gc.Context().(*conn)
 	if !ok {
 		_, _ = gc.Discard(-1)
 		return gnet.None
 	}
-	defer e.recoverConn(c)
+	defer e.srv.recoverConn(c)
 	c.recv(c.loop.now)
 	return gnet.None
 }
 
 // OnClose implements gnet.EventHandler.
-func (e *engine) OnClose(gc gnet.Conn, err error) (action gnet.Action) {
+func (e *gnetEngine) OnClose(gc gnet.Conn, err error) (action gnet.Action) {
 	c, ok := gc.Context().(*conn)
 	if !ok {
 		return gnet.None
 	}
-	defer e.recoverConn(c)
+	defer e.srv.recoverConn(c)
 	c.closed(err)
 	return gnet.None
 }

@@ -1,44 +1,41 @@
-//go:build epoll
-
 package server
 
 import (
-	"fmt"
 	"sync"
 )
 
-// engine is the event loops below the server: an epoll instance for each. This file, poller_linux.go, sock_linux.go and accept_linux.go alone know epoll; elsewhere the loops are gnet's.
-type engine struct {
+// epollEngine is an epoll instance for each loop. This file, poller_linux.go, sock_linux.go and accept_linux.go alone know epoll.
+type epollEngine struct {
 	srv     *Server
 	pollers []*poller // by loop index
 	running sync.WaitGroup
 }
 
-// startEngine starts the loops.
-func (s *Server) startEngine() error {
-	e := &s.engine
-	e.srv = s
-	for range s.opts.Loops {
-		p, err := newPoller(e)
+// epollOf returns an epoll engine for s.
+func epollOf(s *Server) (engine, error) { return &epollEngine{srv: s}, nil }
+
+// start implements engine.
+func (e *epollEngine) start() ([]reactor, error) {
+	for range e.srv.opts.Loops {
+		p, err := newPoller(e.srv)
 		if err != nil {
 			for _, p := range e.pollers {
 				p.close()
 			}
-			return fmt.Errorf("server: start the event loops: %w", err)
+			return nil, err
 		}
 		e.pollers = append(e.pollers, p)
 	}
-	loops := make([]*loop, len(e.pollers))
+	loops := make([]reactor, len(e.pollers))
 	for i, p := range e.pollers {
-		loops[i] = newLoop(s, i, p)
+		loops[i] = p
 		e.running.Go(p.run)
 	}
-	s.loops = loops
-	return nil
+	return loops, nil
 }
 
-// stop closes what is left and ends the loops.
-func (e *engine) stop() {
+// stop implements engine.
+func (e *epollEngine) stop() {
 	for _, p := range e.pollers {
 		p.execute(p.end)
 	}

@@ -107,9 +107,9 @@ func (l *loop) contain() {
 }
 
 // recoverConn ends the connection at whose service the server panicked; it must be deferred itself.
-func (e *engine) recoverConn(c *conn) {
+func (s *Server) recoverConn(c *conn) {
 	if r := recover(); r != nil {
-		e.srv.logPanic(c.loop, r)
+		s.logPanic(c.loop, r)
 		c.loop.serving = c
 		c.loop.contain()
 		c.loop.kickOnce()

@@ -13,6 +13,8 @@ type Options struct {
 	// SSEPath is the path of the HTTP+SSE transport of 2024-11-05, for example "/sse"; messages are posted to SSEPath + "/message". It must differ from Path.
 	// All responses of a session share its one stream, so that MaxUnsent and MaxResponse bytes together may wait for its reader. Default: the transport is not served.
 	SSEPath string
+	// Engine is what waits for the sockets: EngineGnet or, on Linux, EngineEpoll. Default EngineGnet.
+	Engine Engine
 	// Loops is the number of event loops. Default GOMAXPROCS, at most 256.
 	Loops int
 	// Logger receives what an operator should know; disconnects are counted, not logged. Default slog.Default.
@@ -96,6 +98,9 @@ func withDefaults(o *Options) Options {
 	}
 	if r.Path == "" {
 		r.Path = "/mcp"
+	}
+	if r.Engine == "" {
+		r.Engine = defaultEngine
 	}
 	if r.Loops <= 0 {
 		r.Loops = runtime.GOMAXPROCS(0)

@@ -157,7 +157,7 @@ func (p *fakePeer) deliver(b string) {
 	p.in = append(p.r.read[:0], b...)
 	buf := p.in
 	func() {
-		defer p.r.s.engine.recoverConn(p.c)
+		defer p.r.s.recoverConn(p.c)
 		p.c.recv(p.r.l.now)
 	}()
 	// The buffer belongs to the next connection now: who still reads it reads this.

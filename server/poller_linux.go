@@ -1,5 +1,3 @@
-//go:build epoll
-
 package server
 
 import (
@@ -19,10 +17,10 @@ import (
 // there are such threads, takes it away, and a thread has to be found and woken each time. It waits as any goroutine does that reads from a socket, until Go's own poller finds the epoll
 // instance readable.
 type poller struct {
-	engine *engine
-	file   *os.File // the epoll instance
-	raw    syscall.RawConn
-	fd     int
+	srv  *Server
+	file *os.File // the epoll instance
+	raw  syscall.RawConn
+	fd   int
 
 	events   []unix.EpollEvent
 	n        int       // events of this turn
@@ -60,7 +58,7 @@ const (
 	tellMonitor = 50 * time.Millisecond
 )
 
-func newPoller(e *engine) (*poller, error) {
+func newPoller(s *Server) (*poller, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -69,7 +67,7 @@ func newPoller(e *engine) (*poller, error) {
 		_ = unix.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	p := &poller{engine: e, file: os.NewFile(uintptr(fd), "epoll"), fd: fd, events: make([]unix.EpollEvent, eventsSize), buf: make([]byte, readSize)}
+	p := &poller{srv: s, file: os.NewFile(uintptr(fd), "epoll"), fd: fd, events: make([]unix.EpollEvent, eventsSize), buf: make([]byte, readSize)}
 	if p.raw, err = p.file.SyscallConn(); err == nil {
 		err = p.file.SetReadDeadline(time.Time{}) // fails where Go's poller does not take it
 	}
@@ -150,7 +148,7 @@ func (p *poller) linger() {
 	p.lingered = true
 	runtime.Gosched()
 	// Not the thread, if there may be goroutines that need it.
-	if p.n = p.look(); p.n == 0 && p.engine.srv.calls.Load() == 0 {
+	if p.n = p.look(); p.n == 0 && p.srv.calls.Load() == 0 {
 		sysYield()
 		p.n = p.look()
 	}
@@ -158,8 +156,8 @@ func (p *poller) linger() {
 
 // look returns how many events there are.
 func (p *poller) look() int {
-	if p.engine.srv.calls.Load() > 0 {
-		if now := p.engine.srv.clock(); now.Sub(p.told) >= tellMonitor {
+	if p.srv.calls.Load() > 0 {
+		if now := p.srv.clock(); now.Sub(p.told) >= tellMonitor {
 			p.told = now
 			n, _ := unix.EpollWait(p.fd, p.events, 0)
 			return max(n, 0)

@@ -1,5 +1,3 @@
-//go:build epoll
-
 package server
 
 import (
@@ -18,12 +16,12 @@ import (
 // startPoller runs a poller whose loop serves no server's clients but those that the test gives it.
 func startPoller(t *testing.T) *poller {
 	t.Helper()
-	s := New(mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil), &Options{Loops: 1})
+	s := New(mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil), &Options{Loops: 1, Engine: EngineEpoll})
 	if err := s.startEngine(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.engine.stop)
-	return s.engine.pollers[0]
+	return s.engine.(*epollEngine).pollers[0]
 }
 
 // on runs f on the poller and returns when it has.
@@ -71,7 +69,7 @@ func addPair(t *testing.T, p *poller) (*sock, int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := p.engine.srv
+	srv := p.srv
 	srv.conns.Add(1)
 	c := &conn{loop: srv.loops[0]}
 	if err := p.add(fds[0], c); err != nil {

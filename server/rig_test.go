@@ -110,7 +110,6 @@ func newRig(t testing.TB, opts *Options, change ...func(*mcp.ServerOptions)) *ri
 	}
 	o.Loops, o.Logger = 1, logger
 	r.s = New(r.ms, &o)
-	r.s.engine.srv = r.s
 	r.l = newLoop(r.s, 0, r.react)
 	r.s.mu.Lock()
 	r.s.loops = []*loop{r.l}

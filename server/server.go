@@ -25,8 +25,8 @@ type Server struct {
 	base     context.Context
 	cancel   context.CancelCauseFunc
 
-	engine engine
-	loops  []*loop // immutable once started
+	engine engine  // immutable once started
+	loops  []*loop // the same
 	kicks  chan *loop
 	halt   chan struct{} // closed to end the ticker and the kicker
 	helper sync.WaitGroup
@@ -40,7 +40,7 @@ type Server struct {
 	mu        sync.Mutex // guards started, startErr, listeners
 	started   bool
 	startErr  error
-	listeners map[*acceptor]struct{}
+	listeners map[acceptor]struct{}
 	accepting sync.WaitGroup // Serve calls
 	turn      atomic.Uint32  // of the loops, for the next connection
 
@@ -75,7 +75,7 @@ func New(s *mcp.Server, opts *Options) *Server {
 		limits:     httpparse.Limits{RequestLine: o.MaxRequestLine, Head: o.MaxHead, Fields: o.MaxFields, Content: o.MaxBody},
 		policy:     policy{path: o.Path, origins: o.AllowedOrigins, hosts: o.AllowedHosts, modern: o.ModernOnly},
 		start:      time.Now(),
-		listeners:  make(map[*acceptor]struct{}),
+		listeners:  make(map[acceptor]struct{}),
 		stopped:    make(chan struct{}),
 		drainBegun: make(chan struct{}),
 		halt:       make(chan struct{}),

@@ -1,5 +1,3 @@
-//go:build epoll
-
 package server
 
 import (
@@ -31,7 +29,7 @@ func (u *unsent) rest() []byte { return u.buf.B[u.sent:] }
 
 // opened begins the life of the connection.
 func (s *sock) opened() {
-	defer s.poller.engine.recoverConn(s.conn)
+	defer s.poller.srv.recoverConn(s.conn)
 	s.conn.open(s, s.conn.loop.now)
 }
 
@@ -64,7 +62,7 @@ func (s *sock) read(events uint32) {
 
 // received serves what has been read.
 func (s *sock) received() {
-	defer s.poller.engine.recoverConn(s.conn)
+	defer s.poller.srv.recoverConn(s.conn)
 	s.conn.recv(s.conn.loop.now)
 }
 
@@ -168,6 +166,6 @@ func (s *sock) close(err error) {
 
 // hungUp ends what the connection was.
 func (s *sock) hungUp(err error) {
-	defer s.poller.engine.recoverConn(s.conn)
+	defer s.poller.srv.recoverConn(s.conn)
 	s.conn.closed(err)
 }

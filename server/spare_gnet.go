@@ -1,5 +1,3 @@
-//go:build !linux || !epoll
-
 package server
 
 import (
@@ -22,20 +20,20 @@ type spares struct {
 }
 
 // openSpares opens n spares.
-func (s *Server) openSpares(n int) error {
+func (e *gnetEngine) openSpares(n int) error {
 	base, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
 		return fmt.Errorf("server: spare descriptors: %w", err)
 	}
 	unix.CloseOnExec(base)
-	s.engine.spares = spares{base: base, free: make(chan int, n)}
+	e.spares = spares{base: base, free: make(chan int, n)}
 	for range n {
 		fd, err := unix.FcntlInt(uintptr(base), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
-			s.engine.spares.close()
+			e.spares.close()
 			return fmt.Errorf("server: spare descriptors: %w", err)
 		}
-		s.engine.spares.free <- fd
+		e.spares.free <- fd
 	}
 	return nil
 }
@@ -50,11 +48,11 @@ func (sp *spares) close() {
 }
 
 // takeSpare waits for a spare. It reports false when the server drains.
-func (s *Server) takeSpare() (fd int, ok bool) {
+func (e *gnetEngine) takeSpare() (fd int, ok bool) {
 	select {
-	case fd = <-s.engine.spares.free:
+	case fd = <-e.spares.free:
 		return fd, true
-	case <-s.drainBegun:
+	case <-e.srv.drainBegun:
 		return 0, false
 	}
 }

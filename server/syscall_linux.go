@@ -1,5 +1,3 @@
-//go:build epoll
-
 package server
 
 import (

@@ -13,9 +13,6 @@ for peer in gosdk mcpgo gnet nethttp nchan; do
 	(cd "$here" && "${GO:-go}" build -trimpath -o "$root/bin/peers/$peer" "./$peer")
 done
 
-# Mooring with its own event loop, which is Linux's alone; the one that `make build` makes is on gnet.
-[[ $("${GO:-go}" env GOOS) != linux ]] || (cd "$root" && "${GO:-go}" build -trimpath -tags epoll -o bin/peers/mooring-epoll ./cmd/mooring)
-
 # No package runs an install script. The committed lock decides the versions.
 lock=$here/typescript/package-lock.json stamp=$here/typescript/node_modules/.installed-lock
 if ! command -v npm >/dev/null || ! command -v node >/dev/null; then

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +40,7 @@ type config struct {
 	drainTimeout   time.Duration
 	memoryReturn   time.Duration
 	loops          int
+	engine         string
 	logLevel       string
 	logFormat      string
 
@@ -67,12 +69,13 @@ func (c *config) flags(cmd *cobra.Command) {
 	f.DurationVar(&c.drainTimeout, "drain-timeout", 10*time.Second, "`time` that calls and streams have to end after SIGTERM")
 	f.DurationVar(&c.memoryReturn, "memory-return", time.Second, "`time` of calm after a burst before memory that it needed is given back to the system, 0 for never")
 	f.IntVar(&c.loops, "loops", 0, "`number` of event loops, 0 for one per processor")
+	f.StringVar(&c.engine, "engine", "", "`name` of what waits for the sockets: gnet, or epoll on Linux, which needs less memory and processor time (default gnet)")
 	f.StringVar(&c.logLevel, "log-level", "info", "least `level` that is logged: debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "text", "`format` of the log: text or json")
 	c.names = []string{
 		"listen", "path", "sse-path", "modern-only", "admin", "allowed-origin", "allowed-host", "heartbeat",
 		"max-connections", "session-key-file", "session-lifetime", "max-sessions", "replay-bytes", "replay-age",
-		"max-body", "drain-timeout", "memory-return", "loops", "log-level", "log-format",
+		"max-body", "drain-timeout", "memory-return", "loops", "engine", "log-level", "log-format",
 	}
 }
 
@@ -103,6 +106,10 @@ func (c *config) check() error {
 		return fmt.Errorf("drain-timeout: %v is not positive", c.drainTimeout)
 	case c.loops < 0:
 		return fmt.Errorf("loops: %d is negative", c.loops)
+	case !slices.Contains([]server.Engine{"", server.EngineGnet, server.EngineEpoll}, server.Engine(c.engine)):
+		return fmt.Errorf("engine: %q is neither gnet nor epoll", c.engine)
+	case server.Engine(c.engine) == server.EngineEpoll && runtime.GOOS != "linux":
+		return errors.New("engine: epoll is Linux's alone")
 	}
 	if err := c.checkSSE(); err != nil {
 		return err
@@ -151,7 +158,7 @@ func (c *config) level() (slog.Level, error) {
 func (c *config) options(logger *slog.Logger) *server.Options {
 	o := &server.Options{
 		Path: c.path, SSEPath: c.ssePath, ModernOnly: c.modernOnly, AllowedOrigins: c.allowedOrigins, AllowedHosts: c.allowedHosts, Heartbeat: c.heartbeat,
-		MaxConnections: c.maxConnections, MaxBody: int64(c.maxBody), DrainTimeout: c.drainTimeout, Loops: c.loops, Logger: logger,
+		MaxConnections: c.maxConnections, MaxBody: int64(c.maxBody), DrainTimeout: c.drainTimeout, Loops: c.loops, Engine: server.Engine(c.engine), Logger: logger,
 		SessionLifetime: c.lifetime, MaxSessions: c.maxSessions, ReplayBytes: int(c.replayBytes), ReplayAge: c.replayAge,
 	}
 	// To the server zero is the default and a negative value none.

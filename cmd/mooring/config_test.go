@@ -154,6 +154,7 @@ func TestRefusedSettings(t *testing.T) {
 		{"no replay age", []string{"--replay-age=0"}, nil, "", `replay-age: 0s`},
 		{"a replay of no size", nil, nil, "replay-bytes: -1\n", `c.yaml:1: replay-bytes: not a size`},
 		{"negative loops", []string{"--loops=-1"}, nil, "", `negative`},
+		{"an engine", []string{"--engine=kqueue"}, nil, "", `engine: "kqueue"`},
 		{"a level", []string{"--log-level=INFO"}, nil, "", `log-level: "INFO"`},
 		{"a format", []string{"--log-format=xml"}, nil, "", `log-format: "xml"`},
 	}

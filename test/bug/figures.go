@@ -18,7 +18,7 @@ type rival struct {
 // figures compares the processor time of initialize → initialized → tools/call → close. Each round has new processes, so
 // that nobody pays for what an earlier round left behind, and as many sessions as the others: what they cost grows with those
 // that are kept.
-func figures(t *table, name, mooring, subject string, count int) error {
+func figures(t *table, name string, o options, args ...string) error {
 	rivals := []rival{
 		{"mcpgo", "mcp-go v1.2.1 (stateful)", 2.5, 3.5},
 		{"gosdk", "official Go SDK v1.8.0 (stateful)", 12, 17},
@@ -32,7 +32,7 @@ func figures(t *table, name, mooring, subject string, count int) error {
 		if err != nil {
 			return err
 		}
-		our, err := cycles(round, count, addr, mooring, "serve", "--log-level", "error", "--listen", addr)
+		our, err := cycles(round, o.figures, addr, o.mooring, append([]string{"serve", "--log-level", "error", "--listen", addr}, args...)...)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -41,7 +41,7 @@ func figures(t *table, name, mooring, subject string, count int) error {
 			if addr, err = freeAddr(); err != nil {
 				return err
 			}
-			their, err := cycles(round, count, addr, subject, r.kind, addr)
+			their, err := cycles(round, o.figures, addr, o.subject, r.kind, addr)
 			if err != nil {
 				return fmt.Errorf("%s: %w", r.name, err)
 			}

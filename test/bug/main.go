@@ -68,22 +68,13 @@ func measure(o options) (*table, error) {
 	if o.figures > 0 {
 		fmt.Fprintln(&t.out)
 		progress("cycles")
-		if err := figures(t, "Mooring", o.mooring, o.subject, o.figures); err != nil {
+		if err := figures(t, "Mooring on gnet", o, "--engine", "gnet"); err != nil {
 			return t, err
 		}
-		// The build with an event loop of its own. Without its binary there is no such row.
-		if epoll := o.mooring + "-epoll"; isFile(epoll) {
-			progress("cycles of the build with the tag epoll")
-			return t, figures(t, "Mooring with the tag epoll", epoll, o.subject, o.figures)
-		}
-		return t, nil
+		progress("cycles with the event loop of its own")
+		return t, figures(t, "Mooring with its own loop", o, "--engine", "epoll")
 	}
 	return t, nil
-}
-
-func isFile(name string) bool {
-	_, err := os.Stat(name)
-	return err == nil
 }
 
 func progress(what string) { fmt.Fprintf(os.Stderr, "bug: %s\n", what) }

@@ -33,7 +33,6 @@ done
 (cd "$root" && go build -o bin/mooring ./cmd/mooring)
 (cd "$root/test/bug" && go build -o "$root/bin/bug/" ./...)
 cp "$root/bin/mooring" "$root/bin/bug/mooring"
-(cd "$root" && go build -tags epoll -o bin/bug/mooring-epoll ./cmd/mooring)
 storm=$((count < 8000 ? count : 8000))
 figures=0
 [[ -z ${FIGURES:-} || $FIGURES == 0 ]] || figures=$count

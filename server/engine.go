@@ -1,0 +1,60 @@
+package server
+
+import (
+	"fmt"
+	"net"
+)
+
+// Engine names what waits for the sockets below the event loops. Both do the same, and are held by the same tests.
+type Engine string
+
+const (
+	// EngineGnet is gnet, on every system.
+	EngineGnet Engine = "gnet"
+	// EngineEpoll is a loop of this package's own, for Linux: an idle stream needs a third of the memory, and a client that comes, calls and goes about half of the processor time.
+	EngineEpoll Engine = "epoll"
+)
+
+// engine is what is below the event loops, and accepts for them.
+type engine interface {
+	start() ([]reactor, error) // the loops, which run
+	openAccepting(n int) error // before the first acceptor; n connections may be on their way to a loop at a time
+	newAcceptor(l net.Listener) (acceptor, error)
+	endAccepting() // after the last acceptor; returns when no connection is on its way to a loop
+	stop()         // closes what is left and ends the loops
+}
+
+// acceptor accepts the connections of a listener and gives each to a loop, or refuses it above MaxConnections.
+type acceptor interface {
+	accept() (n int, err error) // waits for some; with an error too there may be some, and without one there may be none
+	Close() error               // may be called more than once
+}
+
+// newEngine returns what Options.Engine names.
+func (s *Server) newEngine() (engine, error) {
+	switch s.opts.Engine {
+	case EngineGnet:
+		return &gnetEngine{srv: s}, nil
+	case EngineEpoll:
+		return epollOf(s)
+	}
+	return nil, fmt.Errorf("there is no engine %q", s.opts.Engine)
+}
+
+// startEngine starts the event loops.
+func (s *Server) startEngine() error {
+	e, err := s.newEngine()
+	if err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
+	reactors, err := e.start()
+	if err != nil {
+		return fmt.Errorf("server: start the event loops: %w", err)
+	}
+	loops := make([]*loop, len(reactors))
+	for i, r := range reactors {
+		loops[i] = newLoop(s, i, r)
+	}
+	s.engine, s.loops = e, loops
+	return nil
+}

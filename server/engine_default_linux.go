@@ -1,0 +1,5 @@
+//go:build epoll
+
+package server
+
+const defaultEngine = EngineEpoll
