@@ -30,6 +30,7 @@ Finding: call_errors (requests failed).`,
 	Uses:     []string{"tool", "concurrency", "rate", "duration"},
 	Defaults: Params{Concurrency: 64, Duration: 5 * time.Second},
 	skip:     func(e *env) string { return e.hasTool(e.Tool, "tool") },
+	bound:    func(p *Params) time.Duration { return 10*time.Minute + 5*p.Duration }, // three closed loops and an open one
 	run:      runCall,
 }
 
@@ -152,7 +153,7 @@ type failures struct {
 func (f *failures) add(ts []tally) {
 	for i := range ts {
 		f.failed += ts[i].failed
-		f.all += ts[i].failed + int(ts[i].hist.TotalCount())
+		f.all += ts[i].failed + ts[i].answered
 		or(&f.why, ts[i].why)
 	}
 }

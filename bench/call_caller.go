@@ -30,6 +30,7 @@ type caller struct {
 	got     bool  // of an answer that is a stream: the result is there
 	at      int64 // when it came
 	failure string
+	givenUp bool // there was no answer in time
 }
 
 // A job is one request that is to be made.
@@ -81,7 +82,7 @@ func (c *caller) prepare() error {
 
 // begin begins a request. The one before has ended.
 func (c *caller) begin(j job) {
-	c.busy, c.job, c.began, c.retried = true, j, load.Now(), false
+	c.busy, c.job, c.began, c.retried, c.givenUp = true, j, load.Now(), false, false
 	c.again()
 }
 
@@ -118,6 +119,12 @@ func (c *caller) send() {
 func (c *caller) end(failure string) {
 	c.busy = false
 	c.lane.ended(c, failure)
+}
+
+// giveUp ends a request that the server has not answered.
+func (c *caller) giveUp(failure string) {
+	c.givenUp = true
+	c.end(failure)
 }
 
 func (c *caller) drop() {

@@ -22,7 +22,7 @@ type measured struct {
 // done returns how many requests were answered.
 func (m *measured) done() (n float64) {
 	for i := range m.tallies {
-		n += float64(m.tallies[i].hist.TotalCount())
+		n += float64(m.tallies[i].answered)
 	}
 	return n
 }
@@ -201,7 +201,7 @@ func (l *lane) abandon() (unsent int) {
 	for _, c := range l.callers {
 		if c.busy {
 			c.drop()
-			c.end("no answer when the scenario ended")
+			c.giveUp("no answer when the scenario ended")
 		}
 	}
 	l.pending = 0

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mooring-mcp/mooring/bench/dialect"
 	"github.com/mooring-mcp/mooring/bench/internal/badserver"
+	"github.com/mooring-mcp/mooring/bench/load"
 )
 
 func TestCall(t *testing.T) {
@@ -246,5 +247,26 @@ func TestRequestNumber(t *testing.T) {
 		if _, err := newRequest([]byte(bad)); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
+	}
+}
+
+// TestUnansweredCounts: a request that was given up is no answer, and its time is among the others: a server that does not answer is not quick.
+func TestUnansweredCounts(t *testing.T) {
+	l := &lane{tallies: newTallies(1), closed: true, over: true, from: 1}
+	c := &caller{lane: l, job: job{0, load.Now() - int64(3*time.Second)}}
+	c.giveUp("no answer")
+	got := &l.tallies[0]
+	if got.answered != 0 || got.failed != 1 || got.hist.Max() < 2_900_000 {
+		t.Errorf("%d answered, %d failed, slowest %d µs", got.answered, got.failed, got.hist.Max())
+	}
+	c.givenUp, c.at, c.job = false, load.Now(), job{0, load.Now() - int64(time.Millisecond)}
+	c.end("")
+	if got.answered != 1 || got.failed != 1 || got.hist.TotalCount() != 2 {
+		t.Errorf("%d answered, %d failed, %d counted", got.answered, got.failed, got.hist.TotalCount())
+	}
+	v := &visits{first: newHistogram(), whole: newHistogram()}
+	v.went(&visitor{due: load.Now() - int64(3*time.Second), givenUp: true}, "no answer")
+	if v.gone != 0 || v.failed != 1 || v.first.Max() < 2_900_000 || v.whole.Max() < 2_900_000 {
+		t.Errorf("%d gone, %d failed, first answer within %d µs", v.gone, v.failed, v.first.Max())
 	}
 }

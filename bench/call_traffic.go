@@ -69,14 +69,16 @@ type lane struct {
 
 // A tally is what became of the requests of one kind.
 type tally struct {
-	hist   *hdrhistogram.Histogram // µs
-	failed int
-	why    string
+	hist     *hdrhistogram.Histogram // µs until the answer; what was given up has the time until then, or a server that does not answer would seem quick
+	answered int
+	failed   int
+	why      string
 }
 
 // add adds another's.
 func (t *tally) add(o *tally) {
 	t.hist.Merge(o.hist)
+	t.answered += o.answered
 	t.failed += o.failed
 	or(&t.why, o.why)
 }
@@ -223,7 +225,7 @@ func (l *lane) look() {
 		}
 		if c.busy && now-c.began > int64(callPatience) {
 			c.drop()
-			c.end("no answer for " + callPatience.String())
+			c.giveUp("no answer for " + callPatience.String())
 		}
 	}
 	l.loop.After(200*time.Millisecond, l.look)
@@ -235,10 +237,14 @@ func (l *lane) ended(c *caller, failure string) {
 	if l.from != 0 && j.due >= l.from {
 		t := &l.tallies[j.kind]
 		if failure == "" {
+			t.answered++
 			_ = t.hist.RecordValue((c.at - j.due) / 1000)
 		} else {
 			t.failed++
 			or(&t.why, failure)
+		}
+		if c.givenUp {
+			_ = t.hist.RecordValue((load.Now() - j.due) / 1000)
 		}
 	}
 	if l.closed {

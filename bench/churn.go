@@ -17,15 +17,17 @@ var churn = Scenario{
 and then closes its connection, without DELETE, as most clients end. With --with-stream each opens a stream on a second connection too. After each round the server gets time to rest and its memory
 is read; after the last one --wait passes. Meanwhile a prober asks for a sign of life 50 times a second.
 
-retained_per_client  memory that each client leaves behind: the slope of the server's resident memory over the clients that have come and gone, the first round left out; the notes tell its interval.
+retained_per_client  memory that each client leaves behind: the slope of the server's resident memory over the clients that have come and gone, the first round left out; the notes tell its interval,
+                     and it is 0 where that has 0 in it: what cannot be told from chance is not told as a figure.
                      What the server's allocator holds for it besides is among it: a garbage collector commonly doubles what lives. A server that forgets sessions after a time shows what it holds until then
-client_cpu           processor time of the server for each client
+client_cpu           processor time of the server for each client that got what it asked for
 clients_rate         clients each second
 close_wait_max       most sockets of the server in CLOSE-WAIT at a time: the client has gone, the server has not closed
 close_wait_final     those that there are after --wait, beyond those that there were before
 established_final    sockets in ESTABLISHED then, beyond those that there were before, though no client is there
 sockets_gone         from the end of the last client of a round to that of its socket at the server, of the slowest round; only if all ended within --wait
 rss_growth           memory of the server after the last round, less that after the first
+left_per_client      memory of the server after --wait, less that before the first round, for each client
 client_errors        clients that did not get what they asked for
 health_…             what the prober saw: see the titles
 
@@ -85,7 +87,7 @@ func runChurn(ctx context.Context, e *env) error {
 		if err := e.awaitGone(ctx, v.lastFIN, base, limit, &gone); err != nil {
 			return err
 		}
-		if err := e.settle(ctx, 10*time.Second); err != nil {
+		if err := e.rest(ctx); err != nil {
 			return err
 		}
 		if u, ok := e.memory(); ok {
@@ -94,21 +96,23 @@ func runChurn(ctx context.Context, e *env) error {
 		p.hold(false)
 	}
 	e.progress("waiting for %v", e.Wait)
+	p.hold(true) // a server that has nothing else to do would be counted in
 	if err := sleep(ctx, e.Wait-time.Duration(load.Now()-v.lastFIN)); err != nil {
 		return err
 	}
-	p.hold(true)
+	after, known := e.memory()
 	final, err := e.calm(ctx, p)
 	if err != nil {
 		return err
 	}
 	w := stop()
-	n := float64(rounds * each)
-	if e.server != nil {
-		own := client / n * 1e6
-		e.key("client_cpu", "Processor time of the server for each client", "µs", server/n*1e6, lower).Client = &own
+	if n := float64(v.gone); n > 0 { // who was refused was not served
+		if e.server != nil {
+			own := client / n * 1e6
+			e.key("client_cpu", "Processor time of the server for each client", "µs", server/n*1e6, lower).Client = &own
+		}
+		e.figure("clients_rate", "Clients each second", "/s", n/busy.Seconds(), higher)
 	}
-	e.figure("clients_rate", "Clients each second", "/s", n/busy.Seconds(), higher)
 	if e.sockets != nil {
 		most, _ := w.Peak("close_wait")
 		e.figure("close_wait_max", "Most sockets in CLOSE-WAIT at a time", "count", most, lower)
@@ -117,9 +121,12 @@ func runChurn(ctx context.Context, e *env) error {
 		e.note("the sockets of the server are not known: it is not on this machine")
 	}
 	e.retained(memory, float64(before.RSS))
+	if n := float64(rounds * each); known {
+		e.figure("left_per_client", "Memory of the server after the wait less that before, for each client", "B", float64(after.RSS-before.RSS)/n, lower)
+	}
 	e.figure("client_errors", "Clients that did not get what they asked for", "count", float64(v.failed), lower)
 	if v.failed > 0 {
-		e.fault("client_errors", "%d of %.0f clients did not get what they asked for; the first: %s", v.failed, n, v.why)
+		e.fault("client_errors", "%d of %d clients did not get what they asked for; the first: %s", v.failed, rounds*each, v.why)
 	}
 	p.stop(ctx)
 	return nil
@@ -203,7 +210,7 @@ func (e *env) retained(memory [][2]float64, before float64) {
 		e.note("what a client leaves behind needs four rounds and more, of which the first does not count")
 		return
 	}
-	e.key("retained_per_client", "Memory that each client leaves behind", "B", line.Slope, lower)
+	e.key("retained_per_client", "Memory that each client leaves behind", "B", sureSlope(&line), lower)
 	e.note("retained_per_client is %s: the slope over %d rounds after the first", interval(&line, "B"), len(memory)-1)
 	switch judgeKept(&line, last[1]-before, before) {
 	case keptNothing:
@@ -217,6 +224,14 @@ func (e *env) retained(memory [][2]float64, before float64) {
 		code, what = "sessions_kept", "session that is not ended by DELETE"
 	}
 	e.fault(code, "each %s leaves %.0f B behind (%s); after %.0f clients the server had %.1f MB more than after %.0f", what, line.Slope, interval(&line, "B"), last[0], (last[1]-memory[1][1])/1e6, memory[1][0])
+}
+
+// sureSlope returns the slope, or 0 if chance may have made it.
+func sureSlope(l *observe.Line) float64 {
+	if l.Low > 0 {
+		return l.Slope
+	}
+	return 0
 }
 
 // A verdict says whether memory is kept.

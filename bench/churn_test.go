@@ -15,7 +15,7 @@ func TestChurn(t *testing.T) {
 	t.Parallel()
 	url, pid := startMooring(t)
 	eras(t, func(t *testing.T, era dialect.Era) {
-		s := measure(t, "churn", Options{URL: url, PID: pid, Era: era, Params: smallChurn}, "clients_rate", "client_cpu", "retained_per_client", "sockets_gone", "close_wait_max", "rss_growth", "health_p99")
+		s := measure(t, "churn", Options{URL: url, PID: pid, Era: era, Params: smallChurn}, "clients_rate", "client_cpu", "retained_per_client", "sockets_gone", "close_wait_max", "rss_growth", "left_per_client", "health_p99")
 		wantNone(t, s)
 		for _, name := range []string{"close_wait_final", "established_final", "client_errors", "health_failed"} {
 			if v := value(t, s, name); v != 0 {

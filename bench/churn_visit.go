@@ -121,8 +121,8 @@ func (v *visits) present() int {
 	return v.here
 }
 
-// went counts a client that has gone.
-func (v *visits) went(due, answered int64, failure string) {
+// went counts a client that has gone. One that has given up counts with the time until then, or a server that does not answer would seem quick.
+func (v *visits) went(x *visitor, failure string) {
 	now := load.Now()
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -131,11 +131,18 @@ func (v *visits) went(due, answered int64, failure string) {
 	if failure != "" {
 		v.failed++
 		or(&v.why, failure)
-		return
+		if !x.givenUp {
+			return
+		}
+	} else {
+		v.gone++
 	}
-	v.gone++
-	_ = v.first.RecordValue((answered - due) / 1000)
-	_ = v.whole.RecordValue((now - due) / 1000)
+	answered := now
+	if x.answered != 0 {
+		answered = x.answered
+	}
+	_ = v.first.RecordValue((answered - x.due) / 1000)
+	_ = v.whole.RecordValue((now - x.due) / 1000)
 }
 
 // A visitor is one client after another. It belongs to its loop.
@@ -154,6 +161,7 @@ type visitor struct {
 	answered   int64 // when the first answer was there
 	here       bool
 	looking    bool
+	givenUp    bool // there was no answer in time
 }
 
 // visitStep is what a visitor waits for.
@@ -171,7 +179,7 @@ func (s visitStep) String() string {
 }
 
 func (x *visitor) begin(due int64) {
-	x.due, x.began, x.answered, x.here, x.step, x.session = due, load.Now(), 0, true, greeting, x.session[:0]
+	x.due, x.began, x.answered, x.here, x.step, x.session, x.givenUp = due, load.Now(), 0, true, greeting, x.session[:0], false
 	if x.ex.Lost == nil {
 		x.ex.Up, x.ex.Answer, x.ex.Lost = x.request, x.answer, func(how load.End) { x.lost(how) }
 		x.stream.Up = func() {
@@ -207,6 +215,7 @@ func (x *visitor) look() {
 		return
 	}
 	if load.Now()-x.began > int64(visitPatience) {
+		x.givenUp = true
 		x.fail("no answer for " + visitPatience.String() + " to " + x.step.String())
 	}
 	x.loop.After(500*time.Millisecond, x.look)
@@ -305,6 +314,6 @@ func (x *visitor) leave(failure string) {
 	x.here = false
 	x.ex.Close()
 	x.stream.Close()
-	x.visits.went(x.due, x.answered, failure)
+	x.visits.went(x, failure)
 	x.done()
 }

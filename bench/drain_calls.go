@@ -26,6 +26,12 @@ type openCalls struct {
 	up      int        // were sent
 }
 
+// allAnswered reports whether none was lost after the signal.
+func (o *openCalls) allAnswered(at int64) bool {
+	_, lost, _, _, _ := o.outcome(at)
+	return lost == 0
+}
+
 // openCalls begins calls of the slow tool, each on a connection of its own, and returns when all are with the server.
 func (e *env) openCalls(ctx context.Context) (*openCalls, error) {
 	c, err := e.control(ctx)

@@ -18,6 +18,9 @@ func TestDrain(t *testing.T) {
 		if value(t, s, "streams_graceful") != 100 || value(t, s, "calls_answered") != 100 || value(t, s, "streams_left") != 0 {
 			t.Errorf("figures:\n%s", table(s))
 		}
+		if s.Figure("time_to_exit").Better != lower {
+			t.Error("all got what was theirs, and nobody may be quicker than that")
+		}
 		if exit := value(t, s, "time_to_exit"); exit < 300 || exit > 10_000 || value(t, s, "calls_last") > exit+100 {
 			t.Errorf("figures:\n%s", table(s))
 		}
@@ -33,6 +36,9 @@ func TestDrainDropped(t *testing.T) {
 		wantFinding(t, s, "streams_cut")
 		if era == dialect.Modern {
 			wantFinding(t, s, "streams_no_result")
+		}
+		if s.Figure("time_to_exit").Better != neither {
+			t.Error("who drops everything is the quickest")
 		}
 		if value(t, s, "streams_graceful") != 0 || value(t, s, "calls_answered") != 0 || value(t, s, "calls_lost") != 10 {
 			t.Errorf("figures:\n%s", table(s))
@@ -57,7 +63,7 @@ func TestDrainSpares(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	for _, o := range []Options{{URL: s.URL, NoProcess: true}, {URL: s.URL, PID: os.Getpid()}} {
+	for _, o := range []Options{{URL: s.URL}, {URL: s.URL, PID: os.Getpid(), NoProcess: true}, {URL: s.URL, PID: os.Getpid()}} {
 		run, err := Run(t.Context(), o, "drain")
 		if err != nil || run.Scenarios[0].Skipped == "" {
 			t.Errorf("%v, %+v", err, run)

@@ -27,6 +27,8 @@ type env struct {
 	self    *observe.Process
 	sockets *observe.Sockets // nil: not on this machine
 	closers []func()
+
+	watchers []*observe.Watcher
 }
 
 // look finds the server's process.
@@ -60,6 +62,22 @@ func (e *env) look(server *result.Server) {
 	server.PID, server.Command = e.server.PID(), e.server.Command()
 	if server.Version == "" {
 		server.Version = e.server.Build()
+	}
+}
+
+// unread notes what of the server could not be read.
+func (e *env) unread() {
+	var all []string
+	if e.server != nil {
+		all = e.server.Notes()
+	}
+	for _, w := range e.watchers {
+		all = append(all, w.Faults()...)
+	}
+	for i, text := range all {
+		if !slices.Contains(all[:i], text) {
+			e.note("%s", text)
+		}
 	}
 }
 
@@ -201,6 +219,7 @@ func (e *env) warmUp(ctx context.Context) error {
 // watch samples the server, this process and the sockets until the function that it returns is called, which adds the series to the result.
 func (e *env) watch(every time.Duration) (stop func() *observe.Watcher) {
 	w := observe.Watch(observe.Sources{Server: e.server, Client: e.self, Sockets: e.sockets}, e.began, every)
+	e.watchers = append(e.watchers, w)
 	done := false
 	stop = func() *observe.Watcher {
 		if !done {
@@ -272,6 +291,14 @@ func (e *env) settle(ctx context.Context, limit time.Duration) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// rest lets the server rest for three seconds, or --wait if that is less, and until it has nothing more to do: what it does when it is calm, such as giving memory back, is to be over.
+func (e *env) rest(ctx context.Context) error {
+	if err := sleep(ctx, min(3*time.Second, e.Wait)); err != nil {
+		return err
+	}
+	return e.settle(ctx, 7*time.Second)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

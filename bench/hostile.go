@@ -20,7 +20,7 @@ After each round the server gets time to rest and its memory is read. Then 200 c
 for a sign of life 50 times a second. What the server answered is told in the notes.
 
 retained_per_100k           memory that 100,000 connections leave behind, the kinds in equal parts: the slopes of the server's memory over the connections, the first round left out.
-                            It is of the size of chance where a garbage collector has a large heap: the notes tell the intervals
+                            A kind whose slope cannot be told from chance counts with 0: the notes tell the intervals
 retained_garbage, retained_oversize_head, retained_oversize_body, retained_refused   the same of each kind, for 100,000
 connection_cpu              processor time of the server for each connection of the cheap kinds
 slow_head_dropped           of the clients with slow heads, those that the server has dropped within --wait
@@ -178,8 +178,12 @@ func (h *hostility) retained(a *assault, memory [][2]float64, before float64) {
 	if ok {
 		h.note("%s: each leaves %s behind", a.title, interval(&line, "B"))
 	}
-	h.slopes = append(h.slopes, line.Slope)
-	h.figure("retained_"+a.name, "Memory that 100,000 leave behind: "+a.title, "B", line.Slope*100_000, lower)
+	slope := line.Slope
+	if ok {
+		slope = sureSlope(&line)
+	}
+	h.slopes = append(h.slopes, slope)
+	h.figure("retained_"+a.name, "Memory that 100,000 leave behind: "+a.title, "B", slope*100_000, lower)
 }
 
 // look finds out whether the server is still there.

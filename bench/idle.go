@@ -110,11 +110,15 @@ func (e *env) waitIdle(ctx context.Context, f *fleet.Fleet, s fleet.State, stop 
 		return err
 	}
 	stop()
-	if e.server != nil {
-		percent := 100 * client / waited
-		e.key("idle_cpu", "Processor time of the server while all wait, of one core", "%", 100*server/waited, lower).Client = &percent
-	}
 	beats := float64(after.Comments-s.Comments) / float64(max(1, s.Open)) / waited * 60
+	if e.server != nil {
+		better := lower
+		if beats == 0 {
+			better = neither // who sends nothing has nothing to do
+		}
+		percent := 100 * client / waited
+		e.key("idle_cpu", "Processor time of the server while all wait, of one core", "%", 100*server/waited, better).Client = &percent
+	}
 	e.figure("heartbeats", "Comments to each stream in a minute", "", beats, neither)
 	e.figure("streams_heard", "Streams that got anything while they waited", "count", float64(after.Heard), neither)
 	if after.Heard == 0 {

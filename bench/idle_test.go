@@ -40,6 +40,9 @@ func TestIdleSilent(t *testing.T) {
 	o := Options{URL: p.URL, PID: p.PID, Params: Params{Streams: 20, Wait: 200 * time.Millisecond, Duration: 1500 * time.Millisecond, Silence: time.Second}}
 	s := measure(t, "idle", o)
 	wantFinding(t, s, "no_heartbeat")
+	if s.Figure("idle_cpu").Better != neither {
+		t.Error("who sends nothing is the cheapest")
+	}
 	if value(t, s, "heartbeats") != 0 || value(t, s, "streams_heard") != 0 {
 		t.Errorf("figures:\n%s", table(s))
 	}

@@ -27,6 +27,7 @@ type Options struct {
 	Label     string      // what tables call the server; empty: its own name
 	Notes     string      // how it is configured, for the report
 	PID       int         // of the server; 0: it is found by its socket
+	MayEnd    bool        // drain may end the process that was found by its socket; without, it needs PID
 	NoProcess bool        // do not look at the server's process even if it is on this machine
 	OwnServer bool        // measure a server that is not on this machine: whoever sets this answers for it
 	Params    Params
@@ -90,6 +91,7 @@ func runOne(ctx context.Context, o *Options, target *dialect.Target, s *Scenario
 	e := &env{Params: p, opts: o, target: target, out: &out, began: time.Now(), name: s.Name}
 	defer func() {
 		e.close()
+		e.unread()
 		onlyFinite(&out)
 		out.Seconds = time.Since(e.began).Seconds()
 	}()

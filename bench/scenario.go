@@ -24,7 +24,7 @@ func (s *Scenario) limit(p *Params) time.Duration {
 	if s.bound != nil {
 		return s.bound(p)
 	}
-	return 10*time.Minute + p.Duration + p.Wait
+	return 10*time.Minute + p.Duration + p.Wait + p.opening() + time.Duration(p.Clients)*3*time.Millisecond
 }
 
 // defaults are of all scenarios.

@@ -37,7 +37,7 @@ health_…              the signs of life, of both kinds together
 
 Faults: stalled_reader_stalls_all (the others' p99 is more than three times as long, and 100 ms longer), streams_ended, health_failed`,
 	Uses:     []string{"streams", "stalled", "rounds", "concurrency", "open-rate", "duration", "wait", "change-tool", "tool", "large-bytes", "health"},
-	Defaults: Params{Streams: 1000, Stalled: 1, Rounds: 5, Concurrency: 8, Duration: 2 * time.Second, Wait: 5 * time.Second, LargeBytes: 1 << 20},
+	Defaults: Params{Streams: 1000, Stalled: 1, Rounds: 3, Concurrency: 8, Duration: 2 * time.Second, Wait: 5 * time.Second, LargeBytes: 1 << 20},
 	bound: func(p *Params) time.Duration {
 		return 5*time.Minute + time.Duration(p.Rounds)*(time.Minute+2*p.Duration+20*p.Wait)
 	},
@@ -79,7 +79,7 @@ func (s *slowdown) add(without, with *hdrhistogram.Histogram) {
 	s.allWith.Merge(with)
 }
 
-// percent returns by how many per cent the 99th percentile is higher with clients that stall: the median of the rounds, each compared with itself, for the machine may be busier in one than in another.
+// percent returns by how many per cent the 99th percentile is higher with clients that stall, 0 if it is not: the median of the rounds, each compared with itself, for the machine may be busier in one than in another.
 func (s *slowdown) percent() float64 {
 	var all []float64
 	for i, w := range s.without {
@@ -87,7 +87,7 @@ func (s *slowdown) percent() float64 {
 			all = append(all, 100*(s.with[i]/w-1))
 		}
 	}
-	return median(all)
+	return max(0, median(all))
 }
 
 // stalls reports whether the others are held up.

@@ -75,7 +75,7 @@ func (e *env) slowStreams(ctx context.Context) (err error) {
 		e.figure("stalled_queued", "Held by the kernel for each stalled reader", "B", median(queued), neither)
 	}
 	if e.server != nil {
-		e.figure("stalled_rss", "Memory of the server for each stalled reader", "B", median(rss), lower)
+		e.figure("stalled_rss", "Memory of the server for each stalled reader", "B", median(rss), neither)
 	}
 	if f := w.filling; sum.stalls() {
 		e.fault("stalled_reader_stalls_all", "99 %% of %d clients hear of a change within %.1f ms, and within %.1f ms when %d others do not read", w.n, median(sum.without), median(sum.with), e.Stalled)

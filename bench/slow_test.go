@@ -60,6 +60,7 @@ func TestSlowdown(t *testing.T) {
 		{[]float64{10, 10, 10}, []float64{5000, 5000, 10}, 49_900, true},
 		{[]float64{10, 10, 10}, []float64{50, 50, 50}, 400, false}, // 40 ms are none
 		{[]float64{1000}, []float64{1200}, 20, false},
+		{[]float64{10}, []float64{9}, 0, false},
 		{nil, nil, 0, false},
 	} {
 		s := slowdown{without: tt.without, with: tt.with}

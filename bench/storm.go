@@ -28,7 +28,7 @@ open_final            sockets of any other state that has not ended, after --wai
 cpu_per_closed        processor time of the server for each stream that ended, and of this tool for ending it; not with silence
 rss_before            resident memory of the server without streams
 rss_with              with all of them
-rss_after_per_stream  what is left after --wait of the last round, for each stream of a round
+rss_after_per_stream  what is left --wait after the first round, for each of its streams
 rss_slope_per_stream  by what it grows with each stream that has come and gone, over the rounds (three or more)
 memory_back           from the end until nine tenths of the memory were given back, median of the rounds, if all came to it
 health_…              service to others, from just before the end until the last socket has gone
@@ -45,8 +45,10 @@ Faults: close_wait (sockets in CLOSE-WAIT after --wait), connections_kept (other
 		or(&p.Wait, 10*time.Second)
 		or(&p.Rounds, 3)
 	},
-	bound: func(p *Params) time.Duration { return time.Duration(p.Rounds) * (5*time.Minute + 2*p.Wait) },
-	run:   runStorm,
+	bound: func(p *Params) time.Duration {
+		return time.Duration(p.Rounds) * (5*time.Minute + 2*p.Wait + p.opening())
+	},
+	run: runStorm,
 }
 
 const endFIN, endRST, endSilence = "fin", "rst", "silence"
@@ -256,11 +258,10 @@ func (e *env) stormFaults(r *stormRound) {
 }
 
 func (e *env) stormMemory(rounds []stormRound, before observe.Usage) {
-	last := &rounds[len(rounds)-1]
-	n := float64(max(1, last.streams))
+	first := &rounds[0]
 	e.figure("rss_before", "Resident memory of the server without streams", "B", float64(before.RSS), lower)
-	e.figure("rss_with", "With all of them", "B", float64(rounds[0].with.RSS), lower)
-	e.key("rss_after_per_stream", "Resident memory that is left after they have gone, for each stream of a round", "B", float64(last.after.RSS-before.RSS)/n, lower)
+	e.figure("rss_with", "With all of them", "B", float64(first.with.RSS), lower)
+	e.key("rss_after_per_stream", "Resident memory that is left when they have gone, for each stream, first round", "B", float64(first.after.RSS-before.RSS)/float64(max(1, first.streams)), lower)
 	var points [][2]float64
 	var back []float64
 	gone := 0

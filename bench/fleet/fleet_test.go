@@ -352,3 +352,32 @@ func TestTooMany(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// TestOpeningGivenUp: who waits for his turn at a low rate does not wait any more when nobody wants streams.
+func TestOpeningGivenUp(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.WriteHeader(200)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}))
+	defer s.Close()
+	target, err := plain(s.URL, dialect.Plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := New(Options{Target: target, Opening: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	if err := f.Open(ctx, 8, 0.01); err == nil {
+		t.Error("all are open")
+	}
+	if took := time.Since(begin); took > 3*time.Second {
+		t.Errorf("given up after 300 ms, it took %v", took)
+	}
+}

@@ -64,6 +64,7 @@ func (h *local) open(ctx context.Context, n int, perSecond float64) error {
 		o := &opener{deck: d, done: wg.Done}
 		o.next = func() bool { return ctx.Err() == nil && left.Add(-1) >= 0 }
 		o.wait = pace.wait
+		o.gone = func() bool { return ctx.Err() != nil }
 		if err := d.loop.Do(o.begin); err != nil {
 			wg.Done()
 			return err

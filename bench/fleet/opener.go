@@ -14,6 +14,7 @@ type opener struct {
 	*deck
 	next func() bool          // whether there is another to open
 	wait func() time.Duration // until that may be begun
+	gone func() bool          // whether opening is given up
 	done func()
 
 	client   exchange.Client
@@ -67,11 +68,20 @@ func (o *opener) another() {
 		o.done()
 		return
 	}
-	if d := o.wait(); d > 0 {
-		o.loop.After(d, o.dial)
-		return
+	o.pause(load.Now() + int64(o.wait()))
+}
+
+// pause waits until that time, or until the opening is given up.
+func (o *opener) pause(until int64) {
+	switch now := load.Now(); {
+	case o.gone():
+		o.over = true
+		o.done()
+	case now >= until:
+		o.dial()
+	default:
+		o.loop.At(min(until, now+lookEvery), func() { o.pause(until) })
 	}
-	o.dial()
 }
 
 func (o *opener) dial() {

@@ -125,6 +125,7 @@ func one(ctx context.Context, s *Server, era, scenario string, o *Options) (*res
 	defer p.stop()
 	b := o.Bench
 	b.URL, b.Label, b.Notes = here.URL, label(s, era), s.Notes
+	b.MayEnd = true // it is ours
 	b.Params = here.params(b.Params)
 	if b.Era, err = dialect.ParseEra(era); err != nil {
 		return nil, err
