@@ -25,7 +25,7 @@ const (
 // Listen listens on addr: host:port, or unix:/path. A socket file that nobody serves any more is replaced.
 func (s *Server) Listen(addr string) (net.Listener, error) {
 	// Keepalive and the rest are set on the listening socket: accepted ones inherit them, which saves four system calls each.
-	lc := net.ListenConfig{KeepAlive: -1, Control: controlListener}
+	lc := net.ListenConfig{KeepAlive: -1, Control: s.controlListener}
 	// A multipath listener, which is Go's default, keeps some of them to itself.
 	lc.SetMultipathTCP(false)
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {

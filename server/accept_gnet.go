@@ -17,7 +17,7 @@ type gnetAcceptor struct {
 
 // newAcceptor implements engine.
 func (e *gnetEngine) newAcceptor(l net.Listener) (acceptor, error) {
-	return &gnetAcceptor{Listener: l, engine: e, trust: trustOf(l.Addr()), inherits: tuneListener(l)}, nil
+	return &gnetAcceptor{Listener: l, engine: e, trust: trustOf(l.Addr()), inherits: e.srv.tuneListener(l)}, nil
 }
 
 // accept implements acceptor.
@@ -27,7 +27,7 @@ func (a *gnetAcceptor) accept() (n int, err error) {
 		return 0, err
 	}
 	if !a.inherits {
-		_ = tune(nc)
+		_ = a.engine.srv.tune(nc)
 	}
 	a.engine.admit(nc, a.trust)
 	return 1, nil

@@ -27,7 +27,7 @@ const acceptBatch = 64
 
 // newAcceptor implements engine.
 func (e *epollEngine) newAcceptor(l net.Listener) (acceptor, error) {
-	a := &epollAcceptor{Listener: l, engine: e, srv: e.srv, trust: trustOf(l.Addr()), inherits: tuneListener(l)}
+	a := &epollAcceptor{Listener: l, engine: e, srv: e.srv, trust: trustOf(l.Addr()), inherits: e.srv.tuneListener(l)}
 	switch l.(type) {
 	case *net.TCPListener, *net.UnixListener:
 	default:
@@ -165,7 +165,7 @@ func (a *epollAcceptor) admit(fd int) {
 		return
 	}
 	if !a.inherits {
-		_ = tuneSocket(fd)
+		_ = s.tuneSocket(fd)
 	}
 	l := s.nextLoop()
 	if err := a.engine.pollers[l.idx].add(fd, &conn{loop: l, trust: a.trust}); err != nil {

@@ -77,6 +77,9 @@ type Options struct {
 	// Heartbeat is the time between two comments on a stream, within ±10 %; on that of a call what is sent puts them off. A call that has not answered by then becomes a
 	// stream, if its client takes one. Default 15 s.
 	Heartbeat time.Duration
+	// KeepAlive is the time of silence after which the kernel asks whether a peer is still there, four times in a minute (TCP keepalive). It finds peers that are gone without a FIN where no heartbeat
+	// does; a stream whose heartbeats come more often needs none. With many connections and neither, each costs the kernel a packet each way in this time. Default 60 s.
+	KeepAlive time.Duration
 	// HeadTimeout bounds the time from the first byte of a request to the end of its head, else 408. Default 10 s.
 	HeadTimeout time.Duration
 	// BodyTimeout bounds the time from the end of the head to the end of the content, else 408. Default 30 s.
@@ -135,6 +138,7 @@ func withDefaults(o *Options) Options {
 	bound(&r.ReplayAge, time.Minute)
 	bound(&r.ReplayTotal, 64<<20)
 	bound(&r.Heartbeat, 15*time.Second)
+	bound(&r.KeepAlive, time.Minute)
 	bound(&r.HeadTimeout, 10*time.Second)
 	bound(&r.BodyTimeout, 30*time.Second)
 	bound(&r.IdleTimeout, 2*time.Minute)

@@ -12,34 +12,34 @@ import (
 
 // What finds a peer that is gone without a FIN, when no heartbeat does.
 const (
-	keepAliveIdle     = 60 * time.Second
 	keepAliveInterval = 15 * time.Second
 	keepAliveCount    = 4
+	maxKeepAlive      = 32767 * time.Second // the kernel's; more is none
 	userTimeout       = 90 * time.Second // unacknowledged data
 	notSentLowat      = 128 << 10        // bytes the kernel takes before they can be sent
 )
 
 // controlListener sets the options that accepted sockets inherit.
-func controlListener(network, _ string, rc syscall.RawConn) error {
+func (s *Server) controlListener(network, _ string, rc syscall.RawConn) error {
 	if network == "unix" {
 		return nil
 	}
-	return rc.Control(func(fd uintptr) { _ = tuneSocket(int(fd)) })
+	return rc.Control(func(fd uintptr) { _ = s.tuneSocket(int(fd)) })
 }
 
 // tuneListener does the same for a listener that was inherited, and reports whether connections have the options from it. A multipath listener takes only some.
-func tuneListener(l net.Listener) (inherits bool) {
+func (s *Server) tuneListener(l net.Listener) (inherits bool) {
 	switch l.(type) {
 	case *net.UnixListener:
 		return true // such sockets have no such options
 	case *net.TCPListener:
-		return tune(l) == nil
+		return s.tune(l) == nil
 	}
 	return false // it does not show its descriptor; its connections may
 }
 
 // tune sets the options of a TCP socket that shows its descriptor.
-func tune(v any) error {
+func (s *Server) tune(v any) error {
 	sc, ok := v.(syscall.Conn)
 	if !ok {
 		return nil
@@ -48,21 +48,27 @@ func tune(v any) error {
 	if err != nil {
 		return err
 	}
-	if cerr := rc.Control(func(fd uintptr) { err = tuneSocket(int(fd)) }); cerr != nil {
+	if cerr := rc.Control(func(fd uintptr) { err = s.tuneSocket(int(fd)) }); cerr != nil {
 		return cerr
 	}
 	return err
 }
 
 // tuneSocket is best effort: an option that a kernel does not know leaves detection to the heartbeats. It returns what went wrong.
-func tuneSocket(fd int) error {
-	return errors.Join(
+func (s *Server) tuneSocket(fd int) error {
+	err := errors.Join(
 		unix.SetNonblock(fd, true), // a wrapped listener may have looked at it through File, which makes it blocking
-		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAliveInterval/time.Second)),
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveCount),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
 		tuneSocketOS(fd),
+	)
+	if s.opts.KeepAlive > maxKeepAlive {
+		return err
+	}
+	return errors.Join(err,
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, keepAliveIdleOption, max(1, int(s.opts.KeepAlive/time.Second))),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAliveInterval/time.Second)),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveCount),
 	)
 }
 

@@ -7,9 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// keepAliveIdleOption sets the time of silence before the first probe, in seconds.
+const keepAliveIdleOption = unix.TCP_KEEPIDLE
+
 func tuneSocketOS(fd int) error {
 	return errors.Join(
-		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(keepAliveIdle/time.Second)),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout/time.Millisecond)),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSentLowat),
 	)

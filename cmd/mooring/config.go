@@ -30,6 +30,7 @@ type config struct {
 	allowedOrigins []string
 	allowedHosts   []string
 	heartbeat      time.Duration
+	keepalive      time.Duration
 	maxConnections int
 	maxSessions    int
 	maxBody        size
@@ -59,6 +60,7 @@ func (c *config) flags(cmd *cobra.Command) {
 	f.StringSliceVar(&c.allowedOrigins, "allowed-origin", nil, "`origin` that browsers may call from, * for any; may be repeated (default loopback origins, on a loopback address)")
 	f.StringSliceVar(&c.allowedHosts, "allowed-host", nil, "`host` that requests may name, * for any; may be repeated (default loopback names, on a loopback address)")
 	f.DurationVar(&c.heartbeat, "heartbeat", 15*time.Second, "`time` between comments on an idle stream, 0 for none")
+	f.DurationVar(&c.keepalive, "keepalive", time.Minute, "`time` of silence before the kernel asks whether a peer is still there, 0 for never")
 	f.IntVar(&c.maxConnections, "max-connections", 1_000_000, "`number` of connections served at once, 0 for any")
 	f.StringVar(&c.keyFile, "session-key-file", "", "`file` of the keys of session ids, one a line in hex or base64: the first seals, all open (default a random key)")
 	f.DurationVar(&c.lifetime, "session-lifetime", 24*time.Hour, "`time` after which a session ends in any case")
@@ -73,7 +75,7 @@ func (c *config) flags(cmd *cobra.Command) {
 	f.StringVar(&c.logLevel, "log-level", "info", "least `level` that is logged: debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "text", "`format` of the log: text or json")
 	c.names = []string{
-		"listen", "path", "sse-path", "modern-only", "admin", "allowed-origin", "allowed-host", "heartbeat",
+		"listen", "path", "sse-path", "modern-only", "admin", "allowed-origin", "allowed-host", "heartbeat", "keepalive",
 		"max-connections", "session-key-file", "session-lifetime", "max-sessions", "replay-bytes", "replay-age",
 		"max-body", "drain-timeout", "memory-return", "loops", "engine", "log-level", "log-format",
 	}
@@ -92,6 +94,8 @@ func (c *config) check() error {
 		return fmt.Errorf("memory-return: %v is negative", c.memoryReturn)
 	case c.heartbeat < 0:
 		return fmt.Errorf("heartbeat: %v is negative", c.heartbeat)
+	case c.keepalive < 0:
+		return fmt.Errorf("keepalive: %v is negative", c.keepalive)
 	case c.maxConnections < 0:
 		return fmt.Errorf("max-connections: %d is negative", c.maxConnections)
 	case c.maxBody <= 0:
@@ -157,13 +161,16 @@ func (c *config) level() (slog.Level, error) {
 // options returns the settings as the server takes them.
 func (c *config) options(logger *slog.Logger) *server.Options {
 	o := &server.Options{
-		Path: c.path, SSEPath: c.ssePath, ModernOnly: c.modernOnly, AllowedOrigins: c.allowedOrigins, AllowedHosts: c.allowedHosts, Heartbeat: c.heartbeat,
+		Path: c.path, SSEPath: c.ssePath, ModernOnly: c.modernOnly, AllowedOrigins: c.allowedOrigins, AllowedHosts: c.allowedHosts, Heartbeat: c.heartbeat, KeepAlive: c.keepalive,
 		MaxConnections: c.maxConnections, MaxBody: int64(c.maxBody), DrainTimeout: c.drainTimeout, Loops: c.loops, Engine: server.Engine(c.engine), Logger: logger,
 		SessionLifetime: c.lifetime, MaxSessions: c.maxSessions, ReplayBytes: int(c.replayBytes), ReplayAge: c.replayAge,
 	}
 	// To the server zero is the default and a negative value none.
 	if o.Heartbeat == 0 {
 		o.Heartbeat = -1
+	}
+	if o.KeepAlive == 0 {
+		o.KeepAlive = -1
 	}
 	if o.MaxConnections == 0 {
 		o.MaxConnections = -1

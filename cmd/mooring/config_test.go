@@ -170,7 +170,7 @@ func TestOptions(t *testing.T) {
 	c := defaults()
 	c.allowedHosts, c.loops = []string{"a.example"}, 2
 	want := server.Options{
-		Path: "/mcp", AllowedHosts: []string{"a.example"}, Heartbeat: 15 * time.Second, MaxConnections: 1_000_000, MaxBody: 4 << 20,
+		Path: "/mcp", AllowedHosts: []string{"a.example"}, Heartbeat: 15 * time.Second, KeepAlive: time.Minute, MaxConnections: 1_000_000, MaxBody: 4 << 20,
 		SessionLifetime: 24 * time.Hour, MaxSessions: 1_000_000, ReplayBytes: 1 << 20, ReplayAge: time.Minute,
 		DrainTimeout: 10 * time.Second, Loops: 2, Logger: logger,
 	}
