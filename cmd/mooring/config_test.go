@@ -41,7 +41,7 @@ func load(t *testing.T, args []string, env map[string]string, file string) (*con
 
 func defaults() config {
 	return config{
-		listen: []string{"127.0.0.1:8080"}, path: "/mcp", heartbeat: 15 * time.Second, maxConnections: 1_000_000, maxBody: 4 << 20,
+		listen: []string{"127.0.0.1:8080"}, path: "/mcp", heartbeat: 15 * time.Second, keepalive: time.Minute, maxConnections: 1_000_000, maxBody: 4 << 20,
 		maxSessions: 1_000_000, lifetime: 24 * time.Hour, replayBytes: 1 << 20, replayAge: time.Minute,
 		drainTimeout: 10 * time.Second, memoryReturn: time.Second, logLevel: "info", logFormat: "text",
 	}
