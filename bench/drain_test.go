@@ -10,6 +10,7 @@ import (
 )
 
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	eras(t, func(t *testing.T, era dialect.Era) {
 		url, pid := startMooring(t)
 		p := Params{Streams: 100, Concurrency: 10, SlowTool: "countdown", SlowArgs: `{"seconds":1}`}
@@ -29,6 +30,7 @@ func TestDrain(t *testing.T) {
 
 // TestDrainDropped measures a server that ends at once.
 func TestDrainDropped(t *testing.T) {
+	t.Parallel()
 	eras(t, func(t *testing.T, era dialect.Era) {
 		p := badserver.StartProcess(t, badserver.DropOnTerm)
 		s := measure(t, "drain", Options{URL: p.URL, PID: p.PID, Era: era, Params: Params{Streams: 50, Concurrency: 10, SlowArgs: `{"milliseconds":1000}`}})
@@ -48,6 +50,7 @@ func TestDrainDropped(t *testing.T) {
 
 // TestDrainWithoutSlowTool measures the streams alone.
 func TestDrainWithoutSlowTool(t *testing.T) {
+	t.Parallel()
 	p := badserver.StartProcess(t)
 	s := measure(t, "drain", Options{URL: p.URL, PID: p.PID, Params: Params{Streams: 20, SlowTool: "none such"}}, "streams_graceful", "time_to_exit")
 	wantNone(t, s)
@@ -58,6 +61,7 @@ func TestDrainWithoutSlowTool(t *testing.T) {
 
 // TestDrainSpares holds that no process is ended that nobody knows to be the server, nor this one.
 func TestDrainSpares(t *testing.T) {
+	t.Parallel()
 	s, err := badserver.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -72,6 +76,7 @@ func TestDrainSpares(t *testing.T) {
 }
 
 func TestCallOutcome(t *testing.T) {
+	t.Parallel()
 	o := openCalls{up: 6, answers: []int64{5e6, 20e6, 30e6}, losses: []int64{1e6, 40e6}}
 	answered, lost, early, last, h := o.outcome(10e6)
 	if answered != 2 || lost != 2 || early != 2 || last != 20*time.Millisecond || h.TotalCount() != 2 {

@@ -13,6 +13,7 @@ import (
 )
 
 func TestFanout(t *testing.T) {
+	t.Parallel()
 	mooring, _ := startMooring(t)
 	other := badserver.StartProcess(t)
 	for name, url := range map[string]string{"mooring": mooring, "other": other.URL} {
@@ -76,6 +77,7 @@ func startPlain(t *testing.T, deaf func(stream int) bool) (url, change string) {
 }
 
 func TestFanoutPlain(t *testing.T) {
+	t.Parallel()
 	all := func(int) bool { return false }
 	url, change := startPlain(t, all)
 	s := measure(t, "fanout", Options{URL: url, Era: dialect.Plain, NoProcess: true, Params: Params{Streams: 50, Rounds: 2, ChangeURL: change, Event: "changed"}}, "fanout_last")
@@ -87,6 +89,7 @@ func TestFanoutPlain(t *testing.T) {
 
 // TestFanoutLost measures a server that forgets one stream of ten.
 func TestFanoutLost(t *testing.T) {
+	t.Parallel()
 	url, change := startPlain(t, func(i int) bool { return i%10 == 9 })
 	s := measure(t, "fanout", Options{URL: url, Era: dialect.Plain, NoProcess: true, Params: Params{Streams: 50, Rounds: 5, Wait: 300 * time.Millisecond, ChangeURL: change}})
 	wantFinding(t, s, "lost_notifications")
@@ -100,6 +103,7 @@ func TestFanoutLost(t *testing.T) {
 
 // TestFanoutSkips holds that it is told why no change can be made.
 func TestFanoutSkips(t *testing.T) {
+	t.Parallel()
 	url, _ := startMooring(t)
 	run, err := Run(t.Context(), Options{URL: url, Params: Params{ChangeTool: "none such"}}, "fanout")
 	if err != nil || run.Scenarios[0].Skipped == "" {

@@ -9,6 +9,7 @@ import (
 )
 
 func TestIdle(t *testing.T) {
+	t.Parallel()
 	url, pid := startMooring(t, "--heartbeat", "1s")
 	eras(t, func(t *testing.T, era dialect.Era) {
 		s := measure(t, "idle", Options{URL: url, PID: pid, Era: era, Params: Params{Streams: 300, Wait: 200 * time.Millisecond, Duration: 2500 * time.Millisecond, Silence: 2 * time.Second}},
@@ -36,6 +37,7 @@ func TestIdle(t *testing.T) {
 
 // TestIdleSilent measures a server that sends no heartbeats.
 func TestIdleSilent(t *testing.T) {
+	t.Parallel()
 	p := badserver.StartProcess(t, badserver.NeverHeartbeat)
 	o := Options{URL: p.URL, PID: p.PID, Params: Params{Streams: 20, Wait: 200 * time.Millisecond, Duration: 1500 * time.Millisecond, Silence: time.Second}}
 	s := measure(t, "idle", o)
@@ -55,6 +57,7 @@ func TestIdleSilent(t *testing.T) {
 }
 
 func TestIdlePlain(t *testing.T) {
+	t.Parallel()
 	url, _ := startPlain(t, func(int) bool { return false })
 	s := measure(t, "idle", Options{URL: url, Era: dialect.Plain, NoProcess: true, Params: Params{Streams: 50, Wait: 200 * time.Millisecond, Duration: time.Second}}, "open_rate", "heartbeats")
 	wantNone(t, s)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestStorm(t *testing.T) {
+	t.Parallel()
 	url, _ := startMooring(t)
 	for era, end := range map[dialect.Era]string{dialect.Modern: endFIN, dialect.Legacy: endRST} {
 		t.Run(end, func(t *testing.T) {
@@ -55,6 +56,7 @@ func TestStormSilence(t *testing.T) {
 }
 
 func TestStormLeak(t *testing.T) {
+	t.Parallel()
 	p := badserver.StartProcess(t, badserver.LeakCloseWait)
 	s := measure(t, "storm", Options{URL: p.URL, PID: p.PID, Params: Params{Streams: 100, Rounds: 1, Wait: time.Second}})
 	wantFinding(t, s, "close_wait")
@@ -64,6 +66,7 @@ func TestStormLeak(t *testing.T) {
 }
 
 func TestStormLeft(t *testing.T) {
+	t.Parallel()
 	r := stormRound{base: 2, final: observe.States{Listen: 1, TimeWait: 50, Established: 3, CloseWait: 4, FinWait1: 5}}
 	if closeWait, other := r.left(); closeWait != 4 || other != 6 {
 		t.Errorf("%d in CLOSE-WAIT, %d others", closeWait, other)
@@ -78,6 +81,7 @@ func TestStormLeft(t *testing.T) {
 }
 
 func TestStormEnd(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		in     Params
 		rounds int
@@ -101,6 +105,7 @@ func TestStormEnd(t *testing.T) {
 }
 
 func TestMedian(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		in            []float64
 		middle, first float64
