@@ -62,6 +62,8 @@ func TestCompareJudges(t *testing.T) {
 	runs := func(list ...any) (runs []*Run) {
 		for _, v := range list {
 			switch v := v.(type) {
+			case string: // of this kind is the one before
+				runs[len(runs)-1].Server.Kind = v
 			case nil:
 				runs = append(runs, server("x"))
 			case Figure:
@@ -94,6 +96,11 @@ func TestCompareJudges(t *testing.T) {
 		"infinite":                    {runs(lower(9), lower(math.Inf(-1)), lower(8)), "9 | – | 8* 0.89 ×!"},
 		"unfinished is not best":      {runs(lower(10), failed, lower(20)), "10* | 1 0.1 × | 20 2 ×"},
 		"nobody leads the unfinished": {runs(failed, lower(0.5), lower(2)), "1 | 0.5* 0.5 × | 2 2 ×"},
+		"a floor is not best":         {runs(lower(10), "mooring", lower(1), "floor", lower(20), "mcp"), "10* | 1 0.1 × | 20 2 ×"},
+		"nor compared with":           {runs(lower(10), "mooring", lower(1), "floor"), "10 | 1 0.1 ×"},
+		"nobody is ahead of a floor":  {runs(lower(10), "floor", lower(5), lower(7)), "10 | 5* 0.5 × | 7 0.7 ×"},
+		"nor our own of ours":         {runs(lower(10), "mooring", lower(5), "mooring", lower(6), "mcp"), "10 | 5* 0.5 × | 6 0.6 ×!"},
+		"other projects are":          {runs(lower(10), "mcp", lower(5), "mcp"), "10 | 5* 0.5 ×!"},
 		"other units":                 {runs(lower(10), Figure{Name: "a", Unit: "B", Value: 1, Better: "lower"}), "10 | 1 B"},
 	} {
 		c := Compare(tt.runs)

@@ -88,7 +88,7 @@ func measure(ctx context.Context, s *Server, era string, o *Options) (*result.Ru
 		}
 		if err != nil {
 			run = &result.Run{
-				Format: result.Format, Server: result.Server{Label: label(s, era), URL: s.URL, Era: era, Notes: s.Notes},
+				Format: result.Format, Server: result.Server{Label: label(s, era), Kind: s.Kind, URL: s.URL, Era: era, Notes: s.Notes},
 				Scenarios: []result.Scenario{{Name: scenario.Name, Title: scenario.Title, Figures: []result.Figure{}, Error: err.Error()}},
 			}
 			if o.Bench.Progress != nil {
@@ -129,7 +129,12 @@ func one(ctx context.Context, s *Server, era, scenario string, o *Options) (*res
 	if b.Era, err = dialect.ParseEra(era); err != nil {
 		return nil, err
 	}
-	return bench.Run(ctx, b, scenario)
+	run, err := bench.Run(ctx, b, scenario)
+	if err != nil {
+		return nil, err
+	}
+	run.Server.Kind = s.Kind
+	return run, nil
 }
 
 // label returns what tables call a server that was measured in an era.

@@ -27,6 +27,7 @@ func TestReadList(t *testing.T) {
 		{strings.Replace(good, "idle", "idol", 1), `no scenario "idol"`},
 		{strings.Replace(good, `["modern"]`, `["old"]`, 1), `era "old"`},
 		{strings.Replace(good, `/h"`, `/h","colour":1`, 1), "colour"},
+		{strings.Replace(good, `"name":"a",`, `"name":"a","kind":"ours",`, 1), `kind "ours"`},
 		{strings.ReplaceAll(good, "{port}", "1"), "no {port}"},
 		{strings.Replace(good, `"name":"a",`, "", 1), "name"},
 		{strings.Replace(good, `[{`, `[{"name":"b","command":"b","args":[],"url":"{port}","health":"{port}"},{"name":"b","command":"b","args":[],"url":"{port}","health":"{port}"},{`, 1), `two servers "b"`},
@@ -54,12 +55,12 @@ func TestCompare(t *testing.T) {
 	}
 	servers := []Server{
 		{
-			Name: "mooring", Label: "Mooring", Command: "./mooring", Args: []string{"serve", "--listen", "127.0.0.1:{port}", "--log-level", "error"},
+			Name: "mooring", Label: "Mooring", Kind: "mooring", Command: "./mooring", Args: []string{"serve", "--listen", "127.0.0.1:{port}", "--log-level", "error"},
 			URL: "http://127.0.0.1:{port}/mcp", Health: "http://127.0.0.1:{port}/healthz", Eras: []string{"modern", "legacy"},
 			Scenarios: map[string][]string{"idle": {"modern", "legacy"}, "fanout": {"modern"}}, Change: Change{Tool: "toggle"}, Notes: "as it is",
 		},
 		{
-			Name: "none", Command: "./nothing", Build: "make nothing", URL: "http://127.0.0.1:{port}/", Health: "http://127.0.0.1:{port}/",
+			Name: "none", Kind: "mcp", Command: "./nothing", Build: "make nothing", URL: "http://127.0.0.1:{port}/", Health: "http://127.0.0.1:{port}/",
 			Scenarios: map[string][]string{"idle": {"modern"}},
 		},
 		{
@@ -95,6 +96,11 @@ func TestCompare(t *testing.T) {
 	}
 	if s := ends.Scenarios[0]; !strings.Contains(s.Error, "is taken") {
 		t.Errorf("a server that ends at once: %q", s.Error)
+	}
+	for i, want := range []string{"mooring", "mcp", "", "mooring"} {
+		if got := runs[i].Server.Kind; got != want {
+			t.Errorf("run %d is of kind %q, want %q", i+1, got, want)
+		}
 	}
 	for pid := range pids {
 		if pid > 0 && syscall.Kill(pid, 0) == nil {
