@@ -15,24 +15,25 @@ func newCompare() *cobra.Command {
 	var markdown, readme bool
 	cmd := &cobra.Command{
 		Use: "compare FILE...", Short: "Print results side by side", Args: cobra.MinimumNArgs(1),
-		Long: "Prints the results in these files side by side. The first is the one that the others are compared with.",
+		Long: `Prints the results in these files side by side. The first is the one that the others are compared with.
+Results of several eras are compared within each; servers that do not speak MCP stand beside all.`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			runs, err := readAll(names)
 			if err != nil {
 				return err
 			}
-			c := result.Compare(runs)
+			w := cmd.OutOrStdout()
 			switch {
 			case readme:
-				return c.WriteReadme(cmd.OutOrStdout())
+				return writeGroups(w, runs, "**%s**\n\n", (*result.Comparison).WriteReadme)
 			case markdown:
-				return c.WriteMarkdown(cmd.OutOrStdout())
+				return writeGroups(w, runs, "## %s\n\n", (*result.Comparison).WriteMarkdown)
 			}
-			return c.WriteText(cmd.OutOrStdout())
+			return writeGroups(w, runs, "== %s ==\n\n", (*result.Comparison).WriteText)
 		},
 	}
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "tables in Markdown")
-	cmd.Flags().BoolVar(&readme, "short", false, "one short table in Markdown, of the key figures")
+	cmd.Flags().BoolVar(&readme, "short", false, "one short table in Markdown for each era, of the key figures")
 	return cmd
 }
 

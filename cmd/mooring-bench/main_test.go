@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -118,6 +119,29 @@ func TestHelp(t *testing.T) {
 	for _, name := range bench.ParamNames() {
 		if out, _ := execute(t, "run", "all", "--help"); !strings.Contains(out, "--"+name+" ") {
 			t.Errorf("all has no flag for %s", name)
+		}
+	}
+}
+
+// TestEras holds that files of several eras are compared within each, under its title.
+func TestEras(t *testing.T) {
+	modern, legacy := "../../bench/result/testdata/anchor.json", "../../bench/result/testdata/buoy.json"
+	for flag, title := range map[string]string{"": "== %s ==\n", "--markdown": "## %s\n", "--short": "**%s**\n"} {
+		args := []string{"compare", legacy, modern}
+		if flag != "" {
+			args = append(args, flag)
+		}
+		out, err := execute(t, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, second := fmt.Sprintf(title, "At 2026-07-28"), fmt.Sprintf(title, "With sessions, at 2025-11-25")
+		before, after, ok := strings.Cut(out, second)
+		if !ok || !strings.HasPrefix(before, first) || strings.Contains(before, "Buoy") || strings.Contains(after, "Anchor") {
+			t.Errorf("compare %s:\n%s", flag, out)
+		}
+		if out, err := execute(t, args[:2]...); err != nil || strings.Contains(out, "2025-11-25 ==") {
+			t.Errorf("one era has a title: %v\n%s", err, out)
 		}
 	}
 }

@@ -1,15 +1,11 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mooring-mcp/mooring/bench"
-	"github.com/mooring-mcp/mooring/bench/report"
 	"github.com/mooring-mcp/mooring/bench/result"
 	"github.com/mooring-mcp/mooring/bench/suite"
 )
@@ -66,51 +62,4 @@ A parameter that is not given has each scenario's own default.`,
 	fs.BoolVarP(&quiet, "quiet", "q", false, "no progress")
 	paramFlags(fs, &p, nil, &bench.Params{})
 	return cmd
-}
-
-// present prints the comparison and writes the page and the table.
-func present(w io.Writer, runs []*result.Run, page, readme string) error {
-	if err := result.Compare(runs).WriteText(w); err != nil {
-		return err
-	}
-	if page != "" {
-		if err := toFile(page, w, func(w io.Writer) error { return report.Write(w, runs) }); err != nil {
-			return err
-		}
-	}
-	if readme == "" {
-		return nil
-	}
-	var b strings.Builder
-	for _, era := range []struct{ name, title string }{{"modern", "At 2026-07-28"}, {"legacy", "With sessions, at 2025-11-25"}, {"plain", "Event streams without MCP"}} {
-		var group []*result.Run
-		for _, run := range runs {
-			if run.Server.Era == era.name {
-				group = append(group, run)
-			}
-		}
-		if len(group) == 0 {
-			continue
-		}
-		fmt.Fprintf(&b, "\n**%s**\n\n", era.title)
-		if err := result.Compare(group).WriteReadme(&b); err != nil {
-			return err
-		}
-	}
-	return replaceSection(readme, "comparison", b.String())
-}
-
-// replaceSection puts text between the lines <!-- name --> and <!-- /name --> of a file.
-func replaceSection(file, name, text string) error {
-	old, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
-	before, rest, ok := strings.Cut(string(old), begin)
-	_, after, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		return fmt.Errorf("%s has no lines %s and %s", file, strings.TrimSpace(begin), end)
-	}
-	return os.WriteFile(file, []byte(before+begin+text+end+after), 0o644)
 }
