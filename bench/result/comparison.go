@@ -32,11 +32,11 @@ type Row struct {
 type Cell struct {
 	Figure *Figure // nil: missing
 	// Best tells that no other run has a better value. It is not set where neither direction is better, where there is nothing to compare, where all are equal, or where the scenario was not finished.
-	// A floor is not a finished server: it is neither best nor ahead, and does not keep others from it.
+	// A run that refused or lost part of the work takes no part in it (see faults). A floor is not a finished server: it is neither best nor ahead, and does not keep others from it.
 	Best bool
 	// Ratio is this value divided by the first run's; 0 where there is none: in the first run, where one of them is missing or not above zero, or where the units differ.
 	Ratio float64
-	// Ahead tells that the value is better than the first run's, both scenarios were finished, and that can be seen in the three digits that are shown. Where both are of kind mooring neither is: they
+	// Ahead tells that the value is better than the first run's, both take part in the question which is best, and that can be seen in the three digits that are shown. Where both are of kind mooring neither is: they
 	// are one project's.
 	Ahead bool
 }
@@ -159,7 +159,15 @@ func (c *Compared) judge(row *Row, runs []*Run) {
 
 // counts reports whether the value in column i takes part in the question which is best.
 func (c *Compared) counts(row *Row, runs []*Run, i int) bool {
-	return c.Runs[i] != nil && c.Runs[i].Error == "" && !runs[i].IsFloor() && row.comparable(row.Cells[i].Figure)
+	return c.Runs[i] != nil && c.Runs[i].Error == "" && !c.Runs[i].faulty() && !runs[i].IsFloor() && row.comparable(row.Cells[i].Figure)
+}
+
+// faults are codes of findings after which figures say little: the server did not do all of the work that the others did.
+var faults = [...]string{"streams_refused", "streams_ended", "client_errors", "call_errors", "request_errors", "lost_notifications", "server_gone"}
+
+// faulty reports whether s was run with one of the faults.
+func (s *Scenario) faulty() bool {
+	return slices.ContainsFunc(s.Findings, func(f Finding) bool { return slices.Contains(faults[:], f.Code) })
 }
 
 // IsFloor reports whether the server is a bound for others, and not a finished one.

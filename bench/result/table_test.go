@@ -75,6 +75,9 @@ func TestCompareJudges(t *testing.T) {
 		}
 		return runs
 	}
+	with := func(code string, v float64) Scenario {
+		return Scenario{Findings: []Finding{{Code: code}}, Figures: []Figure{lower(v)}}
+	}
 	failed := Scenario{Error: "reset", Figures: []Figure{lower(1)}}
 	for why, tt := range map[string]struct {
 		runs []*Run
@@ -96,6 +99,10 @@ func TestCompareJudges(t *testing.T) {
 		"infinite":                    {runs(lower(9), lower(math.Inf(-1)), lower(8)), "9 | – | 8* 0.89 ×!"},
 		"unfinished is not best":      {runs(lower(10), failed, lower(20)), "10* | 1 0.1 × | 20 2 ×"},
 		"nobody leads the unfinished": {runs(failed, lower(0.5), lower(2)), "1 | 0.5* 0.5 × | 2 2 ×"},
+		"nor is who refuses":          {runs(lower(10), with("streams_refused", 1), lower(20)), "10* | 1 0.1 × | 20 2 ×"},
+		"nor who gives no answers":    {runs(lower(10), with("call_errors", 1)), "10 | 1 0.1 ×"},
+		"nobody leads the faulty":     {runs(with("server_gone", 9), lower(0.5), lower(2)), "9 | 0.5* 0.06 × | 2 0.22 ×"},
+		"other faults cost the same":  {runs(lower(10), with("close_wait", 1)), "10 | 1* 0.1 ×!"},
 		"a floor is not best":         {runs(lower(10), "mooring", lower(1), "floor", lower(20), "mcp"), "10* | 1 0.1 × | 20 2 ×"},
 		"nor compared with":           {runs(lower(10), "mooring", lower(1), "floor"), "10 | 1 0.1 ×"},
 		"nobody is ahead of a floor":  {runs(lower(10), "floor", lower(5), lower(7)), "10 | 5* 0.5 × | 7 0.7 ×"},
