@@ -159,15 +159,20 @@ func (c *Compared) judge(row *Row, runs []*Run) {
 
 // counts reports whether the value in column i takes part in the question which is best.
 func (c *Compared) counts(row *Row, runs []*Run, i int) bool {
-	return c.Runs[i] != nil && c.Runs[i].Error == "" && !c.Runs[i].faulty() && !runs[i].IsFloor() && row.comparable(row.Cells[i].Figure)
+	return c.Runs[i] != nil && c.Runs[i].Error == "" && c.Runs[i].fault() == "" && !runs[i].IsFloor() && row.comparable(row.Cells[i].Figure)
 }
 
 // faults are codes of findings after which figures say little: the server did not do all of the work that the others did.
 var faults = [...]string{"streams_refused", "streams_ended", "client_errors", "call_errors", "request_errors", "lost_notifications", "server_gone"}
 
-// faulty reports whether s was run with one of the faults.
-func (s *Scenario) faulty() bool {
-	return slices.ContainsFunc(s.Findings, func(f Finding) bool { return slices.Contains(faults[:], f.Code) })
+// fault returns the first of the faults that s was run with, or "".
+func (s *Scenario) fault() string {
+	for _, f := range s.Findings {
+		if slices.Contains(faults[:], f.Code) {
+			return f.Code
+		}
+	}
+	return ""
 }
 
 // IsFloor reports whether the server is a bound for others, and not a finished one.

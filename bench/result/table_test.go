@@ -196,8 +196,8 @@ func TestTables(t *testing.T) {
 			"- sample: Chain: FOUND close\\_wait: 212",
 		}},
 		{readme, []string{
-			"Measured on 2026-11-22 with mooring-bench v0.4.0: Sample CPU 2.4 GHz, 2 cores, 24 GiB. In brackets: how many times sample: Anchor's. Bold: the best.\n\n|  | sample: Anchor |",
-			"| idle: Resident memory per stream | **680 B** | 38.2 KB (56 ×) | 56 KB (82 ×) |\n",
+			"Measured on 2026-11-22 with mooring-bench v0.4.0: Sample CPU 2.4 GHz, 2 cores, 24 GiB. In brackets: how many times sample: Anchor's, and what the client itself had. Bold: the best.\n\n|  | sample: Anchor |",
+			"| idle: Resident memory per stream | **680 B** (client 212 B) | 38.2 KB (56 ×; client 212 B) | 56 KB (82 ×; client 212 B) |\n",
 			"| drain: Streams that ended with their result | **8,000** | – | 7,410 (0.93 ×) |\n",
 		}},
 	} {
@@ -219,6 +219,16 @@ func TestTables(t *testing.T) {
 	}
 	if strings.Contains(readme, "Sockets in CLOSE-WAIT at most") {
 		t.Error("the README's table has a figure that is not key")
+	}
+	floor, faulty := *runs[2], *runs[1]
+	floor.Server.Kind = "floor"
+	faulty.Scenarios = slices.Clone(faulty.Scenarios)
+	faulty.Scenarios[0].Findings = []Finding{{Code: "streams_refused"}}
+	readme = text(t, Compare([]*Run{runs[0], &faulty, &floor}), asReadme)
+	for _, want := range []string{"Bold: the best; floors, which are no finished servers, take no part in it.\n", "was not finished: idle: sample: Buoy (streams\\_refused).\n"} {
+		if !strings.Contains(readme, want) {
+			t.Errorf("%q is not in:\n%s", want, readme)
+		}
 	}
 	other := *runs[1]
 	other.Machine.Cores = 64
