@@ -3,10 +3,13 @@
 package suite
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -59,6 +62,34 @@ func TestReadList(t *testing.T) {
 				labels[l] = true
 			}
 		}
+	}
+}
+
+// TestStopDoesNotHang holds that a descendant in a group of its own, which keeps the pipe of the server's output, does not keep the suite.
+func TestStopDoesNotHang(t *testing.T) {
+	health := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer health.Close()
+	dir := t.TempDir()
+	s := Server{Name: "parent", Command: "/bin/sh", Args: []string{"-c", "setsid sh -c 'echo $$ >pid.new; mv pid.new pid; exec sleep 60' & exec sleep 60"}, Health: health.URL}
+	p, err := s.start(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := 0
+	for end := time.Now().Add(10 * time.Second); child == 0 && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		b, _ := os.ReadFile(dir + "/pid")
+		child, _ = strconv.Atoi(strings.TrimSpace(string(b)))
+	}
+	if child == 0 {
+		t.Fatal("no descendant")
+	}
+	begin := time.Now()
+	p.stop()
+	if took := time.Since(begin); took > stopTime {
+		t.Errorf("stop took %v", took)
+	}
+	if err := syscall.Kill(child, syscall.SIGKILL); err != nil {
+		t.Errorf("the descendant: %v", err)
 	}
 }
 

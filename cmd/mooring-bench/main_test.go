@@ -18,6 +18,17 @@ import (
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
+// asMain makes this program the command, for a test of what signals do.
+const asMain = "MOORING_BENCH_AS_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asMain) != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
 // execute runs the command and returns what it printed.
 func execute(t *testing.T, args ...string) (string, error) {
 	t.Helper()

@@ -22,7 +22,8 @@ func newSuite() *cobra.Command {
 		Use: "suite LIST", Short: "Start the servers of a list in turn and measure each", Args: cobra.ExactArgs(1),
 		Long: `Starts each server of a list, runs the scenarios that the list names for it, ends it, and writes the results side by side.
 Each scenario has a process of its own. bench/peers/peers.json of Mooring's repository is such a list; bench/suite/list.go tells its members.
-A parameter that is not given has each scenario's own default.`,
+A parameter that is not given has each scenario's own default. If a server could not be measured to the end, the exit code is 2,
+after all others have been measured and everything is written.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			servers, err := suite.ReadList(args[0])
 			if err != nil {
@@ -48,7 +49,10 @@ A parameter that is not given has each scenario's own default.`,
 			if _, err := suite.Compare(cmd.Context(), servers, o); err != nil {
 				return err
 			}
-			return present(cmd.OutOrStdout(), runs, page, readme)
+			if err := present(cmd.OutOrStdout(), runs, page, readme); err != nil {
+				return err
+			}
+			return unfinished(runs...)
 		},
 	}
 	fs := cmd.Flags()
