@@ -127,6 +127,9 @@ func TestHelp(t *testing.T) {
 			}
 		}
 	}
+	if out, _ := execute(t, "run", "storm", "--help"); strings.Contains(out, "root") {
+		t.Error("storm is said to need rights that it does not need")
+	}
 	for _, name := range bench.ParamNames() {
 		if out, _ := execute(t, "run", "all", "--help"); !strings.Contains(out, "--"+name+" ") {
 			t.Errorf("all has no flag for %s", name)
