@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -157,6 +158,63 @@ func TestEras(t *testing.T) {
 		if out, err := execute(t, args[:2]...); err != nil || strings.Contains(out, "2025-11-25 ==") {
 			t.Errorf("one era has a title: %v\n%s", err, out)
 		}
+	}
+}
+
+// TestReportReadme holds that the tables of a README are made again from files, merged, as suite makes them.
+func TestReportReadme(t *testing.T) {
+	testdata := func(name string) *result.Run {
+		run, err := result.ReadFile(filepath.Join("../../bench/result/testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run
+	}
+	anchor, again, buoy := testdata("anchor.json"), testdata("anchor.json"), testdata("buoy.json")
+	t.Chdir(t.TempDir())
+	again.Scenarios = again.Scenarios[:1]
+	again.Scenarios[0].Figure("rss_per_stream").Value = 123
+	if err := result.WriteRuns("all.json", []*result.Run{anchor, buoy}); err != nil {
+		t.Fatal(err)
+	}
+	if err := result.WriteFile("again.json", again); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("README.md", []byte("a\n<!-- comparison -->\nold\n<!-- /comparison -->\nb\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := execute(t, "report", "all.json", "again.json", "--merge", "--readme", "README.md"); err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"a\n<!-- comparison -->\n\n**At 2026-07-28**\n\nMeasured on", "| 123 B (client 212 B) |", "\n\n**With sessions, at 2025-11-25**\n\n", "|\n<!-- /comparison -->\nb\n"} {
+		if !bytes.Contains(readme, []byte(want)) {
+			t.Errorf("%q is not in\n%s", want, readme)
+		}
+	}
+	if bytes.Contains(readme, []byte("680 B")) || bytes.Contains(readme, []byte("old")) {
+		t.Errorf("what was replaced is left in\n%s", readme)
+	}
+	if _, err := os.Stat("report.html"); err == nil {
+		t.Error("a page was written that nobody asked for")
+	}
+	if err := present(io.Discard, result.Merge([]*result.Run{anchor, buoy, again}), "", "README.md"); err != nil {
+		t.Fatal(err)
+	}
+	if after, _ := os.ReadFile("README.md"); !bytes.Equal(after, readme) {
+		t.Errorf("suite makes other tables:\n%s", after)
+	}
+	if _, err := execute(t, "report", "all.json", "--readme", "README.md", "-o", "page.html"); err != nil {
+		t.Fatal(err)
+	}
+	if page, _ := os.ReadFile("page.html"); !bytes.Contains(page, []byte(`class="era"`)) {
+		t.Error("no page with a part for each era")
+	}
+	if out, err := execute(t, "compare", "again.json", "again.json", "--merge"); err != nil || strings.Contains(out, "(2)") {
+		t.Errorf("compare --merge: %v\n%s", err, out)
 	}
 }
 

@@ -62,7 +62,7 @@ after all others have been measured and everything is written.`,
 	fs.StringSliceVar(&o.Scenarios, "scenarios", nil, "these scenarios alone")
 	fs.StringVarP(&out, "output", "o", "", "write the results to this file, as JSON")
 	fs.StringVar(&page, "html", "", "write the report to this file")
-	fs.StringVar(&readme, "readme", "", "put the short tables between the lines <!-- comparison --> and <!-- /comparison --> of this file")
+	readmeFlag(cmd, &readme)
 	fs.BoolVarP(&quiet, "quiet", "q", false, "no progress")
 	paramFlags(fs, &p, nil, &bench.Params{})
 	return cmd
