@@ -135,6 +135,7 @@ func TestChromium(t *testing.T) {
 		tooWide    string
 	}{
 		{"three servers", written(t, runs), all, ""},
+		{"two eras", written(t, eras(t)), all, ""},
 		{"one server", written(t, runs[:1]), few, ""},
 		{"ten servers", written(t, many[:10]), few, ""},
 		{"twenty servers", written(t, many), few, paper},

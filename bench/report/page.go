@@ -15,18 +15,28 @@ type page struct {
 	Style  template.CSS
 	Policy string
 
+	Title    string
+	Date     string
+	Apart    bool // there is more than one group
+	Groups   []group
+	Machines []machine
+}
+
+// A group is the servers that are compared with one another.
+type group struct {
+	Anchor    string
 	Title     string
-	Date      string
 	First     string   // label of the first server
 	Labels    []string // of all
 	Several   bool
+	Apart     bool // it is not the only one
 	Legend    []legend
+	Floors    []string // labels of servers that are a bound, and not finished ones
 	Ahead     []string // where others are better than the first in key figures, a sentence each
 	Findings  []remark
 	Undone    []remark // what was not finished, skipped or not run
 	Scenarios []section
-	Servers   []server
-	Machines  []machine
+	Servers   []server // that no group before has
 }
 
 type legend struct {
@@ -42,6 +52,7 @@ type remark struct {
 // A section is one scenario.
 type section struct {
 	Anchor, Name, Title string
+	Group               string // title of its group; empty if there is one alone
 	Inputs              string
 	Differ              []string
 	KeyBars             []chart
@@ -83,33 +94,70 @@ type tableRow struct {
 	Cells []cell
 }
 
-func newPage(c *result.Comparison) *page {
-	p := &page{First: c.Labels[0], Labels: c.Labels, Several: len(c.Labels) > 1}
-	p.Title = strings.Join(c.Labels[:min(len(c.Labels), 4)], ", ")
-	if more := len(c.Labels) - 4; more > 0 {
+func newPage(groups []result.Group) *page {
+	p := &page{Apart: len(groups) > 1}
+	told := map[*result.Run]bool{}
+	var labels []string // of all servers, each once
+	var all []*result.Run
+	for i, g := range groups {
+		anchor := ""
+		if p.Apart {
+			anchor = "g" + strconv.Itoa(i+1)
+		}
+		c := result.Compare(g.Runs)
+		p.Groups = append(p.Groups, newGroup(c, g.Title, anchor, told))
+		p.Machines = addMachines(p.Machines, c)
+		for _, r := range g.Runs {
+			told[r] = true
+		}
+		all = append(all, g.Runs...)
+		for _, l := range c.Labels {
+			if !slices.Contains(labels, l) {
+				labels = append(labels, l)
+			}
+		}
+	}
+	p.Title = strings.Join(labels[:min(len(labels), 4)], ", ")
+	if more := len(labels) - 4; more > 0 {
 		p.Title += fmt.Sprintf(" and %d more", more)
 	}
-	p.Date = dates(c.Runs)
-	for i := range c.Labels {
-		p.Legend = append(p.Legend, legendOf(c, i))
+	p.Date = dates(all)
+	return p
+}
+
+// newGroup returns a group of the page; anchor is what those of its scenarios begin with, empty if it is the only one. Servers that were told of before are left out of Servers.
+func newGroup(c *result.Comparison, title, anchor string, told map[*result.Run]bool) group {
+	g := group{Anchor: anchor, Title: title, First: c.Labels[0], Labels: c.Labels, Several: len(c.Labels) > 1, Apart: anchor != ""}
+	if !g.Apart {
+		g.Anchor = "summary"
+	}
+	for i, r := range c.Runs {
+		g.Legend = append(g.Legend, legendOf(c, i))
+		if r.IsFloor() {
+			g.Floors = append(g.Floors, c.Labels[i])
+		}
+		if !told[r] {
+			g.Servers = append(g.Servers, newServer(c, i))
+		}
 	}
 	for i := range c.Scenarios {
-		s := newSection(c, &c.Scenarios[i], "s"+strconv.Itoa(i+1))
-		p.Scenarios = append(p.Scenarios, s)
-		p.Ahead = append(p.Ahead, aheadIn(c, &c.Scenarios[i], true)...)
+		s := newSection(c, &c.Scenarios[i], anchor+"s"+strconv.Itoa(i+1))
+		if g.Apart {
+			s.Group = title
+		}
+		g.Scenarios = append(g.Scenarios, s)
+		g.Ahead = append(g.Ahead, aheadIn(c, &c.Scenarios[i], true)...)
 		for _, r := range s.Remarks {
 			switch r.What {
 			case "":
 			case found:
-				p.Findings = append(p.Findings, r)
+				g.Findings = append(g.Findings, r)
 			default:
-				p.Undone = append(p.Undone, r)
+				g.Undone = append(g.Undone, r)
 			}
 		}
 	}
-	p.Servers = servers(c)
-	p.Machines = machines(c)
-	return p
+	return g
 }
 
 func legendOf(c *result.Comparison, i int) legend {
@@ -202,28 +250,29 @@ type machine struct {
 	Labels      []string
 }
 
-func machines(c *result.Comparison) (list []machine) {
+// addMachines adds the machines of a comparison, each of them once.
+func addMachines(list []machine, c *result.Comparison) []machine {
 	for i, r := range c.Runs {
 		at := slices.IndexFunc(list, func(m machine) bool { return m.Machine == r.Machine })
 		if at < 0 {
 			at = len(list)
 			list = append(list, machine{Machine: r.Machine, Memory: fmt.Sprintf("%.3g GiB", float64(r.Machine.MemoryBytes)/(1<<30))})
 		}
-		list[at].Labels = append(list[at].Labels, c.Labels[i])
+		if !slices.Contains(list[at].Labels, c.Labels[i]) {
+			list[at].Labels = append(list[at].Labels, c.Labels[i])
+		}
 	}
 	return list
 }
 
-func servers(c *result.Comparison) (list []server) {
-	for i, r := range c.Runs {
-		s := r.Server
-		list = append(list, server{
-			Legend: legendOf(c, i), Name: strings.TrimSpace(s.Name + " " + s.Version), Revision: strings.TrimSpace(s.Era + " " + s.Revision), URL: s.URL,
-			Process: s.Command, Notes: s.Notes, Command: shellWords(r.Command), PID: s.PID,
-			Began: r.Began.UTC().Format("2006-01-02 15:04:05 UTC"), Tool: r.Tool.Version, Go: r.Tool.Go,
-		})
+func newServer(c *result.Comparison, i int) server {
+	r := c.Runs[i]
+	s := r.Server
+	return server{
+		Legend: legendOf(c, i), Name: strings.TrimSpace(s.Name + " " + s.Version), Revision: strings.TrimSpace(s.Era + " " + s.Revision), URL: s.URL,
+		Process: s.Command, Notes: s.Notes, Command: shellWords(r.Command), PID: s.PID,
+		Began: r.Began.UTC().Format("2006-01-02 15:04:05 UTC"), Tool: r.Tool.Version, Go: r.Tool.Go,
 	}
-	return list
 }
 
 // shellWords writes a command line so that a POSIX shell reads the same words.

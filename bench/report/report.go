@@ -22,8 +22,8 @@ var pageHTML string
 //go:embed page.css
 var pageCSS string
 
-// Write writes the page of the runs, at least one, side by side in their order; the first is the one that the others are compared with. It keeps no reference to them, and writes nothing if it
-// returns an error of its own.
+// Write writes the page of the runs, at least one, side by side in their order, in a section for each era if there are several ([result.Groups]); the first of a section is the one that the others
+// are compared with. It keeps no reference to them, and writes nothing if it returns an error of its own.
 func Write(w io.Writer, runs []*result.Run) error {
 	if len(runs) == 0 {
 		return errors.New("report: no run to report on")
@@ -33,7 +33,7 @@ func Write(w io.Writer, runs []*result.Run) error {
 		return fmt.Errorf("report: %w", err)
 	}
 	hash := sha256.Sum256([]byte(pageCSS))
-	p := newPage(result.Compare(runs))
+	p := newPage(result.Groups(runs))
 	p.Style = template.CSS(pageCSS)
 	p.Policy = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'; img-src data:; base-uri 'none'; form-action 'none'"
 	var b bytes.Buffer

@@ -30,6 +30,7 @@ func samples(t testing.TB) (runs []*result.Run) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		run.Server.Era = "modern" // all side by side; see TestEras
 		runs = append(runs, run)
 	}
 	return runs
@@ -241,6 +242,68 @@ func TestSamples(t *testing.T) {
 	want("lower is better · logarithmic scale")
 	if strings.Contains(text, "not all measured on one") || strings.Contains(text, "Not the same for all") {
 		t.Error("the page says that the runs do not compare")
+	}
+}
+
+// eras returns the golden runs in the eras that they are of, one in both, and a floor that speaks no MCP.
+func eras(t testing.TB) []*result.Run {
+	t.Helper()
+	runs := samples(t)
+	runs[1].Server.Era, runs[2].Server.Era = "legacy", "legacy"
+	again, floor := *runs[0], *runs[1]
+	again.Server.Era = "legacy"
+	floor.Server.Label, floor.Server.Era, floor.Server.Kind = "sample: Quay", "plain", "floor"
+	return []*result.Run{runs[0], &again, runs[1], runs[2], &floor}
+}
+
+var idAt, hrefAt = regexp.MustCompile(` id="([^"]*)"`), regexp.MustCompile(` href="#([^"]*)"`)
+
+// TestEras holds that servers are compared within an era alone, in a part of its own, and that a floor stands in each.
+func TestEras(t *testing.T) {
+	page := written(t, append(eras(t), evil("<b>"), evil("<b>")))
+	wantQuiet(t, page)
+	wantImages(t, page)
+	ids := map[string]bool{}
+	for _, m := range idAt.FindAllStringSubmatch(page, -1) {
+		if ids[m[1]] {
+			t.Errorf("two elements are called %s", m[1])
+		}
+		ids[m[1]] = true
+	}
+	for _, m := range hrefAt.FindAllStringSubmatch(page, -1) {
+		if !ids[m[1]] {
+			t.Errorf("nothing is called %s", m[1])
+		}
+	}
+	method := strings.Index(page, `<section id="method">`)
+	_, parts, _ := strings.Cut(page[:method], "<main>")
+	groups := strings.Split(parts, `class="era"`)[1:]
+	if len(groups) != 3 {
+		t.Fatalf("%d groups", len(groups))
+	}
+	for i, tt := range []struct{ title, labels string }{
+		{"At 2026-07-28", "Anchor Quay"}, {"With sessions, at 2025-11-25", "Anchor Buoy Chain Quay"}, {"In an era that is not known", "Quay"},
+	} {
+		if !strings.Contains(groups[i], "<h2>"+tt.title+"</h2>") {
+			t.Errorf("group %d is not called %s", i+1, tt.title)
+		}
+		for _, label := range []string{"Anchor", "Buoy", "Chain", "Quay"} {
+			if got, want := strings.Contains(groups[i], "sample: "+label), strings.Contains(tt.labels, label); got != want {
+				t.Errorf("%s tells of %s: %t", tt.title, label, got)
+			}
+		}
+		if !strings.Contains(groups[i], "sample: Quay: a bound for the others") {
+			t.Errorf("%s does not say what a floor is", tt.title)
+		}
+		if strings.Contains(groups[i], "Anchor (2)") {
+			t.Errorf("%s has labels of another era", tt.title)
+		}
+	}
+	if n := strings.Count(page[method:], "<dt>measured by</dt>"); n != 7 {
+		t.Errorf("%d servers are described, not each of 7 once", n)
+	}
+	if page = written(t, samples(t)); strings.Contains(page, `class="era"`) || !strings.Contains(page, `<section id="summary">`) {
+		t.Error("a page of one era has parts")
 	}
 }
 

@@ -93,31 +93,31 @@ func exact(v float64) string {
 	return strconv.FormatFloat(v, 'g', -1, 64)
 }
 
-// A group is a series, or a distribution, of all servers that have it.
-type group struct {
+// A bundle is a series, or a distribution, of all servers that have it.
+type bundle struct {
 	name, title, unit string
 	curves            []curve
 }
 
-// add puts a curve into its group; a curve of another unit than the group's begins one of its own.
-func add(groups []group, name, title, unit string, c curve) []group {
-	for i := range groups {
-		if groups[i].name == name && groups[i].unit == unit {
-			if last := groups[i].curves; last[len(last)-1].server != c.server { // a name that a run has twice counts once
-				groups[i].curves = append(groups[i].curves, c)
+// add puts a curve into its bundle; a curve of another unit than the bundle's begins one of its own.
+func add(bundles []bundle, name, title, unit string, c curve) []bundle {
+	for i := range bundles {
+		if bundles[i].name == name && bundles[i].unit == unit {
+			if last := bundles[i].curves; last[len(last)-1].server != c.server { // a name that a run has twice counts once
+				bundles[i].curves = append(bundles[i].curves, c)
 			}
-			return groups
+			return bundles
 		}
 	}
 	if title == "" {
 		title = name
 	}
-	return append(groups, group{name: name, title: title, unit: unit, curves: []curve{c}})
+	return append(bundles, bundle{name: name, title: title, unit: unit, curves: []curve{c}})
 }
 
 // curvesOf draws the series and distributions of a scenario, and puts what matters of them into tables.
 func curvesOf(c *result.Comparison, s *result.Compared) (charts []chart, tables []table) {
-	var series, dists []group
+	var series, dists []bundle
 	for i, run := range s.Runs {
 		if run == nil {
 			continue
@@ -129,30 +129,30 @@ func curvesOf(c *result.Comparison, s *result.Compared) (charts []chart, tables 
 			dists = add(dists, v.Name, v.Title, v.Unit, curve{server: i, points: v.Quantiles})
 		}
 	}
-	for _, g := range series {
-		if t := seriesTable(g, c.Labels); len(t.Rows) > 0 {
+	for _, b := range series {
+		if t := seriesTable(b, c.Labels); len(t.Rows) > 0 {
 			tables = append(tables, t)
 		}
-		if image, log := timeChart(g.curves, c.Labels, g.unit, s.Name+": "+g.title+" over time"); image != "" {
-			charts = append(charts, chart{Title: g.title, Hint: scale("over time", log), Image: image, Legend: legendFor(c, g)})
+		if image, log := timeChart(b.curves, c.Labels, b.unit, s.Name+": "+b.title+" over time"); image != "" {
+			charts = append(charts, chart{Title: b.title, Hint: scale("over time", log), Image: image, Legend: legendFor(c, b)})
 		}
 	}
-	for _, g := range dists {
-		if t := distributionTable(g, c.Labels); len(t.Rows) > 0 {
+	for _, b := range dists {
+		if t := distributionTable(b, c.Labels); len(t.Rows) > 0 {
 			tables = append(tables, t)
 		}
-		if image, log := quantileChart(g.curves, c.Labels, g.unit, s.Name+": "+g.title+" by percentile"); image != "" {
-			charts = append(charts, chart{Title: g.title, Hint: scale("by percentile", log), Image: image, Legend: legendFor(c, g)})
+		if image, log := quantileChart(b.curves, c.Labels, b.unit, s.Name+": "+b.title+" by percentile"); image != "" {
+			charts = append(charts, chart{Title: b.title, Hint: scale("by percentile", log), Image: image, Legend: legendFor(c, b)})
 		}
 	}
 	return charts, tables
 }
 
-func legendFor(c *result.Comparison, g group) (list []legend) {
+func legendFor(c *result.Comparison, b bundle) (list []legend) {
 	if len(c.Labels) < 2 {
 		return nil
 	}
-	for _, cv := range g.curves {
+	for _, cv := range b.curves {
 		list = append(list, legendOf(c, cv.server))
 	}
 	return list
@@ -161,9 +161,9 @@ func legendFor(c *result.Comparison, g group) (list []legend) {
 func value(v float64, unit string) cell { return cell{Exact: exact(v), Text: result.Humanise(v, unit)} }
 
 // seriesTable tells where each curve begins and ends, and its extremes.
-func seriesTable(g group, labels []string) table {
-	t := table{Title: g.title + ", over time", Head: []string{"at first", "least", "most", "at last"}}
-	for _, cv := range g.curves {
+func seriesTable(b bundle, labels []string) table {
+	t := table{Title: b.title + ", over time", Head: []string{"at first", "least", "most", "at last"}}
+	for _, cv := range b.curves {
 		var ys []float64
 		for _, p := range cv.points {
 			if isFinite(p) {
@@ -171,24 +171,24 @@ func seriesTable(g group, labels []string) table {
 			}
 		}
 		if lo, hi, ok := bounds(ys); ok {
-			t.Rows = append(t.Rows, tableRow{Label: labels[cv.server], Cells: []cell{value(ys[0], g.unit), value(lo, g.unit), value(hi, g.unit), value(ys[len(ys)-1], g.unit)}})
+			t.Rows = append(t.Rows, tableRow{Label: labels[cv.server], Cells: []cell{value(ys[0], b.unit), value(lo, b.unit), value(hi, b.unit), value(ys[len(ys)-1], b.unit)}})
 		}
 	}
 	return t
 }
 
 // distributionTable tells the percentiles that everybody asks for, as far as the document has them.
-func distributionTable(g group, labels []string) table {
+func distributionTable(b bundle, labels []string) table {
 	percentiles := []float64{50, 90, 99, 99.9, 99.99, 100}
-	t := table{Title: g.title + ", by percentile", Head: []string{"50 %", "90 %", "99 %", "99.9 %", "99.99 %", "most"}}
-	for _, cv := range g.curves {
+	t := table{Title: b.title + ", by percentile", Head: []string{"50 %", "90 %", "99 %", "99.9 %", "99.99 %", "most"}}
+	for _, cv := range b.curves {
 		r := tableRow{Label: labels[cv.server]}
 		any := false
 		for _, want := range percentiles {
 			of := cell{Text: result.Missing}
 			for _, q := range cv.points {
 				if q[0] == want && drawable(q[1]) {
-					of, any = value(q[1], g.unit), true
+					of, any = value(q[1], b.unit), true
 				}
 			}
 			r.Cells = append(r.Cells, of)

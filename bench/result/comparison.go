@@ -32,10 +32,12 @@ type Row struct {
 type Cell struct {
 	Figure *Figure // nil: missing
 	// Best tells that no other run has a better value. It is not set where neither direction is better, where there is nothing to compare, where all are equal, or where the scenario was not finished.
+	// A run that refused or lost part of the work takes no part in it (see faults). A floor is not a finished server: it is neither best nor ahead, and does not keep others from it.
 	Best bool
 	// Ratio is this value divided by the first run's; 0 where there is none: in the first run, where one of them is missing or not above zero, or where the units differ.
 	Ratio float64
-	// Ahead tells that the value is better than the first run's, both scenarios were finished, and that can be seen in the three digits that are shown.
+	// Ahead tells that the value is better than the first run's, both take part in the question which is best, and that can be seen in the three digits that are shown. Where both are of kind mooring neither is: they
+	// are one project's.
 	Ahead bool
 }
 
@@ -106,11 +108,12 @@ func compare(runs []*Run, name string) Compared {
 			}
 			if c.Rows[k].Cells[i].Figure == nil {
 				c.Rows[k].Cells[i].Figure = f
+				c.Rows[k].Better = orWord(c.Rows[k].Better, f.Better) // some servers' may not count: see counts
 			}
 		}
 	}
 	for i := range c.Rows {
-		c.judge(&c.Rows[i])
+		c.judge(&c.Rows[i], runs)
 	}
 	slices.SortStableFunc(c.Rows, func(a, b Row) int {
 		switch {
@@ -126,7 +129,7 @@ func compare(runs []*Run, name string) Compared {
 }
 
 // judge sets Best, Ratio and Ahead of a row's cells.
-func (c *Compared) judge(row *Row) {
+func (c *Compared) judge(row *Row, runs []*Run) {
 	first := row.Cells[0].Figure
 	best, worst, n := math.NaN(), math.NaN(), 0
 	for i := range row.Cells {
@@ -134,7 +137,7 @@ func (c *Compared) judge(row *Row) {
 		if i > 0 && row.comparable(cell.Figure) && row.comparable(first) && first.Value > 0 && cell.Figure.Value > 0 {
 			cell.Ratio = cell.Figure.Value / first.Value
 		}
-		if !c.counts(row, i) {
+		if !c.counts(row, runs, i) {
 			continue
 		}
 		v := cell.Figure.Value
@@ -145,20 +148,39 @@ func (c *Compared) judge(row *Row) {
 		if n == 1 || row.better(worst, v) {
 			worst = v
 		}
-		cell.Ahead = i > 0 && c.counts(row, 0) && row.better(v, first.Value) && Humanise(v, row.Unit) != Humanise(first.Value, row.Unit)
+		cell.Ahead = i > 0 && c.counts(row, runs, 0) && !sameProject(runs[0], runs[i]) && row.better(v, first.Value) && Humanise(v, row.Unit) != Humanise(first.Value, row.Unit)
 	}
 	if n < 2 || best == worst || row.Better == "" {
 		return
 	}
 	for i := range row.Cells {
-		row.Cells[i].Best = c.counts(row, i) && row.Cells[i].Figure.Value == best
+		row.Cells[i].Best = c.counts(row, runs, i) && row.Cells[i].Figure.Value == best
 	}
 }
 
-// counts reports whether the value in column i takes part in the question which is best.
-func (c *Compared) counts(row *Row, i int) bool {
-	return c.Runs[i] != nil && c.Runs[i].Error == "" && row.comparable(row.Cells[i].Figure)
+// counts reports whether the value in column i takes part in the question which is best. One whose own run says that neither direction is better does not: that server has done less for it.
+func (c *Compared) counts(row *Row, runs []*Run, i int) bool {
+	return c.Runs[i] != nil && c.Runs[i].Error == "" && c.Runs[i].fault() == "" && !runs[i].IsFloor() && row.comparable(row.Cells[i].Figure) && row.Cells[i].Figure.Better == row.Better
 }
+
+// faults are codes of findings after which figures say little: the server did not do all of the work that the others did.
+var faults = [...]string{"streams_refused", "streams_ended", "client_errors", "call_errors", "request_errors", "lost_notifications", "server_gone"}
+
+// fault returns the first of the faults that s was run with, or "".
+func (s *Scenario) fault() string {
+	for _, f := range s.Findings {
+		if slices.Contains(faults[:], f.Code) {
+			return f.Code
+		}
+	}
+	return ""
+}
+
+// IsFloor reports whether the server is a bound for others, and not a finished one.
+func (r *Run) IsFloor() bool { return r.Server.Kind == kindFloor }
+
+// sameProject reports whether two servers are known to be of one project: ours.
+func sameProject(a, b *Run) bool { return a.Server.Kind == kindMooring && b.Server.Kind == kindMooring }
 
 func (r *Row) comparable(f *Figure) bool {
 	return f != nil && f.Unit == r.Unit && isFinite(f.Value)

@@ -25,6 +25,7 @@ func TestReadRefuses(t *testing.T) {
 		{head + `]} {}`, "not a document"},
 		{head + `]`, "not a document"},
 		{head + `7]}`, "result: json"},
+		{`{"format":"mooring-bench/1","server":{"kind":"ours"}}`, `"ours" is no kind of a server`},
 		{head + `{"name":"Idle"}]}`, `"Idle" is no name of a scenario`},
 		{head + `{"name":"idle"},{"name":"idle"}]}`, "scenario idle stands there twice"},
 		{head + `{"name":"idle","figures":[{"name":"a"},{"name":"a"}]}]}`, "figure a stands there twice"},

@@ -106,6 +106,7 @@ func TestGoldenSchema(t *testing.T) {
 		{"another format", `"mooring-bench/1"`, `"mooring-bench/2"`},
 		{"a time that is none", `"began": "2026-`, `"began": "in 2026-`},
 		{"an era that is none", `"era": "modern"`, `"era": "ancient"`},
+		{"a kind that is none", `"kind": "mooring"`, `"kind": "ours"`},
 		{"a unit that is none", `"unit": "B"`, `"unit": "octets"`},
 		{"a name that is none", `"name": "rss_per_stream"`, `"name": "RSS per stream"`},
 		{"the reserved name", `"name": "rss_per_stream"`, `"name": "findings"`},

@@ -34,7 +34,8 @@ type Machine struct {
 
 // Server is what was measured.
 type Server struct {
-	Label    string `json:"label"` // what tables and charts call it
+	Label    string `json:"label"`          // what tables and charts call it
+	Kind     string `json:"kind,omitempty"` // mooring, mcp (somebody else's), or floor (fixed answers: a bound, not a finished server); empty: not known
 	URL      string `json:"url"`
 	Name     string `json:"name,omitempty"` // as it told its clients
 	Version  string `json:"version,omitempty"`

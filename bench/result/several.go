@@ -74,7 +74,7 @@ func WriteRuns(name string, runs []*Run) error {
 	})
 }
 
-// Thin leaves each series n points at most, n being 2 or more: of the points that one stands for it is the one with the highest value, for it is the peaks that matter.
+// Thin leaves each series n points at most, n being 3 or more: the first, the last, and of each stretch between them the one with the highest value, for it is the peaks that matter.
 func (r *Run) Thin(n int) {
 	for i := range r.Scenarios {
 		for j := range r.Scenarios[i].Series {
@@ -88,9 +88,11 @@ func thin(points [][2]float64, n int) [][2]float64 {
 	if len(points) <= n {
 		return points
 	}
-	out := make([][2]float64, 0, n)
-	for k := range n {
-		part := points[k*len(points)/n : (k+1)*len(points)/n]
+	last := len(points) - 1
+	between := points[1:last]
+	out := append(make([][2]float64, 0, n), points[0])
+	for k := range n - 2 {
+		part := between[k*len(between)/(n-2) : (k+1)*len(between)/(n-2)]
 		best := part[0]
 		for _, p := range part[1:] {
 			if p[1] > best[1] {
@@ -99,5 +101,5 @@ func thin(points [][2]float64, n int) [][2]float64 {
 		}
 		out = append(out, best)
 	}
-	return out
+	return append(out, points[last])
 }

@@ -3,17 +3,24 @@ package result
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
 func TestRuns(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "runs.json")
-	a := &Run{Server: Server{Label: "a"}, Scenarios: []Scenario{{Name: "idle", Series: []Series{{Name: "rss", Title: "rss", Points: [][2]float64{{0, 1}, {1, 9}, {2, 2}, {3, 3}, {4, 8}}}}}}}
+	a := &Run{Server: Server{Label: "a"}, Scenarios: []Scenario{{Name: "idle", Series: []Series{{Name: "rss", Title: "rss", Points: [][2]float64{{0, 1}, {1, 2}, {2, 9}, {3, 3}, {4, 8}, {5, 0}}}}}}}
 	b := &Run{Server: Server{Label: "b"}}
-	a.Thin(2)
-	if got := a.Scenarios[0].Series[0].Points; len(got) != 2 || got[0] != [2]float64{1, 9} || got[1] != [2]float64{4, 8} {
+	a.Thin(4)
+	if got := a.Scenarios[0].Series[0].Points; !slices.Equal(got, [][2]float64{{0, 1}, {2, 9}, {4, 8}, {5, 0}}) {
 		t.Errorf("thinned to %v", got)
+	}
+	for n := 3; n < 8; n++ {
+		long := make([][2]float64, 7)
+		if got := thin(long, n); len(got) != min(n, 7) {
+			t.Errorf("thinned to %d points, not %d", len(got), n)
+		}
 	}
 	if err := WriteRuns(name, []*Run{a, b}); err != nil {
 		t.Fatal(err)

@@ -62,6 +62,8 @@ func TestCompareJudges(t *testing.T) {
 	runs := func(list ...any) (runs []*Run) {
 		for _, v := range list {
 			switch v := v.(type) {
+			case string: // of this kind is the one before
+				runs[len(runs)-1].Server.Kind = v
 			case nil:
 				runs = append(runs, server("x"))
 			case Figure:
@@ -73,6 +75,9 @@ func TestCompareJudges(t *testing.T) {
 		}
 		return runs
 	}
+	with := func(code string, v float64) Scenario {
+		return Scenario{Findings: []Finding{{Code: code}}, Figures: []Figure{lower(v)}}
+	}
 	failed := Scenario{Error: "reset", Figures: []Figure{lower(1)}}
 	for why, tt := range map[string]struct {
 		runs []*Run
@@ -81,6 +86,8 @@ func TestCompareJudges(t *testing.T) {
 		"lower is better":             {runs(lower(10), lower(20), lower(5)), "10 | 20 2 × | 5* 0.5 ×!"},
 		"higher is better":            {runs(fig("a", 10, "higher"), fig("a", 20, "higher")), "10 | 20* 2 ×!"},
 		"neither is":                  {runs(fig("a", 10, ""), fig("a", 20, "")), "10 | 20 2 ×"},
+		"one has done less":           {runs(fig("a", 1, ""), lower(20), lower(10)), "1 | 20 20 × | 10* 10 ×"},
+		"one of the others has":       {runs(lower(20), fig("a", 1, ""), lower(10)), "20 | 1 0.05 × | 10* 0.5 ×!"},
 		"all are equal":               {runs(lower(7), lower(7)), "7 | 7 1 ×"},
 		"two share the best":          {runs(lower(7), lower(7), lower(9)), "7* | 7* 1 × | 9 1.3 ×"},
 		"nothing to compare":          {runs(lower(7)), "7"},
@@ -94,6 +101,15 @@ func TestCompareJudges(t *testing.T) {
 		"infinite":                    {runs(lower(9), lower(math.Inf(-1)), lower(8)), "9 | – | 8* 0.89 ×!"},
 		"unfinished is not best":      {runs(lower(10), failed, lower(20)), "10* | 1 0.1 × | 20 2 ×"},
 		"nobody leads the unfinished": {runs(failed, lower(0.5), lower(2)), "1 | 0.5* 0.5 × | 2 2 ×"},
+		"nor is who refuses":          {runs(lower(10), with("streams_refused", 1), lower(20)), "10* | 1 0.1 × | 20 2 ×"},
+		"nor who gives no answers":    {runs(lower(10), with("call_errors", 1)), "10 | 1 0.1 ×"},
+		"nobody leads the faulty":     {runs(with("server_gone", 9), lower(0.5), lower(2)), "9 | 0.5* 0.06 × | 2 0.22 ×"},
+		"other faults cost the same":  {runs(lower(10), with("close_wait", 1)), "10 | 1* 0.1 ×!"},
+		"a floor is not best":         {runs(lower(10), "mooring", lower(1), "floor", lower(20), "mcp"), "10* | 1 0.1 × | 20 2 ×"},
+		"nor compared with":           {runs(lower(10), "mooring", lower(1), "floor"), "10 | 1 0.1 ×"},
+		"nobody is ahead of a floor":  {runs(lower(10), "floor", lower(5), lower(7)), "10 | 5* 0.5 × | 7 0.7 ×"},
+		"nor our own of ours":         {runs(lower(10), "mooring", lower(5), "mooring", lower(6), "mcp"), "10 | 5* 0.5 × | 6 0.6 ×!"},
+		"other projects are":          {runs(lower(10), "mcp", lower(5), "mcp"), "10 | 5* 0.5 ×!"},
 		"other units":                 {runs(lower(10), Figure{Name: "a", Unit: "B", Value: 1, Better: "lower"}), "10 | 1 B"},
 	} {
 		c := Compare(tt.runs)
@@ -182,8 +198,8 @@ func TestTables(t *testing.T) {
 			"- sample: Chain: FOUND close\\_wait: 212",
 		}},
 		{readme, []string{
-			"Measured on 2026-11-22 with mooring-bench v0.4.0: Sample CPU 2.4 GHz, 2 cores, 24 GiB. In brackets: how many times sample: Anchor's. Bold: the best.\n\n|  | sample: Anchor |",
-			"| idle: Resident memory per stream | **680 B** | 38.2 KB (56 ×) | 56 KB (82 ×) |\n",
+			"Measured on 2026-11-22 with mooring-bench v0.4.0: Sample CPU 2.4 GHz, 2 cores, 24 GiB. In brackets: how many times sample: Anchor's, and what the client itself had. Bold: the best.\n\n|  | sample: Anchor |",
+			"| idle: Resident memory per stream | **680 B** (client 212 B) | 38.2 KB (56 ×; client 212 B) | 56 KB (82 ×; client 212 B) |\n",
 			"| drain: Streams that ended with their result | **8,000** | – | 7,410 (0.93 ×) |\n",
 		}},
 	} {
@@ -205,6 +221,16 @@ func TestTables(t *testing.T) {
 	}
 	if strings.Contains(readme, "Sockets in CLOSE-WAIT at most") {
 		t.Error("the README's table has a figure that is not key")
+	}
+	floor, faulty := *runs[2], *runs[1]
+	floor.Server.Kind = "floor"
+	faulty.Scenarios = slices.Clone(faulty.Scenarios)
+	faulty.Scenarios[0].Findings = []Finding{{Code: "streams_refused"}}
+	readme = text(t, Compare([]*Run{runs[0], &faulty, &floor}), asReadme)
+	for _, want := range []string{"Bold: the best; floors, which are no finished servers, take no part in it.\n", "was not finished: idle: sample: Buoy (streams\\_refused).\n"} {
+		if !strings.Contains(readme, want) {
+			t.Errorf("%q is not in:\n%s", want, readme)
+		}
 	}
 	other := *runs[1]
 	other.Machine.Cores = 64

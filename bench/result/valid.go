@@ -9,13 +9,24 @@ import (
 // Units are the units that figures may have; the empty one is for plain numbers such as ratios.
 var units = [...]string{"", "B", "ms", "s", "µs", "/s", "%", "count"}
 
+// kinds are the kinds of servers; the empty one is not known.
+var kinds = [...]string{"", kindMooring, "mcp", kindFloor}
+
+const (
+	kindMooring = "mooring"
+	kindFloor   = "floor"
+)
+
+// IsKind reports whether kind is one of those that a Server may have.
+func IsKind(kind string) bool { return slices.Contains(kinds[:], kind) }
+
 // Bounds of a document. Each list of a scenario is bounded by maxList, but the points of curves, which the document's size bounds.
 const (
 	maxScenarios = 64
 	maxList      = 1000
 )
 
-// Validate returns what makes run no document that others can rely on: another format, more than 64 scenarios or 1,000 figures, curves, findings, inputs or notes of one, names that are not of the form of names or stand twice, units that nobody knows, numbers that JSON cannot
+// Validate returns what makes run no document that others can rely on: another format, more than 64 scenarios or 1,000 figures, curves, findings, inputs or notes of one, names that are not of the form of names or stand twice, units and kinds of servers that nobody knows, numbers that JSON cannot
 // hold. What schema.json says beyond that is held by the types.
 func (r *Run) Validate() error {
 	if r.Format != Format {
@@ -23,6 +34,9 @@ func (r *Run) Validate() error {
 	}
 	if len(r.Scenarios) > maxScenarios {
 		return fmt.Errorf("result: more than %d scenarios", maxScenarios)
+	}
+	if !IsKind(r.Server.Kind) {
+		return fmt.Errorf("result: %.40q is no kind of a server", r.Server.Kind)
 	}
 	seen := map[string]bool{}
 	for i := range r.Scenarios {

@@ -10,13 +10,14 @@ import (
 	"strings"
 
 	"github.com/mooring-mcp/mooring/bench"
+	"github.com/mooring-mcp/mooring/bench/result"
 )
 
 // A Server is one of a list. In Args, URL, Health and Change.URL {port} stands for a free port of 127.0.0.1. Command and the files that Args name are relative to the folder that Options names.
 type Server struct {
 	Name    string   `json:"name"`  // what options and files call it
 	Label   string   `json:"label"` // what tables and charts call it
-	Kind    string   `json:"kind"`
+	Kind    string   `json:"kind"`  // mooring, mcp or floor, as of a result.Server
 	Build   string   `json:"build"` // makes Command
 	Command string   `json:"command"`
 	Args    []string `json:"args"`
@@ -88,6 +89,9 @@ func (s *Server) validate() error {
 	}
 	if !strings.Contains(s.URL, "{port}") || !strings.Contains(s.Health, "{port}") {
 		return fmt.Errorf("%s: url and health have no {port}", s.Name)
+	}
+	if !result.IsKind(s.Kind) {
+		return fmt.Errorf("%s: kind %q is none of mooring, mcp, floor", s.Name, s.Kind)
 	}
 	for name, eras := range s.Scenarios {
 		if bench.Find(name) == nil {

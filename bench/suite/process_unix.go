@@ -26,6 +26,7 @@ type process struct {
 const (
 	startTime = 30 * time.Second // for a server to be ready
 	stopTime  = 15 * time.Second // for it to end after SIGTERM
+	pipeTime  = 5 * time.Second  // for what it has started to leave its output, once it has ended
 )
 
 // start starts s and returns when its health check is answered.
@@ -34,6 +35,7 @@ func (s *Server) start(ctx context.Context, dir string) (*process, error) {
 	p.cmd.Dir = dir
 	p.cmd.Env = append(os.Environ(), s.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
+	p.cmd.WaitDelay = pipeTime // a descendant in a group of its own is not ended here, and may keep the pipe for ever
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("suite: %s: %w (build it: %s)", s.Name, err, s.Build)

@@ -77,70 +77,70 @@ func choose(servers []Server, names []string) ([]Server, error) {
 
 // measure runs the scenarios of a server in one era, each with a process of its own. It returns nil if there are none.
 func measure(ctx context.Context, s *Server, era string, o *Options) (*result.Run, error) {
+	b := o.Bench
+	b.URL, b.Label, b.Notes = s.URL, label(s), s.Notes
+	b.Params = s.params(b.Params)
+	var err error
+	if b.Era, err = dialect.ParseEra(era); err != nil {
+		return nil, err
+	}
 	var whole *result.Run
+	asked := false // the server has told its name
 	for _, scenario := range bench.Scenarios() {
 		if !slices.Contains(s.Scenarios[scenario.Name], era) || o.Scenarios != nil && !slices.Contains(o.Scenarios, scenario.Name) {
 			continue
 		}
-		run, err := one(ctx, s, era, scenario.Name, o)
+		run, err := one(ctx, s, scenario.Name, o.Dir, b)
 		if ctx.Err() != nil {
 			return whole, ctx.Err()
 		}
 		if err != nil {
-			run = &result.Run{
-				Format: result.Format, Server: result.Server{Label: label(s, era), URL: s.URL, Era: era, Notes: s.Notes},
-				Scenarios: []result.Scenario{{Name: scenario.Name, Title: scenario.Title, Figures: []result.Figure{}, Error: err.Error()}},
-			}
-			if o.Bench.Progress != nil {
-				o.Bench.Progress(scenario.Name, err.Error())
+			run = bench.Stub(b, scenario, err)
+			if b.Progress != nil {
+				b.Progress(scenario.Name, err.Error())
 			}
 		}
+		run.Server.Kind = s.Kind
 		switch {
 		case whole == nil:
 			whole = run
-		case whole.Machine.OS == "": // the ones before could not be measured
+		case err == nil && !asked: // the ones before could not be measured
+			run.Began = whole.Began
 			run.Scenarios = append(whole.Scenarios, run.Scenarios...)
 			whole = run
 		default:
 			whole.Scenarios = append(whole.Scenarios, run.Scenarios...)
 		}
+		asked = asked || err == nil
 	}
 	return whole, nil
 }
 
 // one runs one scenario with a process of its own.
-func one(ctx context.Context, s *Server, era, scenario string, o *Options) (*result.Run, error) {
+func one(ctx context.Context, s *Server, scenario, dir string, b bench.Options) (*result.Run, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
 	}
 	here := s.at(port)
-	if o.Bench.Progress != nil {
-		o.Bench.Progress(scenario, "— "+label(s, era))
+	if b.Progress != nil {
+		b.Progress(scenario, "— "+b.Label+", "+b.Era.String())
 	}
-	p, err := here.start(ctx, o.Dir)
+	p, err := here.start(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
 	defer p.stop()
-	b := o.Bench
-	b.URL, b.Label, b.Notes = here.URL, label(s, era), s.Notes
+	b.URL = here.URL
 	b.MayEnd = true // it is ours
 	b.Params = here.params(b.Params)
-	if b.Era, err = dialect.ParseEra(era); err != nil {
-		return nil, err
-	}
 	return bench.Run(ctx, b, scenario)
 }
 
-// label returns what tables call a server that was measured in an era.
-func label(s *Server, era string) string {
-	name := s.Label
-	if name == "" {
-		name = s.Name
+// label returns what tables call a server. They are made for each era, so that it need not be told.
+func label(s *Server) string {
+	if s.Label == "" {
+		return s.Name
 	}
-	if era == "legacy" && slices.Contains(s.Eras, "modern") {
-		return name + ", sessions"
-	}
-	return name
+	return s.Label
 }

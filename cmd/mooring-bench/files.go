@@ -7,52 +7,71 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mooring-mcp/mooring/bench/report"
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
 func newCompare() *cobra.Command {
-	var markdown, readme bool
+	var markdown, readme, merge bool
 	cmd := &cobra.Command{
 		Use: "compare FILE...", Short: "Print results side by side", Args: cobra.MinimumNArgs(1),
-		Long: "Prints the results in these files side by side. The first is the one that the others are compared with.",
+		Long: `Prints the results in these files side by side. The first is the one that the others are compared with.
+Results of several eras are compared within each; servers that do not speak MCP stand beside all.`,
 		RunE: func(cmd *cobra.Command, names []string) error {
-			runs, err := readAll(names)
+			runs, err := readAll(names, merge)
 			if err != nil {
 				return err
 			}
-			c := result.Compare(runs)
+			w := cmd.OutOrStdout()
 			switch {
 			case readme:
-				return c.WriteReadme(cmd.OutOrStdout())
+				return writeGroups(w, runs, "**%s**\n\n", (*result.Comparison).WriteReadme)
 			case markdown:
-				return c.WriteMarkdown(cmd.OutOrStdout())
+				return writeGroups(w, runs, "## %s\n\n", (*result.Comparison).WriteMarkdown)
 			}
-			return c.WriteText(cmd.OutOrStdout())
+			return writeGroups(w, runs, "== %s ==\n\n", (*result.Comparison).WriteText)
 		},
 	}
+	mergeFlag(cmd, &merge)
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "tables in Markdown")
-	cmd.Flags().BoolVar(&readme, "short", false, "one short table in Markdown, of the key figures")
+	cmd.Flags().BoolVar(&readme, "short", false, "one short table in Markdown for each era, of the key figures")
 	return cmd
 }
 
 func newReport() *cobra.Command {
-	var out string
+	var out, readme string
+	var merge bool
 	cmd := &cobra.Command{
 		Use: "report FILE...", Short: "Write one HTML page with charts, several servers side by side", Args: cobra.MinimumNArgs(1),
+		Long: `Writes the page of the results in these files, and with --readme the tables of a README, as suite does when it has measured.
+With --readme alone there is no page.`,
 		RunE: func(cmd *cobra.Command, names []string) error {
-			runs, err := readAll(names)
+			runs, err := readAll(names, merge)
 			if err != nil {
 				return err
 			}
-			return toFile(out, cmd.OutOrStdout(), func(w io.Writer) error { return report.Write(w, runs) })
+			page := out
+			if readme != "" && !cmd.Flags().Changed("output") {
+				page = ""
+			}
+			return writeFiles(cmd.OutOrStdout(), runs, page, readme)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "report.html", "file to write, - for standard output")
+	readmeFlag(cmd, &readme)
+	mergeFlag(cmd, &merge)
 	return cmd
 }
 
-func readAll(names []string) ([]*result.Run, error) {
+func readmeFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "readme", "", "put the short tables between the lines <!-- comparison --> and <!-- /comparison --> of this file")
+}
+
+func mergeFlag(cmd *cobra.Command, merge *bool) {
+	cmd.Flags().BoolVar(merge, "merge", false, "results of one label, era and machine are one: scenarios of a later file take the place of those of an earlier")
+}
+
+// readAll reads the runs of the files, merged if asked.
+func readAll(names []string, merge bool) ([]*result.Run, error) {
 	var runs []*result.Run
 	for _, name := range names {
 		some, err := result.ReadRuns(name)
@@ -60,6 +79,9 @@ func readAll(names []string) ([]*result.Run, error) {
 			return nil, err
 		}
 		runs = append(runs, some...)
+	}
+	if merge {
+		runs = result.Merge(runs)
 	}
 	return runs, nil
 }

@@ -69,7 +69,7 @@ func paramFlags(fs *pflag.FlagSet, p *bench.Params, uses []string, d *bench.Para
 	if has("with-stream") {
 		fs.BoolVar(&p.WithStream, "with-stream", d.WithStream, "clients that come and go open a stream besides")
 	}
-	text(&p.End, "end", d.End, "how streams are closed: fin, rst or silence (root)")
+	text(&p.End, "end", d.End, "how streams are closed: fin, rst or silence")
 	if has("tool") {
 		fs.StringVar(&p.Tool, "tool", d.Tool, "a tool that answers at once")
 		fs.StringVar(&p.Args, "args", d.Args, "its arguments, as JSON")

@@ -26,6 +26,7 @@ var errCrossed = errors.New("a threshold is crossed")
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	switch err := newCommand().ExecuteContext(ctx); {
 	case errors.Is(err, errCrossed):
 		os.Exit(exitCrossed)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +18,17 @@ import (
 	"github.com/mooring-mcp/mooring/bench"
 	"github.com/mooring-mcp/mooring/bench/result"
 )
+
+// asMain makes this program the command, for a test of what signals do.
+const asMain = "MOORING_BENCH_AS_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asMain) != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
 
 // execute runs the command and returns what it printed.
 func execute(t *testing.T, args ...string) (string, error) {
@@ -115,10 +128,93 @@ func TestHelp(t *testing.T) {
 			}
 		}
 	}
+	if out, _ := execute(t, "run", "storm", "--help"); strings.Contains(out, "root") {
+		t.Error("storm is said to need rights that it does not need")
+	}
 	for _, name := range bench.ParamNames() {
 		if out, _ := execute(t, "run", "all", "--help"); !strings.Contains(out, "--"+name+" ") {
 			t.Errorf("all has no flag for %s", name)
 		}
+	}
+}
+
+// TestEras holds that files of several eras are compared within each, under its title.
+func TestEras(t *testing.T) {
+	modern, legacy := "../../bench/result/testdata/anchor.json", "../../bench/result/testdata/buoy.json"
+	for flag, title := range map[string]string{"": "== %s ==\n", "--markdown": "## %s\n", "--short": "**%s**\n"} {
+		args := []string{"compare", legacy, modern}
+		if flag != "" {
+			args = append(args, flag)
+		}
+		out, err := execute(t, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, second := fmt.Sprintf(title, "At 2026-07-28"), fmt.Sprintf(title, "With sessions, at 2025-11-25")
+		before, after, ok := strings.Cut(out, second)
+		if !ok || !strings.HasPrefix(before, first) || strings.Contains(before, "Buoy") || strings.Contains(after, "Anchor") {
+			t.Errorf("compare %s:\n%s", flag, out)
+		}
+		if out, err := execute(t, args[:2]...); err != nil || strings.Contains(out, "2025-11-25 ==") {
+			t.Errorf("one era has a title: %v\n%s", err, out)
+		}
+	}
+}
+
+// TestReportReadme holds that the tables of a README are made again from files, merged, as suite makes them.
+func TestReportReadme(t *testing.T) {
+	testdata := func(name string) *result.Run {
+		run, err := result.ReadFile(filepath.Join("../../bench/result/testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run
+	}
+	anchor, again, buoy := testdata("anchor.json"), testdata("anchor.json"), testdata("buoy.json")
+	t.Chdir(t.TempDir())
+	again.Scenarios = again.Scenarios[:1]
+	again.Scenarios[0].Figure("rss_per_stream").Value = 123
+	if err := result.WriteRuns("all.json", []*result.Run{anchor, buoy}); err != nil {
+		t.Fatal(err)
+	}
+	if err := result.WriteFile("again.json", again); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("README.md", []byte("a\n<!-- comparison -->\nold\n<!-- /comparison -->\nb\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := execute(t, "report", "all.json", "again.json", "--merge", "--readme", "README.md"); err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"a\n<!-- comparison -->\n\n**At 2026-07-28**\n\nMeasured on", "| 123 B (client 212 B) |", "\n\n**With sessions, at 2025-11-25**\n\n", "|\n<!-- /comparison -->\nb\n"} {
+		if !bytes.Contains(readme, []byte(want)) {
+			t.Errorf("%q is not in\n%s", want, readme)
+		}
+	}
+	if bytes.Contains(readme, []byte("680 B")) || bytes.Contains(readme, []byte("old")) {
+		t.Errorf("what was replaced is left in\n%s", readme)
+	}
+	if _, err := os.Stat("report.html"); err == nil {
+		t.Error("a page was written that nobody asked for")
+	}
+	if err := present(io.Discard, result.Merge([]*result.Run{anchor, buoy, again}), "", "README.md"); err != nil {
+		t.Fatal(err)
+	}
+	if after, _ := os.ReadFile("README.md"); !bytes.Equal(after, readme) {
+		t.Errorf("suite makes other tables:\n%s", after)
+	}
+	if _, err := execute(t, "report", "all.json", "--readme", "README.md", "-o", "page.html"); err != nil {
+		t.Fatal(err)
+	}
+	if page, _ := os.ReadFile("page.html"); !bytes.Contains(page, []byte(`class="era"`)) {
+		t.Error("no page with a part for each era")
+	}
+	if out, err := execute(t, "compare", "again.json", "again.json", "--merge"); err != nil || strings.Contains(out, "(2)") {
+		t.Errorf("compare --merge: %v\n%s", err, out)
 	}
 }
 

@@ -139,19 +139,35 @@ func judge(run *result.Run, thresholds result.Thresholds) error {
 	if err != nil {
 		return err
 	}
-	var failed []string
-	for i := range run.Scenarios {
-		if s := &run.Scenarios[i]; s.Error != "" {
-			failed = append(failed, s.Name+": "+s.Error)
-		}
+	if err := unfinished(run); err != nil {
+		return err
 	}
-	switch {
-	case len(failed) > 0:
-		return fmt.Errorf("not finished: %s", strings.Join(failed, "; "))
-	case len(breaches) > 0:
+	if len(breaches) > 0 {
 		return errCrossed
 	}
 	return nil
+}
+
+// unfinished returns an error that lists what was not finished, with its server if there are several; nil if there is nothing.
+func unfinished(runs ...*result.Run) error {
+	var failed []string
+	for _, run := range runs {
+		for i := range run.Scenarios {
+			s := &run.Scenarios[i]
+			if s.Error == "" {
+				continue
+			}
+			text := s.Name + ": " + result.Plain(s.Error, 300)
+			if len(runs) > 1 {
+				text = strings.TrimSuffix(run.Server.Label+", "+run.Server.Era, ", ") + ", " + text
+			}
+			failed = append(failed, text)
+		}
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	return fmt.Errorf("not finished: %s", strings.Join(failed, "; "))
 }
 
 // withoutSecrets returns a command line without the values of header lines, for a document that others will read.

@@ -1,15 +1,11 @@
 package main
 
 import (
-	"fmt"
-	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mooring-mcp/mooring/bench"
-	"github.com/mooring-mcp/mooring/bench/report"
 	"github.com/mooring-mcp/mooring/bench/result"
 	"github.com/mooring-mcp/mooring/bench/suite"
 )
@@ -26,7 +22,8 @@ func newSuite() *cobra.Command {
 		Use: "suite LIST", Short: "Start the servers of a list in turn and measure each", Args: cobra.ExactArgs(1),
 		Long: `Starts each server of a list, runs the scenarios that the list names for it, ends it, and writes the results side by side.
 Each scenario has a process of its own. bench/peers/peers.json of Mooring's repository is such a list; bench/suite/list.go tells its members.
-A parameter that is not given has each scenario's own default.`,
+A parameter that is not given has each scenario's own default. If a server could not be measured to the end, the exit code is 2,
+after all others have been measured and everything is written.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			servers, err := suite.ReadList(args[0])
 			if err != nil {
@@ -52,7 +49,10 @@ A parameter that is not given has each scenario's own default.`,
 			if _, err := suite.Compare(cmd.Context(), servers, o); err != nil {
 				return err
 			}
-			return present(cmd.OutOrStdout(), runs, page, readme)
+			if err := present(cmd.OutOrStdout(), runs, page, readme); err != nil {
+				return err
+			}
+			return unfinished(runs...)
 		},
 	}
 	fs := cmd.Flags()
@@ -62,55 +62,8 @@ A parameter that is not given has each scenario's own default.`,
 	fs.StringSliceVar(&o.Scenarios, "scenarios", nil, "these scenarios alone")
 	fs.StringVarP(&out, "output", "o", "", "write the results to this file, as JSON")
 	fs.StringVar(&page, "html", "", "write the report to this file")
-	fs.StringVar(&readme, "readme", "", "put the short tables between the lines <!-- comparison --> and <!-- /comparison --> of this file")
+	readmeFlag(cmd, &readme)
 	fs.BoolVarP(&quiet, "quiet", "q", false, "no progress")
 	paramFlags(fs, &p, nil, &bench.Params{})
 	return cmd
-}
-
-// present prints the comparison and writes the page and the table.
-func present(w io.Writer, runs []*result.Run, page, readme string) error {
-	if err := result.Compare(runs).WriteText(w); err != nil {
-		return err
-	}
-	if page != "" {
-		if err := toFile(page, w, func(w io.Writer) error { return report.Write(w, runs) }); err != nil {
-			return err
-		}
-	}
-	if readme == "" {
-		return nil
-	}
-	var b strings.Builder
-	for _, era := range []struct{ name, title string }{{"modern", "At 2026-07-28"}, {"legacy", "With sessions, at 2025-11-25"}, {"plain", "Event streams without MCP"}} {
-		var group []*result.Run
-		for _, run := range runs {
-			if run.Server.Era == era.name {
-				group = append(group, run)
-			}
-		}
-		if len(group) == 0 {
-			continue
-		}
-		fmt.Fprintf(&b, "\n**%s**\n\n", era.title)
-		if err := result.Compare(group).WriteReadme(&b); err != nil {
-			return err
-		}
-	}
-	return replaceSection(readme, "comparison", b.String())
-}
-
-// replaceSection puts text between the lines <!-- name --> and <!-- /name --> of a file.
-func replaceSection(file, name, text string) error {
-	old, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
-	before, rest, ok := strings.Cut(string(old), begin)
-	_, after, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		return fmt.Errorf("%s has no lines %s and %s", file, strings.TrimSpace(begin), end)
-	}
-	return os.WriteFile(file, []byte(before+begin+text+end+after), 0o644)
 }
