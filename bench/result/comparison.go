@@ -36,8 +36,8 @@ type Cell struct {
 	Best bool
 	// Ratio is this value divided by the first run's; 0 where there is none: in the first run, where one of them is missing or not above zero, or where the units differ.
 	Ratio float64
-	// Ahead tells that the value is better than the first run's, both take part in the question which is best, and that can be seen in the three digits that are shown. Where both are of kind mooring neither is: they
-	// are one project's.
+	// Ahead tells that the value is better than the first run's, both take part in the question which is best, and that can be seen in the three digits that are shown. Where both
+	// are of kind mooring neither is: they are one project's.
 	Ahead bool
 }
 
