@@ -17,7 +17,12 @@ import (
 // serveOn serves l and returns the server and what Serve returned. The server is shut down at the end of the test.
 func serveOn(t *testing.T, l net.Listener) (*Server, <-chan error) {
 	t.Helper()
-	s := New(mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil), &Options{Loops: 1, Engine: EngineEpoll})
+	return serveWith(t, l, &Options{Loops: 1, Engine: EngineEpoll})
+}
+
+func serveWith(t *testing.T, l net.Listener, opts *Options) (*Server, <-chan error) {
+	t.Helper()
+	s := New(mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil), opts)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
 	t.Cleanup(func() {
@@ -132,9 +137,7 @@ func TestConnHandedOn(t *testing.T) {
 	l := listenTCP(t)
 	s, _ := serveOn(t, prying{l, t})
 	healthy(t, l.Addr())
-	s.mu.Lock() // Serve has started it on another goroutine
-	p := s.engine.(*epollEngine).pollers[0]
-	s.mu.Unlock()
+	p := onlyPoller(s)
 	p.on(func() {
 		open := 0
 		for _, k := range p.socks {
@@ -150,4 +153,52 @@ func TestConnHandedOn(t *testing.T) {
 			t.Errorf("%d connections are open, want 1", open)
 		}
 	})
+}
+
+// onlyPoller returns the poller of a server that serves.
+func onlyPoller(s *Server) *poller {
+	s.mu.Lock() // Serve has started it on another goroutine
+	defer s.mu.Unlock()
+	return s.engine.(*epollEngine).pollers[0]
+}
+
+// TestShutdownOfUnopened: a connection that was accepted and is not open yet when the order to drain comes is closed by it as any other.
+func TestShutdownOfUnopened(t *testing.T) {
+	l := listenTCP(t)
+	s, _ := serveWith(t, l, &Options{Loops: 1, Engine: EngineEpoll, DrainTimeout: 5 * time.Second})
+	_ = healthy(t, l.Addr()).Close()
+	for s.conns.Load() > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	p, lp := onlyPoller(s), s.loops[0]
+	// A turn that has begun, and is to serve the inbox.
+	first, second, begun, resume := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
+	p.execute(func() { close(first); <-second })
+	<-first
+	p.execute(func() { close(begun); <-resume })
+	lp.postChanges(&changes{topics: mcp.TopicTools})
+	close(second)
+	<-begun
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for s.conns.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Shutdown(context.Background()) }()
+	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		lp.in.mu.Lock()
+		told := lp.in.drain != nil
+		lp.in.mu.Unlock()
+		if told {
+			break
+		}
+	}
+	close(resume)
+	if err := <-ended; err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
 }
