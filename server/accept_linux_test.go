@@ -118,16 +118,16 @@ func TestListenerClosedByHost(t *testing.T) {
 	_ = again.Close()
 }
 
-// prying is a listener that looks at the options of its connections, as a host may that stands behind a proxy.
+// prying is a listener that does something with its connections, as a host may that stands behind a proxy.
 type prying struct {
 	net.Listener
-	t *testing.T
+	with func(*net.TCPConn)
 }
 
 func (p prying) Accept() (net.Conn, error) {
 	c, err := p.Listener.Accept()
 	if err == nil {
-		handOn(p.t, c.(*net.TCPConn))
+		p.with(c.(*net.TCPConn))
 	}
 	return c, err
 }
@@ -135,18 +135,54 @@ func (p prying) Accept() (net.Conn, error) {
 // TestConnHandedOn: a connection that its listener has made blocking blocks no loop: a peer that does not read would stop all else.
 func TestConnHandedOn(t *testing.T) {
 	l := listenTCP(t)
-	s, _ := serveOn(t, prying{l, t})
+	s, _ := serveOn(t, prying{l, func(c *net.TCPConn) { handOn(t, c) }})
 	healthy(t, l.Addr())
+	onlySock(t, s, func(k *sock) {
+		if flags, err := unix.FcntlInt(uintptr(k.fd), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK == 0 {
+			t.Errorf("flags %#x, %v", flags, err)
+		}
+	})
+}
+
+// TestLingerOff: no connection lingers, though its host has said so of the listener or of itself: close would wait, on the loop, for a peer that does not read.
+func TestLingerOff(t *testing.T) {
+	for _, inherited := range []bool{true, false} {
+		l := listenTCP(t)
+		var served net.Listener = l
+		if inherited {
+			rc, err := l.SyscallConn()
+			if err == nil {
+				cerr := rc.Control(func(fd uintptr) {
+					err = unix.SetsockoptLinger(int(fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: 5})
+				})
+				err = errors.Join(cerr, err)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			served = prying{l, func(c *net.TCPConn) { _ = c.SetLinger(5) }}
+		}
+		s, _ := serveOn(t, served)
+		healthy(t, l.Addr())
+		onlySock(t, s, func(k *sock) {
+			if lg, err := unix.GetsockoptLinger(int(k.fd), unix.SOL_SOCKET, unix.SO_LINGER); err != nil || lg.Onoff != 0 {
+				t.Errorf("inherited: %v: linger %+v, %v", inherited, lg, err)
+			}
+		})
+	}
+}
+
+// onlySock runs f on the loop, with the only connection there.
+func onlySock(t *testing.T, s *Server, f func(*sock)) {
+	t.Helper()
 	p := onlyPoller(s)
 	p.on(func() {
 		open := 0
 		for _, k := range p.socks {
-			if k == nil {
-				continue
-			}
-			open++
-			if flags, err := unix.FcntlInt(uintptr(k.fd), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK == 0 {
-				t.Errorf("flags %#x, %v", flags, err)
+			if k != nil {
+				open++
+				f(k)
 			}
 		}
 		if open != 1 {

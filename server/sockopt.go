@@ -31,7 +31,7 @@ func controlListener(network, _ string, rc syscall.RawConn) error {
 func tuneListener(l net.Listener) (inherits bool) {
 	switch l.(type) {
 	case *net.UnixListener:
-		return true // such sockets have no such options
+		return true // such sockets have no such options, and close at once whatever SO_LINGER says
 	case *net.TCPListener:
 		return tune(l) == nil
 	}
@@ -58,6 +58,7 @@ func tune(v any) error {
 func tuneSocket(fd int) error {
 	return errors.Join(
 		unix.SetNonblock(fd, true), // a wrapped listener may have looked at it through File, which makes it blocking
+		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{}), // on a loop, close waits for nobody
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(keepAliveInterval/time.Second)),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, keepAliveCount),
