@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -189,5 +190,12 @@ func (a *epollAcceptor) refuse(fd int) {
 // openAccepting has nothing to prepare: a connection has one descriptor from accept to its end.
 func (e *epollEngine) openAccepting(int) error { return nil }
 
-// endAccepting has nothing to wait for: what was accepted is with its loop.
-func (e *epollEngine) endAccepting() {}
+// endAccepting implements engine. A loop opens what it was given before it runs the tasks of a turn.
+func (e *epollEngine) endAccepting() {
+	var turns sync.WaitGroup
+	turns.Add(len(e.pollers))
+	for _, p := range e.pollers {
+		p.execute(turns.Done)
+	}
+	turns.Wait()
+}

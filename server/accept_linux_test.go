@@ -17,7 +17,12 @@ import (
 // serveOn serves l and returns the server and what Serve returned. The server is shut down at the end of the test.
 func serveOn(t *testing.T, l net.Listener) (*Server, <-chan error) {
 	t.Helper()
-	s := New(mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil), &Options{Loops: 1, Engine: EngineEpoll})
+	return serveWith(t, l, &Options{Loops: 1, Engine: EngineEpoll})
+}
+
+func serveWith(t *testing.T, l net.Listener, opts *Options) (*Server, <-chan error) {
+	t.Helper()
+	s := New(mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil), opts)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
 	t.Cleanup(func() {
@@ -113,16 +118,16 @@ func TestListenerClosedByHost(t *testing.T) {
 	_ = again.Close()
 }
 
-// prying is a listener that looks at the options of its connections, as a host may that stands behind a proxy.
+// prying is a listener that does something with its connections, as a host may that stands behind a proxy.
 type prying struct {
 	net.Listener
-	t *testing.T
+	with func(*net.TCPConn)
 }
 
 func (p prying) Accept() (net.Conn, error) {
 	c, err := p.Listener.Accept()
 	if err == nil {
-		handOn(p.t, c.(*net.TCPConn))
+		p.with(c.(*net.TCPConn))
 	}
 	return c, err
 }
@@ -130,24 +135,106 @@ func (p prying) Accept() (net.Conn, error) {
 // TestConnHandedOn: a connection that its listener has made blocking blocks no loop: a peer that does not read would stop all else.
 func TestConnHandedOn(t *testing.T) {
 	l := listenTCP(t)
-	s, _ := serveOn(t, prying{l, t})
+	s, _ := serveOn(t, prying{l, func(c *net.TCPConn) { handOn(t, c) }})
 	healthy(t, l.Addr())
-	s.mu.Lock() // Serve has started it on another goroutine
-	p := s.engine.(*epollEngine).pollers[0]
-	s.mu.Unlock()
+	onlySock(t, s, func(k *sock) {
+		if flags, err := unix.FcntlInt(uintptr(k.fd), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK == 0 {
+			t.Errorf("flags %#x, %v", flags, err)
+		}
+	})
+}
+
+// TestLingerOff: no connection lingers, though its host has said so of the listener or of itself: close would wait, on the loop, for a peer that does not read.
+func TestLingerOff(t *testing.T) {
+	for _, inherited := range []bool{true, false} {
+		l := listenTCP(t)
+		var served net.Listener = l
+		if inherited {
+			rc, err := l.SyscallConn()
+			if err == nil {
+				cerr := rc.Control(func(fd uintptr) {
+					err = unix.SetsockoptLinger(int(fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: 5})
+				})
+				err = errors.Join(cerr, err)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			served = prying{l, func(c *net.TCPConn) { _ = c.SetLinger(5) }}
+		}
+		s, _ := serveOn(t, served)
+		healthy(t, l.Addr())
+		onlySock(t, s, func(k *sock) {
+			if lg, err := unix.GetsockoptLinger(int(k.fd), unix.SOL_SOCKET, unix.SO_LINGER); err != nil || lg.Onoff != 0 {
+				t.Errorf("inherited: %v: linger %+v, %v", inherited, lg, err)
+			}
+		})
+	}
+}
+
+// onlySock runs f on the loop, with the only connection there.
+func onlySock(t *testing.T, s *Server, f func(*sock)) {
+	t.Helper()
+	p := onlyPoller(s)
 	p.on(func() {
 		open := 0
 		for _, k := range p.socks {
-			if k == nil {
-				continue
-			}
-			open++
-			if flags, err := unix.FcntlInt(uintptr(k.fd), unix.F_GETFL, 0); err != nil || flags&unix.O_NONBLOCK == 0 {
-				t.Errorf("flags %#x, %v", flags, err)
+			if k != nil {
+				open++
+				f(k)
 			}
 		}
 		if open != 1 {
 			t.Errorf("%d connections are open, want 1", open)
 		}
 	})
+}
+
+// onlyPoller returns the poller of a server that serves.
+func onlyPoller(s *Server) *poller {
+	s.mu.Lock() // Serve has started it on another goroutine
+	defer s.mu.Unlock()
+	return s.engine.(*epollEngine).pollers[0]
+}
+
+// TestShutdownOfUnopened: a connection that was accepted and is not open yet when the order to drain comes is closed by it as any other.
+func TestShutdownOfUnopened(t *testing.T) {
+	l := listenTCP(t)
+	s, _ := serveWith(t, l, &Options{Loops: 1, Engine: EngineEpoll, DrainTimeout: 5 * time.Second})
+	_ = healthy(t, l.Addr()).Close()
+	for s.conns.Load() > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	p, lp := onlyPoller(s), s.loops[0]
+	// A turn that has begun, and is to serve the inbox.
+	first, second, begun, resume := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
+	p.execute(func() { close(first); <-second })
+	<-first
+	p.execute(func() { close(begun); <-resume })
+	lp.postChanges(&changes{topics: mcp.TopicTools})
+	close(second)
+	<-begun
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for s.conns.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Shutdown(context.Background()) }()
+	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		lp.in.mu.Lock()
+		told := lp.in.drain != nil
+		lp.in.mu.Unlock()
+		if told {
+			break
+		}
+	}
+	close(resume)
+	if err := <-ended; err != nil {
+		t.Errorf("Shutdown: %v", err)
+	}
 }

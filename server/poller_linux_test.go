@@ -113,6 +113,24 @@ func TestSockStale(t *testing.T) {
 	}
 }
 
+// TestSockKept: a socket that is closed here, and of which a host keeps a duplicate, is no event any more. Its peer's FIN would be one in every turn, without an end.
+func TestSockKept(t *testing.T) {
+	p := startPoller(t)
+	s, peer := addPair(t, p)
+	kept, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(kept)
+	p.on(func() { s.close(nil) })
+	_ = unix.Close(peer)
+	p.on(func() {
+		if n := sysEvents(p.fd, make([]unix.EpollEvent, 4)); n != 0 {
+			t.Errorf("%d events, want none", n)
+		}
+	})
+}
+
 // TestSockUnsent: what the kernel does not take waits, in order and whole, and goes out as the peer reads.
 func TestSockUnsent(t *testing.T) {
 	p := startPoller(t)

@@ -161,7 +161,8 @@ func (s *sock) close(err error) {
 	p := s.poller
 	p.socks[s.slot] = nil
 	p.freed = append(p.freed, s.slot)
-	sysClose(s.fd) // there is no duplicate of it, so epoll forgets it too
+	sysForget(p.fd, s.fd) // close alone does it only where the descriptor has no duplicate, and a host may keep one
+	sysClose(s.fd)
 }
 
 // hungUp ends what the connection was.

@@ -15,8 +15,8 @@ const (
 	keepAliveInterval = 15 * time.Second
 	keepAliveCount    = 4
 	maxKeepAlive      = 32767 * time.Second // the kernel's; more is none
-	userTimeout       = 90 * time.Second // unacknowledged data
-	notSentLowat      = 128 << 10        // bytes the kernel takes before they can be sent
+	userTimeout       = 90 * time.Second    // unacknowledged data
+	notSentLowat      = 128 << 10           // bytes the kernel takes before they can be sent
 )
 
 // controlListener sets the options that accepted sockets inherit.
@@ -31,7 +31,7 @@ func (s *Server) controlListener(network, _ string, rc syscall.RawConn) error {
 func (s *Server) tuneListener(l net.Listener) (inherits bool) {
 	switch l.(type) {
 	case *net.UnixListener:
-		return true // such sockets have no such options
+		return true // such sockets have no such options, and close at once whatever SO_LINGER says
 	case *net.TCPListener:
 		return s.tune(l) == nil
 	}
@@ -58,11 +58,12 @@ func (s *Server) tune(v any) error {
 func (s *Server) tuneSocket(fd int) error {
 	err := errors.Join(
 		unix.SetNonblock(fd, true), // a wrapped listener may have looked at it through File, which makes it blocking
+		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{}), // on a loop, close waits for nobody
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
 		tuneSocketOS(fd),
 	)
 	if s.opts.KeepAlive > maxKeepAlive {
-		return err
+		return errors.Join(err, unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 0))
 	}
 	return errors.Join(err,
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),

@@ -40,6 +40,11 @@ func sysClose(fd int32) {
 	_, _, _ = syscall.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
 }
 
+// sysForget takes a socket out of an epoll instance.
+func sysForget(epfd int, fd int32) {
+	_, _, _ = syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epfd), unix.EPOLL_CTL_DEL, uintptr(fd), 0, 0, 0)
+}
+
 // sysAccept accepts from a listener, at once: nobody there is EAGAIN.
 //
 // Whether a listener blocks is not ours to keep: it is a property of the socket, not of a descriptor. A host that gives it to a child process makes it blocking (os.File.Fd), and so may another
