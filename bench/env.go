@@ -209,7 +209,7 @@ func (e *env) warmUp(ctx context.Context) error {
 		return err
 	}
 	defer f.Close()
-	if _, _, err := e.openStreams(ctx, f, max(1, e.Streams/32)); err != nil {
+	if _, _, err := e.openStreams(ctx, f, min(1000, max(1, e.Streams/32))); err != nil {
 		return err
 	}
 	f.Close()

@@ -24,7 +24,7 @@ ulimit -n $(($1 + 2000))
 server=$!
 trap 'kill $server 2>/dev/null || true' EXIT
 sleep 2
-"$here/mooring-bench" run idle --url http://127.0.0.1:18180/mcp --label Mooring --era "${ERA:-modern}" --streams "$1" --concurrency 256 --wait 30s --duration 60s -o "$2/million.json" \
+"$here/mooring-bench" run idle --url http://127.0.0.1:18180/mcp --label Mooring --era "${ERA:-modern}" --streams "$1" --concurrency 256 --wait 10s --duration 30s -o "$2/million.json" \
 	--fail-if 'streams_open<'"$1"
 kill -9 $server # its streams need no farewell
 EOF

@@ -95,6 +95,9 @@ type noIn struct{}
 // newRig returns a rig of the features that the tests use. opts may be nil.
 func newRig(t testing.TB, opts *Options, change ...func(*mcp.ServerOptions)) *rig {
 	t.Helper()
+	if testing.Short() && defaultEngine != EngineGnet {
+		t.Skip("there is no engine below a rig: run without the tag epoll")
+	}
 	r := &rig{t: t, react: &fakeReactor{wake: make(chan struct{}, 1)}, schema: wirecheck.Open(t), read: make([]byte, 0, 64<<10), hold: make(chan struct{}, 16), causes: make(chan error, 16)}
 	logger := slog.New(slog.NewTextHandler(&r.log, nil))
 	mo := mcp.ServerOptions{Logger: logger}
