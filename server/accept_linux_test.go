@@ -97,6 +97,43 @@ func TestListenerHandedOn(t *testing.T) {
 	}
 }
 
+// TestConnRaced: a connection that becomes blocking while it is served, for another process has it too and says so, blocks no loop.
+func TestConnRaced(t *testing.T) {
+	p := startPoller(t)
+	s, peer := addPair(t, p)
+	defer unix.Close(peer)
+	handOn(t, duplicateOf(t, int(s.fd)))
+	ended := make(chan struct{})
+	go p.on(func() {
+		s.read(unix.EPOLLIN) // nothing is there
+		for range 16 {
+			_, _ = s.Write(make([]byte, 64<<10)) // nobody reads
+		}
+		close(ended)
+	})
+	time.AfterFunc(10*time.Second, func() { _ = unix.Shutdown(peer, unix.SHUT_RDWR) }) // if it waits
+	began := time.Now()
+	<-ended
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+// duplicateOf returns a connection with a duplicate of the descriptor.
+func duplicateOf(t *testing.T, fd int) *net.UnixConn {
+	t.Helper()
+	fd, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nc, err := fdConn(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = nc.Close() })
+	return nc.(*net.UnixConn)
+}
+
 // TestListenerClosedByHost: Serve returns, and the port is free, though no client comes.
 func TestListenerClosedByHost(t *testing.T) {
 	l := listenTCP(t)
