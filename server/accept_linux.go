@@ -116,6 +116,10 @@ func (a *epollAcceptor) acceptConn() (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if a.srv.draining.Load() { // the listener did not end when it was closed
+		_ = nc.Close()
+		return 0, ErrServerClosed
+	}
 	fd, err := a.descriptorOf(nc)
 	_ = nc.Close()
 	if err != nil {

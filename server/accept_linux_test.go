@@ -134,6 +134,51 @@ func duplicateOf(t *testing.T, fd int) *net.UnixConn {
 	return nc.(*net.UnixConn)
 }
 
+// TestShutdownHandedOn: a listener that has become blocking does not keep Shutdown, and who comes after it is not served.
+func TestShutdownHandedOn(t *testing.T) {
+	for _, engine := range []Engine{EngineGnet, EngineEpoll} {
+		l := listenTCP(t)
+		s, served := serveWith(t, l, &Options{Loops: 1, Engine: engine, DrainTimeout: 5 * time.Second})
+		healthy(t, l.Addr())
+		handOn(t, l)
+		healthy(t, l.Addr()) // net's own Accept waits for the next in accept4
+		time.Sleep(20 * time.Millisecond)
+		late := make(chan net.Conn, 1)
+		var client net.Conn
+		again := time.AfterFunc(20*time.Second, func() { // if Shutdown waits for it
+			c, _ := net.Dial("tcp", l.Addr().String())
+			late <- c
+		})
+		began := time.Now()
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Errorf("%s: Shutdown: %v", engine, err)
+		}
+		if took := time.Since(began); took > 4*time.Second {
+			t.Errorf("%s: Shutdown took %v", engine, took)
+		}
+		if !again.Stop() {
+			client = <-late
+		} else {
+			client, _ = net.Dial("tcp", l.Addr().String())
+		}
+		if client != nil {
+			_ = client.SetDeadline(time.Now().Add(10 * time.Second))
+			if n, err := client.Read(make([]byte, 1)); n != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%s: who comes late: %d bytes, %v", engine, n, err)
+			}
+			_ = client.Close()
+		}
+		select {
+		case err := <-served:
+			if !errors.Is(err, ErrServerClosed) {
+				t.Errorf("%s: Serve: %v", engine, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: Serve goes on", engine)
+		}
+	}
+}
+
 // TestListenerClosedByHost: Serve returns, and the port is free, though no client comes.
 func TestListenerClosedByHost(t *testing.T) {
 	l := listenTCP(t)

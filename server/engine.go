@@ -20,7 +20,7 @@ type engine interface {
 	start() ([]reactor, error) // the loops, which run
 	openAccepting(n int) error // before the first acceptor; n connections may be on their way to a loop at a time
 	newAcceptor(l net.Listener) (acceptor, error)
-	endAccepting() // after the last acceptor; returns when no connection is on its way to a loop
+	endAccepting() // returns when no connection is on its way to a loop; an acceptor that is still there drops who comes
 	stop()         // closes what is left and ends the loops
 }
 

@@ -46,6 +46,7 @@ type poller struct {
 	gen    uint32   // of the newest sock
 	asleep bool     // the goroutine waits, or is about to
 	woken  bool     // the deadline has passed that it waits with
+	closed bool     // nothing is added any more
 }
 
 const (
@@ -100,6 +101,9 @@ func (p *poller) execute(t task) {
 func (p *poller) add(fd int, c *conn) error {
 	p.mu.Lock()
 	defer p.mu.Unlock() // until it is among those added: its first event may be there before
+	if p.closed {
+		return ErrServerClosed
+	}
 	slot := p.slots
 	if n := len(p.free); n > 0 {
 		slot = p.free[n-1]
@@ -226,6 +230,13 @@ func (p *poller) end() {
 		if s != nil {
 			s.close(nil)
 		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for _, s := range p.added { // by an acceptor that did not end with the others
+		sysClose(s.fd)
+		p.srv.released()
 	}
 }
 
