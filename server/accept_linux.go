@@ -91,8 +91,10 @@ func (a *epollAcceptor) accept() (n int, err error) {
 			if err != nil {
 				break
 			}
+			if err = a.admit(fd); err != nil {
+				break
+			}
 			n++
-			a.admit(fd)
 		}
 		if n > 0 && err == unix.EAGAIN {
 			err = nil
@@ -127,7 +129,9 @@ func (a *epollAcceptor) acceptConn() (int, error) {
 		a.srv.logger().Warn("connection lost on its way to an event loop", "err", err)
 		return 1, nil
 	}
-	a.admit(fd)
+	if err := a.admit(fd); err != nil {
+		return 0, err
+	}
 	return 1, nil
 }
 
@@ -162,12 +166,13 @@ func (a *epollAcceptor) descriptorOf(nc net.Conn) (fd int, err error) {
 	}
 }
 
-// admit gives a connection to a loop, or refuses it above MaxConnections. It owns fd.
-func (a *epollAcceptor) admit(fd int) {
+// admit gives a connection to a loop, or refuses it above MaxConnections. It owns fd. After an error, for example that there are no more epoll watches, accepting is to pause: who comes next would be
+// dropped too.
+func (a *epollAcceptor) admit(fd int) error {
 	s := a.srv
 	if !s.reserve() {
 		a.refuse(fd)
-		return
+		return nil
 	}
 	if !a.inherits {
 		_ = tuneSocket(fd)
@@ -175,10 +180,10 @@ func (a *epollAcceptor) admit(fd int) {
 	l := s.nextLoop()
 	if err := a.engine.pollers[l.idx].add(fd, &conn{loop: l, trust: a.trust}); err != nil {
 		_ = unix.Close(fd)
-		s.acceptErrors.Add(1)
-		s.released()
-		s.logger().Warn("connection lost on its way to an event loop", "err", err)
+		s.conns.Add(-1) // not released, which ends the pause
+		return err
 	}
+	return nil
 }
 
 // refuse answers a connection above MaxConnections.

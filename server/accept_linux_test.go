@@ -179,6 +179,28 @@ func TestShutdownHandedOn(t *testing.T) {
 	}
 }
 
+// TestAdmitFails: a connection that epoll does not take makes accepting pause.
+func TestAdmitFails(t *testing.T) {
+	p := startPoller(t)
+	fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0) // epoll takes no such file
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &epollAcceptor{srv: p.srv, engine: p.srv.engine.(*epollEngine)}
+	if err := a.admit(fd); err == nil || !isTransient(err) {
+		t.Errorf("%v, want an error that passes", err)
+	}
+	if n := p.srv.conns.Load(); n != 0 {
+		t.Errorf("%d connections are counted", n)
+	}
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != unix.EBADF {
+		t.Errorf("the descriptor is open: %v", err)
+	}
+	if err := os.NewSyscallError("epoll_ctl", unix.ENOSPC); !isTransient(err) { // max_user_watches
+		t.Errorf("%v does not pass", err)
+	}
+}
+
 // TestListenerClosedByHost: Serve returns, and the port is free, though no client comes.
 func TestListenerClosedByHost(t *testing.T) {
 	l := listenTCP(t)
