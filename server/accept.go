@@ -90,8 +90,10 @@ func (s *Server) Serve(l net.Listener) error {
 func (s *Server) acceptFrom(a acceptor) error {
 	pause := acceptPause
 	for {
-		s.awaitRoom()
-		n, err := a.accept()
+		n, err := 0, s.awaitRoom(a)
+		if err == nil {
+			n, err = a.accept()
+		}
 		if n > 0 {
 			pause = acceptPause
 		}
@@ -114,10 +116,15 @@ func (s *Server) acceptFrom(a acceptor) error {
 	}
 }
 
-// awaitRoom waits while the descriptor limit leaves no place for another connection. Who connects meanwhile waits in the kernel's queue.
-func (s *Server) awaitRoom() {
+// awaitRoom waits while the descriptor limit leaves no place for another connection. Who connects meanwhile waits in the kernel's queue. A listener that its host has
+// closed meanwhile is an error.
+func (s *Server) awaitRoom(a acceptor) error {
 	for s.conns.Load() >= s.fdLimit && s.rest(acceptRest) {
+		if err := a.look(); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // rest waits for d, or for a connection to go, whichever is first. It reports false when the server drains.

@@ -33,6 +33,9 @@ func (a *gnetAcceptor) accept() (n int, err error) {
 	return 1, nil
 }
 
+// look implements acceptor. Nothing of the listener is kept.
+func (a *gnetAcceptor) look() error { return nil }
+
 // openAccepting implements engine.
 func (e *gnetEngine) openAccepting(n int) error {
 	if err := e.openSpares(n); err != nil {

@@ -63,6 +63,14 @@ func (a *epollAcceptor) lookAgain() error {
 	return a.file.SetReadDeadline(a.srv.clock().Add(acceptRest))
 }
 
+// look implements acceptor: the duplicate keeps the port.
+func (a *epollAcceptor) look() error {
+	if a.file == nil {
+		return nil
+	}
+	return a.own.Control(func(uintptr) {})
+}
+
 // Close implements acceptor.
 func (a *epollAcceptor) Close() error {
 	err := a.Listener.Close()
@@ -104,7 +112,7 @@ func (a *epollAcceptor) accept() (n int, err error) {
 	switch {
 	case errors.Is(rerr, os.ErrDeadlineExceeded):
 		if err = a.lookAgain(); err == nil {
-			err = a.own.Control(func(uintptr) {})
+			err = a.look()
 		}
 	case rerr != nil:
 		err = rerr

@@ -201,25 +201,38 @@ func TestAdmitFails(t *testing.T) {
 	}
 }
 
-// TestListenerClosedByHost: Serve returns, and the port is free, though no client comes.
+// TestListenerClosedByHost: Serve returns, and the port is free, though no client comes, or there is no place for one.
 func TestListenerClosedByHost(t *testing.T) {
-	l := listenTCP(t)
-	_, served := serveOn(t, l)
-	healthy(t, l.Addr())
-	_ = l.Close()
-	select {
-	case err := <-served:
-		if !errors.Is(err, net.ErrClosed) {
-			t.Errorf("Serve: %v, want %v", err, net.ErrClosed)
+	for _, full := range []bool{false, true} {
+		l := listenTCP(t)
+		s, served := serveOn(t, l)
+		healthy(t, l.Addr())
+		if full {
+			n := s.DescriptorBound()
+			s.conns.Add(n)
+			defer s.conns.Add(-n)                           // before the server is shut down
+			late, err := net.Dial("tcp", l.Addr().String()) // the acceptor takes this one, and then looks for a place
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer late.Close()
+			time.Sleep(50 * time.Millisecond)
 		}
-	case <-time.After(10 * acceptRest):
-		t.Fatal("Serve goes on without its listener")
+		_ = l.Close()
+		select {
+		case err := <-served:
+			if !errors.Is(err, net.ErrClosed) {
+				t.Errorf("full: %v: Serve: %v, want %v", full, err, net.ErrClosed)
+			}
+		case <-time.After(10 * acceptRest):
+			t.Fatalf("full: %v: Serve goes on without its listener", full)
+		}
+		again, err := net.Listen("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = again.Close()
 	}
-	again, err := net.Listen("tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = again.Close()
 }
 
 // prying is a listener that does something with its connections, as a host may that stands behind a proxy.

@@ -27,6 +27,7 @@ type engine interface {
 // acceptor accepts the connections of a listener and gives each to a loop, or refuses it above MaxConnections.
 type acceptor interface {
 	accept() (n int, err error) // waits for some; with an error too there may be some, and without one there may be none
+	look() error                // of a listener that its host has closed, and of which the acceptor keeps something
 	Close() error               // may be called more than once
 }
 
