@@ -181,33 +181,18 @@ type wrapped struct{ net.Listener }
 
 // TestWrappedListener: a host's own listener is served, though its connections have to be unpacked.
 func TestWrappedListener(t *testing.T) {
-	s := New(mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil), nil)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(wrapped{l}) }()
-	for range 3 {
-		c, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
+	for _, engine := range []Engine{EngineGnet, EngineEpoll} {
+		l := listenTCP(t)
+		s, served := serveWith(t, wrapped{l}, &Options{Loops: 1, Engine: engine})
+		for range 3 {
+			_ = healthy(t, l.Addr()).Close()
 		}
-		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
-		if _, err := c.Write([]byte("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
-			t.Fatal(err)
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Errorf("%s: %v", engine, err)
 		}
-		b := make([]byte, 15)
-		if n, err := c.Read(b); err != nil || string(b[:n]) != "HTTP/1.1 200 OK" {
-			t.Errorf("%q, %v", b[:n], err)
+		if err := <-served; !errors.Is(err, ErrServerClosed) {
+			t.Errorf("%s: Serve: %v", engine, err)
 		}
-		_ = c.Close()
-	}
-	if err := s.Shutdown(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if err := <-served; !errors.Is(err, ErrServerClosed) {
-		t.Errorf("Serve: %v", err)
 	}
 }
 
