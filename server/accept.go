@@ -185,8 +185,7 @@ func (s *Server) refuseConn(nc net.Conn) {
 		_ = nc.Close()
 		return
 	}
-	h := respHead{status: 503, date: s.date(), close: true, retryAfter: true}
-	msg := appendRefusal(nil, &h, "too many connections")
+	msg := s.refusal()
 	go func() {
 		defer func() { <-s.refusing }()
 		defer nc.Close()
@@ -199,6 +198,12 @@ func (s *Server) refuseConn(nc net.Conn) {
 		}
 		_, _ = io.CopyN(io.Discard, nc, lingerBytes)
 	}()
+}
+
+// refusal returns what a connection above MaxConnections is told.
+func (s *Server) refusal() []byte {
+	h := respHead{status: 503, date: s.date(), close: true, retryAfter: true}
+	return appendRefusal(nil, &h, "too many connections")
 }
 
 // isTransient reports whether accept may work again later.

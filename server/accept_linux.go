@@ -194,11 +194,15 @@ func (a *epollAcceptor) admit(fd int) error {
 	return nil
 }
 
-// refuse answers a connection above MaxConnections.
+// refuse answers a connection above MaxConnections. It owns fd.
 func (a *epollAcceptor) refuse(fd int) {
-	nc, err := fdConn(fd)
+	f := os.NewFile(uintptr(fd), "refused")
+	defer f.Close()
+	nc, err := net.FileConn(f)
 	if err != nil {
+		// There is no descriptor for net's own connection, to take leave with: the client is told all the same.
 		a.srv.acceptRefused.Add(1)
+		_, _ = sysWrite(int32(fd), a.srv.refusal())
 		return
 	}
 	a.srv.refuseConn(nc)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -198,6 +199,38 @@ func TestAdmitFails(t *testing.T) {
 	}
 	if err := os.NewSyscallError("epoll_ctl", unix.ENOSPC); !isTransient(err) { // max_user_watches
 		t.Errorf("%v does not pass", err)
+	}
+}
+
+// TestRefusedWithoutDescriptors: who is refused is told so though there is no descriptor.
+func TestRefusedWithoutDescriptors(t *testing.T) {
+	p := startPoller(t)
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[1])
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Max: was.Max}); err != nil {
+		t.Fatal(err)
+	}
+	(&epollAcceptor{srv: p.srv}).refuse(fds[0])
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 1024)
+	n, err := unix.Read(fds[1], b)
+	if err != nil || !strings.HasPrefix(string(b[:n]), "HTTP/1.1 503 ") {
+		t.Fatalf("%q, %v", b[:max(n, 0)], err)
+	}
+	if n, err = unix.Read(fds[1], b); n != 0 || err != nil {
+		t.Errorf("%d, %v, want the end", n, err)
+	}
+	if n := p.srv.acceptRefused.Load(); n != 1 {
+		t.Errorf("%d are counted", n)
 	}
 }
 
