@@ -62,6 +62,34 @@ func TestPollerTasks(t *testing.T) {
 	}
 }
 
+// TestPollerTellsMonitor: a loop that has no pause makes Go's monitor look, though no worker runs.
+func TestPollerTellsMonitor(t *testing.T) {
+	p := startPoller(t)
+	told := func() (at time.Time) {
+		p.on(func() { at = p.told })
+		return at
+	}
+	time.Sleep(10 * time.Millisecond)
+	if at := told(); !at.IsZero() {
+		t.Errorf("a loop at rest told at %v", at)
+	}
+	done := make(chan struct{})
+	turns := 0
+	var again task
+	again = func() {
+		if turns++; turns > 4*busyTurns {
+			close(done)
+			return
+		}
+		p.execute(again)
+	}
+	p.execute(again)
+	<-done
+	if told().IsZero() {
+		t.Errorf("%d turns without a pause, and the monitor was not told", turns)
+	}
+}
+
 // addPair gives the poller one of two connected sockets and returns its sock and the other's descriptor.
 func addPair(t *testing.T, p *poller) (*sock, int) {
 	t.Helper()
