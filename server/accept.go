@@ -90,8 +90,10 @@ func (s *Server) Serve(l net.Listener) error {
 func (s *Server) acceptFrom(a acceptor) error {
 	pause := acceptPause
 	for {
-		s.awaitRoom()
-		n, err := a.accept()
+		n, err := 0, s.awaitRoom(a)
+		if err == nil {
+			n, err = a.accept()
+		}
 		if n > 0 {
 			pause = acceptPause
 		}
@@ -114,10 +116,15 @@ func (s *Server) acceptFrom(a acceptor) error {
 	}
 }
 
-// awaitRoom waits while the descriptor limit leaves no place for another connection. Who connects meanwhile waits in the kernel's queue.
-func (s *Server) awaitRoom() {
+// awaitRoom waits while the descriptor limit leaves no place for another connection. Who connects meanwhile waits in the kernel's queue. A listener that its host has
+// closed meanwhile is an error.
+func (s *Server) awaitRoom(a acceptor) error {
 	for s.conns.Load() >= s.fdLimit && s.rest(acceptRest) {
+		if err := a.look(); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // rest waits for d, or for a connection to go, whichever is first. It reports false when the server drains.
@@ -178,8 +185,7 @@ func (s *Server) refuseConn(nc net.Conn) {
 		_ = nc.Close()
 		return
 	}
-	h := respHead{status: 503, date: s.date(), close: true, retryAfter: true}
-	msg := appendRefusal(nil, &h, "too many connections")
+	msg := s.refusal()
 	go func() {
 		defer func() { <-s.refusing }()
 		defer nc.Close()
@@ -194,9 +200,15 @@ func (s *Server) refuseConn(nc net.Conn) {
 	}()
 }
 
+// refusal returns what a connection above MaxConnections is told.
+func (s *Server) refusal() []byte {
+	h := respHead{status: 503, date: s.date(), close: true, retryAfter: true}
+	return appendRefusal(nil, &h, "too many connections")
+}
+
 // isTransient reports whether accept may work again later.
 func isTransient(err error) bool {
-	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EPERM, syscall.ECONNABORTED, syscall.ECONNRESET, syscall.EINTR, syscall.EAGAIN} {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ENOSPC, syscall.EPERM, syscall.ECONNABORTED, syscall.ECONNRESET, syscall.EINTR, syscall.EAGAIN} {
 		if errors.Is(err, e) {
 			return true
 		}

@@ -33,6 +33,9 @@ func (a *gnetAcceptor) accept() (n int, err error) {
 	return 1, nil
 }
 
+// look implements acceptor. Nothing of the listener is kept.
+func (a *gnetAcceptor) look() error { return nil }
+
 // openAccepting implements engine.
 func (e *gnetEngine) openAccepting(n int) error {
 	if err := e.openSpares(n); err != nil {
@@ -45,6 +48,9 @@ func (e *gnetEngine) openAccepting(n int) error {
 
 // endAccepting implements engine. An enrolment that races the engine's end leaks a descriptor.
 func (e *gnetEngine) endAccepting() {
+	e.admitting.Lock()
+	e.ended = true
+	e.admitting.Unlock()
 	close(e.enrolments)
 	e.enroller.Wait()
 	e.spares.close()
@@ -53,6 +59,12 @@ func (e *gnetEngine) endAccepting() {
 // admit gives nc to a loop, or refuses it above MaxConnections. It waits while all spares are in use.
 func (e *gnetEngine) admit(nc net.Conn, from trust) {
 	s := e.srv
+	e.admitting.RLock()
+	defer e.admitting.RUnlock()
+	if e.ended {
+		_ = nc.Close()
+		return
+	}
 	if !s.reserve() {
 		s.refuseConn(nc)
 		return

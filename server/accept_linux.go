@@ -63,6 +63,14 @@ func (a *epollAcceptor) lookAgain() error {
 	return a.file.SetReadDeadline(a.srv.clock().Add(acceptRest))
 }
 
+// look implements acceptor: the duplicate keeps the port.
+func (a *epollAcceptor) look() error {
+	if a.file == nil {
+		return nil
+	}
+	return a.own.Control(func(uintptr) {})
+}
+
 // Close implements acceptor.
 func (a *epollAcceptor) Close() error {
 	err := a.Listener.Close()
@@ -91,8 +99,10 @@ func (a *epollAcceptor) accept() (n int, err error) {
 			if err != nil {
 				break
 			}
+			if err = a.admit(fd); err != nil {
+				break
+			}
 			n++
-			a.admit(fd)
 		}
 		if n > 0 && err == unix.EAGAIN {
 			err = nil
@@ -102,7 +112,7 @@ func (a *epollAcceptor) accept() (n int, err error) {
 	switch {
 	case errors.Is(rerr, os.ErrDeadlineExceeded):
 		if err = a.lookAgain(); err == nil {
-			err = a.own.Control(func(uintptr) {})
+			err = a.look()
 		}
 	case rerr != nil:
 		err = rerr
@@ -116,6 +126,10 @@ func (a *epollAcceptor) acceptConn() (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if a.srv.draining.Load() { // the listener did not end when it was closed
+		_ = nc.Close()
+		return 0, ErrServerClosed
+	}
 	fd, err := a.descriptorOf(nc)
 	_ = nc.Close()
 	if err != nil {
@@ -123,7 +137,9 @@ func (a *epollAcceptor) acceptConn() (int, error) {
 		a.srv.logger().Warn("connection lost on its way to an event loop", "err", err)
 		return 1, nil
 	}
-	a.admit(fd)
+	if err := a.admit(fd); err != nil {
+		return 0, err
+	}
 	return 1, nil
 }
 
@@ -158,12 +174,13 @@ func (a *epollAcceptor) descriptorOf(nc net.Conn) (fd int, err error) {
 	}
 }
 
-// admit gives a connection to a loop, or refuses it above MaxConnections. It owns fd.
-func (a *epollAcceptor) admit(fd int) {
+// admit gives a connection to a loop, or refuses it above MaxConnections. It owns fd. After an error, for example that there are no more epoll watches, accepting is to pause: who comes next would be
+// dropped too.
+func (a *epollAcceptor) admit(fd int) error {
 	s := a.srv
 	if !s.reserve() {
 		a.refuse(fd)
-		return
+		return nil
 	}
 	if !a.inherits {
 		_ = s.tuneSocket(fd)
@@ -171,17 +188,21 @@ func (a *epollAcceptor) admit(fd int) {
 	l := s.nextLoop()
 	if err := a.engine.pollers[l.idx].add(fd, &conn{loop: l, trust: a.trust}); err != nil {
 		_ = unix.Close(fd)
-		s.acceptErrors.Add(1)
-		s.released()
-		s.logger().Warn("connection lost on its way to an event loop", "err", err)
+		s.conns.Add(-1) // not released, which ends the pause
+		return err
 	}
+	return nil
 }
 
-// refuse answers a connection above MaxConnections.
+// refuse answers a connection above MaxConnections. It owns fd.
 func (a *epollAcceptor) refuse(fd int) {
-	nc, err := fdConn(fd)
+	f := os.NewFile(uintptr(fd), "refused")
+	defer f.Close()
+	nc, err := net.FileConn(f)
 	if err != nil {
+		// There is no descriptor for net's own connection, to take leave with: the client is told all the same.
 		a.srv.acceptRefused.Add(1)
+		_, _ = sysWrite(int32(fd), a.srv.refusal())
 		return
 	}
 	a.srv.refuseConn(nc)

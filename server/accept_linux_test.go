@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,25 +98,174 @@ func TestListenerHandedOn(t *testing.T) {
 	}
 }
 
-// TestListenerClosedByHost: Serve returns, and the port is free, though no client comes.
-func TestListenerClosedByHost(t *testing.T) {
-	l := listenTCP(t)
-	_, served := serveOn(t, l)
-	healthy(t, l.Addr())
-	_ = l.Close()
-	select {
-	case err := <-served:
-		if !errors.Is(err, net.ErrClosed) {
-			t.Errorf("Serve: %v, want %v", err, net.ErrClosed)
+// TestConnRaced: a connection that becomes blocking while it is served, for another process has it too and says so, blocks no loop.
+func TestConnRaced(t *testing.T) {
+	p := startPoller(t)
+	s, peer := addPair(t, p)
+	defer unix.Close(peer)
+	handOn(t, duplicateOf(t, int(s.fd)))
+	ended := make(chan struct{})
+	go p.on(func() {
+		s.read(unix.EPOLLIN) // nothing is there
+		for range 16 {
+			_, _ = s.Write(make([]byte, 64<<10)) // nobody reads
 		}
-	case <-time.After(10 * acceptRest):
-		t.Fatal("Serve goes on without its listener")
+		close(ended)
+	})
+	time.AfterFunc(10*time.Second, func() { _ = unix.Shutdown(peer, unix.SHUT_RDWR) }) // if it waits
+	began := time.Now()
+	<-ended
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("took %v", took)
 	}
-	again, err := net.Listen("tcp", l.Addr().String())
+}
+
+// duplicateOf returns a connection with a duplicate of the descriptor.
+func duplicateOf(t *testing.T, fd int) *net.UnixConn {
+	t.Helper()
+	fd, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = again.Close()
+	nc, err := fdConn(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = nc.Close() })
+	return nc.(*net.UnixConn)
+}
+
+// TestShutdownHandedOn: a listener that has become blocking does not keep Shutdown, and who comes after it is not served.
+func TestShutdownHandedOn(t *testing.T) {
+	for _, engine := range []Engine{EngineGnet, EngineEpoll} {
+		l := listenTCP(t)
+		s, served := serveWith(t, l, &Options{Loops: 1, Engine: engine, DrainTimeout: 5 * time.Second})
+		healthy(t, l.Addr())
+		handOn(t, l)
+		healthy(t, l.Addr()) // net's own Accept waits for the next in accept4
+		time.Sleep(20 * time.Millisecond)
+		late := make(chan net.Conn, 1)
+		var client net.Conn
+		again := time.AfterFunc(20*time.Second, func() { // if Shutdown waits for it
+			c, _ := net.Dial("tcp", l.Addr().String())
+			late <- c
+		})
+		began := time.Now()
+		if err := s.Shutdown(context.Background()); err != nil {
+			t.Errorf("%s: Shutdown: %v", engine, err)
+		}
+		if took := time.Since(began); took > 4*time.Second {
+			t.Errorf("%s: Shutdown took %v", engine, took)
+		}
+		if !again.Stop() {
+			client = <-late
+		} else {
+			client, _ = net.Dial("tcp", l.Addr().String())
+		}
+		if client != nil {
+			_ = client.SetDeadline(time.Now().Add(10 * time.Second))
+			if n, err := client.Read(make([]byte, 1)); n != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("%s: who comes late: %d bytes, %v", engine, n, err)
+			}
+			_ = client.Close()
+		}
+		select {
+		case err := <-served:
+			if !errors.Is(err, ErrServerClosed) {
+				t.Errorf("%s: Serve: %v", engine, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: Serve goes on", engine)
+		}
+	}
+}
+
+// TestAdmitFails: a connection that epoll does not take makes accepting pause.
+func TestAdmitFails(t *testing.T) {
+	p := startPoller(t)
+	fd, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0) // epoll takes no such file
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &epollAcceptor{srv: p.srv, engine: p.srv.engine.(*epollEngine)}
+	if err := a.admit(fd); err == nil || !isTransient(err) {
+		t.Errorf("%v, want an error that passes", err)
+	}
+	if n := p.srv.conns.Load(); n != 0 {
+		t.Errorf("%d connections are counted", n)
+	}
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != unix.EBADF {
+		t.Errorf("the descriptor is open: %v", err)
+	}
+	if err := os.NewSyscallError("epoll_ctl", unix.ENOSPC); !isTransient(err) { // max_user_watches
+		t.Errorf("%v does not pass", err)
+	}
+}
+
+// TestRefusedWithoutDescriptors: who is refused is told so though there is no descriptor.
+func TestRefusedWithoutDescriptors(t *testing.T) {
+	p := startPoller(t)
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[1])
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Max: was.Max}); err != nil {
+		t.Fatal(err)
+	}
+	(&epollAcceptor{srv: p.srv}).refuse(fds[0])
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 1024)
+	n, err := unix.Read(fds[1], b)
+	if err != nil || !strings.HasPrefix(string(b[:n]), "HTTP/1.1 503 ") {
+		t.Fatalf("%q, %v", b[:max(n, 0)], err)
+	}
+	if n, err = unix.Read(fds[1], b); n != 0 || err != nil {
+		t.Errorf("%d, %v, want the end", n, err)
+	}
+	if n := p.srv.acceptRefused.Load(); n != 1 {
+		t.Errorf("%d are counted", n)
+	}
+}
+
+// TestListenerClosedByHost: Serve returns, and the port is free, though no client comes, or there is no place for one.
+func TestListenerClosedByHost(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		l := listenTCP(t)
+		s, served := serveOn(t, l)
+		healthy(t, l.Addr())
+		if full {
+			n := s.DescriptorBound()
+			s.conns.Add(n)
+			defer s.conns.Add(-n)                           // before the server is shut down
+			late, err := net.Dial("tcp", l.Addr().String()) // the acceptor takes this one, and then looks for a place
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer late.Close()
+			time.Sleep(50 * time.Millisecond)
+		}
+		_ = l.Close()
+		select {
+		case err := <-served:
+			if !errors.Is(err, net.ErrClosed) {
+				t.Errorf("full: %v: Serve: %v, want %v", full, err, net.ErrClosed)
+			}
+		case <-time.After(10 * acceptRest):
+			t.Fatalf("full: %v: Serve goes on without its listener", full)
+		}
+		again, err := net.Listen("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = again.Close()
+	}
 }
 
 // prying is a listener that does something with its connections, as a host may that stands behind a proxy.

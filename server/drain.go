@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 )
 
@@ -36,12 +37,14 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	s.mu.Lock()
 	s.draining.Store(true)
 	close(s.drainBegun)
-	for l := range s.listeners {
-		_ = l.Close()
-	}
 	started := s.started && s.startErr == nil
+	accepted := s.closeListeners()
 	s.mu.Unlock()
-	s.accepting.Wait()
+	select {
+	case <-accepted:
+	case <-time.After(stopGrace):
+		s.logger().Warn("a listener does not close: the drain goes on without it")
+	}
 	if !started {
 		s.cancel(errShutdown)
 		return nil
@@ -64,6 +67,22 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	}
 	s.stopEngine()
 	return err
+}
+
+// closeListeners begins to close the listeners. The channel is closed when all are and nothing accepts any more. That may take until another client comes: a listener that its host has made
+// blocking waits in accept, and to close it waits for that. s.mu is held.
+func (s *Server) closeListeners() <-chan struct{} {
+	var closing sync.WaitGroup
+	for l := range s.listeners {
+		closing.Go(func() { _ = l.Close() })
+	}
+	ended := make(chan struct{})
+	go func() {
+		closing.Wait()
+		s.accepting.Wait()
+		close(ended)
+	}()
+	return ended
 }
 
 // stopEngine closes what is left and ends the loops.

@@ -20,13 +20,14 @@ type engine interface {
 	start() ([]reactor, error) // the loops, which run
 	openAccepting(n int) error // before the first acceptor; n connections may be on their way to a loop at a time
 	newAcceptor(l net.Listener) (acceptor, error)
-	endAccepting() // after the last acceptor; returns when no connection is on its way to a loop
+	endAccepting() // returns when no connection is on its way to a loop; an acceptor that is still there drops who comes
 	stop()         // closes what is left and ends the loops
 }
 
 // acceptor accepts the connections of a listener and gives each to a loop, or refuses it above MaxConnections.
 type acceptor interface {
 	accept() (n int, err error) // waits for some; with an error too there may be some, and without one there may be none
+	look() error                // of a listener that its host has closed, and of which the acceptor keeps something
 	Close() error               // may be called more than once
 }
 

@@ -24,6 +24,9 @@ type gnetEngine struct {
 	spares     spares
 	enrolments chan enrolment
 	enroller   sync.WaitGroup // ends before the engine
+
+	admitting sync.RWMutex // held for reading by who gives a connection to a loop; guards ended
+	ended     bool         // enrolments is closed
 }
 
 // start implements engine. It learns the loops: gnet does not list them, but every connection names its own.

@@ -25,7 +25,8 @@ type poller struct {
 	events   []unix.EpollEvent
 	n        int       // events of this turn
 	lingered bool      // others went first since there were events
-	busy     int       // turns without a pause
+	busy     int       // turns without a pause, since others had their turn
+	loaded   bool      // there were busyTurns of them, and no pause since
 	told     time.Time // when Go's monitor was last made to look
 	ended    bool
 
@@ -46,6 +47,7 @@ type poller struct {
 	gen    uint32   // of the newest sock
 	asleep bool     // the goroutine waits, or is about to
 	woken  bool     // the deadline has passed that it waits with
+	closed bool     // nothing is added any more
 }
 
 const (
@@ -53,7 +55,7 @@ const (
 	eventsSize = 256      // events of a turn
 	busyTurns  = 16       // without a pause, until other goroutines of the processor get their turn
 
-	// tellMonitor is how often Go's monitor is made to look, while workers run that could keep all processors: it sleeps when all were idle, and only a system call that tells the scheduler
+	// tellMonitor is how often Go's monitor is made to look, while workers or this loop itself could keep all processors: it sleeps when all were idle, and only a system call that tells the scheduler
 	// of itself, or a timer, makes it see to it that others get their turn.
 	tellMonitor = 50 * time.Millisecond
 )
@@ -100,6 +102,9 @@ func (p *poller) execute(t task) {
 func (p *poller) add(fd int, c *conn) error {
 	p.mu.Lock()
 	defer p.mu.Unlock() // until it is among those added: its first event may be there before
+	if p.closed {
+		return ErrServerClosed
+	}
 	slot := p.slots
 	if n := len(p.free); n > 0 {
 		slot = p.free[n-1]
@@ -128,7 +133,7 @@ func (p *poller) run() {
 		p.take(err != nil)
 		p.serve()
 		if p.busy++; p.busy >= busyTurns {
-			p.busy = 0
+			p.busy, p.loaded = 0, true
 			runtime.Gosched()
 		}
 	}
@@ -156,7 +161,7 @@ func (p *poller) linger() {
 
 // look returns how many events there are.
 func (p *poller) look() int {
-	if p.srv.calls.Load() > 0 {
+	if p.loaded || p.srv.calls.Load() > 0 {
 		if now := p.srv.clock(); now.Sub(p.told) >= tellMonitor {
 			p.told = now
 			n, _ := unix.EpollWait(p.fd, p.events, 0)
@@ -174,7 +179,7 @@ func (p *poller) sleep() bool {
 		return false
 	}
 	p.asleep = true
-	p.busy = 0
+	p.busy, p.loaded = 0, false
 	return true
 }
 
@@ -226,6 +231,13 @@ func (p *poller) end() {
 		if s != nil {
 			s.close(nil)
 		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for _, s := range p.added { // by an acceptor that did not end with the others
+		sysClose(s.fd)
+		p.srv.released()
 	}
 }
 

@@ -62,6 +62,34 @@ func TestPollerTasks(t *testing.T) {
 	}
 }
 
+// TestPollerTellsMonitor: a loop that has no pause makes Go's monitor look, though no worker runs.
+func TestPollerTellsMonitor(t *testing.T) {
+	p := startPoller(t)
+	told := func() (at time.Time) {
+		p.on(func() { at = p.told })
+		return at
+	}
+	time.Sleep(10 * time.Millisecond)
+	if at := told(); !at.IsZero() {
+		t.Errorf("a loop at rest told at %v", at)
+	}
+	done := make(chan struct{})
+	turns := 0
+	var again task
+	again = func() {
+		if turns++; turns > 4*busyTurns {
+			close(done)
+			return
+		}
+		p.execute(again)
+	}
+	p.execute(again)
+	<-done
+	if told().IsZero() {
+		t.Errorf("%d turns without a pause, and the monitor was not told", turns)
+	}
+}
+
 // addPair gives the poller one of two connected sockets and returns its sock and the other's descriptor.
 func addPair(t *testing.T, p *poller) (*sock, int) {
 	t.Helper()
@@ -181,33 +209,18 @@ type wrapped struct{ net.Listener }
 
 // TestWrappedListener: a host's own listener is served, though its connections have to be unpacked.
 func TestWrappedListener(t *testing.T) {
-	s := New(mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil), nil)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(wrapped{l}) }()
-	for range 3 {
-		c, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
+	for _, engine := range []Engine{EngineGnet, EngineEpoll} {
+		l := listenTCP(t)
+		s, served := serveWith(t, wrapped{l}, &Options{Loops: 1, Engine: engine})
+		for range 3 {
+			_ = healthy(t, l.Addr()).Close()
 		}
-		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
-		if _, err := c.Write([]byte("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
-			t.Fatal(err)
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Errorf("%s: %v", engine, err)
 		}
-		b := make([]byte, 15)
-		if n, err := c.Read(b); err != nil || string(b[:n]) != "HTTP/1.1 200 OK" {
-			t.Errorf("%q, %v", b[:n], err)
+		if err := <-served; !errors.Is(err, ErrServerClosed) {
+			t.Errorf("%s: Serve: %v", engine, err)
 		}
-		_ = c.Close()
-	}
-	if err := s.Shutdown(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if err := <-served; !errors.Is(err, ErrServerClosed) {
-		t.Errorf("Serve: %v", err)
 	}
 }
 

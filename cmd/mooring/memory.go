@@ -21,6 +21,9 @@ type memoryReturner struct {
 
 const (
 	calmBytes  = 64 << 10 // received between two looks at most: a server that is asked something now and then is calm
+	calmOut    = 1 << 20  // sent
+	calmOutPer = 16       // and this for each connection, for heartbeats
+	calmConns  = 256      // come, or gone: it takes some seconds until thousands have
 	burstConns = 256      // more or fewer connections than when memory was last given back make it worth while
 	burstEnds  = 2000     // or connections that have ended since then: who came and went between two looks
 	burstBytes = 64 << 20 // or bytes received
@@ -40,19 +43,24 @@ func (m *memoryReturner) run(ctx context.Context, every time.Duration) {
 	}
 }
 
-// look gives memory back if there was a burst and is calm now.
+// look gives memory back if there was a burst and is calm now. Calls in flight tell nothing: one that asked its client, or does not end, would keep the memory for ever.
 func (m *memoryReturner) look() {
 	now, before := m.stats(), m.seen
 	m.seen = now
-	if d := now.Connections - m.freed.Connections; d >= burstConns || d <= -burstConns || ends(&now)-ends(&m.freed) >= burstEnds || now.BytesIn-m.freed.BytesIn >= burstBytes {
+	if apart(now.Connections, m.freed.Connections) >= burstConns || ends(&now)-ends(&m.freed) >= burstEnds || now.BytesIn-m.freed.BytesIn >= burstBytes {
 		m.burst = true
 	}
-	if !m.burst || now.BytesIn-before.BytesIn > calmBytes || now.CallsInFlight > 0 {
+	calm := now.BytesIn-before.BytesIn <= calmBytes && now.BytesOut-before.BytesOut <= calmOut+calmOutPer*uint64(max(now.Connections, 0)) &&
+		apart(now.Connections, before.Connections) < calmConns && ends(&now)-ends(&before) < calmConns
+	if !m.burst || !calm {
 		return
 	}
 	m.freed, m.burst = now, false
 	m.free()
 }
+
+// apart returns how far a and b are from each other.
+func apart(a, b int64) int64 { return max(a-b, b-a) }
 
 // ends returns how many connections have ended.
 func ends(st *server.Stats) (n uint64) {
