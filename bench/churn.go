@@ -29,7 +29,7 @@ sockets_gone         from the end of the last client of a round to that of its s
 rss_growth           memory of the server after the last round, less that after the first
 left_per_client      memory of the server after --wait, less that before the first round, for each client
 client_errors        clients that did not get what they asked for
-health_…             what the prober saw: see the titles
+health_…             what the prober saw: see the titles (the client's own part of health_p99: by how much it was itself late with asking)
 
 Findings: close_wait (close_wait_final is not 0), connections_kept (established_final is not 0), sessions_kept or, where there are no sessions, memory_kept (memory grows with each client, by more than chance, and to more than twice of what the server had),
 client_errors, health_failed.`,

@@ -27,7 +27,7 @@ slow_head_dropped           of the clients with slow heads, those that the serve
 slow_body_dropped           the same of those with slow contents
 server_errors               answers that say that the server has failed (5xx but 501 and 505)
 close_wait_final            sockets in CLOSE-WAIT at the end, beyond those that there were before
-health_…                    what the prober saw: see the titles
+health_…                    what the prober saw: see the titles (the client's own part of health_p99: by how much it was itself late with asking)
 
 Findings: server_error (such answers), server_gone (the process has ended, or refuses connections), memory_kept (memory grows with each connection, by more than chance, and to more than twice of what the server had), close_wait,
 slow_head_kept (no client with a slow head was dropped within a minute; only with --wait 60s and more), health_failed.`,

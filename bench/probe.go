@@ -32,6 +32,7 @@ type prober struct {
 
 	mu     sync.Mutex // guards the rest
 	hist   *hdrhistogram.Histogram
+	late   *hdrhistogram.Histogram // by how much this side was late with asking
 	recent *hdrhistogram.Histogram // since window
 	points [][2]float64
 	asked  int
@@ -55,7 +56,7 @@ func (e *env) probe(ctx context.Context, every time.Duration) (*prober, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &prober{env: e, client: client, loop: client.Loops()[0], every: every, hist: newHistogram(), recent: newHistogram(), open: map[*probe]struct{}{}}
+	p := &prober{env: e, client: client, loop: client.Loops()[0], every: every, hist: newHistogram(), late: newHistogram(), recent: newHistogram(), open: map[*probe]struct{}{}}
 	e.closers = append(e.closers, client.Close)
 	if err := p.prepare(ctx); err != nil {
 		return nil, err
@@ -128,6 +129,7 @@ func (p *prober) one(due int64) {
 	pr.ex.Lost = func(how load.End) { p.end(pr, "connection "+how.String()) }
 	p.mu.Lock()
 	p.asked++
+	_ = p.late.RecordValue((load.Now() - due) / 1000)
 	p.open[pr] = struct{}{}
 	p.mu.Unlock()
 	if err := pr.ex.Dial(p.loop, nil); err != nil {
@@ -236,7 +238,8 @@ func (p *prober) stop(ctx context.Context) {
 	e := p.env
 	what := p.what + " on a new connection"
 	if p.hist.TotalCount() > 0 { // else 0 ms would be the best there is
-		e.key("health_p99", "99 % of "+what+" within", "ms", millis(p.hist, 99), lower)
+		late := millis(p.late, 99)
+		e.key("health_p99", "99 % of "+what+" within", "ms", millis(p.hist, 99), lower).Client = &late
 		e.figure("health_p50", "Half of "+what+" within", "ms", millis(p.hist, 50), lower)
 		e.figure("health_max", "Slowest "+what, "ms", millis(p.hist, 100), lower)
 	}

@@ -63,3 +63,27 @@ func TestProbeFailures(t *testing.T) {
 		}
 	}
 }
+
+// TestProbeTellsItsOwnPart holds that it is told how late the prober itself was.
+func TestProbeTellsItsOwnPart(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(s.Close)
+	addr := s.Listener.Addr().String()
+	e := newTestEnv(t, &dialect.Target{URL: "http://" + addr + "/", Addr: netip.MustParseAddrPort(addr), Era: dialect.Plain})
+	e.Health = "/"
+	p, err := e.probe(t.Context(), 20*time.Millisecond)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.loop.Call(func() { time.Sleep(200 * time.Millisecond) }); err != nil { // it has other things to do
+		t.Fatal(err)
+	}
+	if err := sleep(t.Context(), 100*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	p.stop(t.Context())
+	f := e.out.Figure("health_p99")
+	if f == nil || f.Client == nil || *f.Client < 100 || f.Value < *f.Client {
+		t.Errorf("health_p99 %+v", f)
+	}
+}

@@ -33,7 +33,7 @@ large_p99_with        the same while large answers are not read
 large_bytes           the size of the large text: --large-bytes, or what the server takes of it
 large_rss             by how much the server's resident memory has grown for each answer that is not read
 large_dropped         connections with such an answer that the server has ended, of 100
-health_…              the signs of life, of both kinds together
+health_…              the signs of life, of both kinds together (the client's own part of health_p99: by how much it was itself late with asking)
 
 Faults: stalled_reader_stalls_all (the others' p99 is more than three times as long, and 100 ms longer), streams_ended, health_failed`,
 	Uses:     []string{"streams", "stalled", "rounds", "concurrency", "open-rate", "duration", "wait", "change-tool", "tool", "large-bytes", "health"},

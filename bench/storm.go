@@ -31,7 +31,7 @@ rss_with              with all of them
 rss_after_per_stream  what is left --wait after the first round, for each of its streams
 rss_slope_per_stream  by what it grows with each stream that has come and gone, over the rounds (three or more)
 memory_back           from the end until nine tenths of the memory were given back, median of the rounds, if all came to it
-health_…              service to others, from just before the end until the last socket has gone
+health_…              service to others, from just before the end until the last socket has gone (the client's own part of health_p99: by how much it was itself late with asking)
 streams_ended         streams that were ended, in all rounds
 
 Faults: close_wait (sockets in CLOSE-WAIT after --wait), connections_kept (others that have not ended), dead_peers_kept (connections of silent peers that the server still has), health_failed`,
