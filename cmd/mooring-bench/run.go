@@ -51,7 +51,7 @@ func newAll(names []string) *cobra.Command {
 		Use: "all", Short: "All of them, one after another",
 		Long: `Runs all scenarios, one after another. A parameter that is not given has each scenario's own default, which its help tells.
 
-The scenario drain ends the server by SIGTERM and therefore comes last.`,
+The scenario drain ends the server by SIGTERM, needs --pid for that, and therefore comes last.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var todo []string
