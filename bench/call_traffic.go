@@ -39,7 +39,6 @@ func (e *env) pingKind() kind {
 // traffic is requests on connections that stay, one at a time on each. One goroutine may call its methods.
 type traffic struct {
 	target *dialect.Target
-	client *load.Client
 	kinds  []kind
 	lanes  []*lane
 }
@@ -101,7 +100,7 @@ func (e *env) traffic(ctx context.Context, n int, kinds ...kind) (*traffic, erro
 		return nil, err
 	}
 	e.closers = append(e.closers, client.Close)
-	t := &traffic{target: e.target, client: client, kinds: kinds}
+	t := &traffic{target: e.target, kinds: kinds}
 	for _, l := range client.Loops() {
 		ln := &lane{traffic: t, loop: l, shapes: make([]shape, len(kinds)), tallies: newTallies(len(kinds)), late: newHistogram()}
 		ln.pace = ln.send
