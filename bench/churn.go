@@ -128,8 +128,7 @@ func runChurn(ctx context.Context, e *env) error {
 	if v.failed > 0 {
 		e.fault("client_errors", "%d of %d clients did not get what they asked for; the first: %s", v.failed, rounds*each, v.why)
 	}
-	p.stop(ctx)
-	return nil
+	return p.stop(ctx)
 }
 
 // calm returns the sockets of the server when nobody has just come or gone: of several looks the one with the fewest.

@@ -75,8 +75,7 @@ func runHostile(ctx context.Context, e *env) error {
 	}
 	h.figures()
 	if h.gone {
-		p.stop(ctx)
-		return nil
+		return p.stop(ctx)
 	}
 	if err := sleep(ctx, time.Second); err != nil { // for the ends of the slow ones to be seen
 		return err
@@ -92,8 +91,7 @@ func runHostile(ctx context.Context, e *env) error {
 			e.fault("close_wait", "%d sockets are in CLOSE-WAIT a second after the last client has closed", left)
 		}
 	}
-	p.stop(ctx)
-	return nil
+	return p.stop(ctx)
 }
 
 // hostility is what has been found so far.

@@ -17,12 +17,11 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/mooring-mcp/mooring/bench/dialect"
-	"github.com/mooring-mcp/mooring/bench/fleet"
 	"github.com/mooring-mcp/mooring/bench/internal/badserver"
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
-// workerMode names the variable that makes the test binary a worker of a fleet.
+// workerMode names the variable that makes the test binary a worker.
 const workerMode = "MOORING_BENCH_WORKER"
 
 // built is the directory of the programs that the tests have built.
@@ -35,7 +34,7 @@ var built struct {
 func TestMain(m *testing.M) {
 	badserver.MainIfAsked()
 	if os.Getenv(workerMode) != "" {
-		if err := fleet.Work(os.Stdin, os.Stdout); err != nil {
+		if err := Work(os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -111,11 +110,7 @@ func measure(t *testing.T, scenario string, o Options, figures ...string) *resul
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 55*time.Second)
 	defer cancel()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	o.Worker = []string{"/usr/bin/env", workerMode + "=1", exe}
+	o.Worker = testWorker(t)
 	run, err := Run(ctx, o, scenario)
 	if err != nil {
 		t.Fatal(err)
@@ -144,6 +139,16 @@ func measure(t *testing.T, scenario string, o Options, figures ...string) *resul
 		}
 	}
 	return s
+}
+
+// testWorker returns the command of a worker.
+func testWorker(t *testing.T) []string {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []string{"/usr/bin/env", workerMode + "=1", exe}
 }
 
 // explained reports whether a help has a figure's name, as it is or as one of a list: "call_p50, _p99".

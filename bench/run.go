@@ -31,7 +31,7 @@ type Options struct {
 	NoProcess bool        // do not look at the server's process even if it is on this machine
 	OwnServer bool        // measure a server that is not on this machine: whoever sets this answers for it
 	Params    Params
-	// Worker is the command of a process that runs fleet.Work with its standard input and output, for more streams than one process may hold. Nil: there is none.
+	// Worker is the command of a process that does Work with its standard input and output: it holds streams where one process may not hold them all, and asks for signs of life. Nil: all is done in this process.
 	Worker []string
 	// Command is told in the result.
 	Command []string

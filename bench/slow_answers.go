@@ -126,8 +126,7 @@ func (e *env) slowAnswers(ctx context.Context) error {
 	if sum.stalls() {
 		e.fault("stalled_reader_stalls_all", "99 %% of signs of life come within %.1f ms, and within %.1f ms when %d clients do not read answers of %d bytes", median(sum.without), median(sum.with), e.Concurrency, size)
 	}
-	p.stop(ctx)
-	return nil
+	return p.stop(ctx)
 }
 
 // stallAnswers sends the request as many times as --concurrency says, on connections that do not read, and returns when all have been sent and there was time to answer.

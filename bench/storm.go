@@ -108,8 +108,7 @@ func runStorm(ctx context.Context, e *env) error {
 	if known {
 		e.stormMemory(rounds, before)
 	}
-	p.stop(ctx)
-	return nil
+	return p.stop(ctx)
 }
 
 // storm does one round.

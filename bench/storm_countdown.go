@@ -11,7 +11,8 @@ import (
 	"github.com/mooring-mcp/mooring/bench/load"
 )
 
-// A countdown counts the server's sockets until only those are left that were there before and those of the prober. Its counting goroutine belongs to it; the methods are for one goroutine.
+// A countdown counts the server's sockets until only those are left that were there before. Those of the prober do not count: they are told by its addresses, or where it has none of its own, as many are
+// taken off as there are probes under way. Its counting goroutine belongs to it; the methods are for one goroutine.
 type countdown struct {
 	env    *env
 	probes *prober
@@ -67,13 +68,16 @@ func (c *countdown) run() {
 
 // look counts once.
 func (c *countdown) look() int {
-	inFlight := c.probes.waiting()
-	at, since := load.Now(), time.Since(c.env.began)
-	s, ok := c.env.states()
-	if !ok {
+	if c.env.sockets == nil {
 		return 0
 	}
-	inFlight = max(inFlight, c.probes.waiting())
+	inFlight := c.inFlight()
+	at, since := load.Now(), time.Since(c.env.began)
+	s, err := c.env.sockets.CountWithout(c.probes.sources)
+	if err != nil {
+		return 0
+	}
+	inFlight = max(inFlight, c.inFlight())
 	n := s.Open()
 	if c.env.End == endSilence {
 		n = held(s)
@@ -89,6 +93,14 @@ func (c *countdown) look() int {
 		c.zero = at
 	}
 	return n
+}
+
+// inFlight returns how many of the sockets may be those of probes.
+func (c *countdown) inFlight() int {
+	if c.probes.sources != nil {
+		return 0
+	}
+	return c.probes.waiting()
 }
 
 // await returns when none is left, or when limit has passed since the last stream was ended.

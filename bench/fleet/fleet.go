@@ -16,7 +16,7 @@ import (
 // Options says what a fleet is.
 type Options struct {
 	Target *dialect.Target
-	// Worker is the command of a process that runs Work with its standard input and output. Nil: there is this process alone.
+	// Worker is the command of a process that does bench.Work. Nil: there is this process alone.
 	Worker []string
 	// PerProcess is how many streams one process holds. Zero: what its descriptor limit allows, with some to spare.
 	PerProcess int
@@ -162,7 +162,7 @@ func (f *Fleet) start() (holder, error) {
 	if len(f.opts.Worker) == 0 {
 		return nil, fmt.Errorf("fleet: more than %d streams need more processes, and there is no command to start them", f.per)
 	}
-	return startWorker(&f.opts, first)
+	return startRemote(&f.opts, first)
 }
 
 // each runs g for all holders at once and returns the first error.

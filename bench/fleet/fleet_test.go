@@ -21,12 +21,13 @@ import (
 
 	"github.com/mooring-mcp/mooring/bench/dialect"
 	"github.com/mooring-mcp/mooring/bench/exchange"
+	"github.com/mooring-mcp/mooring/bench/internal/worker"
 	"github.com/mooring-mcp/mooring/bench/load"
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv("FLEET_WORKER") != "" {
-		if err := Work(os.Stdin, os.Stdout); err != nil {
+		if err := worker.Work(os.Stdin, os.Stdout, map[string]worker.Job{Job: Work}); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

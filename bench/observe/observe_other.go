@@ -55,6 +55,9 @@ func OpenSockets(uint16) (*Sockets, error) { return nil, ErrUnsupported }
 // Count returns ErrUnsupported.
 func (s *Sockets) Count() (States, error) { return States{}, ErrUnsupported }
 
+// CountWithout returns ErrUnsupported.
+func (s *Sockets) CountWithout([]netip.Addr) (States, error) { return States{}, ErrUnsupported }
+
 // Close does nothing.
 func (s *Sockets) Close() error { return nil }
 

@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"net/netip"
 	"sync"
 
 	"github.com/mooring-mcp/mooring/internal/sockdiag"
@@ -24,10 +25,13 @@ func OpenSockets(port uint16) (*Sockets, error) {
 }
 
 // Count asks the kernel, which goes through its whole table: some 100 µs and 1 µs more for each socket of the port.
-func (s *Sockets) Count() (States, error) {
+func (s *Sockets) Count() (States, error) { return s.CountWithout(nil) }
+
+// CountWithout is Count, but for the sockets whose peers have one of these IPv4 addresses.
+func (s *Sockets) CountWithout(peers []netip.Addr) (States, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, err := s.reader.Count(s.port, 0)
+	c, err := s.reader.CountWithout(s.port, peers)
 	return States{
 		Listen: c[sockdiag.Listen], SynReceived: c[sockdiag.SynReceived], Established: c[sockdiag.Established], CloseWait: c[sockdiag.CloseWait], LastAck: c[sockdiag.LastAck],
 		FinWait1: c[sockdiag.FinWait1], FinWait2: c[sockdiag.FinWait2], Closing: c[sockdiag.Closing], TimeWait: c[sockdiag.TimeWait],

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mooring-mcp/mooring/bench/fleet"
+	"github.com/mooring-mcp/mooring/bench"
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
@@ -66,13 +66,13 @@ func newSchema() *cobra.Command {
 	}
 }
 
-// newWorker holds streams for another process of this program; see package fleet.
+// newWorker does a part of a measurement for another process of this program; see bench.Work.
 func newWorker() *cobra.Command {
 	return &cobra.Command{
 		Use: "worker", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			signal.Ignore(os.Interrupt) // a terminal sends it to the whole group; the end of standard input is what counts
-			return fleet.Work(os.Stdin, os.Stdout)
+			return bench.Work(os.Stdin, os.Stdout)
 		},
 	}
 }

@@ -5,6 +5,8 @@ package sockdiag
 import (
 	"encoding/binary"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -93,10 +95,17 @@ func NewReader() (*Reader, error) {
 func (r *Reader) Close() error { return unix.Close(r.fd) }
 
 // Count returns the sockets of the local port, of IPv4 and IPv6 together. If remote is not 0, only those whose peer has that port are counted.
-func (r *Reader) Count(local, remote int) (Counts, error) {
+func (r *Reader) Count(local, remote int) (Counts, error) { return r.count(local, remote, nil) }
+
+// CountWithout is Count for peers of all ports, but of none of these IPv4 addresses.
+func (r *Reader) CountWithout(local int, peers []netip.Addr) (Counts, error) {
+	return r.count(local, 0, peers)
+}
+
+func (r *Reader) count(local, remote int, without []netip.Addr) (Counts, error) {
 	var c Counts
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		if err := r.dump(&c, family, local, remote); err != nil {
+		if err := r.dump(&c, family, local, remote, without); err != nil {
 			return c, err
 		}
 	}
@@ -121,9 +130,21 @@ type request struct {
 const (
 	sockDiagByFamily = 20 // SOCK_DIAG_BY_FAMILY
 	stateAt          = 1  // of idiag_state in struct inet_diag_msg
+	peerAt           = 24 // of id.idiag_dst there, 16 octets of which IPv4 uses the first 4
 )
 
-func (r *Reader) dump(c *Counts, family uint8, local, remote int) error {
+// peer returns the address of a socket's peer, IPv4 also where the socket is one of IPv6.
+func peer(body []byte) netip.Addr {
+	if len(body) < peerAt+16 {
+		return netip.Addr{}
+	}
+	if body[0] == unix.AF_INET {
+		return netip.AddrFrom4([4]byte(body[peerAt:]))
+	}
+	return netip.AddrFrom16([16]byte(body[peerAt:])).Unmap()
+}
+
+func (r *Reader) dump(c *Counts, family uint8, local, remote int, without []netip.Addr) error {
 	r.seq++
 	req := request{family: family, protocol: unix.IPPROTO_TCP, states: 1<<numStates - 1}
 	req.header = unix.NlMsghdr{Len: uint32(unsafe.Sizeof(req)), Type: sockDiagByFamily, Flags: unix.NLM_F_REQUEST | unix.NLM_F_DUMP, Seq: r.seq}
@@ -141,14 +162,14 @@ func (r *Reader) dump(c *Counts, family uint8, local, remote int) error {
 		if err != nil {
 			return fmt.Errorf("sockdiag: receive: %w", err)
 		}
-		if done, err := c.add(r.buf[:n], r.seq); done || err != nil {
+		if done, err := c.add(r.buf[:n], r.seq, without); done || err != nil {
 			return err
 		}
 	}
 }
 
-// add counts the messages of one datagram. It reports whether the last one has come.
-func (c *Counts) add(b []byte, seq uint32) (done bool, err error) {
+// add counts the messages of one datagram, but for those of sockets whose peers have one of these addresses. It reports whether the last one has come.
+func (c *Counts) add(b []byte, seq uint32, without []netip.Addr) (done bool, err error) {
 	for len(b) >= unix.SizeofNlMsghdr {
 		h := (*unix.NlMsghdr)(unsafe.Pointer(&b[0]))
 		if int(h.Len) < unix.SizeofNlMsghdr || int(h.Len) > len(b) {
@@ -168,7 +189,7 @@ func (c *Counts) add(b []byte, seq uint32) (done bool, err error) {
 			}
 			return true, fmt.Errorf("sockdiag: malformed error")
 		case sockDiagByFamily:
-			if len(body) > stateAt && body[stateAt] < uint8(numStates) {
+			if len(body) > stateAt && body[stateAt] < uint8(numStates) && (without == nil || !slices.Contains(without, peer(body))) {
 				c[body[stateAt]]++
 			}
 		}

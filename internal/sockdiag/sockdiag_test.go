@@ -3,7 +3,10 @@
 package sockdiag
 
 import (
+	"fmt"
 	"net"
+	"net/netip"
+	"strings"
 	"testing"
 	"time"
 )
@@ -75,5 +78,50 @@ func TestCountsString(t *testing.T) {
 	}
 	if got := State(99).String(); got != "state 99" {
 		t.Errorf("unknown state: %q", got)
+	}
+}
+
+func TestCountWithout(t *testing.T) {
+	for _, network := range []string{"tcp4", "tcp"} { // the second: a socket of IPv6 with peers of IPv4
+		l, err := net.Listen(network, ":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		r, err := NewReader()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		port := l.Addr().(*net.TCPAddr).Port
+		for _, from := range []string{"127.0.0.2", "127.0.0.3", "127.0.0.3", "127.0.0.4"} {
+			d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+			c, err := d.DialContext(t.Context(), "tcp4", fmt.Sprintf("127.0.0.1:%d", port))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+		}
+		for _, tt := range []struct {
+			without string
+			n       int
+		}{{"", 4}, {"127.0.0.3", 2}, {"127.0.0.2 127.0.0.4", 2}, {"127.0.0.5", 4}, {"127.0.0.2 127.0.0.3 127.0.0.4", 0}} {
+			var peers []netip.Addr
+			for _, a := range strings.Fields(tt.without) {
+				peers = append(peers, netip.MustParseAddr(a))
+			}
+			var c Counts
+			for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) { // the last part of a handshake
+				if c, err = r.CountWithout(port, peers); err != nil {
+					t.Fatal(err)
+				}
+				if c[Established] == tt.n {
+					break
+				}
+			}
+			if c[Established] != tt.n || c[Listen] != 1 {
+				t.Errorf("%s without %q: %s, want %d", network, tt.without, &c, tt.n)
+			}
+		}
 	}
 }

@@ -1,21 +1,17 @@
 package fleet
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
-	"sync"
-	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/mooring-mcp/mooring/bench/internal/worker"
 )
 
-// request is a line to a worker; each is answered by one line.
+// request is a line to a process that holds streams; each is answered by one line.
 type request struct {
 	Op          string   `json:"op"` // start first, then any of the others
 	Options     *Options `json:"options,omitempty"`
@@ -35,20 +31,21 @@ type reply struct {
 	Ended   []byte `json:"ended,omitempty"`
 }
 
+// Job is the name of Work for a process of package worker.
+const Job = "fleet"
+
 // Work holds streams for the process at the other end of in and out. It returns when in ends: then that process is gone or wants no more.
-func Work(in io.Reader, out io.Writer) error {
-	dec, enc := json.NewDecoder(in), json.NewEncoder(out)
+func Work(in *json.Decoder, out *json.Encoder) error {
 	var h *local
+	defer func() {
+		if h != nil {
+			h.close()
+		}
+	}()
 	for {
 		var req request
-		if err := dec.Decode(&req); err != nil {
-			if h != nil {
-				h.close()
-			}
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return fmt.Errorf("fleet: worker: %w", err)
+		if err := in.Decode(&req); err != nil {
+			return err
 		}
 		var rep reply
 		var err error
@@ -62,8 +59,8 @@ func Work(in io.Reader, out io.Writer) error {
 		if err != nil {
 			rep.Error = err.Error()
 		}
-		if err := enc.Encode(&rep); err != nil {
-			return fmt.Errorf("fleet: worker: %w", err)
+		if err := out.Encode(&rep); err != nil {
+			return err
 		}
 	}
 }
@@ -107,30 +104,15 @@ func (r *reply) serve(h *local, req *request) (err error) {
 	return err
 }
 
-// worker is the near end of a process that holds streams.
-type worker struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	enc *json.Encoder
-	dec *json.Decoder
-	mu  sync.Mutex // one request at a time
-}
+// remote is the near end of a process that holds streams.
+type remote struct{ *worker.Process }
 
-func startWorker(o *Options, firstSource int) (*worker, error) {
-	cmd := exec.Command(o.Worker[0], o.Worker[1:]...)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
+func startRemote(o *Options, firstSource int) (holder, error) {
+	p, err := worker.Start(o.Worker, Job)
 	if err != nil {
 		return nil, fmt.Errorf("fleet: %w", err)
 	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, fmt.Errorf("fleet: %w", err)
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("fleet: worker: %w", err)
-	}
-	w := &worker{cmd: cmd, in: in, enc: json.NewEncoder(in), dec: json.NewDecoder(bufio.NewReader(out))}
+	w := remote{p}
 	if _, err := w.ask(&request{Op: "start", Options: o, FirstSource: firstSource}); err != nil {
 		w.close()
 		return nil, err
@@ -138,15 +120,10 @@ func startWorker(o *Options, firstSource int) (*worker, error) {
 	return w, nil
 }
 
-func (w *worker) ask(req *request) (*reply, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err := w.enc.Encode(req); err != nil {
-		return nil, fmt.Errorf("fleet: worker: %w", err)
-	}
+func (w remote) ask(req *request) (*reply, error) {
 	var rep reply
-	if err := w.dec.Decode(&rep); err != nil {
-		return nil, fmt.Errorf("fleet: worker: %w", err)
+	if err := w.Ask(req, &rep); err != nil {
+		return nil, fmt.Errorf("fleet: %w", err)
 	}
 	if rep.Error != "" {
 		return nil, fmt.Errorf("fleet: worker: %s", rep.Error)
@@ -154,12 +131,12 @@ func (w *worker) ask(req *request) (*reply, error) {
 	return &rep, nil
 }
 
-func (w *worker) open(ctx context.Context, n int, perSecond float64) error {
+func (w remote) open(ctx context.Context, n int, perSecond float64) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	// It answers when all are open or have failed, which may be much later.
-	defer context.AfterFunc(ctx, func() { _ = w.cmd.Process.Kill() })()
+	defer context.AfterFunc(ctx, w.Kill)()
 	_, err := w.ask(&request{Op: "open", N: n, PerSecond: perSecond})
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -167,7 +144,7 @@ func (w *worker) open(ctx context.Context, n int, perSecond float64) error {
 	return err
 }
 
-func (w *worker) state() (State, error) {
+func (w remote) state() (State, error) {
 	rep, err := w.ask(&request{Op: "state"})
 	if err != nil {
 		return State{}, err
@@ -175,12 +152,12 @@ func (w *worker) state() (State, error) {
 	return rep.State, nil
 }
 
-func (w *worker) mark(method string, at int64) error {
+func (w remote) mark(method string, at int64) error {
 	_, err := w.ask(&request{Op: "mark", Method: method, At: at})
 	return err
 }
 
-func (w *worker) arrivals() (watched, ended *hdrhistogram.Histogram, err error) {
+func (w remote) arrivals() (watched, ended *hdrhistogram.Histogram, err error) {
 	rep, err := w.ask(&request{Op: "arrivals"})
 	if err != nil {
 		return nil, nil, err
@@ -194,17 +171,17 @@ func (w *worker) arrivals() (watched, ended *hdrhistogram.Histogram, err error) 
 	return watched, ended, nil
 }
 
-func (w *worker) pause(n int) error {
+func (w remote) pause(n int) error {
 	_, err := w.ask(&request{Op: "pause", N: n})
 	return err
 }
 
-func (w *worker) end(how ending, at int64) error {
+func (w remote) end(how ending, at int64) error {
 	_, err := w.ask(&request{Op: "end", How: how, At: at})
 	return err
 }
 
-func (w *worker) usage() (Usage, error) {
+func (w remote) usage() (Usage, error) {
 	rep, err := w.ask(&request{Op: "usage"})
 	if err != nil {
 		return Usage{}, err
@@ -212,10 +189,4 @@ func (w *worker) usage() (Usage, error) {
 	return rep.Usage, nil
 }
 
-// close lets the worker end by itself, and ends it if it does not.
-func (w *worker) close() {
-	_ = w.in.Close()
-	t := time.AfterFunc(5*time.Second, func() { _ = w.cmd.Process.Kill() })
-	defer t.Stop()
-	_ = w.cmd.Wait()
-}
+func (w remote) close() { w.Close() }

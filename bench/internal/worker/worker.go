@@ -1,0 +1,92 @@
+// Package worker has a part of a measurement done by another process of the same program. This side asks by a line of JSON and the other answers by one. The first line names the job.
+package worker
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+)
+
+// A Job answers each request of in by one reply to out. It returns when in ends, with io.EOF if nothing else is wrong.
+type Job func(in *json.Decoder, out *json.Encoder) error
+
+// Work does the job that the process at the other end of in and out names. It returns when in ends: then that process is gone or wants no more.
+func Work(in io.Reader, out io.Writer, jobs map[string]Job) error {
+	dec, enc := json.NewDecoder(in), json.NewEncoder(out)
+	var name string
+	err := dec.Decode(&name)
+	if err == nil {
+		job := jobs[name]
+		if job == nil {
+			return fmt.Errorf("worker: there is no job %q", name)
+		}
+		err = job(dec, enc)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("worker: %w", err)
+	}
+	return nil
+}
+
+// A Process is the near end of one that works. Its methods may be called from any goroutine.
+type Process struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+
+	mu  sync.Mutex // one request at a time
+	enc *json.Encoder
+	dec *json.Decoder
+}
+
+// Start starts a process, of a command that ends in Work, and names its job. Close must be called.
+func Start(command []string, job string) (*Process, error) {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	p := &Process{cmd: cmd, in: in, enc: json.NewEncoder(in), dec: json.NewDecoder(bufio.NewReader(out))}
+	if err := p.enc.Encode(job); err != nil {
+		p.Close()
+		return nil, fmt.Errorf("worker: %w", err)
+	}
+	return p, nil
+}
+
+// Ask sends a request and waits for its reply.
+func (p *Process) Ask(request, reply any) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.enc.Encode(request); err != nil {
+		return fmt.Errorf("worker: %w", err)
+	}
+	if err := p.dec.Decode(reply); err != nil {
+		return fmt.Errorf("worker: %w", err)
+	}
+	return nil
+}
+
+// Kill ends the process at once: an Ask that waits fails.
+func (p *Process) Kill() { _ = p.cmd.Process.Kill() }
+
+// Close lets the process end by itself, and ends it if it does not.
+func (p *Process) Close() {
+	_ = p.in.Close()
+	t := time.AfterFunc(5*time.Second, p.Kill)
+	defer t.Stop()
+	_ = p.cmd.Wait()
+}
