@@ -15,14 +15,16 @@ var hostile = Scenario{
 	Name:  "hostile",
 	Title: "What clients can do that mean no good, or know no better",
 	Help: `Of each cheap kind --clients connections in --rounds rounds, --concurrency at a time, each with one message, and closed by the client when there is an answer or has been none for a while: bytes that are
-no HTTP (garbage), heads of 128 KiB (oversize_head), contents of 1 TiB that are announced and begun (oversize_body), requests that are to be refused for their method, path, type, JSON, tool or session (refused).
-After each round the server gets time to rest and its memory is read. Then 200 clients whose heads do not end and 200 whose contents do not, a byte every half second, for --wait. Meanwhile a prober asks
+no HTTP (garbage), heads of 128 KiB (oversize_head), contents of 1 TiB that are announced and begun (oversize_body), requests that are to be refused for their method, path, type, JSON, tool or session (refused),
+heads and contents that their clients give up in the middle (broken_head, broken_body). After each round the server gets time to rest and its memory is read. Then 500 clients whose heads do not end and 500
+whose contents do not, a byte every half second, for --wait. Meanwhile a prober asks
 for a sign of life 50 times a second. What the server answered is told in the notes.
 
 retained_per_100k           memory that 100,000 connections leave behind, the kinds in equal parts: the slopes of the server's memory over the connections, the first round left out.
                             A kind whose slope cannot be told from chance counts with 0: the notes tell the intervals
-retained_garbage, retained_oversize_head, retained_oversize_body, retained_refused   the same of each kind, for 100,000
+retained_garbage, retained_oversize_head, retained_oversize_body, retained_refused, retained_broken_head, retained_broken_body   the same of each kind, for 100,000
 connection_cpu              processor time of the server for each connection of the cheap kinds
+slow_memory                 memory of the server for each client that sends slowly, while it does
 slow_head_dropped           of the clients with slow heads, those that the server has dropped within --wait
 slow_body_dropped           the same of those with slow contents
 server_errors               answers that say that the server has failed (5xx but 501 and 505)

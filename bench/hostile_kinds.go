@@ -18,7 +18,8 @@ type assault struct {
 const (
 	largeHead = 128 << 10 // bytes
 	largeBody = 1 << 40   // bytes that are announced
-	someBody  = 16 << 10  // bytes of them that are sent
+	someBody  = 16 << 10  // bytes of a content that does not end
+	someHead  = 1 << 10   // bytes of a head that does not end
 )
 
 // wire makes messages for a server.
@@ -63,6 +64,8 @@ func (w *wire) assaults() []assault {
 		{"oversize_head", "heads of 128 KiB", w.oversizeHeads()},
 		{"oversize_body", "contents of 1 TiB that are announced", [][]byte{w.oversizeBody()}},
 		{"refused", "requests that are to be refused", w.refused()},
+		{"broken_head", "heads that are given up", [][]byte{append(w.slowHead(), strings.Repeat("a", someHead)...)}},
+		{"broken_body", "contents that are given up", [][]byte{append(w.slowBody(), strings.Repeat(" ", someBody)...)}},
 	}
 }
 

@@ -10,8 +10,11 @@ import (
 )
 
 const (
-	slowHeld  = 200 // connections of each kind
+	slowHeld  = 500 // connections of each kind
 	slowEvery = 500 * time.Millisecond
+
+	// After this all have begun, and no server has dropped any.
+	slowBegun = 2 * time.Second
 
 	// Within this a server should have dropped a client whose head does not end; it is more than any server's default that has one.
 	slowEnough = time.Minute
@@ -115,13 +118,21 @@ func (e *env) slowClients(ctx context.Context, client *load.Client, w *wire, eno
 		{"slow_body", "contents that do not end", &drip{message: w.slowBody(), more: []byte(" ")}},
 	}
 	e.progress("%d clients each that send slowly, for %v", slowHeld, e.Wait)
+	before, known := e.memory()
 	for _, k := range kinds {
 		k.drip.loop = client.Next()
 		if err := k.drip.loop.Call(func() { k.drip.begin(slowHeld) }); err != nil {
 			return err
 		}
 	}
-	if err := sleep(ctx, e.Wait); err != nil {
+	begun := min(slowBegun, e.Wait/2)
+	if err := sleep(ctx, begun); err != nil {
+		return err
+	}
+	if u, ok := e.memory(); ok && known {
+		e.figure("slow_memory", "Memory of the server for each client that sends slowly", "B", float64(u.RSS-before.RSS)/float64(len(kinds)*slowHeld), lower)
+	}
+	if err := sleep(ctx, e.Wait-begun); err != nil {
 		return err
 	}
 	for _, k := range kinds {

@@ -22,13 +22,13 @@ func TestHostile(t *testing.T) {
 	t.Parallel()
 	url, pid := startMooring(t)
 	s := measure(t, "hostile", Options{URL: url, PID: pid, Params: smallHostile},
-		"retained_per_100k", "retained_garbage", "retained_oversize_head", "retained_oversize_body", "retained_refused", "connection_cpu", "slow_body_dropped", "health_p99")
+		"retained_per_100k", "retained_garbage", "retained_oversize_head", "retained_oversize_body", "retained_refused", "retained_broken_head", "retained_broken_body", "connection_cpu", "slow_memory", "slow_body_dropped", "health_p99")
 	wantNone(t, s)
 	if value(t, s, "server_errors") != 0 || value(t, s, "close_wait_final") != 0 || value(t, s, "slow_head_dropped") != 0 { // within a second none is
 		t.Errorf("figures:\n%s", table(s))
 	}
 	notes := strings.Join(s.Notes, "\n")
-	for _, want := range []string{"heads of 128 KiB: 431 × 400, 414 × 200", "contents of 1 TiB that are announced: 413 × 600", "heads that do not end: none of 200 was dropped within 1s"} {
+	for _, want := range []string{"heads of 128 KiB: 431 × 400, 414 × 200", "contents of 1 TiB that are announced: 413 × 600", "heads that are given up: no answer × 600", "contents that are given up: no answer × 600", "heads that do not end: none of 500 was dropped within 1s"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("no note %q in\n%s", want, notes)
 		}
@@ -48,7 +48,7 @@ func TestHostileLegacy(t *testing.T) {
 
 func TestHostileFindsMemory(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes 20 s: a slope takes rounds, and each takes a rest")
+		t.Skip("takes 30 s: a slope takes rounds, and each takes a rest")
 	}
 	t.Parallel()
 	p := badserver.StartProcess(t, badserver.HugeHeads)
@@ -146,7 +146,7 @@ func TestSlowHeads(t *testing.T) {
 	if v := value(t, e.out, "slow_head_dropped"); v != slowHeld {
 		t.Errorf("%v of %d were dropped", v, slowHeld)
 	}
-	if notes := strings.Join(e.out.Notes, "\n"); !strings.Contains(notes, "heads that do not end: 200 of 200 were dropped, after 0.") {
+	if notes := strings.Join(e.out.Notes, "\n"); !strings.Contains(notes, "heads that do not end: 500 of 500 were dropped, after 0.") {
 		t.Errorf("notes:\n%s", notes)
 	}
 }
