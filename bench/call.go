@@ -12,7 +12,7 @@ var call = Scenario{
 	Title: "What a request costs, and how long it takes",
 	Help: `Makes requests on --concurrency connections that stay, one at a time on each; before 2026-07-28 each has a session of its own. Each answer is checked.
 Closed loop: tools/call with --tool and --args, tools/list, and server/discover (2026-07-28) or ping (before), each for --duration after a second to warm up (a quarter of --duration at most); whoever has its answer makes the next request.
-Open loop: tools/call at --rate, by default half of what the closed loop reached. Only with --rate have several servers the same load: without it, none is marked as the best. Each request is due at a time of its own, whatever becomes of those before, and its time counts from then; one that
+Open loop: the same three at --rate, each by default at half of what its closed loop reached. Only with --rate have several servers the same load: without it, none is marked as the best. Each request is due at a time of its own, whatever becomes of those before, and its time counts from then; one that
 finds no connection free waits, and that counts.
 Client and server share the machine: processor time tells more than throughput does.
 
@@ -22,7 +22,8 @@ call_rate                       tools/call each second of the closed loop; list_
 list_p99, discover_p99/ping_p99 99 % of those are answered within, in the closed loop
 call_p50, _p99, _p999, _max     time of a tools/call in the closed loop, of which half, 99 % and 99.9 % are shorter, and the longest
 open_p50, _p99, _p999, _max     the same of the open loop
-                                (the client's own part of open_p99: by how much it was itself late with 99 % of them)
+open_list_p99, open_discover_p99/open_ping_p99   99 % of those are answered within, in the open loop
+                                (the client's own part of the open loop's 99 %: by how much it was itself late with 99 % of them)
 open_rate, open_cpu             tools/call each second that were due in the open loop, and the server's processor time meanwhile, of one core
 errors                          requests that failed, in all loops
 
@@ -30,7 +31,7 @@ Finding: call_errors (requests failed).`,
 	Uses:     []string{"tool", "concurrency", "rate", "duration"},
 	Defaults: Params{Concurrency: 64, Duration: 5 * time.Second},
 	skip:     func(e *env) string { return e.hasTool(e.Tool, "tool") },
-	bound:    func(p *Params) time.Duration { return 10*time.Minute + 5*p.Duration }, // three closed loops and an open one
+	bound:    func(p *Params) time.Duration { return 10*time.Minute + 7*p.Duration }, // three closed loops and three open ones
 	run:      runCall,
 }
 
@@ -49,24 +50,24 @@ func runCall(ctx context.Context, e *env) error {
 	if e.target.Era == dialect.Modern {
 		short[2] = "discover"
 	}
-	var reached float64
+	var reached [len(short)]float64
 	for i, k := range t.kinds {
 		e.progress("%s for %v", k.name, e.Duration)
 		m, err := e.closedLoop(ctx, t, i, e.warming(), e.Duration)
 		if err != nil {
 			return err
 		}
-		rate := e.tellClosed(short[i], k.name, i, &m)
-		if i == 0 {
-			reached = rate
-		}
+		reached[i] = e.tellClosed(short[i], k.name, i, &m)
 		errs.add(m.tallies)
 		if m.dials > 0 && i == 0 {
 			e.note("the server ended connections between requests: %d were made anew during %.0f tools/call", m.dials, m.done())
 		}
 	}
-	if reached > 0 {
-		if err := e.runOpen(ctx, t, reached, &errs); err != nil {
+	for i, rate := range reached {
+		if rate == 0 {
+			continue
+		}
+		if err := e.runOpen(ctx, t, i, short[i], rate, &errs); err != nil {
 			return err
 		}
 	}
@@ -102,16 +103,17 @@ func (e *env) tellClosed(name, method string, kind int, m *measured) float64 {
 	return rate
 }
 
-// runOpen measures tools/call at a rate.
-func (e *env) runOpen(ctx context.Context, t *traffic, reached float64, errs *failures) error {
+// runOpen measures requests of a kind at a rate, which reached is that of the closed loop. Of tools/call there are more figures.
+func (e *env) runOpen(ctx context.Context, t *traffic, kind int, name string, reached float64, errs *failures) error {
+	method := t.kinds[kind].name
 	rate, better := e.Rate, lower
 	if rate == 0 {
 		rate = float64(int(reached/2)/10*10 + 10)
 		better = neither // each server has a load of its own then: the slower ones an easier
-		e.note("open loop at %.0f tools/call each second, half of what the closed loop reached", rate)
+		e.note("open loop at %.0f %s each second, half of what the closed loop reached", rate, method)
 	}
-	e.progress("tools/call at %.0f/s for %v", rate, e.Duration)
-	m, err := e.openLoop(ctx, t, rate, func(int64) int { return 0 }, func(measure func() error) error {
+	e.progress("%s at %.0f/s for %v", method, rate, e.Duration)
+	m, err := e.openLoop(ctx, t, rate, func(int64) int { return kind }, func(measure func() error) error {
 		if err := sleep(ctx, e.warming()); err != nil {
 			return err
 		}
@@ -123,24 +125,32 @@ func (e *env) runOpen(ctx context.Context, t *traffic, reached float64, errs *fa
 	if err != nil {
 		return err
 	}
-	h := m.tallies[0].hist
+	if m.unsent > 0 {
+		e.note("open loop: %d %s were never sent, because no connection became free; they count with the time that they waited", m.unsent, method)
+	}
+	errs.add(m.tallies)
+	h := m.tallies[kind].hist
+	if name != "call" {
+		if m.done() > 0 {
+			late := millis(m.late, 99)
+			e.figure("open_"+name+"_p99", "99 % of "+method+" within, open loop", "ms", millis(h, 99), better).Client = &late
+			e.distribution("open_"+name, method+", open loop", h)
+		}
+		return nil
+	}
 	client := 100 * m.client / m.seconds
-	e.figure("open_rate", "tools/call each second that were due, open loop", "/s", rate, neither)
+	e.figure("open_rate", method+" each second that were due, open loop", "/s", rate, neither)
 	if e.server != nil {
 		e.figure("open_cpu", "Processor time of the server in the open loop, of one core", "%", 100*m.server/m.seconds, better).Client = &client
 	}
 	if m.done() > 0 {
-		e.figure("open_p50", "Half of tools/call within, open loop", "ms", millis(h, 50), better)
 		late := millis(m.late, 99)
-		e.key("open_p99", "99 % of tools/call within, open loop", "ms", millis(h, 99), better).Client = &late
-		e.figure("open_p999", "99.9 % of tools/call within, open loop", "ms", millis(h, 99.9), better)
-		e.figure("open_max", "Slowest tools/call, open loop", "ms", millis(h, 100), better)
-		e.distribution("open", "tools/call, open loop", h)
+		e.figure("open_p50", "Half of "+method+" within, open loop", "ms", millis(h, 50), better)
+		e.key("open_p99", "99 % of "+method+" within, open loop", "ms", millis(h, 99), better).Client = &late
+		e.figure("open_p999", "99.9 % of "+method+" within, open loop", "ms", millis(h, 99.9), better)
+		e.figure("open_max", "Slowest "+method+", open loop", "ms", millis(h, 100), better)
+		e.distribution("open", method+", open loop", h)
 	}
-	if m.unsent > 0 {
-		e.note("open loop: %d requests were never sent, because no connection became free; they count with the time that they waited", m.unsent)
-	}
-	errs.add(m.tallies)
 	return nil
 }
 

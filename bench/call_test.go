@@ -20,20 +20,29 @@ func TestCall(t *testing.T) {
 	url, pid := startMooring(t)
 	eras(t, func(t *testing.T, era dialect.Era) {
 		s := measure(t, "call", Options{URL: url, Era: era, Params: Params{Concurrency: 8, Duration: 500 * time.Millisecond, Rate: 300}},
-			"call_cpu", "list_cpu", "call_rate", "call_p50", "call_p99", "call_p999", "open_p50", "open_p99", "open_p999", "errors")
+			"call_cpu", "list_cpu", "call_rate", "call_p50", "call_p99", "call_p999", "open_p50", "open_p99", "open_p999", "open_list_p99", "errors")
 		wantNone(t, s)
 		if pid == 0 || value(t, s, "errors") != 0 || value(t, s, "call_rate") < 100 || value(t, s, "call_cpu") <= 0 || value(t, s, "open_rate") != 300 {
 			t.Errorf("figures:\n%s", table(s))
 		}
-		third := "ping_cpu"
+		third := "ping"
 		if era == dialect.Modern {
-			third = "discover_cpu"
+			third = "discover"
 		}
-		value(t, s, third)
+		value(t, s, third+"_cpu")
+		value(t, s, "open_"+third+"_p99")
+		open := 0
 		for _, d := range s.Distributions {
-			if d.Name == "open" && (d.Count < 140 || d.Count > 160) {
-				t.Errorf("at 300/s for half a second %d requests were counted", d.Count)
+			if !strings.HasPrefix(d.Name, "open") {
+				continue
 			}
+			open++
+			if d.Count < 140 || d.Count > 160 {
+				t.Errorf("%s: at 300/s for half a second %d requests were counted", d.Name, d.Count)
+			}
+		}
+		if open != 3 {
+			t.Errorf("%d open loops", open)
 		}
 	})
 }
