@@ -125,7 +125,7 @@ func TestReplayTotal(t *testing.T) {
 // A session has a bounded number of streams that can be resumed: of those that ended, the first to end goes.
 func TestSessionReplays(t *testing.T) {
 	b := &replayBudget{max: 1 << 30}
-	s := new(session)
+	s := &session{sessionRest: new(sessionRest)}
 	for i := range maxReplays {
 		if !s.addReplay(uint64(i), target{}, b) {
 			t.Fatal(i)

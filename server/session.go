@@ -20,18 +20,30 @@ type target struct {
 	h    handle
 }
 
-// session is the state of one session. The lock of its shard guards it.
+// session is the state of one session. The lock of its shard guards it. Most have an open stream and no more, so what is rare is apart.
 type session struct {
 	key      sessionKey
-	info     mcp.SessionInfo // of a session over HTTP+SSE, whose id was issued before it was initialized
-	stream   target          // the stream of server messages: of GET, or of HTTP+SSE
-	level    mcp.LoggingLevel
-	uris     map[string]struct{}
-	calls    []callRef
-	asks     []ask
-	replays  []*replay
 	lastUsed tick
+	stream   target // the stream of server messages: of GET, or of HTTP+SSE
+	*sessionRest    // nil while there is nothing in it, but never in what with calls
 }
+
+type sessionRest struct {
+	info    mcp.SessionInfo // of a session over HTTP+SSE, whose id was issued before it was initialized
+	level   mcp.LoggingLevel
+	uris    map[string]struct{}
+	calls   []callRef
+	asks    []ask
+	replays []*replay
+}
+
+// idle reports whether r has only what is not worth to keep a session for.
+func (r *sessionRest) idle() bool {
+	return r == nil || r.level == "" && len(r.uris) == 0 && len(r.calls) == 0 && len(r.asks) == 0 && len(r.replays) == 0
+}
+
+// blank reports whether there is nothing in r.
+func (r *sessionRest) blank() bool { return r.idle() && (r == nil || r.info == mcp.SessionInfo{}) }
 
 // callRef is a call in flight. The job may have been reused when its generation is another.
 type callRef struct {
@@ -48,9 +60,7 @@ type ask struct {
 	gen uint32
 }
 
-func (s *session) empty() bool {
-	return s.stream.loop == nil && s.level == "" && len(s.uris) == 0 && len(s.calls) == 0 && len(s.asks) == 0 && len(s.replays) == 0
-}
+func (s *session) empty() bool { return s.stream.loop == nil && s.idle() }
 
 // sessions is the table of sessions with state. Its methods may be called from any goroutine.
 type sessions struct {
@@ -72,7 +82,39 @@ type sessionShard struct {
 	m    map[sessionKey]*session
 	gone map[sessionKey]uint32 // deleted ids, and the Unix second in which they expire anyway
 	peak int                   // the most entries of m since it was made
+	rest *sessionRest          // a blank one, for the next session that needs it; may be nil
 	_    [64]byte
+}
+
+// lend gives s a rest to look at and to fill, if it has none.
+func (sh *sessionShard) lend(s *session) {
+	if s.sessionRest != nil {
+		return
+	}
+	if s.sessionRest, sh.rest = sh.rest, nil; s.sessionRest == nil {
+		s.sessionRest = new(sessionRest)
+	}
+}
+
+// takeBack takes the rest of s if there is nothing in it. Short lists keep their room: most calls of a session are its only one.
+func (sh *sessionShard) takeBack(s *session) {
+	r := s.sessionRest
+	if r == nil || !r.blank() {
+		return
+	}
+	s.sessionRest = nil
+	r.uris, r.replays = nil, nil
+	r.calls, r.asks = reuse(r.calls), reuse(r.asks)
+	sh.rest = r
+}
+
+// reuse returns a list without entries, in the room of s if that is not large.
+func reuse[E any](s []E) []E {
+	if cap(s) > 4 {
+		return nil
+	}
+	clear(s[:cap(s)])
+	return s[:0]
 }
 
 func (t *sessions) shard(k sessionKey) *sessionShard {
@@ -133,7 +175,9 @@ func (t *sessions) try(k sessionKey, create bool, now tick, f func(*session)) tr
 		sh.peak = max(sh.peak, len(sh.m))
 	}
 	s.lastUsed = max(s.lastUsed, now) // the clocks of loops differ by some ticks
-	defer func() {                    // f may panic
+	sh.lend(s)
+	defer func() { // f may panic
+		sh.takeBack(s)
 		if s.empty() {
 			t.drop(sh, s)
 		}
@@ -185,7 +229,7 @@ func (sh *sessionShard) takeOldest(t *sessions) *session {
 		if seen++; seen > 32 {
 			break
 		}
-		if s.stream.loop == nil && len(s.calls) == 0 && !s.carried() && (oldest == nil || s.lastUsed < oldest.lastUsed) {
+		if s.sessionRest != nil && s.stream.loop == nil && len(s.calls) == 0 && !s.carried() && (oldest == nil || s.lastUsed < oldest.lastUsed) {
 			oldest = s
 		}
 	}
@@ -197,8 +241,8 @@ func (sh *sessionShard) takeOldest(t *sessions) *session {
 }
 
 // carried reports whether a connection waits for the rest of a call's stream.
-func (s *session) carried() bool {
-	for _, r := range s.replays {
+func (r *sessionRest) carried() bool {
+	for _, r := range r.replays {
 		if r.carrier.loop != nil {
 			return true
 		}
@@ -206,11 +250,11 @@ func (s *session) carried() bool {
 	return false
 }
 
-func (s *session) forgetReplays(t *sessions) {
-	for _, r := range s.replays {
+func (r *sessionRest) forgetReplays(t *sessions) {
+	for _, r := range r.replays {
 		r.release(&t.budget)
 	}
-	s.replays = nil
+	r.replays = nil
 }
 
 // isRevoked reports whether k was deleted.
@@ -230,10 +274,13 @@ func (t *sessions) revoke(k sessionKey, expires uint32) (held session) {
 	sh := t.shard(k)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	held.sessionRest = new(sessionRest)
 	if s := sh.m[k]; s != nil {
-		held = *s
-		held.replays = append([]*replay(nil), s.replays...)
-		s.forgetReplays(t)
+		held.key, held.stream = k, s.stream
+		if s.sessionRest != nil {
+			*held.sessionRest = *s.sessionRest
+			s.forgetReplays(t)
+		}
 		t.drop(sh, s)
 	}
 	if _, again := sh.gone[k]; again {
@@ -279,6 +326,9 @@ func (t *sessions) sweepLocked(sh *sessionShard, now tick, unix uint32, idle tic
 		}
 	}
 	for _, s := range sh.m {
+		if s.sessionRest == nil {
+			continue // it has its stream
+		}
 		kept := s.replays[:0]
 		for _, r := range s.replays {
 			if r.done && r.expires <= now {
@@ -295,6 +345,7 @@ func (t *sessions) sweepLocked(sh *sessionShard, now tick, unix uint32, idle tic
 			}
 			s.level, s.uris = "", nil // its client has not been seen for so long that it is gone
 		}
+		sh.takeBack(s)
 		if s.empty() {
 			t.drop(sh, s)
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"pgregory.net/rapid"
 
@@ -29,6 +30,9 @@ func (t *sessions) counted() (n, gone int64, used int64) {
 		n += int64(len(sh.m))
 		gone += int64(len(sh.gone))
 		for _, s := range sh.m {
+			if s.sessionRest == nil {
+				continue
+			}
 			for _, r := range s.replays {
 				used += int64(r.bytes+eventCost*len(r.events)) + replayCost
 			}
@@ -316,6 +320,74 @@ func TestShardShrinks(t *testing.T) {
 	}
 	if table.shards[0].m != nil || table.count.Load() != 0 {
 		t.Error("an empty shard keeps the map of a thousand sessions")
+	}
+}
+
+// A session with its stream and no more is what a server holds a million of.
+func TestSessionWithStreamIsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(session{}); size > 48 {
+		t.Errorf("a session takes %d bytes", size)
+	}
+	table, l := tableOf(100, 100), &loop{}
+	table.with(keyOf(1), true, 0, func(s *session) { s.stream = target{loop: l} })
+	rest := func() *sessionRest { return table.shard(keyOf(1)).m[keyOf(1)].sessionRest }
+	if rest() != nil {
+		t.Error("it has a rest without anything in it")
+	}
+	call := func() {
+		table.with(keyOf(1), true, 0, func(s *session) {
+			s.calls, s.asks = append(s.calls, callRef{id: "1", job: new(job)}), append(s.asks, ask{id: "1"})
+		})
+	}
+	answer := func() {
+		table.with(keyOf(1), false, 0, func(s *session) { s.calls, s.asks = s.calls[:0], s.asks[:0] })
+	}
+	call()
+	if rest() == nil {
+		t.Fatal("a call is not held")
+	}
+	answer()
+	if rest() != nil {
+		t.Error("it keeps a rest when the call is over")
+	}
+	spare := table.shard(keyOf(1)).rest
+	if spare == nil || cap(spare.calls) == 0 || spare.calls[:1][0].job != nil || spare.asks[:1][0].id != "" {
+		t.Errorf("the next session gets %+v", spare)
+	}
+	j := new(job)
+	if n := testing.AllocsPerRun(100, func() {
+		table.with(keyOf(1), true, 0, func(s *session) { s.calls = append(s.calls, callRef{job: j}) })
+		answer()
+	}); n != 0 {
+		t.Errorf("a call allocates %v times", n)
+	}
+	held := table.revoke(keyOf(1), 1000)
+	if held.stream.loop != l || len(held.calls) != 0 {
+		t.Errorf("it held %+v", held)
+	}
+}
+
+// What a session held when it was deleted is its own: the next session of the shard finds none of it.
+func TestRevokedSessionKeepsItsOwn(t *testing.T) {
+	table := tableOf(100, 100)
+	fill := func(s *session) {
+		s.level, s.uris, s.calls = "info", map[string]struct{}{"file:///a": {}}, []callRef{{id: "1"}}
+		s.addReplay(7, target{}, &table.budget)
+	}
+	table.with(keyOf(1), true, 0, fill)
+	held := table.revoke(keyOf(1), 1000)
+	other := keyOf(1 + numShards) // of the same shard
+	table.with(other, true, 0, func(s *session) {
+		if !s.blank() {
+			t.Errorf("another session begins with %+v", s.sessionRest)
+		}
+		s.calls = append(s.calls, callRef{id: "2"})
+	})
+	if held.level != "info" || len(held.uris) != 1 || len(held.calls) != 1 || held.calls[0].id != "1" || len(held.replays) != 1 {
+		t.Errorf("it held %+v", held.sessionRest)
+	}
+	if table.budget.used.Load() != 0 {
+		t.Error("its replays are paid for")
 	}
 }
 
