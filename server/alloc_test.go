@@ -34,7 +34,7 @@ func (s *idleSocket) SetLinger(int) error   { return nil }
 type idleReactor struct{ tasks []task }
 
 func (f *idleReactor) execute(t task)          { f.tasks = append(f.tasks, t) }
-func (f *idleReactor) closeSocket(sk socket)   { sk.(*idleSocket).c.closed(nil) }
+func (f *idleReactor) closeSocket(sk socket)   { sk.(*idleSocket).end(nil) }
 func (f *idleReactor) closeWrite(socket) error { return nil }
 
 // newIdleLoop returns a loop of a server with the rig's features.
@@ -45,6 +45,13 @@ func newIdleLoop(tb testing.TB, opts *Options) *loop {
 	r.s.loops = []*loop{r.l}
 	r.s.mu.Unlock()
 	return r.l
+}
+
+// end ends the connection.
+func (s *idleSocket) end(err error) {
+	if s.c.closed(err) {
+		s.c.loop.srv.released()
+	}
 }
 
 func (l *loop) connect() *idleSocket {

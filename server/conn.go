@@ -140,10 +140,11 @@ func (c *conn) abort(r closeReason) {
 	c.close(r)
 }
 
-// closed is OnClose: it gives back all that c holds. err is nil when this side closed.
-func (c *conn) closed(err error) {
+// closed is OnClose: it gives back all that c holds, but its place among the connections: whoever closes the descriptor calls Server.released then, if closed reports that c had not ended before. err is nil when this
+// side closed.
+func (c *conn) closed(err error) bool {
 	if c.state == connStateClosed {
-		return
+		return false
 	}
 	if err != nil && c.state != connStateLinger { // there the reason is known
 		c.reason = reasonOf(err)
@@ -166,7 +167,7 @@ func (c *conn) closed(err error) {
 	l.stalls.remove(c)
 	l.detach(c)
 	l.m.closes[c.reason].Add(1)
-	l.srv.released()
+	return true
 }
 
 func reasonOf(err error) closeReason {

@@ -126,7 +126,9 @@ func (e *gnetEngine) OnClose(gc gnet.Conn, err error) (action gnet.Action) {
 		return gnet.None
 	}
 	defer e.srv.recoverConn(c)
-	c.closed(err)
+	if c.closed(err) {
+		e.srv.released()
+	}
 	return gnet.None
 }
 

@@ -115,7 +115,7 @@ func million(b *testing.B, n int, alone bool) {
 
 	start = cpuTime()
 	for i := range socks {
-		socks[i].c.closed(errSocketClosed)
+		socks[i].end(errSocketClosed)
 	}
 	b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(n), "ns/close")
 	if l.wheel.armed != 0 || l.streams.head != noSlot || l.srv.conns.Load() != 0 {
@@ -164,6 +164,9 @@ func pauseWhile(f func()) (longest time.Duration) {
 func TestThousandStreams(t *testing.T) {
 	if raceEnabled() {
 		t.Skip("memory is measured")
+	}
+	if testing.Short() && defaultEngine != EngineGnet {
+		t.Skip("it needs a rig")
 	}
 	if res := testing.Benchmark(func(b *testing.B) {
 		for range b.N {

@@ -116,7 +116,9 @@ func (p *fakePeer) onClose(err error) {
 		return
 	}
 	p.closed = true
-	p.c.closed(err)
+	if p.c.closed(err) {
+		p.r.s.released()
+	}
 }
 
 func (p *fakePeer) onCloseWrite() error {

@@ -25,12 +25,14 @@ type poller struct {
 	events   []unix.EpollEvent
 	n        int       // events of this turn
 	lingered bool      // others went first since there were events
-	busy     int       // turns without a pause, since others had their turn
-	loaded   bool      // there were busyTurns of them, and no pause since
+	busy     int       // work without a pause, since others had their turn
+	loaded   bool      // there was maxBusy of it, and no pause since
 	told     time.Time // when Go's monitor was last made to look
 	ended    bool
 
-	socks []*sock // by slot
+	socks   []*sock // by slot
+	leaving []int32 // descriptors to close, of sockets that are closed for all others
+	left    int     // of leaving, those that are
 	in    []byte  // what was read for the socket being served
 	buf   []byte
 
@@ -53,7 +55,9 @@ type poller struct {
 const (
 	readSize   = 64 << 10 // bytes read from a socket at once
 	eventsSize = 256      // events of a turn
-	busyTurns  = 16       // without a pause, until other goroutines of the processor get their turn
+	closesSize = 32       // descriptors that are closed in a turn
+	maxBusy    = 16       // without a pause, until other goroutines of the processor get their turn: turns, of which a large one counts as one more for each busySize events and closes
+	busySize   = 32
 
 	// tellMonitor is how often Go's monitor is made to look, while workers or this loop itself could keep all processors: it sleeps when all were idle, and only a system call that tells the scheduler
 	// of itself, or a timer, makes it see to it that others get their turn.
@@ -132,7 +136,8 @@ func (p *poller) run() {
 		err := p.raw.Read(poll)
 		p.take(err != nil)
 		p.serve()
-		if p.busy++; p.busy >= busyTurns {
+		p.busy += 1 + (p.n+p.leave(closesSize))/busySize
+		if p.busy >= maxBusy {
 			p.busy, p.loaded = 0, true
 			runtime.Gosched()
 		}
@@ -141,7 +146,10 @@ func (p *poller) run() {
 
 // poll looks for events and reports whether the turn begins. Otherwise the goroutine waits until the epoll instance is readable, or its deadline has passed, and it is called again.
 func (p *poller) poll(uintptr) bool {
-	if p.n = p.look(); p.n == 0 && !p.lingered {
+	if p.n = p.look(); p.n > 0 || len(p.leaving) > 0 {
+		return true
+	}
+	if !p.lingered {
 		p.linger()
 	}
 	return p.n > 0 || !p.sleep()
@@ -232,6 +240,7 @@ func (p *poller) end() {
 			s.close(nil)
 		}
 	}
+	p.leave(len(p.leaving))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
@@ -240,6 +249,26 @@ func (p *poller) end() {
 		p.srv.released()
 	}
 }
+
+// leave closes descriptors, n at most, in the order in which their sockets were closed, and returns how many. To close one takes longer than all else that the end of a connection does: when thousands go
+// at once, those who stay are served in between.
+func (p *poller) leave(n int) int {
+	n = min(n, len(p.leaving)-p.left)
+	for _, fd := range p.leaving[p.left : p.left+n] {
+		sysClose(fd)
+		p.srv.released()
+	}
+	if p.left += n; p.left == len(p.leaving) {
+		p.left = 0
+		if p.leaving = p.leaving[:0]; cap(p.leaving) > keepLeaving {
+			p.leaving = nil
+		}
+	}
+	return n
+}
+
+// keepLeaving is how many descriptors there is room for at rest.
+const keepLeaving = 1024
 
 // closeSocket implements reactor.
 func (p *poller) closeSocket(sk socket) { sk.(*sock).close(nil) }

@@ -77,7 +77,7 @@ func TestPollerTellsMonitor(t *testing.T) {
 	turns := 0
 	var again task
 	again = func() {
-		if turns++; turns > 4*busyTurns {
+		if turns++; turns > 4*maxBusy {
 			close(done)
 			return
 		}
@@ -155,6 +155,56 @@ func TestSockKept(t *testing.T) {
 	p.on(func() {
 		if n := sysEvents(p.fd, make([]unix.EpollEvent, 4)); n != 0 {
 			t.Errorf("%d events, want none", n)
+		}
+	})
+}
+
+// TestServedWhileManyLeave: who stays is served before most of those that have gone are closed. For all but the kernel these have ended by then.
+func TestServedWhileManyLeave(t *testing.T) {
+	p := startPoller(t)
+	const n = 2 * keepLeaving
+	gone, peers := make([]*sock, n), make([]int, n)
+	for i := range gone {
+		gone[i], peers[i] = addPair(t, p)
+	}
+	_, peer := addPair(t, p)
+	defer unix.Close(peer)
+	var answer [256]byte
+	p.on(func() {
+		p.tasks = p.tasks[:0] // this one: the turns are done from here
+		for _, fd := range peers {
+			_ = unix.Close(fd)
+		}
+		if _, err := unix.Write(peer, []byte("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
+			t.Error(err)
+			return
+		}
+		turn := func() {
+			p.n = p.look()
+			p.serve()
+			p.leave(closesSize)
+		}
+		turns := 0
+		for ; turns < n; turns++ {
+			if k, _ := unix.Read(peer, answer[:]); k > 0 {
+				break
+			}
+			turn()
+		}
+		open := 0
+		for _, s := range gone {
+			if !s.closed || s.conn.state != connStateClosed {
+				open++
+			}
+		}
+		if left := int(p.srv.conns.Load()) - 1; open > 0 || left < n/2 || left != len(p.leaving)-p.left {
+			t.Errorf("the answer came after %d turns, when %d of %d were to be closed, and %d had not ended", turns, left, n, open)
+		}
+		for len(p.leaving) > 0 {
+			turn()
+		}
+		if p.srv.conns.Load() != 1 || p.left != 0 || cap(p.leaving) > keepLeaving {
+			t.Errorf("%d connections are left, and room for %d that leave", p.srv.conns.Load(), cap(p.leaving))
 		}
 	})
 }

@@ -147,22 +147,23 @@ func (s *sock) SetLinger(secs int) error {
 	return unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: int32(secs)})
 }
 
-// close ends the connection, and what it was has ended when it returns. What waits is offered to the kernel once more; err says why the peer is gone, nil that this side closes.
+// close ends the connection, and what it was has ended when it returns. What waits is offered to the kernel once more; err says why the peer is gone, nil that this side closes. The descriptor, which counts as
+// a connection as long as it is there, is closed at the end of the turn, or of one of the next when very many are.
 func (s *sock) close(err error) {
 	if s.closed {
 		return
 	}
+	p := s.poller
 	s.closed = true // first: what ends the connection may try to close it
 	s.hungUp(err)
 	if s.out != nil {
 		_, _ = sysWrite(s.fd, s.out.rest())
 		s.forget()
 	}
-	p := s.poller
 	p.socks[s.slot] = nil
 	p.freed = append(p.freed, s.slot)
 	sysForget(p.fd, s.fd) // close alone does it only where the descriptor has no duplicate, and a host may keep one
-	sysClose(s.fd)
+	p.leaving = append(p.leaving, s.fd)
 }
 
 // hungUp ends what the connection was.
