@@ -113,6 +113,7 @@ func TestSockStale(t *testing.T) {
 	p := startPoller(t)
 	old, peer := addPair(t, p)
 	p.on(func() { old.close(nil) })
+	p.on(func() {}) // the end of that turn, when the descriptor is closed
 	_ = unix.Close(peer)
 	heir, peer := addPair(t, p)
 	defer unix.Close(peer)
