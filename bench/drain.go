@@ -97,6 +97,16 @@ type drained struct {
 	accepted time.Duration // when the last connection was
 }
 
+// terminate sends SIGTERM to a process.
+func terminate(pid int) error {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.Release() }()
+	return p.Signal(syscall.SIGTERM)
+}
+
 // signal sends the signal and waits until all has ended, for --wait at most.
 func (d *drained) signal(ctx context.Context) error {
 	e := d.env
@@ -108,7 +118,7 @@ func (d *drained) signal(ctx context.Context) error {
 	if err := sleep(ctx, time.Duration(d.at-load.Now())); err != nil {
 		return err
 	}
-	if err := syscall.Kill(e.server.PID(), syscall.SIGTERM); err != nil {
+	if err := terminate(e.server.PID()); err != nil {
 		return fmt.Errorf("bench: SIGTERM to process %d: %w", e.server.PID(), err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.Wait)

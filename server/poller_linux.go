@@ -33,8 +33,9 @@ type poller struct {
 	socks   []*sock // by slot
 	leaving []int32 // descriptors to close, of sockets that are closed for all others
 	left    int     // of leaving, those that are
-	in    []byte  // what was read for the socket being served
-	buf   []byte
+
+	in  []byte // what was read for the socket being served
+	buf []byte
 
 	// Scratch of a turn.
 	tasks []task

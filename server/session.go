@@ -25,7 +25,8 @@ type session struct {
 	key      sessionKey
 	lastUsed tick
 	stream   target // the stream of server messages: of GET, or of HTTP+SSE
-	*sessionRest    // nil while there is nothing in it, but never in what with calls
+
+	*sessionRest // nil while there is nothing in it, but never in what with calls
 }
 
 type sessionRest struct {
