@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -310,6 +311,15 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-t.C:
 		return nil
 	}
+}
+
+// statesWithout returns the sockets of the server's port, but for those of peers with these addresses; none where they cannot be counted.
+func (e *env) statesWithout(peers []netip.Addr) observe.States {
+	if e.sockets == nil {
+		return observe.States{}
+	}
+	s, _ := e.sockets.CountWithout(peers)
+	return s
 }
 
 // states returns the sockets of the server's port.

@@ -17,7 +17,7 @@ import (
 // A prober asks the server for a sign of life at an interval, each time on a new connection as a load balancer does, whether or not the one before was answered. It shows what others have of the
 // server while a scenario keeps it busy. Where there is a command for workers it is a process of its own: what keeps this one busy is not to be put down to the server.
 //
-// An error of that process is returned by stop, which every scenario that comes to its end calls; so the others return none.
+// An error of that process is returned by stop, which every scenario that comes to its end calls; so hold and waiting return none.
 type prober struct {
 	env     *env
 	what    string
@@ -37,7 +37,7 @@ func (e *env) probe(ctx context.Context, every time.Duration) (*prober, error) {
 	}
 	var err error
 	if len(e.opts.Worker) > 0 {
-		p.probing, err = newRemoteProbing(e.opts.Worker, o)
+		p.probing, err = newRemoteProbing(ctx, e.opts.Worker, o)
 	} else {
 		p.probing, err = newLocalProbing(o)
 	}
@@ -88,13 +88,22 @@ func (p *prober) waiting() int {
 }
 
 // window returns what there was since it was last called.
-func (p *prober) window() *hdrhistogram.Histogram {
-	if p.probing != nil {
-		if h, err := p.probing.window(); err == nil {
-			return h
-		}
+func (p *prober) window() (*hdrhistogram.Histogram, error) {
+	if p.probing == nil {
+		return newHistogram(), nil
 	}
-	return newHistogram()
+	return p.probing.window()
+}
+
+// during returns what there is within d from now.
+func (p *prober) during(ctx context.Context, d time.Duration) (*hdrhistogram.Histogram, error) {
+	if _, err := p.window(); err != nil {
+		return nil, err
+	}
+	if err := sleep(ctx, d); err != nil {
+		return nil, err
+	}
+	return p.window()
 }
 
 // stop ends the prober and adds its figures, series and distribution.

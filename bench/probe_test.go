@@ -74,12 +74,11 @@ func TestProbeHold(t *testing.T) {
 		for end := time.Now().Add(5 * time.Second); p.waiting() > 0 && time.Now().Before(end); {
 			wait(t, 5*time.Millisecond)
 		}
-		if n := p.window().TotalCount(); n == 0 {
-			t.Error("nothing was asked")
+		if h, err := p.window(); err != nil || h.TotalCount() == 0 {
+			t.Errorf("nothing was asked, %v", err)
 		}
-		wait(t, 100*time.Millisecond)
-		if n := p.window().TotalCount(); n != 0 {
-			t.Errorf("%d answers while it rested", n)
+		if h, err := p.during(t.Context(), 100*time.Millisecond); err != nil || h.TotalCount() != 0 {
+			t.Errorf("%d answers while it rested, %v", h.TotalCount(), err)
 		}
 		p.hold(false)
 		wait(t, 100*time.Millisecond)

@@ -160,11 +160,26 @@ func (p *localProbing) record(ns int64) {
 func (p *localProbing) hold(rest bool) error {
 	return p.loop.Call(func() {
 		was := p.held
-		if p.held = rest; was && !rest {
+		p.held = rest
+		switch {
+		case was && !rest:
 			p.next = load.Now()
 			p.begin()
+		case rest && !was:
+			p.rest()
 		}
 	})
+}
+
+// rest gives up those that have no answer while no others begin.
+func (p *localProbing) rest() {
+	if p.stopped || !p.held {
+		return
+	}
+	p.giveUp(load.Now())
+	if n, _ := p.waiting(); n > 0 {
+		p.loop.After(100*time.Millisecond, p.rest)
+	}
 }
 
 func (p *localProbing) waiting() (int, error) {

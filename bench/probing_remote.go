@@ -86,15 +86,18 @@ func (r *probeReply) serve(p *localProbing, req *probeRequest) (err error) {
 }
 
 // remoteProbing is the near end of a process that probes.
-type remoteProbing struct{ *worker.Process }
+type remoteProbing struct {
+	*worker.Process
+	stay func() bool // it does not end with the context any more
+}
 
-// newRemoteProbing has a process of command begin to ask.
-func newRemoteProbing(command []string, o *probeOptions) (probing, error) {
+// newRemoteProbing has a process of command begin to ask. It ends with ctx: one that does not answer any more holds nothing up.
+func newRemoteProbing(ctx context.Context, command []string, o *probeOptions) (probing, error) {
 	p, err := worker.Start(command, probeJob)
 	if err != nil {
 		return nil, fmt.Errorf("bench: probes: %w", err)
 	}
-	w := remoteProbing{p}
+	w := remoteProbing{p, context.AfterFunc(ctx, p.Kill)}
 	if _, err := w.ask(&probeRequest{Op: "start", Options: o}); err != nil {
 		w.close()
 		return nil, err
@@ -151,7 +154,10 @@ func (w remoteProbing) end(context.Context) (*probed, error) {
 	return rep.Found, nil
 }
 
-func (w remoteProbing) close() { w.Close() }
+func (w remoteProbing) close() {
+	w.stay()
+	w.Close()
+}
 
 func decodeHistogram(b []byte) (*hdrhistogram.Histogram, error) {
 	h, err := hdrhistogram.Decode(b)

@@ -83,20 +83,18 @@ func (e *env) slowAnswers(ctx context.Context) error {
 			return err
 		}
 		before, _ := e.memory()
-		p.window()
-		if err := sleep(ctx, e.Duration); err != nil {
+		without, err := p.during(ctx, e.Duration)
+		if err != nil {
 			return err
 		}
-		without := p.window()
 		clients, err := e.stallAnswers(ctx, client.Loops()[0], e.target.AppendCall(nil, 1, c.session, e.Tool, []byte(args)))
 		if err != nil {
 			return err
 		}
-		p.window() // that of asking
-		if err := sleep(ctx, e.Duration); err != nil {
+		with, err := p.during(ctx, e.Duration)
+		if err != nil {
 			return err
 		}
-		with := p.window()
 		sum.add(without, with)
 		if after, ok := e.memory(); ok {
 			rss = append(rss, float64(after.RSS-before.RSS)/float64(e.Concurrency))

@@ -113,9 +113,8 @@ func runStorm(ctx context.Context, e *env) error {
 
 // storm does one round.
 func (e *env) storm(ctx context.Context, p *prober, before observe.Usage) (r stormRound, err error) {
-	if s, ok := e.states(); ok {
-		r.base = s.Open()
-	}
+	there := e.statesWithout(p.sources)
+	r.base = there.Open()
 	f, err := e.fleet(fleet.Options{Opening: e.Concurrency})
 	if err != nil {
 		return r, err
@@ -160,7 +159,7 @@ func (e *env) storm(ctx context.Context, p *prober, before observe.Usage) (r sto
 		return r, err
 	}
 	r.after, _ = e.memory()
-	r.final, _ = e.states()
+	r.final = e.statesWithout(p.sources)
 	if _, _, err := f.End(true); err != nil { // those that are silent
 		return r, err
 	}

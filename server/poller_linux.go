@@ -56,7 +56,7 @@ type poller struct {
 const (
 	readSize   = 64 << 10 // bytes read from a socket at once
 	eventsSize = 256      // events of a turn
-	closesSize = 32       // descriptors that are closed in a turn
+	closesSize = 32       // descriptors that are closed in a turn, beside as many as there are new ones
 	maxBusy    = 16       // without a pause, until other goroutines of the processor get their turn: turns, of which a large one counts as one more for each busySize events and closes
 	busySize   = 32
 
@@ -137,7 +137,7 @@ func (p *poller) run() {
 		err := p.raw.Read(poll)
 		p.take(err != nil)
 		p.serve()
-		p.busy += 1 + (p.n+p.leave(closesSize))/busySize
+		p.busy += 1 + (p.n+p.leave(closesSize+len(p.come)))/busySize
 		if p.busy >= maxBusy {
 			p.busy, p.loaded = 0, true
 			runtime.Gosched()
@@ -252,18 +252,22 @@ func (p *poller) end() {
 }
 
 // leave closes descriptors, n at most, in the order in which their sockets were closed, and returns how many. To close one takes longer than all else that the end of a connection does: when thousands go
-// at once, those who stay are served in between.
+// at once, those who stay are served in between. With each turn that closes more than have come there are fewer descriptors, whatever load there is.
 func (p *poller) leave(n int) int {
 	n = min(n, len(p.leaving)-p.left)
 	for _, fd := range p.leaving[p.left : p.left+n] {
 		sysClose(fd)
 		p.srv.released()
 	}
-	if p.left += n; p.left == len(p.leaving) {
+	switch p.left += n; {
+	case p.left == len(p.leaving):
 		p.left = 0
 		if p.leaving = p.leaving[:0]; cap(p.leaving) > keepLeaving {
 			p.leaving = nil
 		}
+	case p.left > len(p.leaving)/2:
+		p.leaving = p.leaving[:copy(p.leaving, p.leaving[p.left:])]
+		p.left = 0
 	}
 	return n
 }

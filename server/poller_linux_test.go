@@ -113,7 +113,6 @@ func TestSockStale(t *testing.T) {
 	p := startPoller(t)
 	old, peer := addPair(t, p)
 	p.on(func() { old.close(nil) })
-	p.on(func() {}) // the end of that turn, when the descriptor is closed
 	_ = unix.Close(peer)
 	heir, peer := addPair(t, p)
 	defer unix.Close(peer)
@@ -206,6 +205,61 @@ func TestServedWhileManyLeave(t *testing.T) {
 		}
 		if p.srv.conns.Load() != 1 || p.left != 0 || cap(p.leaving) > keepLeaving {
 			t.Errorf("%d connections are left, and room for %d that leave", p.srv.conns.Load(), cap(p.leaving))
+		}
+	})
+}
+
+// TestAllThatLeaveAreClosed: the loop does not sleep while there is something to close, and its end leaves nothing open.
+func TestAllThatLeaveAreClosed(t *testing.T) {
+	const n = 2 * keepLeaving
+	leave := func(p *poller) {
+		peers := make([]int, n)
+		for i := range peers {
+			_, peers[i] = addPair(t, p)
+		}
+		p.on(func() {
+			for _, fd := range peers {
+				_ = unix.Close(fd)
+			}
+		})
+	}
+	p := startPoller(t)
+	leave(p)
+	for end := time.Now().Add(10 * time.Second); p.srv.conns.Load() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d of %d are not closed", p.srv.conns.Load(), n)
+		}
+	}
+	p = startPoller(t)
+	leave(p)
+	p.srv.engine.stop()
+	if left := p.srv.conns.Load(); left != 0 || len(p.leaving) != 0 {
+		t.Errorf("the end leaves %d connections, %d to close", left, len(p.leaving))
+	}
+}
+
+// TestLeavingIsBounded: under a load that never lets all of those be closed that have left, they are not remembered for ever.
+func TestLeavingIsBounded(t *testing.T) {
+	p := startPoller(t)
+	p.on(func() {
+		const backlog = 100
+		for range backlog {
+			p.leaving = append(p.leaving, -1)
+		}
+		p.srv.conns.Add(backlog)
+		for range 10_000 {
+			p.leaving = append(p.leaving, -1)
+			p.srv.conns.Add(1)
+			if n := p.leave(1); n != 1 {
+				t.Errorf("%d were closed", n)
+				return
+			}
+		}
+		if len(p.leaving)-p.left != backlog || cap(p.leaving) > 16*backlog {
+			t.Errorf("%d wait, in room for %d", len(p.leaving)-p.left, cap(p.leaving))
+		}
+		if p.leave(len(p.leaving)); p.srv.conns.Load() != 0 || len(p.leaving) != 0 {
+			t.Errorf("%d connections, %d wait", p.srv.conns.Load(), len(p.leaving))
 		}
 	})
 }

@@ -79,12 +79,12 @@ type sessions struct {
 
 // sessionShard is a part of the table.
 type sessionShard struct {
-	mu   sync.Mutex // guards the rest, and the sessions
-	m    map[sessionKey]*session
-	gone map[sessionKey]uint32 // deleted ids, and the Unix second in which they expire anyway
-	peak int                   // the most entries of m since it was made
-	rest *sessionRest          // a blank one, for the next session that needs it; may be nil
-	_    [64]byte
+	mu    sync.Mutex // guards the rest, and the sessions
+	m     map[sessionKey]*session
+	gone  map[sessionKey]uint32 // deleted ids, and the Unix second in which they expire anyway
+	peak  int                   // the most entries of m since it was made
+	spare *sessionRest          // a blank rest, for the next session that needs one; may be nil
+	_     [64]byte
 }
 
 // lend gives s a rest to look at and to fill, if it has none.
@@ -92,7 +92,7 @@ func (sh *sessionShard) lend(s *session) {
 	if s.sessionRest != nil {
 		return
 	}
-	if s.sessionRest, sh.rest = sh.rest, nil; s.sessionRest == nil {
+	if s.sessionRest, sh.spare = sh.spare, nil; s.sessionRest == nil {
 		s.sessionRest = new(sessionRest)
 	}
 }
@@ -106,7 +106,7 @@ func (sh *sessionShard) takeBack(s *session) {
 	s.sessionRest = nil
 	r.uris, r.replays = nil, nil
 	r.calls, r.asks = reuse(r.calls), reuse(r.asks)
-	sh.rest = r
+	sh.spare = r
 }
 
 // reuse returns a list without entries, in the room of s if that is not large.

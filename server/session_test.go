@@ -350,7 +350,7 @@ func TestSessionWithStreamIsSmall(t *testing.T) {
 	if rest() != nil {
 		t.Error("it keeps a rest when the call is over")
 	}
-	spare := table.shard(keyOf(1)).rest
+	spare := table.shard(keyOf(1)).spare
 	if spare == nil || cap(spare.calls) == 0 || spare.calls[:1][0].job != nil || spare.asks[:1][0].id != "" {
 		t.Errorf("the next session gets %+v", spare)
 	}

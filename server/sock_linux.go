@@ -147,8 +147,8 @@ func (s *sock) SetLinger(secs int) error {
 	return unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: int32(secs)})
 }
 
-// close ends the connection, and what it was has ended when it returns. What waits is offered to the kernel once more; err says why the peer is gone, nil that this side closes. The descriptor, which counts as
-// a connection as long as it is there, is closed at the end of the turn, or of one of the next when very many are.
+// close ends the connection, and what it was has ended when it returns. What waits is offered to the kernel once more; err says why the peer is gone, nil that this side closes. The descriptor counts as a connection
+// as long as it is there. If the peer is gone it is closed at the end of the turn, or of one of the next when very many are; else at once, for the peer is to hear of it.
 func (s *sock) close(err error) {
 	if s.closed {
 		return
@@ -163,7 +163,12 @@ func (s *sock) close(err error) {
 	p.socks[s.slot] = nil
 	p.freed = append(p.freed, s.slot)
 	sysForget(p.fd, s.fd) // close alone does it only where the descriptor has no duplicate, and a host may keep one
-	p.leaving = append(p.leaving, s.fd)
+	if err != nil {
+		p.leaving = append(p.leaving, s.fd)
+		return
+	}
+	sysClose(s.fd)
+	p.srv.released()
 }
 
 // hungUp ends what the connection was.
