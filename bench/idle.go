@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"runtime/debug"
 	"time"
 
 	"github.com/mooring-mcp/mooring/bench/fleet"
@@ -133,11 +134,12 @@ func (e *env) waitIdle(ctx context.Context, f *fleet.Fleet, s fleet.State, stop 
 	return nil
 }
 
-// ownMemory returns the resident memory of this process.
+// ownMemory returns the resident memory of this process, without what its collector has not looked at: up to 4 MB of that would be 500 B for each of 8,000 streams.
 func (e *env) ownMemory() (float64, bool) {
 	if e.self == nil {
 		return 0, false
 	}
+	debug.FreeOSMemory()
 	u, err := e.self.Glance()
 	return float64(u.RSS), err == nil
 }
