@@ -1,7 +1,8 @@
 // Package server serves MCP over Streamable HTTP on event loops.
 //
 // A [Server] holds very many connections: an idle one, or an idle subscriptions/listen stream, is a small struct, a slot and a deadline, and no goroutine. The peer's FIN
-// frees all that belonged to it in the same turn of its loop.
+// frees all that belonged to it in the same turn of its loop; the descriptor
+// may take some turns more when thousands go at once.
 //
 // # Vocabulary
 //
