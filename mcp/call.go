@@ -41,6 +41,7 @@ type callState struct {
 
 	id        []byte
 	principal string
+	bound     int // the longest message that the transport sends; 0: without bound
 	p         params
 	env       requestEnvelope
 

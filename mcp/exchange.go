@@ -19,7 +19,7 @@ func (x *exchange[P]) open(c *Call, ctx context.Context, w Sink) context.Context
 	if c.s.opts.Capabilities.Logging == nil {
 		x.sess.logRank = 0 // "Servers that emit log messages MUST declare the logging capability"
 	}
-	x.sess.told = c.told
+	x.sess.bound, x.sess.told = c.bound, c.told
 	x.extra.Principal = c.principal
 	x.extra.session = &x.sess
 	x.req = ServerRequest[*P]{Session: &x.sess, Params: &x.params, Extra: &x.extra}

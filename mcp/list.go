@@ -26,7 +26,7 @@ func bindList[T feature](c *Call, f *featureSet[T], l *listing) *jsonrpc.Error {
 		return errCursor
 	}
 	if c.inline = c.reg.chain == nil; c.inline {
-		c.page = page(f, l, c.head(), c.rev, start)
+		c.page = page(c.pager(l), f, start)
 	}
 	return nil
 }

@@ -12,24 +12,26 @@ import (
 
 // list is the innermost handler of the list methods.
 func (s *Server) list(method string, req *ListToolsRequest) (Result, error) {
-	reg, cursor := req.Session.reg, []byte(req.Params.Cursor)
+	ss, cursor := req.Session, []byte(req.Params.Cursor)
+	reg := ss.reg
+	pager := func(l *listing) pager { return pager{l, &s.heads[ss.rev.index], ss.rev, ss.bound, s.opts.Logger} }
 	var err error
 	switch methodOf([]byte(method)) {
 	case MethodListTools:
 		res := &ListToolsResult{Cacheable: s.listTools.hints, Tools: []*Tool{}}
-		res.NextCursor, err = collect(reg.tools, &s.listTools, cursor, func(t *tool) { res.Tools = append(res.Tools, t.def) })
+		res.NextCursor, err = collect(pager(&s.listTools), reg.tools, cursor, func(t *tool) { res.Tools = append(res.Tools, t.def) })
 		return res, err
 	case MethodListPrompts:
 		res := &ListPromptsResult{Cacheable: s.listPrm.hints, Prompts: []*Prompt{}}
-		res.NextCursor, err = collect(reg.prompts, &s.listPrm, cursor, func(p *prompt) { res.Prompts = append(res.Prompts, p.def) })
+		res.NextCursor, err = collect(pager(&s.listPrm), reg.prompts, cursor, func(p *prompt) { res.Prompts = append(res.Prompts, p.def) })
 		return res, err
 	case MethodListResources:
 		res := &ListResourcesResult{Cacheable: s.listRes.hints, Resources: []*Resource{}}
-		res.NextCursor, err = collect(reg.resources, &s.listRes, cursor, func(r *resource) { res.Resources = append(res.Resources, r.def) })
+		res.NextCursor, err = collect(pager(&s.listRes), reg.resources, cursor, func(r *resource) { res.Resources = append(res.Resources, r.def) })
 		return res, err
 	case MethodListResourceTemplates:
 		res := &ListResourceTemplatesResult{Cacheable: s.listTmpl.hints, ResourceTemplates: []*ResourceTemplate{}}
-		res.NextCursor, err = collect(reg.templates, &s.listTmpl, cursor, func(t *resourceTemplate) { res.ResourceTemplates = append(res.ResourceTemplates, t.def) })
+		res.NextCursor, err = collect(pager(&s.listTmpl), reg.templates, cursor, func(t *resourceTemplate) { res.ResourceTemplates = append(res.ResourceTemplates, t.def) })
 		return res, err
 	}
 	return nil, fmt.Errorf("mcp: middleware passed on a list as %q", method)
@@ -37,19 +39,19 @@ func (s *Server) list(method string, req *ListToolsRequest) (Result, error) {
 
 // collect gives the features of the page behind cursor to add and returns the cursor
 // of the next.
-func collect[T feature](f *featureSet[T], l *listing, cursor []byte, add func(T)) (next string, err error) {
-	start, ok := pageStart(f, l, cursor)
+func collect[T feature](p pager, f *featureSet[T], cursor []byte, add func(T)) (next string, err error) {
+	start, ok := pageStart(f, p.listing, cursor)
 	if !ok {
 		return "", errCursor
 	}
-	end := len(f.items)
-	if l.size > 0 && end-start > l.size {
-		end = start + l.size
-		text := appendCursor(nil, l.kind, f.items[end-1].key())
-		next = string(text[1 : len(text)-1])
-	}
-	for _, item := range f.items[start:end] {
+	report(p, f)
+	on, end := cut(p, f.items, start)
+	for _, item := range on {
 		add(item)
+	}
+	if end < len(f.items) {
+		text := appendCursor(nil, p.kind, f.items[end-1].key())
+		next = string(text[1 : len(text)-1])
 	}
 	return next, nil
 }

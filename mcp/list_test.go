@@ -132,15 +132,15 @@ func TestDiscover(t *testing.T) {
 // Lists are encoded once for a state of the registry.
 func TestListsAreEncodedOnce(t *testing.T) {
 	s := newTestServer(t, nil)
-	rev := newest()
-	one := page(s.reg.Load().tools, &s.listTools, &s.heads[0], rev, 0)
+	p := pager{&s.listTools, &s.heads[0], newest(), 0, nil}
+	one := page(p, s.reg.Load().tools, 0)
 	s.AddPrompt(&Prompt{Name: "p"}, nil)
-	two := page(s.reg.Load().tools, &s.listTools, &s.heads[0], rev, 0)
+	two := page(p, s.reg.Load().tools, 0)
 	if &one[0] != &two[0] {
 		t.Error("a prompt made the list of tools be encoded again")
 	}
 	AddTool(s, &Tool{Name: "echo", Description: "Says it again."}, echo)
-	three := page(s.reg.Load().tools, &s.listTools, &s.heads[0], rev, 0)
+	three := page(p, s.reg.Load().tools, 0)
 	if &one[0] == &three[0] || string(one) != string(three) {
 		t.Errorf("an equal tool: %s", three)
 	}

@@ -21,6 +21,12 @@ type ServerOptions struct {
 	// of them.
 	PageSize int
 
+	// PageBytes is how many bytes a page of a list holds; one that would be longer ends
+	// an entry earlier, but holds at least one. Default 1 MiB; negative: without bound.
+	// Where the transport sends no message of that length, it is half of its longest,
+	// and an entry that no message can hold is left out and reported to Logger.
+	PageBytes int
+
 	// CompletionHandler answers completion/complete. Without it the method does not
 	// exist, unless Capabilities declares completions: then every completion is empty.
 	CompletionHandler func(context.Context, *CompleteRequest) (*CompleteResult, error)
@@ -74,6 +80,7 @@ type CacheHints struct {
 
 const (
 	defaultPageSize      = 1000
+	defaultPageBytes     = 1 << 20
 	defaultStateTTL      = 10 * time.Minute
 	defaultMaxListenURIs = 1024
 
@@ -91,6 +98,9 @@ func (o *ServerOptions) withDefaults() ServerOptions {
 	}
 	if out.PageSize == 0 {
 		out.PageSize = defaultPageSize
+	}
+	if out.PageBytes == 0 {
+		out.PageBytes = defaultPageBytes
 	}
 	if out.StateTTL <= 0 {
 		out.StateTTL = defaultStateTTL

@@ -82,7 +82,7 @@ func (s *Server) Prepare(c *Call, m *jsonrpc.Message, meta *RequestMeta) *jsonrp
 	default:
 		return c.prepareAnswer(meta)
 	}
-	c.principal = meta.Principal
+	c.principal, c.bound = meta.Principal, meta.MaxResponse
 	c.p.scan(m.Params)
 	c.env.scan(c.p.meta)
 	e := c.chooseRevision(meta)

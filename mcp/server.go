@@ -58,11 +58,11 @@ func NewServer(impl *Implementation, opts *ServerOptions) *Server {
 	if s.states, err = seal.NewRing("requestState", keys...); err != nil {
 		panic(fmt.Sprintf("mcp: NewServer: state key: %v", err))
 	}
-	hints, size := &s.opts.Cache, s.opts.PageSize
-	s.listTools = listing{"tools", 't', hints.Tools, size}
-	s.listRes = listing{"resources", 'r', hints.Resources, size}
-	s.listTmpl = listing{"resourceTemplates", 'm', hints.ResourceTemplates, size}
-	s.listPrm = listing{"prompts", 'p', hints.Prompts, size}
+	hints, size, bytes := &s.opts.Cache, s.opts.PageSize, s.opts.PageBytes
+	s.listTools = listing{"tools", 't', hints.Tools, size, bytes}
+	s.listRes = listing{"resources", 'r', hints.Resources, size, bytes}
+	s.listTmpl = listing{"resourceTemplates", 'm', hints.ResourceTemplates, size, bytes}
+	s.listPrm = listing{"prompts", 'p', hints.Prompts, size, bytes}
 	s.reg.Store(newRegistry())
 	s.watchers.Store(new([]func(Change)))
 	s.subscribe.init(s.opts.OnSubscribe, s.opts.OnUnsubscribe)

@@ -21,6 +21,7 @@ type ServerSession struct {
 	bits    CapabilityBits // in revisions with sessions
 	client  string         // likewise
 	logRank int            // the least severe that the client wants; 0: none
+	bound   int            // the longest message that the transport sends; 0: without bound
 
 	mu   sync.Mutex      // guards the rest, and that nothing is notified behind the answer
 	sink Sink            // nil once the request is answered

@@ -40,6 +40,10 @@ type RequestMeta struct {
 	// Principal is the authenticated caller, "" when anonymous. The state of a multi
 	// round trip is bound to it.
 	Principal string
+
+	// MaxResponse is the length of the longest response that the transport sends, in
+	// bytes; 0: without bound. Pages of lists are cut so that they stay well below it.
+	MaxResponse int
 }
 
 // A Sink takes the messages that a call makes. Each is one whole JSON-RPC message,

@@ -102,7 +102,7 @@ func (c *conn) message(now tick) {
 		j.content = bytebufferpool.Get() // a POST without content: no JSON at all
 	}
 	meta := &j.meta
-	meta.HTTP = true
+	meta.HTTP, meta.MaxResponse = true, c.loop.srv.opts.MaxResponse
 	meta.ProtocolVersion, meta.Method, meta.Name = x.req.MCPProtocolVersion, x.req.MCPMethod, x.req.MCPName
 	meta.Duplicate = x.req.DuplicateMCP
 	if x.req.HasMCPParam {

@@ -1,0 +1,183 @@
+package mcp
+
+import (
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// A listing says how the list of a kind of features is written.
+type listing struct {
+	name  string // the member that holds the entries
+	kind  byte   // the first letter of its cursors
+	hints Cacheable
+	size  int // of a page, in entries; not positive: without bound
+	bytes int // of a page; not positive: without bound
+}
+
+// A pager writes the pages of one list for one revision and one transport.
+type pager struct {
+	*listing
+	head  *resultHead
+	rev   *revision
+	bound int // the longest message that the transport sends; not positive: without bound
+	log   *slog.Logger
+}
+
+// pager returns what writes the list l for c.
+func (c *Call) pager(l *listing) pager {
+	return pager{l, c.head(), c.rev, c.bound, c.s.opts.Logger}
+}
+
+// idRoom is what a page leaves of the longest message for what stands before it: the
+// beginning of a response and an id of usual length.
+const idRoom = 128
+
+// most returns how long a page should be at most, and how long one of a single entry may
+// be. Negative is without bound. Half of the longest message is left to middleware and
+// to the transport.
+func (p *pager) most() (page, single int) {
+	page, single = -1, -1
+	if p.bytes > 0 {
+		page = p.bytes
+	}
+	if p.bound > 0 {
+		single = max(p.bound-idRoom, 0)
+		if half := p.bound / 2; page < 0 || page > half {
+			page = half
+		}
+	}
+	return page, single
+}
+
+// fixedLen returns the length of a page without its entries, whose cursor names key.
+func (p *pager) fixedLen(key string) int {
+	const punctuation, hints = len(`"":[],"nextCursor":""}}`), len(`,"ttlMs":,"cacheScope":"private"`) + 20
+	return len(p.head.complete) + len(p.name) + punctuation + hints + cursorCoding.EncodedLen(2+len(key))
+}
+
+// cut returns the features of the page that begins with the one at index start, and the
+// index behind them. The page ends before the entry with which it would be too long by
+// count or by bytes, but takes one entry whatever its length. What not even a page of
+// its own can hold is left out, so that it does not hide the others; but a list of nothing
+// else is not shown as an empty one: the transport refuses the page.
+func cut[T feature](p pager, items []T, start int) (on []T, next int) {
+	page, single := p.most()
+	size := 0
+	for next = start; next < len(items); next++ {
+		if p.size > 0 && len(on) == p.size {
+			break
+		}
+		item := items[next]
+		n, fixed := len(item.entry(p.rev)), p.fixedLen(item.key())
+		if single >= 0 && fixed+n > single {
+			continue // reported by report
+		}
+		if page >= 0 && len(on) > 0 && fixed+size+n > page {
+			break
+		}
+		on = append(on, item)
+		size += n + 1
+	}
+	if len(on) == 0 && start == 0 && len(items) > 0 {
+		return items[:1], 1
+	}
+	return on, next
+}
+
+// report tells the host once which features of f no message can hold.
+func report[T feature](p pager, f *featureSet[T]) {
+	_, single := p.most()
+	if single < 0 {
+		return
+	}
+	f.lists[p.rev.index].of(p.bound).report.Do(func() {
+		for _, item := range f.items {
+			if n := len(item.entry(p.rev)); p.fixedLen(item.key())+n > single {
+				p.log.Error("mcp: a feature is too long to be listed and is left out",
+					"list", p.name, "feature", item.key(), "bytes", n, "longest message", p.bound)
+			}
+		}
+	})
+}
+
+// A listCaches holds the encoded pages of one list in one revision, for each length that
+// transports ask for. The zero listCaches is empty.
+type listCaches struct {
+	first atomic.Pointer[listCache]
+}
+
+// A listCache holds the encoded pages for one length of messages.
+type listCache struct {
+	bound  int
+	once   sync.Once
+	pages  []listPage
+	report sync.Once // of what is left out
+	next   *listCache
+}
+
+// A listPage is the text of a response behind its id, and the index of its first
+// feature.
+type listPage struct {
+	start int
+	body  []byte
+}
+
+// of returns the cache for the length. There are as many as transports have settings.
+func (l *listCaches) of(bound int) *listCache {
+	for {
+		first := l.first.Load()
+		for c := first; c != nil; c = c.next {
+			if c.bound == bound {
+				return c
+			}
+		}
+		c := &listCache{bound: bound, next: first}
+		if l.first.CompareAndSwap(first, c) {
+			return c
+		}
+	}
+}
+
+// page returns the response behind the id for the page that begins with the feature
+// at index start. Pages from the start on are encoded once, others, which a client
+// reaches that lists across a change, each time.
+func page[T feature](p pager, f *featureSet[T], start int) []byte {
+	cache := f.lists[p.rev.index].of(p.bound)
+	cache.once.Do(func() {
+		report(p, f)
+		for at := 0; ; {
+			body, next := encodePage(p, f.items, at)
+			cache.pages = append(cache.pages, listPage{at, body})
+			if at = next; at >= len(f.items) {
+				return
+			}
+		}
+	})
+	i, found := slices.BinarySearchFunc(cache.pages, start, func(p listPage, at int) int { return p.start - at })
+	if found {
+		return cache.pages[i].body
+	}
+	body, _ := encodePage(p, f.items, start)
+	return body
+}
+
+// encodePage encodes one page and returns the index of the next one's first feature.
+func encodePage[T feature](p pager, items []T, start int) (body []byte, next int) {
+	on, next := cut(p, items, start)
+	body = append(body, p.head.complete...)
+	body = append(append(append(body, '"'), p.name...), `":[`...)
+	for i, item := range on {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, item.entry(p.rev)...)
+	}
+	body = append(body, ']')
+	if next < len(items) {
+		body = appendCursor(append(body, `,"nextCursor":`...), p.kind, items[next-1].key())
+	}
+	body = appendHints(body, p.rev, p.hints)
+	return append(body, `}}`...), next
+}
