@@ -1,6 +1,9 @@
 package server
 
 import (
+	"context"
+	"slices"
+
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
 )
@@ -74,8 +77,26 @@ func (j *job) runBatched(m *jsonrpc.Message, sink *batchSink) {
 		}
 		call.Run(j.ctx, sink)
 	default:
-		call.Run(j.ctx, sink)
+		if call.Inline() {
+			call.Run(j.ctx, sink)
+			return
+		}
+		j.runMember(&call, sink)
 	}
+}
+
+// runMember runs a request of a batch that its client may cancel alone: while it is served, it is among the calls of its session.
+func (j *job) runMember(call *mcp.Call, sink *batchSink) {
+	t, k := &j.loop.srv.sessions, j.legacy.ticket.key
+	ctx, stop := context.WithCancelCause(j.ctx)
+	defer stop(context.Canceled)
+	t.with(k, false, j.loop.srv.tick(), func(s *session) {
+		s.calls = append(s.calls, callRef{id: string(call.ID()), job: j, gen: j.gen, stop: &stop})
+	})
+	defer t.with(k, false, j.loop.srv.tick(), func(s *session) {
+		s.calls = slices.DeleteFunc(s.calls, func(r callRef) bool { return r.stop == &stop })
+	})
+	call.Run(ctx, sink)
 }
 
 // batchSink collects the responses of a batch. It cannot ask the client: a batch is over before its questions could be answered.

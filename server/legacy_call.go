@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/valyala/bytebufferpool"
@@ -37,7 +38,8 @@ type legacyCall struct {
 	responses  []byte // the answers so far: members of a JSON object
 }
 
-// register files a call that a worker will serve under its session. It returns the refusal of a second one with the same id, or of one too many.
+// register files a call that a worker will serve under its session, behind those that are in flight. It returns the refusal of one too many. Ids may repeat: there are clients that send
+// the same one with every request, and each answer goes to the request's own POST, so only a cancellation has to choose.
 func (l *loop) register(j *job) (refusal *jsonrpc.Error) {
 	lc := &j.legacy
 	if !lc.on || !lc.known {
@@ -51,17 +53,11 @@ func (l *loop) register(j *job) (refusal *jsonrpc.Error) {
 			return
 		}
 		refusal = nil
-		for i := range s.calls {
-			if s.calls[i].id == lc.key && lc.key != "" { // a batch has no id
-				refusal = errDuplicateID
-				return
-			}
-		}
 		if len(s.calls) >= maxSessionCalls {
 			refusal = errOverload
 			return
 		}
-		s.calls = append(s.calls, callRef{lc.key, j, j.gen})
+		s.calls = append(s.calls, callRef{id: lc.key, job: j, gen: j.gen})
 		lc.registered = true
 	})
 	if !ok {
@@ -92,10 +88,7 @@ func refusalStatus(e *jsonrpc.Error) int {
 	return 400
 }
 
-var (
-	errDuplicateID  = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "a request with this id is in flight"}
-	errSessionsFull = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many sessions with state"}
-)
+var errSessionsFull = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many sessions with state"}
 
 // unregister takes a call that is over from its session.
 func (l *loop) unregister(j *job) {
@@ -104,12 +97,7 @@ func (l *loop) unregister(j *job) {
 	}
 	j.legacy.registered = false
 	l.srv.sessions.with(j.legacy.ticket.key, false, l.now, func(s *session) {
-		for i := range s.calls {
-			if s.calls[i].job == j {
-				s.calls = append(s.calls[:i], s.calls[i+1:]...)
-				break
-			}
-		}
+		s.calls = slices.DeleteFunc(s.calls, func(r callRef) bool { return r.job == j })
 		kept := s.asks[:0]
 		for _, a := range s.asks {
 			if a.job != j {
@@ -321,17 +309,22 @@ func (j *job) resume() {
 	j.call.Resume(j.ctx, j, append(b, '}'))
 }
 
-// cancelCall ends the context of the call with the id, JSON text, of session k. It may be called from any loop.
+// cancelCall ends the context of the call with the id, JSON text, of session k. Of several with that id it is the newest that no one has cancelled yet. It may be called from any goroutine.
 func (s *Server) cancelCall(k sessionKey, now tick, id []byte) {
 	var ref callRef
 	s.sessions.with(k, false, now, func(ses *session) {
-		for _, r := range ses.calls {
-			if r.id == string(id) {
-				ref = r
+		for i := len(ses.calls) - 1; i >= 0; i-- {
+			if r := &ses.calls[i]; r.id == string(id) && !r.cancelled {
+				r.cancelled = true
+				ref = *r
+				return
 			}
 		}
 	})
-	if ref.job != nil {
+	switch {
+	case ref.stop != nil:
+		(*ref.stop)(errCancelled)
+	case ref.job != nil:
 		ref.job.loop.postItem(item{kind: itemCancel, job: ref.job, gen: ref.gen})
 	}
 }

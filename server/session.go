@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/binary"
 	"sync"
 	"sync/atomic"
@@ -46,11 +47,13 @@ func (r *sessionRest) idle() bool {
 // blank reports whether there is nothing in r.
 func (r *sessionRest) blank() bool { return r.idle() && (r == nil || r.info == mcp.SessionInfo{}) }
 
-// callRef is a call in flight. The job may have been reused when its generation is another.
+// callRef is a call in flight. The job may have been reused when its generation is another. Of a batch there is one without an id for the whole, and one for the request that is served.
 type callRef struct {
-	id  string // JSON text
-	job *job
-	gen uint32
+	id        string // JSON text; not unique
+	job       *job
+	gen       uint32
+	cancelled bool                     // by its client, so that the next cancellation is for another call of that id
+	stop      *context.CancelCauseFunc // of a request in a batch, whose context is its own; may be called from any goroutine
 }
 
 // ask is a question to the client that waits for its answer.
