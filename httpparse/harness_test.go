@@ -16,10 +16,11 @@ const mark = "¦"
 // A result is what a connection makes of its input: what it read, in words, and
 // how it ended.
 type result struct {
-	text string // one line for each request, "more" for a beginning without an end
-	err  *Error
-	at   int // offset in the input at which err fell
-	fed  int // how much of the input had arrived then
+	text   string // one line for each request, "more" for a beginning without an end
+	fields string // the field lines of all
+	err    *Error
+	at     int // offset in the input at which err fell
+	fed    int // how much of the input had arrived then
 }
 
 func (r result) String() string {
@@ -32,10 +33,34 @@ func (r result) String() string {
 // converse plays the part of a server: it parses requests and decodes their
 // content one after the other, as the input arrives in pieces. next tells how
 // much has arrived after have octets were used up. Whenever something arrives
-// the unread octets move, and the place where they were is overwritten.
-func converse(in []byte, lim *Limits, next func(have int) int) (res result) {
+// the unread octets move, and the place where they were is overwritten. With a
+// Pause it parses the same.
+func converse(in []byte, lim *Limits, next func(have int) int) result {
+	var r Request
+	res := converseBy(func(b []byte, seen int) (*Request, int, error) {
+		n, err := ParseRequest(&r, b, seen, lim)
+		return &r, n, err
+	}, in, lim, next)
+	var p Pause
+	paused := converseBy(func(b []byte, _ int) (*Request, int, error) {
+		n, err := p.Parse(&others, b, lim)
+		r := others
+		others = Request{}
+		_, _ = ParseRequest(&others, []byte(mcpHead), 0, nil) // another connection's turn
+		return &r, n, err
+	}, in, lim, next)
+	if paused.String() != res.String() || paused.fields != res.fields || paused.err != res.err || paused.fed != res.fed {
+		panic(fmt.Sprintf("with a pause: %q\n got %s\nwant %s", in, paused, res))
+	}
+	return res
+}
+
+// others is the Request of very many connections.
+var others Request
+
+func converseBy(parse func(b []byte, seen int) (*Request, int, error), in []byte, lim *Limits, next func(have int) int) (res result) {
 	var (
-		r      Request
+		r      *Request
 		d      BodyDecoder
 		buf    []byte
 		body   []byte
@@ -55,7 +80,11 @@ func converse(in []byte, lim *Limits, next func(have int) int) (res result) {
 	for {
 		for {
 			if !inBody {
-				n, err := ParseRequest(&r, buf, seen, lim)
+				var (
+					n   int
+					err error
+				)
+				r, n, err = parse(buf, seen)
 				if err == ErrIncomplete {
 					seen = len(buf)
 					break
@@ -66,9 +95,12 @@ func converse(in []byte, lim *Limits, next func(have int) int) (res result) {
 				if err := r.CheckContent(lim); err != nil {
 					return refused(n-1, err)
 				}
-				text.WriteString(describe(&r))
+				text.WriteString(describe(r))
+				for name, value := range r.Fields() {
+					res.fields += fmt.Sprintf("%s:%s\n", name, value)
+				}
 				base, buf, seen, inBody, body = base+n, buf[n:], 0, true, nil
-				d.Reset(&r, lim)
+				d.Reset(r, lim)
 			}
 			out, n, done, err := d.Append(body, buf)
 			if err != nil {

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/valyala/bytebufferpool"
-
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/sse"
@@ -28,9 +26,9 @@ const bigContent = 16 << 10
 type job struct {
 	loop    *loop
 	h       handle
-	method  mcp.Method                 // what the loop knows of it; MethodOther while only a worker can tell
-	id      []byte                     // of the request, likewise; JSON text in content
-	content *bytebufferpool.ByteBuffer // the message; the call aliases it
+	method  mcp.Method // what the loop knows of it; MethodOther while only a worker can tell
+	id      []byte     // of the request, likewise; JSON text in content
+	content *buffer    // the message; the call aliases it
 	msg     jsonrpc.Message
 	call    mcp.Call
 	meta    mcp.RequestMeta
@@ -99,14 +97,14 @@ func (c *conn) message(now tick) {
 	j.h, j.stream, j.json = c.handle(), x.verdict.stream, x.verdict.json
 	j.content, x.content = x.content, nil
 	if j.content == nil {
-		j.content = bytebufferpool.Get() // a POST without content: no JSON at all
+		j.content = takeBuffer(0) // a POST without content: no JSON at all
 	}
 	meta := &j.meta
-	meta.HTTP, meta.MaxResponse = true, c.loop.srv.opts.MaxResponse
-	meta.ProtocolVersion, meta.Method, meta.Name = x.req.MCPProtocolVersion, x.req.MCPMethod, x.req.MCPName
-	meta.Duplicate = x.req.DuplicateMCP
-	if x.req.HasMCPParam {
-		meta.Params = paramFields(&x.req)
+	meta.HTTP, meta.MaxResponse = true, l.srv.opts.MaxResponse
+	meta.ProtocolVersion, meta.Method, meta.Name = l.req.MCPProtocolVersion, l.req.MCPMethod, l.req.MCPName
+	meta.Duplicate = l.req.DuplicateMCP
+	if l.req.HasMCPParam {
+		meta.Params = paramFields(&l.req)
 	}
 	if jsonrpc.IsBatch(j.content.B) && c.batch(now, j) {
 		return

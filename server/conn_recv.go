@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 
-	"github.com/valyala/bytebufferpool"
-
 	"github.com/mooring-mcp/mooring/httpparse"
 )
 
@@ -43,7 +41,7 @@ func (c *conn) parse(now tick, b []byte) {
 	x := c.takeExchange()
 	kept := x.in != nil && len(x.in.B) > 0
 	if kept {
-		_, _ = x.in.Write(b)
+		x.in.add(b)
 		b = x.in.B
 	}
 	for len(b) > 0 && c.canReceive() {
@@ -62,16 +60,16 @@ func (c *conn) parse(now tick, b []byte) {
 	case c.state == connStateClosed:
 		return // OnClose has taken the exchange back
 	case c.state == connStateLinger:
-		x.linger += len(b) // what is too much is closed by the next read: the response goes first
+		x.linger += int32(len(b)) // what is too much is closed by the next read: the response goes first
 		b = nil
 	}
 	if len(b) == 0 {
 		x.in = release(x.in)
 	} else if kept {
 		x.in.B = x.in.B[:copy(x.in.B, b)]
+		x.in = x.in.fit()
 	} else {
-		x.in = bytebufferpool.Get()
-		_, _ = x.in.Write(b)
+		x.in = bufferOf(b)
 	}
 	if len(b) > c.loop.srv.opts.MaxPipelined && (!c.canReceive() || c.has(flagChoked)) {
 		c.close(closePipelined)
@@ -109,29 +107,28 @@ func (c *conn) choked(now tick) bool {
 func (c *conn) keep(b []byte) {
 	x := c.takeExchange()
 	if x.in == nil {
-		x.in = bytebufferpool.Get()
+		x.in = takeBuffer(len(b))
 	}
 	if len(x.in.B)+len(b) > c.loop.srv.opts.MaxPipelined {
 		c.close(closePipelined)
 		return
 	}
-	_, _ = x.in.Write(b)
+	x.in.add(b)
 }
 
 // discard counts what a peer sends after the last response.
 func (c *conn) discard(n int) {
 	x := c.takeExchange()
-	if x.linger += n; x.linger > lingerBytes {
+	if x.linger += int32(n); x.linger > lingerBytes {
 		c.close(c.reason)
 	}
 }
 
 // parseHead parses a head at the beginning of b and begins its response. It returns 0 when bytes are missing or the connection is over.
 func (c *conn) parseHead(now tick, b []byte) int {
-	x, s := c.x, c.loop.srv
-	n, err := httpparse.ParseRequest(&x.req, b, x.seen, &s.limits)
+	x, l := c.x, c.loop
+	n, err := x.pause.Parse(&l.req, b, &l.srv.limits)
 	if err == httpparse.ErrIncomplete {
-		x.seen = len(b)
 		if c.state == connStateIdle {
 			c.setState(now, connStateHead)
 		}
@@ -141,35 +138,38 @@ func (c *conn) parseHead(now tick, b []byte) int {
 		c.refuseFraming(now, err)
 		return 0
 	}
-	x.seen = 0
 	c.flags &^= flagHTTP10
-	if x.req.Minor == 0 {
+	if l.req.Minor == 0 {
 		c.flags |= flagHTTP10
 	}
-	if !x.req.KeepAlive || c.loop.draining {
+	if !l.req.KeepAlive || l.draining {
 		c.flags |= flagClose
 	}
-	x.body.Reset(&x.req, &s.limits)
+	l.beginRequest(x)
 	return n + c.begin(now, b[:n:n], b[n:])
 }
 
 // begin decides on a head and takes as much of its content as is there. It returns how many bytes of rest were content.
 func (c *conn) begin(now tick, head, rest []byte) int {
-	x, s := c.x, c.loop.srv
-	x.verdict = s.policy.check(&x.req, c.trust)
-	if x.req.Origin != nil && x.verdict.route.checksOrigin() {
-		x.origin = append(x.origin[:0], x.req.Origin...)
+	x, s, req := c.x, c.loop.srv, &c.loop.req
+	x.verdict = s.policy.check(req, c.trust)
+	if req.Origin != nil && x.verdict.route.checksOrigin() {
+		x.origin = append(x.origin[:0], req.Origin...)
 	}
-	if err := x.req.CheckContent(&s.limits); err != nil {
+	if err := req.CheckContent(&s.limits); err != nil {
 		c.refuseFraming(now, err)
 		return 0
 	}
-	if x.req.Duplicate && sentTwice(&x.req) {
+	if req.Duplicate && sentTwice(req) {
 		x.verdict = refuse(400, "field line sent more than once")
 	}
 	n := 0
-	if x.req.HasContent() {
-		x.content = bytebufferpool.Get()
+	if req.HasContent() {
+		room := int64(len(rest))
+		if !req.Chunked {
+			room = min(room, req.ContentLength)
+		}
+		x.content = takeBuffer(int(room))
 		var err error
 		if n, err = c.decode(rest); err != nil {
 			c.refuseFraming(now, err)
@@ -190,20 +190,23 @@ func (c *conn) begin(now tick, head, rest []byte) int {
 	return n
 }
 
-// awaitBody keeps the head, whose buffer is about to change, until the content is complete.
+// awaitBody keeps the bytes of the head, whose buffer is about to change, until the content is complete.
 func (c *conn) awaitBody(now tick, head []byte, got int) {
-	x := c.x
+	x, l := c.x, c.loop
 	// "A server that receives a 100-continue expectation in a request that has already received some or all of the content MAY omit sending a 100" (RFC 9110 section 10.1.1).
-	if x.req.ExpectContinue && got == 0 {
-		c.loop.out = append(c.loop.out, continueHead...)
+	if l.req.ExpectContinue && got == 0 {
+		l.out = append(l.out, continueHead...)
 	}
-	x.head = bytebufferpool.Get()
-	_, _ = x.head.Write(head)
-	x.req.Reset()
-	if _, err := httpparse.ParseRequest(&x.req, x.head.B, 0, &c.loop.srv.limits); err != nil {
+	x.head = bufferOf(head)
+	c.setState(now, connStateBody)
+}
+
+// recallHead parses the head that awaitBody kept.
+func (c *conn) recallHead() {
+	l := c.loop
+	if _, err := httpparse.ParseRequest(&l.req, c.x.head.B, 0, &l.srv.limits); err != nil {
 		panic("server: a head that was accepted is refused") // the same bytes, the same limits
 	}
-	c.setState(now, connStateBody)
 }
 
 // parseBody takes content from the beginning of b. It returns 0 when the connection is over.
@@ -214,6 +217,7 @@ func (c *conn) parseBody(now tick, b []byte) int {
 		return 0
 	}
 	if c.x.body.Done() {
+		c.recallHead()
 		c.answer(now)
 	}
 	return n
@@ -221,6 +225,9 @@ func (c *conn) parseBody(now tick, b []byte) int {
 
 func (c *conn) decode(b []byte) (n int, err error) {
 	x := c.x
+	if more := x.body.Remaining(); more > 0 {
+		x.content.reserve(int(min(int64(len(b)), more)), int(min(more, c.loop.srv.opts.MaxBody)))
+	}
 	x.content.B, n, _, err = x.body.Append(x.content.B, b)
 	return n, err
 }
@@ -285,7 +292,7 @@ func (c *conn) answer(now tick) {
 		h.allow = v.allow
 		start := len(c.loop.out)
 		c.loop.out = appendRefusal(c.loop.out, &h, v.reason)
-		if x.req.Method == httpparse.MethodHead {
+		if c.loop.req.Method == httpparse.MethodHead {
 			c.loop.out = headOnly(c.loop.out, start)
 		}
 	}
@@ -297,7 +304,7 @@ func (c *conn) plain(status int, text string) {
 	start := len(c.loop.out)
 	c.loop.out = appendHead(c.loop.out, &h, typePlain, len(text))
 	c.loop.out = append(c.loop.out, text...)
-	if c.x.req.Method == httpparse.MethodHead {
+	if c.loop.req.Method == httpparse.MethodHead {
 		c.loop.out = headOnly(c.loop.out, start)
 	}
 }
@@ -313,10 +320,13 @@ func headOnly(out []byte, start int) []byte {
 // respHead is the head of a response to the request under way.
 func (c *conn) respHead(status int) respHead {
 	h := respHead{status: status, date: c.loop.srv.date(), close: c.has(flagClose), retryAfter: status == 503}
-	if c.x != nil && len(c.x.origin) > 0 {
+	if c.x == nil || c.x.requestState == nil {
+		return h
+	}
+	if len(c.x.origin) > 0 {
 		h.origin = c.x.origin
 	}
-	if c.x != nil && len(c.x.session) > 0 {
+	if len(c.x.session) > 0 {
 		h.session = c.x.session
 	}
 	return h

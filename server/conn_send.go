@@ -90,7 +90,7 @@ func (c *conn) finish(now tick) {
 		c.setState(now, connStateLinger)
 		return
 	}
-	c.x.resetRequest()
+	c.loop.resetRequest(c.x)
 	c.setState(now, connStateIdle)
 }
 

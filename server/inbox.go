@@ -3,8 +3,6 @@ package server
 import (
 	"sync"
 
-	"github.com/valyala/bytebufferpool"
-
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
 )
@@ -44,7 +42,7 @@ type item struct {
 	end    bool
 	gen    uint32 // of the job, where it may have been reused
 	job    *job
-	buf    *bytebufferpool.ByteBuffer // owned by the item; nil where there is none
+	buf    *buffer // owned by the item; nil where there is none
 	h      handle
 	arg    uint64
 	uri    string

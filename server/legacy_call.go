@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/valyala/bytebufferpool"
-
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
 )
@@ -205,14 +203,14 @@ func (j *job) Request(asks []mcp.Ask) bool {
 		return false
 	}
 	s := j.loop.srv
-	msgs := make([]*bytebufferpool.ByteBuffer, len(asks))
+	msgs := make([]*buffer, len(asks))
 	lc.waiting, lc.responses = len(asks), lc.responses[:0]
 	room := s.sessions.with(lc.ticket.key, true, s.tick(), func(ses *session) {
 		for i := range asks {
 			id := strconv.AppendUint([]byte(`"ask-`), s.sessions.askIDs.Add(1), 36)
 			id = append(id, '"')
 			ses.asks = append(ses.asks, ask{string(id), asks[i].Key, j, j.gen})
-			msgs[i] = bytebufferpool.Get()
+			msgs[i] = takeBuffer(askRoom)
 			msgs[i].B = mcp.AppendAsk(msgs[i].B[:0], id, &asks[i])
 		}
 	})
@@ -227,6 +225,9 @@ func (j *job) Request(asks []mcp.Ask) bool {
 	}
 	return true
 }
+
+// askRoom is what a question or an answer needs besides its content, about.
+const askRoom = 256
 
 // maxAsks bounds what a handler may ask at once.
 const maxAsks = 64
@@ -246,7 +247,7 @@ func (s *Server) answered(k sessionKey, now tick, m *jsonrpc.Message) bool {
 	if a.job == nil {
 		return false
 	}
-	buf := bytebufferpool.Get()
+	buf := takeBuffer(len(m.Result) + askRoom)
 	buf.B = mcp.AppendAskAnswer(buf.B[:0], a.key, m)
 	return a.job.loop.postItem(item{kind: itemAnswer, job: a.job, gen: a.gen, buf: buf})
 }

@@ -14,15 +14,15 @@ import (
 // ids are told alike.
 func (c *conn) sessionOf(now tick, t *ticket) bool {
 	s := c.loop.srv
-	id := c.x.req.MCPSessionID
+	id := c.loop.req.MCPSessionID
 	switch {
-	case c.x.req.DuplicateMCP:
+	case c.loop.req.DuplicateMCP:
 		c.refuse(now, 400, "field line sent more than once")
 	case id == nil:
 		c.refuse(now, 400, "Mcp-Session-Id is required")
 	case !s.openTicket(t, id):
 		c.refuse(now, 404, sessionGone)
-	case !s.versionAllowed(c.x.req.MCPProtocolVersion):
+	case !s.versionAllowed(c.loop.req.MCPProtocolVersion):
 		c.refuse(now, 400, "unsupported MCP-Protocol-Version")
 	default:
 		return true
@@ -104,10 +104,10 @@ func (c *conn) openStream(now tick) {
 	if !c.sessionOf(now, &t) {
 		return
 	}
-	l, x := c.loop, c.x
+	l := c.loop
 	s := l.srv
-	if x.req.LastEventID != nil {
-		stream, n, ok := parseEventID(x.req.LastEventID)
+	if l.req.LastEventID != nil {
+		stream, n, ok := parseEventID(l.req.LastEventID)
 		if ok && stream != 0 && c.resumeStream(now, &t, stream, n) {
 			return
 		}
@@ -136,7 +136,7 @@ func (c *conn) openStream(now tick) {
 	for _, uri := range uris {
 		l.streams.listenTo(l, c, []string{uri})
 	}
-	if id := x.req.LastEventID; id != nil {
+	if id := l.req.LastEventID; id != nil {
 		c.missedSince(id)
 	}
 	c.startStream(now)
@@ -178,7 +178,7 @@ func (c *conn) refuseStream(now tick, k sessionKey, admitted bool) {
 func (c *conn) startStream(now tick) {
 	c.appendHeartbeat()
 	c.loop.m.http.Add(1)
-	c.x.resetRequest()
+	c.loop.resetRequest(c.x)
 	c.setState(now, connStateStream)
 	if c.slow() {
 		c.arm(now + 1)

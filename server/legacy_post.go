@@ -7,7 +7,7 @@ import (
 
 // openSession opens the session that a message names, for what the message turns out to be: modern ones have none, and their era is known only once they are decoded.
 func (c *conn) openSession(j *job) {
-	id := c.x.req.MCPSessionID
+	id := c.loop.req.MCPSessionID
 	if id == nil || c.loop.srv.opts.ModernOnly {
 		return
 	}

@@ -3,8 +3,6 @@ package server
 import (
 	"time"
 
-	"github.com/valyala/bytebufferpool"
-
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/sse"
@@ -53,7 +51,7 @@ func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final boo
 		l.serving = c
 		c.emit(j, status, msg, n, final)
 	case carrier.loop != nil:
-		buf := bytebufferpool.Get()
+		buf := takeBuffer(len(msg) + frameRoom)
 		buf.B = appendFrame(buf.B[:0], lc.stream, n, false, msg)
 		if !carrier.loop.postItem(item{kind: itemCarry, h: carrier.h, buf: buf, end: final}) {
 			release(buf)

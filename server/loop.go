@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/mooring-mcp/mooring/httpparse"
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
@@ -28,14 +29,16 @@ type loop struct {
 	draining bool
 
 	// Scratch for the turn under way; nothing of it is held between two turns.
-	serving *conn  // where a panic would come from
-	out     []byte // bytes for the connection being served
-	event   []byte // one encoded message
-	frame   []byte // one encoded event
+	serving *conn             // where a panic would come from
+	req     httpparse.Request // the head of the request that is being served
+	out     []byte            // bytes for the connection being served
+	event   []byte            // one encoded message
+	frame   []byte            // one encoded event
 	inline  inlineSink
 
-	exchanges []*exchange // free ones
-	jobs      []*job      // free ones
+	exchanges []*exchange     // free ones
+	requests  []*requestState // free ones
+	jobs      []*job          // free ones
 	workers   workers
 	detached  []callRef // calls of earlier revisions that go on without their connection
 	swept     int       // the newest shard of the sessions that was swept

@@ -64,3 +64,6 @@ func (s *Server) DescriptorBound() int64 {
 	defer s.mu.Unlock()
 	return s.fdLimit
 }
+
+// DefaultEngine is what the tests run on.
+const DefaultEngine = defaultEngine

@@ -4,7 +4,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/valyala/bytebufferpool"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,7 +20,7 @@ type sock struct {
 
 // unsent is what the kernel did not take yet.
 type unsent struct {
-	buf  *bytebufferpool.ByteBuffer
+	buf  *buffer
 	sent int // bytes of it that are with the kernel
 }
 
@@ -79,12 +78,12 @@ func (s *sock) Write(b []byte) (int, error) {
 		return 0, errSockClosed
 	}
 	if s.out != nil {
-		return s.out.buf.Write(b)
+		s.out.buf.add(b)
+		return len(b), nil
 	}
 	n, err := sysWrite(s.fd, b)
 	if err == nil && n < len(b) {
-		s.out = &unsent{buf: bytebufferpool.Get()}
-		_, _ = s.out.buf.Write(b[n:])
+		s.out = &unsent{buf: bufferOf(b[n:])}
 		err = s.await(unix.EPOLLIN | unix.EPOLLOUT)
 	}
 	if err != nil {
@@ -127,7 +126,7 @@ func (s *sock) Flush() error {
 // forget lets go of the bytes that wait.
 func (s *sock) forget() {
 	if s.out != nil {
-		bytebufferpool.Put(s.out.buf)
+		release(s.out.buf)
 		s.out = nil
 	}
 }

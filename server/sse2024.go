@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/valyala/bytebufferpool"
-
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/sse"
@@ -74,7 +72,7 @@ func sessionInQuery(query []byte) []byte {
 // messageSSE serves a POST of HTTP+SSE.
 func (c *conn) messageSSE(now tick) {
 	l, x := c.loop, c.x
-	id := sessionInQuery(x.req.Query)
+	id := sessionInQuery(l.req.Query)
 	if id == nil {
 		c.refuse(now, 400, "sessionId is required")
 		return
@@ -89,7 +87,7 @@ func (c *conn) messageSSE(now tick) {
 	lc.named, lc.known, lc.carried = true, true, true
 	j.h, j.stream, j.json = c.handle(), true, true
 	if j.content, x.content = x.content, nil; j.content == nil {
-		j.content = bytebufferpool.Get()
+		j.content = takeBuffer(0)
 	}
 	// The transport has no header rules: what stands there of MCP is not looked at.
 	j.meta.SSE2024, j.meta.Session, j.meta.SessionID = true, &lc.ticket.info, string(id)
@@ -238,7 +236,7 @@ func (l *loop) carry(j *job, msg []byte) {
 	if to.loop == nil {
 		return
 	}
-	it := item{kind: itemCarry, h: to.h, buf: bytebufferpool.Get()}
+	it := item{kind: itemCarry, h: to.h, buf: takeBuffer(len(msg) + frameRoom)}
 	it.buf.B = appendFrame(it.buf.B[:0], 0, 0, true, msg)
 	if j.call.Kind() == mcp.CallInitialize {
 		it.arg = carryOpened

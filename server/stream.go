@@ -40,7 +40,7 @@ func (c *conn) listen(now tick, j *job) {
 		l.streams.listenTo(l, c, sub.URIs)
 	}
 	l.count(j.call.Method(), outcomeOK)
-	x.resetRequest()
+	l.resetRequest(x)
 	c.setState(now, connStateStream)
 	if l.draining {
 		c.endGracefully(now)

@@ -7,8 +7,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/valyala/bytebufferpool"
-
 	"github.com/mooring-mcp/mooring/httpparse"
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
@@ -104,9 +102,7 @@ func (j *job) Notify(msg []byte) bool {
 		return false
 	}
 	j.queued.Add(int64(len(msg) + frameRoom))
-	buf := bytebufferpool.Get()
-	_, _ = buf.Write(msg)
-	j.loop.postItem(item{kind: itemNotify, job: j, buf: buf})
+	j.loop.postItem(item{kind: itemNotify, job: j, buf: bufferOf(msg)})
 	return true
 }
 
@@ -126,9 +122,7 @@ func (j *job) respond(status int, code jsonrpc.Code, msg []byte) {
 		return
 	}
 	j.done = true
-	buf := bytebufferpool.Get()
-	_, _ = buf.Write(msg)
-	j.loop.postItem(item{kind: itemRespond, status: int16(status), code: code, job: j, buf: buf})
+	j.loop.postItem(item{kind: itemRespond, status: int16(status), code: code, job: j, buf: bufferOf(msg)})
 }
 
 // serveItem serves one item of the inbox.

@@ -1,0 +1,110 @@
+//go:build linux
+
+package server_test
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mooring-mcp/mooring/server"
+)
+
+// bareClients are connections of clients that cost this process nothing but their descriptors.
+type bareClients []int
+
+// dialBare connects n of them, when there is no other.
+func (p *proofServer) dialBare(n int) bareClients {
+	p.t.Helper()
+	c := make(bareClients, n)
+	addr := &unix.SockaddrInet4{Port: p.port, Addr: [4]byte{127, 0, 0, 1}}
+	for i := range c {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err == nil {
+			err = unix.Connect(fd, addr)
+		}
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		c[i] = fd
+	}
+	await(p.t, "all are connected", func() bool { return p.Stats().Connections == int64(n) })
+	return c
+}
+
+// send has each send b, and returns when the server has read it all.
+func (c bareClients) send(p *proofServer, b []byte) {
+	p.t.Helper()
+	before := p.Stats().BytesIn
+	for _, fd := range c {
+		for sent := 0; sent < len(b); {
+			n, err := unix.Write(fd, b[sent:])
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			sent += n
+		}
+	}
+	await(p.t, "all is read", func() bool { return p.Stats().BytesIn == before+uint64(len(b)*len(c)) })
+}
+
+func (c bareClients) close(p *proofServer) {
+	p.t.Helper()
+	for _, fd := range c {
+		_ = unix.Close(fd)
+	}
+	await(p.t, "all have gone", func() bool { return p.Stats().Connections == 0 })
+}
+
+// TestPartialHeadsAreCheap: a client that has sent a part of a head costs that part and little more, on the engine too, and as much after a time of large answers and contents.
+func TestPartialHeadsAreCheap(t *testing.T) {
+	if raceDetector || testing.Short() {
+		t.Skip("measures the heap")
+	}
+	const n = 1500
+	limit := int64(900) // gnet's connection is some 600 of them
+	if server.DefaultEngine == server.EngineEpoll {
+		limit = 512
+	}
+	p := serveProof(t, &server.Options{HeadTimeout: 5 * time.Minute, BodyTimeout: 5 * time.Minute, IdleTimeout: 5 * time.Minute})
+	part := "POST /mcp HTTP/1.1\r\nHost: localhost\r\nX-Padding: " + strings.Repeat("x", 3000)
+	measure := func(when string) {
+		p.dialBare(n).close(p) // slots and maps have their size
+		before := liveHeap()
+		c := p.dialBare(n)
+		idle := (liveHeap() - before) / n
+		sent := 0
+		for _, upTo := range []int{1, 100, 1000, 3000} {
+			c.send(p, []byte(part[sent:upTo]))
+			sent = upTo
+			got := (liveHeap() - before) / n
+			t.Logf("%s: idle %d, %d bytes of a head %d", when, idle, sent, got)
+			if max := limit + 2*int64(sent-1); got > max {
+				t.Errorf("%s: a connection that has sent %d bytes of a head holds %d, want at most %d", when, sent, got, max)
+			}
+		}
+		c.close(p)
+	}
+	measure("cold")
+	conn, err := net.Dial("tcp", p.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	peer := p.peerOn(conn.(*net.TCPConn))
+	for range 400 {
+		peer.send(callRequest(1, "big", `{"Bytes":200000,"Count":0,"PauseMs":0}`, ""))
+		if a := peer.answer("tools/call"); a.status != 200 || len(a.body) < 200_000 {
+			t.Fatalf("status %d, %d bytes", a.status, len(a.body))
+		}
+		peer.send(callRequest(1, "add", fmt.Sprintf(`{"A":1,"B":2%s}`, strings.Repeat(" ", 60_000)), ""))
+		peer.answer("tools/call")
+	}
+	peer.Close()
+	await(t, "it has gone", func() bool { return p.Stats().Connections == 0 })
+	measure("after large answers and contents")
+}
