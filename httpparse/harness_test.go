@@ -43,11 +43,9 @@ func converse(in []byte, lim *Limits, next func(have int) int) result {
 	}, in, lim, next)
 	var p Pause
 	paused := converseBy(func(b []byte, _ int) (*Request, int, error) {
+		_, _ = ParseRequest(&others, otherHead, 0, nil) // another connection's turn
 		n, err := p.Parse(&others, b, lim)
-		r := others
-		others = Request{}
-		_, _ = ParseRequest(&others, []byte(mcpHead), 0, nil) // another connection's turn
-		return &r, n, err
+		return &others, n, err
 	}, in, lim, next)
 	if paused.String() != res.String() || paused.fields != res.fields || paused.err != res.err || paused.fed != res.fed {
 		panic(fmt.Sprintf("with a pause: %q\n got %s\nwant %s", in, paused, res))
@@ -57,6 +55,8 @@ func converse(in []byte, lim *Limits, next func(have int) int) result {
 
 // others is the Request of very many connections.
 var others Request
+
+var otherHead = []byte(mcpHead)
 
 func converseBy(parse func(b []byte, seen int) (*Request, int, error), in []byte, lim *Limits, next func(have int) int) (res result) {
 	var (
@@ -69,12 +69,13 @@ func converseBy(parse func(b []byte, seen int) (*Request, int, error), in []byte
 		base   int
 		inBody bool
 		text   strings.Builder
+		fields strings.Builder
 	)
 	refused := func(n int, err error) result {
 		if !errors.As(err, &res.err) {
 			panic(err)
 		}
-		res.text, res.at, res.fed = text.String(), base+n, fed
+		res.text, res.fields, res.at, res.fed = text.String(), fields.String(), base+n, fed
 		return res
 	}
 	for {
@@ -97,7 +98,10 @@ func converseBy(parse func(b []byte, seen int) (*Request, int, error), in []byte
 				}
 				text.WriteString(describe(r))
 				for name, value := range r.Fields() {
-					res.fields += fmt.Sprintf("%s:%s\n", name, value)
+					fields.Write(name)
+					fields.WriteByte(':')
+					fields.Write(value)
+					fields.WriteByte('\n')
 				}
 				base, buf, seen, inBody, body = base+n, buf[n:], 0, true, nil
 				d.Reset(r, lim)
@@ -123,7 +127,7 @@ func converseBy(parse func(b []byte, seen int) (*Request, int, error), in []byte
 			if inBody || len(buf) > 0 {
 				text.WriteString("more")
 			}
-			res.text = text.String()
+			res.text, res.fields = text.String(), fields.String()
 			return res
 		}
 		to := max(fed+1, min(next(fed), len(in)))
