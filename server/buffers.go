@@ -68,9 +68,9 @@ func (b *buffer) reserve(n, limit int) {
 	release(larger)
 }
 
-// add appends p.
+// add appends p. There is room for a quarter more then: who adds little many times does not have all copied each time.
 func (b *buffer) add(p []byte) {
-	b.reserve(len(p), len(p))
+	b.reserve(len(p), max(len(p), len(b.B)/4))
 	b.B = append(b.B, p...)
 }
 

@@ -89,19 +89,24 @@ func (c *conn) rest() {
 // choked reports whether so many bytes of responses wait for the peer that its next request has to wait too. Otherwise a client that asks and never reads would be answered without end.
 func (c *conn) choked(now tick) bool {
 	l := c.loop
-	if len(l.out) > keepOut {
+	if len(l.out) > maxAhead {
 		c.flush()
 	}
 	if c.state == connStateClosed {
 		return true
 	}
-	if !c.has(flagStalled) || c.sk.OutboundBuffered() <= l.srv.opts.MaxUnsent {
+	if !c.has(flagStalled) || c.sk.OutboundBuffered()+len(l.out) <= l.srv.aheadLimit() {
 		return false
 	}
 	c.flags |= flagChoked
-	c.arm(now + ticks(retryTime))
+	c.arm(now + 1)
 	return true
 }
+
+// maxAhead is how many bytes of responses may wait for a peer when its next request is served. MaxUnsent, which is for notifications, bounds it further.
+const maxAhead = 32 << 10
+
+func (s *Server) aheadLimit() int { return min(maxAhead, s.opts.MaxUnsent) }
 
 // keep holds bytes that arrived while a response is under way.
 func (c *conn) keep(b []byte) {

@@ -63,18 +63,37 @@ func (c *conn) makeRoom(j *job) {
 	c.arm(l.now + 1)
 }
 
+// vectorWriter is a socket that writes several pieces with one system call. It may change the slice, but not the bytes.
+//
+// What the kernel does not take of a large response goes through it too: gnet's Write would put all of that into one ring, which keeps its size as long as there is a byte in it and is then anybody's;
+// Writev fills the ring up to writeBufferSize, and has a buffer of its own for the rest.
+type vectorWriter interface {
+	Writev(pieces [][]byte) (int, error)
+}
+
+// writeBufferSize is how large gnet's first buffer for what a peer does not take becomes, about.
+const writeBufferSize = 16 << 10
+
 // write hands b to the socket. The conn may be closed when it returns.
 func (c *conn) write(b []byte) {
 	if c.state == connStateClosed {
 		return
 	}
-	c.loop.m.bytesOut.Add(uint64(len(b)))
-	_, _ = c.sk.Write(b) // an error closes the conn
+	l := c.loop
+	l.m.bytesOut.Add(uint64(len(b)))
+	if v, ok := c.sk.(vectorWriter); ok && len(b) > writeBufferSize {
+		l.pieces[0] = b
+		_, _ = v.Writev(l.pieces[:1])
+		l.pieces[0] = nil
+	} else {
+		_, _ = c.sk.Write(b) // an error closes the conn
+	}
 	if c.state == connStateClosed {
 		return
 	}
 	if n := c.sk.OutboundBuffered(); n > 0 || c.has(flagStalled) {
 		c.stalled(n, len(b))
+		c.checkTotal()
 	}
 }
 

@@ -36,7 +36,7 @@ func (e *gnetEngine) start() (_ []reactor, err error) {
 		gnet.WithNumEventLoop(s.opts.Loops),
 		gnet.WithLogger(gnetLogger{s.opts.Logger}),
 		gnet.WithReadBufferCap(64<<10),
-		gnet.WithWriteBufferCap(64<<10),
+		gnet.WithWriteBufferCap(writeBufferSize),
 	)
 	if err != nil {
 		return nil, err

@@ -102,6 +102,13 @@ func (l *loop) postChanges(c *changes) {
 	l.wakeLocked()
 }
 
+// postRelief has the loop reset those of its connections that hold most unsent bytes. It may be called from any goroutine.
+func (l *loop) postRelief() {
+	if l.relieving.CompareAndSwap(false, true) {
+		l.execute(l.runRelief)
+	}
+}
+
 // postDrain starts the drain. It may be called from any goroutine.
 func (l *loop) postDrain(d *drainOrder) {
 	l.in.mu.Lock()

@@ -2,6 +2,7 @@ package server
 
 import (
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/mooring-mcp/mooring/httpparse"
@@ -22,6 +23,7 @@ type loop struct {
 	gen   uint32
 
 	stalls   stalls // of slow peers only
+	holders  holders
 	streams  streamList
 	fan      fanout
 	told     uint64 // number of the newest change that all streams were told, or have noted
@@ -34,6 +36,7 @@ type loop struct {
 	out     []byte            // bytes for the connection being served
 	event   []byte            // one encoded message
 	frame   []byte            // one encoded event
+	pieces  [3][]byte         // of one write
 	inline  inlineSink
 
 	exchanges []*exchange     // free ones
@@ -49,8 +52,11 @@ type loop struct {
 	runInbox    task
 	runTick     task
 	runContinue task
-	kicked      bool // the kicker has been asked to continue this loop
-	more        bool // it will be, at the end of the task
+	runRelief   task
+	heaviest    atomic.Int32 // the last of holders that is not empty
+	relieving   atomic.Bool  // runRelief is on its way
+	kicked      bool         // the kicker has been asked to continue this loop
+	more        bool         // it will be, at the end of the task
 }
 
 // reactor is what a loop needs of the event loop below it.
@@ -75,6 +81,7 @@ func newLoop(s *Server, idx int, r reactor) *loop {
 	l.runInbox = l.guard(l.serveInbox)
 	l.runTick = l.guard(l.serveTick)
 	l.runContinue = l.guard(l.serveContinue)
+	l.runRelief = l.guard(l.serveRelief)
 	return l
 }
 
@@ -166,6 +173,7 @@ func (l *loop) turn() {
 	l.retireWorkers()
 	l.expireDetached()
 	l.sweepSessions()
+	l.refreshSome()
 	l.expire()
 }
 

@@ -20,6 +20,7 @@ const (
 	closeIdleTimeout                    // Options.IdleTimeout
 	closeStalled                        // Options.WriteTimeout
 	closeUnsent                         // Options.MaxUnsent
+	closeUnsentTotal                    // Options.UnsentTotal
 	closePipelined                      // Options.MaxPipelined
 	closeDrain                          // Shutdown
 	closePanic                          // a fault in the server itself
@@ -27,7 +28,7 @@ const (
 )
 
 var closeReasonNames = [numCloseReasons]string{
-	"peer", "reset", "write_error", "done", "refused", "head_timeout", "body_timeout", "idle_timeout", "write_stalled", "unsent_limit", "pipelined_limit", "drain", "panic",
+	"peer", "reset", "write_error", "done", "refused", "head_timeout", "body_timeout", "idle_timeout", "write_stalled", "unsent_limit", "unsent_total", "pipelined_limit", "drain", "panic",
 }
 
 func (r closeReason) String() string { return closeReasonNames[r] }
@@ -91,6 +92,7 @@ type Stats struct {
 	SessionsWithState int64 // sessions of which something is held
 	RevokedSessions   int64 // ids that were deleted and have not expired
 	ReplayBytes       int64 // events held for clients that come back
+	UnsentBytes       int64 // that wait for peers to read
 	CallsInFlight     int64 // calls that a goroutine serves
 	Requests          map[RequestLabels]uint64
 	OtherRequests     uint64 // health checks, preflights
@@ -119,6 +121,7 @@ func (s *Server) Stats() Stats {
 		SessionsWithState: s.sessions.count.Load(),
 		RevokedSessions:   s.sessions.revoked.Load(),
 		ReplayBytes:       s.sessions.budget.used.Load(),
+		UnsentBytes:       s.unsent.Load(),
 	}
 	if !s.up.Load() {
 		return st

@@ -46,8 +46,11 @@ type Options struct {
 	MaxPipelined int
 	// MaxUnsent is the number of bytes of notifications that may wait for a slow reader. Beyond it handlers are told that theirs are not
 	// taken, and a reader that takes nothing for a second more is disconnected. Change notices are never queued.
-	// A pipelined request waits while more bytes of earlier responses do. Default 1 MiB.
+	// A pipelined request waits while more than 32 KiB of earlier responses do, or this if it is less. Default 1 MiB.
 	MaxUnsent int
+	// UnsentTotal is the number of bytes that may wait for all slow readers together, with what the buffers take besides. Beyond it those for whom most waits are disconnected. What the kernel has taken
+	// does not count: that is bounded by the system (net.ipv4.tcp_wmem, tcp_mem). Default 256 MiB.
+	UnsentTotal int
 	// MaxResponse is the length of one response message in bytes; a longer one is replaced by an error of code -32603. Default 8 MiB.
 	MaxResponse int
 
@@ -125,6 +128,7 @@ func withDefaults(o *Options) Options {
 	}
 	bound(&r.MaxPipelined, 64<<10)
 	bound(&r.MaxUnsent, 1<<20)
+	bound(&r.UnsentTotal, 256<<20)
 	bound(&r.MaxResponse, 8<<20)
 	if r.NoticeDelay == 0 {
 		r.NoticeDelay = 5 * time.Millisecond

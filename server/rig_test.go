@@ -223,6 +223,7 @@ func (r *rig) pass(d time.Duration) {
 	for range d / tickUnit {
 		r.l.now++
 		r.l.guard(r.l.expireDetached)()
+		r.l.guard(r.l.refreshSome)()
 		r.l.expireGuarded()
 		r.run()
 	}

@@ -58,6 +58,7 @@ type Server struct {
 	streams       atomic.Int64
 	calls         atomic.Int64
 	loose         atomic.Int64 // those of earlier revisions that go on without their connection
+	unsent        atomic.Int64 // bytes that wait for peers, as they were last counted
 	acceptErrors  atomic.Uint64
 	acceptRefused atomic.Uint64
 	room          chan struct{} // a connection has gone: who waits for a place may look

@@ -9,6 +9,10 @@ type stall struct {
 	left int  // bytes that would wait if it had taken none since the clock was set
 	full bool // MaxUnsent is reached: there is less time
 	seen int  // ticks since then at which nothing had been taken
+
+	held, peak int    // bytes that what waits takes, and the most that has waited
+	size       uint8  // its list of loop.holders
+	at         uint32 // and where in it the slot stands
 }
 
 // unsentTicks is at how many ticks a peer may have taken nothing once MaxUnsent is reached: a second's worth. They are counted, for a loop that was late has its ticks behind it
@@ -43,6 +47,8 @@ type stalls map[uint32]stall
 // remove forgets c's clock.
 func (s stalls) remove(c *conn) {
 	if c.has(flagStalled) {
+		st := s[c.slot]
+		c.loop.hold(c.slot, &st, 0)
 		delete(s, c.slot)
 		c.flags &^= flagStalled
 	}
@@ -54,6 +60,7 @@ func (c *conn) stalled(left, added int) {
 	if c.has(flagStalled) {
 		st := l.stalls[c.slot]
 		st.left += added
+		l.hold(c.slot, &st, left)
 		l.stalls[c.slot] = st
 		return
 	}
@@ -66,6 +73,7 @@ func (c *conn) stalled(left, added int) {
 		own = ^tick(0) // a deadline is being served: what comes of it arms the next
 	}
 	st := stall{due: l.now + l.srv.ticks.write, own: own, left: left}
+	l.hold(c.slot, &st, left)
 	l.stalls[c.slot] = st
 	l.wheel.arm(c.slot, min(st.own, st.due))
 }
@@ -73,6 +81,7 @@ func (c *conn) stalled(left, added int) {
 // checkStall serves the clock and reports whether the state's own deadline has come too. A peer that has taken nothing in time is disconnected.
 func (c *conn) checkStall(now tick) bool {
 	l := c.loop
+	c.refresh()
 	st := l.stalls[c.slot]
 	left := c.sk.OutboundBuffered()
 	if left > 0 && now >= st.due {

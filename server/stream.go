@@ -118,12 +118,12 @@ func (c *conn) expire(now tick) {
 // expireIdle closes a connection whose client asks for nothing more, or goes on where it was told to wait.
 func (c *conn) expireIdle(now tick) {
 	switch left := c.sk.OutboundBuffered(); {
-	case c.has(flagChoked) && left <= c.loop.srv.opts.MaxUnsent:
+	case c.has(flagChoked) && left <= c.loop.srv.aheadLimit():
 		c.flags &^= flagChoked
 		c.setState(now, connStateIdle)
 		c.resume(now)
 	case c.has(flagChoked):
-		c.arm(now + ticks(retryTime))
+		c.arm(now + 1)
 	case left > 0:
 		c.arm(now + c.loop.srv.ticks.idle) // it is not idle: its last response is under way
 	default:

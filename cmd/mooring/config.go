@@ -34,6 +34,7 @@ type config struct {
 	maxConnections int
 	maxSessions    int
 	maxBody        size
+	unsentTotal    size
 	keyFile        string
 	lifetime       time.Duration
 	replayBytes    size
@@ -51,7 +52,7 @@ type config struct {
 // flags makes the flags of cmd, with c as what they set.
 func (c *config) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	c.maxBody, c.replayBytes = 4<<20, 1<<20
+	c.maxBody, c.replayBytes, c.unsentTotal = 4<<20, 1<<20, 256<<20
 	f.StringSliceVar(&c.listen, "listen", []string{"127.0.0.1:8080"}, "`address` to serve on: host:port or unix:/path; may be repeated")
 	f.StringVar(&c.path, "path", "/mcp", "`path` of the MCP endpoint")
 	f.StringVar(&c.ssePath, "sse-path", "", "`path` of the HTTP+SSE transport of 2024-11-05, for example /sse (default off)")
@@ -68,6 +69,7 @@ func (c *config) flags(cmd *cobra.Command) {
 	f.Var(&c.replayBytes, "replay-bytes", "`size` of what is kept of a call's stream for a client that comes back, 0 for none")
 	f.DurationVar(&c.replayAge, "replay-age", time.Minute, "`time` for which it is kept")
 	f.Var(&c.maxBody, "max-body", "`size` of a request's content in bytes, or as in 4MiB")
+	f.Var(&c.unsentTotal, "unsent-total", "`size` of what may wait for slow readers, all together, before those for whom most waits are disconnected; 0 for any")
 	f.DurationVar(&c.drainTimeout, "drain-timeout", 10*time.Second, "`time` that calls and streams have to end after SIGTERM")
 	f.DurationVar(&c.memoryReturn, "memory-return", time.Second, "`time` of calm after a burst before memory that it needed is given back to the system, 0 for never")
 	f.IntVar(&c.loops, "loops", 0, "`number` of event loops, 0 for one per processor")
@@ -77,7 +79,7 @@ func (c *config) flags(cmd *cobra.Command) {
 	c.names = []string{
 		"listen", "path", "sse-path", "modern-only", "admin", "allowed-origin", "allowed-host", "heartbeat", "keepalive",
 		"max-connections", "session-key-file", "session-lifetime", "max-sessions", "replay-bytes", "replay-age",
-		"max-body", "drain-timeout", "memory-return", "loops", "engine", "log-level", "log-format",
+		"max-body", "unsent-total", "drain-timeout", "memory-return", "loops", "engine", "log-level", "log-format",
 	}
 }
 
@@ -162,7 +164,7 @@ func (c *config) level() (slog.Level, error) {
 func (c *config) options(logger *slog.Logger) *server.Options {
 	o := &server.Options{
 		Path: c.path, SSEPath: c.ssePath, ModernOnly: c.modernOnly, AllowedOrigins: c.allowedOrigins, AllowedHosts: c.allowedHosts, Heartbeat: c.heartbeat, KeepAlive: c.keepalive,
-		MaxConnections: c.maxConnections, MaxBody: int64(c.maxBody), DrainTimeout: c.drainTimeout, Loops: c.loops, Engine: server.Engine(c.engine), Logger: logger,
+		MaxConnections: c.maxConnections, MaxBody: int64(c.maxBody), UnsentTotal: int(min(c.unsentTotal, math.MaxInt)), DrainTimeout: c.drainTimeout, Loops: c.loops, Engine: server.Engine(c.engine), Logger: logger,
 		SessionLifetime: c.lifetime, MaxSessions: c.maxSessions, ReplayBytes: int(c.replayBytes), ReplayAge: c.replayAge,
 	}
 	// To the server zero is the default and a negative value none.
@@ -177,6 +179,9 @@ func (c *config) options(logger *slog.Logger) *server.Options {
 	}
 	if o.MaxSessions == 0 {
 		o.MaxSessions = -1
+	}
+	if o.UnsentTotal == 0 {
+		o.UnsentTotal = -1
 	}
 	if o.ReplayBytes == 0 {
 		o.ReplayBytes = 1 // no event is as short

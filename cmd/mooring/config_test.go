@@ -41,7 +41,7 @@ func load(t *testing.T, args []string, env map[string]string, file string) (*con
 
 func defaults() config {
 	return config{
-		listen: []string{"127.0.0.1:8080"}, path: "/mcp", heartbeat: 15 * time.Second, keepalive: time.Minute, maxConnections: 1_000_000, maxBody: 4 << 20,
+		listen: []string{"127.0.0.1:8080"}, path: "/mcp", heartbeat: 15 * time.Second, keepalive: time.Minute, maxConnections: 1_000_000, maxBody: 4 << 20, unsentTotal: 256 << 20,
 		maxSessions: 1_000_000, lifetime: 24 * time.Hour, replayBytes: 1 << 20, replayAge: time.Minute,
 		drainTimeout: 10 * time.Second, memoryReturn: time.Second, logLevel: "info", logFormat: "text",
 	}
@@ -170,16 +170,16 @@ func TestOptions(t *testing.T) {
 	c := defaults()
 	c.allowedHosts, c.loops = []string{"a.example"}, 2
 	want := server.Options{
-		Path: "/mcp", AllowedHosts: []string{"a.example"}, Heartbeat: 15 * time.Second, KeepAlive: time.Minute, MaxConnections: 1_000_000, MaxBody: 4 << 20,
+		Path: "/mcp", AllowedHosts: []string{"a.example"}, Heartbeat: 15 * time.Second, KeepAlive: time.Minute, MaxConnections: 1_000_000, MaxBody: 4 << 20, UnsentTotal: 256 << 20,
 		SessionLifetime: 24 * time.Hour, MaxSessions: 1_000_000, ReplayBytes: 1 << 20, ReplayAge: time.Minute,
 		DrainTimeout: 10 * time.Second, Loops: 2, Logger: logger,
 	}
 	if diff := cmp.Diff(want, *c.options(logger), cmp.Comparer(func(a, b *slog.Logger) bool { return a == b })); diff != "" {
 		t.Error(diff)
 	}
-	c.heartbeat, c.maxConnections, c.maxSessions, c.replayBytes = 0, 0, 0, 0
-	if o := c.options(logger); o.Heartbeat >= 0 || o.MaxConnections >= 0 || o.MaxSessions >= 0 || o.ReplayBytes != 1 {
-		t.Errorf("zero does not turn off: heartbeat %v, connections %d, sessions %d, replay %d", o.Heartbeat, o.MaxConnections, o.MaxSessions, o.ReplayBytes)
+	c.heartbeat, c.maxConnections, c.maxSessions, c.replayBytes, c.unsentTotal = 0, 0, 0, 0, 0
+	if o := c.options(logger); o.Heartbeat >= 0 || o.MaxConnections >= 0 || o.MaxSessions >= 0 || o.ReplayBytes != 1 || o.UnsentTotal >= 0 {
+		t.Errorf("zero does not turn off: heartbeat %v, connections %d, sessions %d, replay %d, unsent %d", o.Heartbeat, o.MaxConnections, o.MaxSessions, o.ReplayBytes, o.UnsentTotal)
 	}
 	c = defaults()
 	c.ssePath, c.modernOnly = "/sse", true

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -20,13 +21,16 @@ type memoryReturner struct {
 }
 
 const (
-	calmBytes  = 64 << 10 // received between two looks at most: a server that is asked something now and then is calm
-	calmOut    = 1 << 20  // sent
-	calmOutPer = 16       // and this for each connection, for heartbeats
-	calmConns  = 256      // come, or gone: it takes some seconds until thousands have
-	burstConns = 256      // more or fewer connections than when memory was last given back make it worth while
-	burstEnds  = 2000     // or connections that have ended since then: who came and went between two looks
-	burstBytes = 64 << 20 // or bytes received
+	calmBytes  = 64 << 10  // received between two looks at most: a server that is asked something now and then is calm
+	calmOut    = 1 << 20   // sent
+	calmOutPer = 16        // and this for each connection, for heartbeats
+	calmWait   = 1 << 20   // more or fewer bytes that wait for slow readers
+	calmConns  = 256       // come, or gone: it takes some seconds until thousands have
+	burstConns = 256       // more or fewer connections than when memory was last given back make it worth while
+	burstEnds  = 2000      // or connections that have ended since then: who came and went between two looks
+	burstBytes = 64 << 20  // or bytes received
+	burstOut   = 256 << 20 // or sent
+	burstWait  = 8 << 20   // or as many that waited for slow readers
 )
 
 // run looks every so often until ctx ends.
@@ -47,11 +51,12 @@ func (m *memoryReturner) run(ctx context.Context, every time.Duration) {
 func (m *memoryReturner) look() {
 	now, before := m.stats(), m.seen
 	m.seen = now
-	if apart(now.Connections, m.freed.Connections) >= burstConns || ends(&now)-ends(&m.freed) >= burstEnds || now.BytesIn-m.freed.BytesIn >= burstBytes {
+	if apart(now.Connections, m.freed.Connections) >= burstConns || ends(&now)-ends(&m.freed) >= burstEnds || now.BytesIn-m.freed.BytesIn >= burstBytes ||
+		now.BytesOut-m.freed.BytesOut >= burstOut || apart(now.UnsentBytes, m.freed.UnsentBytes) >= burstWait {
 		m.burst = true
 	}
 	calm := now.BytesIn-before.BytesIn <= calmBytes && now.BytesOut-before.BytesOut <= calmOut+calmOutPer*uint64(max(now.Connections, 0)) &&
-		apart(now.Connections, before.Connections) < calmConns && ends(&now)-ends(&before) < calmConns
+		apart(now.Connections, before.Connections) < calmConns && apart(now.UnsentBytes, before.UnsentBytes) < calmWait && ends(&now)-ends(&before) < calmConns
 	if !m.burst || !calm {
 		return
 	}
@@ -70,8 +75,15 @@ func ends(st *server.Stats) (n uint64) {
 	return n
 }
 
+// freeMemory collects what is not used and returns it to the system. What lies in a sync.Pool survives a collection: it is moved aside first, and let go by the next.
+func freeMemory() {
+	runtime.GC()
+	runtime.GC()
+	debug.FreeOSMemory()
+}
+
 // returnMemory has a memoryReturner look at s until ctx ends.
 func returnMemory(ctx context.Context, s *server.Server, every time.Duration) {
-	m := &memoryReturner{stats: s.Stats, free: debug.FreeOSMemory}
+	m := &memoryReturner{stats: s.Stats, free: freeMemory}
 	go m.run(ctx, every)
 }

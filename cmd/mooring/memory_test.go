@@ -1,6 +1,8 @@
 package main
 
 import (
+	"runtime"
+	"sync"
 	"testing"
 
 	"github.com/mooring-mcp/mooring/server"
@@ -36,6 +38,12 @@ func TestMemoryReturner(t *testing.T) {
 		{"one did", server.Stats{Connections: 10, BytesIn: 82<<20 + 1200, BytesOut: 90 << 20, Closes: map[string]uint64{"peer": 2501, "reset": 40}}, 5},
 		{"a hundred thousand came to listen", server.Stats{Connections: 100_000, BytesIn: 200 << 20, BytesOut: 120 << 20, Closes: map[string]uint64{"peer": 2501, "reset": 40}}, 5},
 		{"and get heartbeats", server.Stats{Connections: 100_000, BytesIn: 200 << 20, BytesOut: 122 << 20, Closes: map[string]uint64{"peer": 2501, "reset": 40}}, 6},
+		{"a few ask for much and read nothing", server.Stats{Connections: 100_020, UnsentBytes: 100 << 20, BytesIn: 200 << 20, BytesOut: 122 << 20, Closes: map[string]uint64{"peer": 2501, "reset": 40}}, 6},
+		{"and go on waiting", server.Stats{Connections: 100_020, UnsentBytes: 100 << 20, BytesIn: 200 << 20, BytesOut: 122 << 20, Closes: map[string]uint64{"peer": 2501, "reset": 40}}, 7},
+		{"they have gone", server.Stats{Connections: 100_000, BytesIn: 200 << 20, BytesOut: 122 << 20, Closes: map[string]uint64{"peer": 2501, "reset": 60}}, 7},
+		{"and it is calm", server.Stats{Connections: 100_000, BytesIn: 200 << 20, BytesOut: 122 << 20, Closes: map[string]uint64{"peer": 2501, "reset": 60}}, 8},
+		{"much is answered to few", server.Stats{Connections: 100_000, BytesIn: 200 << 20, BytesOut: 500 << 20, Closes: map[string]uint64{"peer": 2501, "reset": 60}}, 8},
+		{"and it is calm again", server.Stats{Connections: 100_000, BytesIn: 200 << 20, BytesOut: 500 << 20, Closes: map[string]uint64{"peer": 2501, "reset": 60}}, 9},
 	} {
 		st = tt.st
 		if m.look(); freed != tt.want {
@@ -43,4 +51,20 @@ func TestMemoryReturner(t *testing.T) {
 			freed = tt.want
 		}
 	}
+}
+
+// TestFreeMemory: what lies in a pool is let go, not only moved aside.
+func TestFreeMemory(t *testing.T) {
+	const n, size = 64, 1 << 20
+	var pool sync.Pool
+	for range n {
+		pool.Put(new([size]byte))
+	}
+	freeMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	if m.HeapAlloc > n*size/2 {
+		t.Errorf("%d MiB are held after a pool had %d", m.HeapAlloc>>20, n*size>>20)
+	}
+	runtime.KeepAlive(&pool)
 }

@@ -25,6 +25,7 @@ var (
 	sessions      = desc("sessions_with_state", "Sessions of earlier revisions of which something is held.")
 	revoked       = desc("sessions_revoked", "Session ids that were deleted and have not expired.")
 	replayBytes   = desc("replay_bytes", "Events held for clients that come back.")
+	unsentBytes   = desc("unsent_bytes", "Bytes that wait for clients to read, with the room of their buffers.")
 	calls         = desc("calls_in_flight", "Calls that a worker serves now.")
 	requests      = desc("requests_total", "MCP messages by method and how they ended.", "method", "outcome")
 	otherRequests = desc("http_requests_total", "Requests for health checks and preflights.")
@@ -39,7 +40,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connections, streams, sessions, revoked, replayBytes, calls, requests, otherRequests, refused, bytesTotal, closes, loopLag, acceptErrors, acceptRefused, panics} {
+	for _, d := range []*prometheus.Desc{connections, streams, sessions, revoked, replayBytes, unsentBytes, calls, requests, otherRequests, refused, bytesTotal, closes, loopLag, acceptErrors, acceptRefused, panics} {
 		ch <- d
 	}
 }
@@ -59,6 +60,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(sessions, float64(st.SessionsWithState))
 	gauge(revoked, float64(st.RevokedSessions))
 	gauge(replayBytes, float64(st.ReplayBytes))
+	gauge(unsentBytes, float64(st.UnsentBytes))
 	gauge(calls, float64(st.CallsInFlight))
 	for labels, n := range st.Requests {
 		counter(requests, n, labels.Method, labels.Outcome)
