@@ -3,6 +3,7 @@ package server
 import (
 	"log/slog"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -115,8 +116,8 @@ func withDefaults(o *Options) Options {
 	if r.Logger == nil {
 		r.Logger = slog.Default()
 	}
-	r.AllowedOrigins = append([]string(nil), r.AllowedOrigins...)
-	r.AllowedHosts = append([]string(nil), r.AllowedHosts...)
+	r.AllowedOrigins = trimmed(r.AllowedOrigins, strings.TrimSpace)
+	r.AllowedHosts = trimmed(r.AllowedHosts, trimHost)
 	bound(&r.MaxConnections, 1_000_000)
 	bound(&r.MaxStreams, maxInt)
 	bound(&r.MaxCalls, 10_000)

@@ -66,7 +66,8 @@ type Server struct {
 	refusing      chan struct{} // bounds the connections that are being refused
 }
 
-// New returns a Server for s. It copies opts, which may be nil for the defaults. Nothing runs before the first Serve.
+// New returns a Server for s. It copies opts, which may be nil for the defaults. Nothing runs
+// before the first Serve. New panics if opts are not valid: see Options.Validate.
 func New(s *mcp.Server, opts *Options) *Server {
 	o := withDefaults(opts)
 	srv := &Server{
@@ -83,7 +84,7 @@ func New(s *mcp.Server, opts *Options) *Server {
 		kicks:      make(chan *loop, o.Loops),
 		room:       make(chan struct{}, 1),
 	}
-	err := checkPaths(&o)
+	err := o.Validate()
 	if err != nil {
 		panic(err) // a programmer's error
 	}

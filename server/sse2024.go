@@ -3,7 +3,6 @@ package server
 import (
 	"bytes"
 	"context"
-	"fmt"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
@@ -26,7 +25,7 @@ func checkPaths(o *Options) error {
 	}
 	for _, taken := range []string{o.Path, "/healthz", "/readyz"} {
 		if o.SSEPath == taken || o.SSEPath+messagePath == taken {
-			return fmt.Errorf("server: SSEPath %s is in the way of %s", o.SSEPath, taken)
+			return &OptionError{"SSEPath", o.SSEPath, "is in the way of " + taken}
 		}
 	}
 	return nil

@@ -83,13 +83,20 @@ func (c *config) flags(cmd *cobra.Command) {
 	}
 }
 
-// check returns what is wrong with the settings beyond their types.
+// check returns what is wrong with the settings beyond their types. White space around an
+// address or an entry of a list is not part of it.
 func (c *config) check() error {
+	c.admin = strings.TrimSpace(c.admin)
+	for _, list := range [][]string{c.listen, c.allowedOrigins, c.allowedHosts} {
+		for i := range list {
+			list[i] = strings.TrimSpace(list[i])
+		}
+	}
 	switch {
 	case len(c.listen) == 0 || slices.Contains(c.listen, ""):
 		return errors.New("listen: no address")
-	case !isPath(c.path):
-		return fmt.Errorf("path: %q does not begin with / or is more than a path", c.path)
+	case c.path == "":
+		return errors.New("path: empty")
 	case c.path == "/healthz" || c.path == "/readyz":
 		return fmt.Errorf("path: %s is taken", c.path)
 	case c.memoryReturn < 0:
@@ -120,6 +127,9 @@ func (c *config) check() error {
 	if err := c.checkSSE(); err != nil {
 		return err
 	}
+	if err := c.checkOptions(); err != nil {
+		return err
+	}
 	if _, err := c.level(); err != nil {
 		return err
 	}
@@ -129,21 +139,28 @@ func (c *config) check() error {
 	return nil
 }
 
-func isPath(s string) bool { return strings.HasPrefix(s, "/") && !strings.ContainsAny(s, "?# \t") }
-
 // checkSSE is the part of check for HTTP+SSE, which takes two paths.
 func (c *config) checkSSE() error {
 	switch p := c.ssePath; {
 	case p == "":
 		return nil
-	case !isPath(p):
-		return fmt.Errorf("sse-path: %q does not begin with / or is more than a path", p)
 	case p == "/healthz" || p == "/readyz" || p == c.path || p+"/message" == c.path:
 		return fmt.Errorf("sse-path: %s is taken", p)
 	case c.modernOnly:
 		return errors.New("sse-path: not together with modern-only")
 	}
 	return nil
+}
+
+// checkOptions is the part of check that the server does itself.
+func (c *config) checkOptions() error {
+	var e *server.OptionError
+	err := c.options(nil).Validate()
+	if errors.As(err, &e) {
+		names := map[string]string{"Path": "path", "SSEPath": "sse-path", "AllowedOrigins": "allowed-origin", "AllowedHosts": "allowed-host"}
+		return fmt.Errorf("%s: %q %s", names[e.Option], e.Value, e.Reason)
+	}
+	return err
 }
 
 func (c *config) level() (slog.Level, error) {

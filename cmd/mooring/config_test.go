@@ -85,6 +85,11 @@ func TestPrecedence(t *testing.T) {
 		{"a flag that repeats the default counts", []string{"--heartbeat=15s"}, env, "", func(c *config) {
 			c.path, c.maxBody, c.allowedHosts = "/env", 2<<20, []string{"a.example", "b.example"}
 		}},
+		{"white space in lists", []string{"--listen= 127.0.0.1:1 , unix:/x "}, map[string]string{"MOORING_ALLOWED_HOST": "a.example, localhost", "MOORING_ALLOWED_ORIGIN": "https://a.example ,\thttps://b.example"}, "admin: ' 127.0.0.1:2 '\n",
+			func(c *config) {
+				c.listen, c.admin = []string{"127.0.0.1:1", "unix:/x"}, "127.0.0.1:2"
+				c.allowedHosts, c.allowedOrigins = []string{"a.example", "localhost"}, []string{"https://a.example", "https://b.example"}
+			}},
 		{"lists replace, they do not add", []string{"--listen", "127.0.0.1:2", "--listen", "unix:/x"}, map[string]string{"MOORING_LISTEN": "127.0.0.1:3"}, file,
 			func(c *config) {
 				c.listen, c.path, c.heartbeat, c.maxBody, c.loops, c.logFormat = []string{"127.0.0.1:2", "unix:/x"}, "/file", time.Second, 1<<20, 1, "json"
@@ -139,6 +144,12 @@ func TestRefusedSettings(t *testing.T) {
 		{"a path that is taken", []string{"--path=/healthz"}, nil, "", `taken`},
 		{"no address", []string{"--listen="}, nil, "", `listen: no address`},
 		{"an empty address", nil, nil, "listen: ['']\n", `listen: no address`},
+		{"a path that needs encoding", []string{"--path=/hafen/anlegen-ü"}, nil, "", `path: "/hafen/anlegen-ü" has a character`},
+		{"no path", []string{"--path="}, nil, "", `path: empty`},
+		{"an origin with a path", nil, map[string]string{"MOORING_ALLOWED_ORIGIN": "https://a.example/x"}, "", `allowed-origin: "https://a.example/x" has more than`},
+		{"an origin with a slash", []string{"--allowed-origin=https://a.example/"}, nil, "", `allowed-origin: "https://a.example/" has more than`},
+		{"a host with a port", nil, nil, "allowed-host: [a.example, 'b.example:8080']\n", `allowed-host: "b.example:8080" has a port`},
+		{"an empty host", nil, map[string]string{"MOORING_ALLOWED_HOST": "a.example,"}, "", `allowed-host: "" is empty`},
 		{"negative heartbeat", []string{"--heartbeat=-1s"}, nil, "", `negative`},
 		{"negative connections", []string{"--max-connections=-1"}, nil, "", `negative`},
 		{"no body", []string{"--max-body=0"}, nil, "", `too small`},

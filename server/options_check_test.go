@@ -1,0 +1,126 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// What an option may say is held against what check then does with the request that a client
+// would send: a value is either refused, or there is a request that it lets pass.
+func TestOptionsThatCanNeverMatch(t *testing.T) {
+	const refused = "-"
+	tests := []struct {
+		option, value string
+		match         string // what a client sends that the value lets pass, refused if New must refuse it
+	}{
+		{"AllowedHosts", "a.example", "A.example:8080"},
+		{"AllowedHosts", " a.example\t", "a.example"},
+		{"AllowedHosts", "a.example.", "a.example."},
+		{"AllowedHosts", "192.0.2.1", "192.0.2.1"},
+		{"AllowedHosts", "::1", "[::1]:8080"},
+		{"AllowedHosts", "[::1]", "[::1]"},
+		{"AllowedHosts", "a_b.example", "a_b.example"},
+		{"AllowedHosts", "*", "whatever.example"},
+		{"AllowedHosts", "", refused},
+		{"AllowedHosts", "  ", refused},
+		{"AllowedHosts", "a.example:8080", refused},
+		{"AllowedHosts", "[::1]:8080", refused},
+		{"AllowedHosts", "https://a.example", refused},
+		{"AllowedHosts", "*.example", refused},
+		{"AllowedHosts", "a example", refused},
+		{"AllowedHosts", "a.example/mcp", refused},
+		{"AllowedHosts", "a.example,b.example", refused},
+		{"AllowedHosts", "münchen.example", refused},
+		{"AllowedOrigins", "https://a.example", "https://a.example"},
+		{"AllowedOrigins", "https://a.example ", "https://a.example"},
+		{"AllowedOrigins", "HTTPS://A.example:8443", "https://a.example:8443"},
+		{"AllowedOrigins", "http://[::1]:3000", "http://[::1]:3000"},
+		{"AllowedOrigins", "http://[::1]", "http://[::1]"},
+		{"AllowedOrigins", "http://localhost:3000", "http://localhost:3000"},
+		{"AllowedOrigins", "http://a.example:443", "http://a.example:443"},
+		{"AllowedOrigins", "vscode-webview://0a1b", "vscode-webview://0a1b"},
+		{"AllowedOrigins", "null", "null"},
+		{"AllowedOrigins", "*", "https://whatever.example"},
+		{"AllowedOrigins", "", refused},
+		{"AllowedOrigins", "a.example", refused},
+		{"AllowedOrigins", "a.example:8080", refused},
+		{"AllowedOrigins", "://a.example", refused},
+		{"AllowedOrigins", "https:a.example", refused},
+		{"AllowedOrigins", "https://", refused},
+		{"AllowedOrigins", "https://a.example/", refused},
+		{"AllowedOrigins", "https://a.example/mcp", refused},
+		{"AllowedOrigins", "https://a.example?x", refused},
+		{"AllowedOrigins", "https://a.example#x", refused},
+		{"AllowedOrigins", "https://user@a.example", refused},
+		{"AllowedOrigins", "https://a.example:443", refused},
+		{"AllowedOrigins", "http://a.example:80", refused},
+		{"AllowedOrigins", "http://a.example:080", refused},
+		{"AllowedOrigins", "http://a.example:0", refused},
+		{"AllowedOrigins", "http://a.example:", refused},
+		{"AllowedOrigins", "http://a.example:65536", refused},
+		{"AllowedOrigins", "http://a.example:x", refused},
+		{"AllowedOrigins", "https://*.example", refused},
+		{"AllowedOrigins", "https://a.example, https://b.example", refused},
+		{"AllowedOrigins", "https://a .example", refused},
+		{"AllowedOrigins", "https://münchen.example", refused},
+		{"AllowedOrigins", "http://[0:0::1]:3000", refused},
+		{"AllowedOrigins", "http://[::1%eth0]:3000", refused},
+		{"AllowedOrigins", "http://[::1", refused},
+		{"AllowedOrigins", "http://[::1]x", refused},
+		{"Path", "/", "/"},
+		{"Path", "/a/b%20c", "/a/b%20c"},
+		{"Path", "mcp", refused},
+		{"Path", "/mcp?x", refused},
+		{"Path", "/mcp#x", refused},
+		{"Path", "/a b", refused},
+		{"Path", "/ä", refused},
+		{"Path", "/a\n", refused},
+		{"SSEPath", "/sse", "/sse"},
+		{"SSEPath", "sse", refused},
+		{"SSEPath", "/sse ", refused},
+	}
+	for _, tt := range tests {
+		o := Options{}
+		line, host, origin := "POST /mcp", "localhost", "http://localhost"
+		switch tt.option {
+		case "AllowedHosts":
+			o.AllowedHosts, host = []string{tt.value}, tt.match
+		case "AllowedOrigins":
+			o.AllowedOrigins, origin = []string{tt.value}, tt.match
+		case "Path":
+			o.Path, line = tt.value, "POST "+tt.match
+		case "SSEPath":
+			o.SSEPath, line = tt.value, "GET "+tt.match
+		}
+		name := fmt.Sprintf("%s %q", tt.option, tt.value)
+		var e *OptionError
+		switch err := o.Validate(); {
+		case tt.match == refused && (!errors.As(err, &e) || e.Option != tt.option || e.Value != tt.value):
+			t.Errorf("%s: %v, want an OptionError for it", name, err)
+		case tt.match != refused && err != nil:
+			t.Errorf("%s: %v", name, err)
+		}
+		if tt.match == refused {
+			continue
+		}
+		s := New(mcp.NewServer(&mcp.Implementation{Name: "t", Version: "1"}, nil), &o)
+		head := checkCase{line: line, host: host, origin: origin}.head()
+		if v := s.policy.check(parsed(t, head), trustLoopback); v.route == routeRefused {
+			t.Errorf("%s: a client that sends %q gets %d %s", name, tt.match, v.status, v.reason)
+		}
+	}
+}
+
+// New does not serve with options that cannot work.
+func TestNewRefusesOptions(t *testing.T) {
+	defer func() {
+		if err, ok := recover().(error); !ok || !strings.Contains(err.Error(), "AllowedOrigins") {
+			t.Errorf("New recovered with %v, want an error that names AllowedOrigins", err)
+		}
+	}()
+	New(mcp.NewServer(&mcp.Implementation{Name: "t", Version: "1"}, nil), &Options{AllowedOrigins: []string{"https://a.example/"}})
+}
