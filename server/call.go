@@ -24,28 +24,29 @@ const bigContent = 16 << 10
 // job is one message from its content to its response. Its loop owns it, but for the time a worker runs it: then the loop may only cancel it.
 // Whoever ends Run posts itemReturn, and with it the loop takes everything back.
 type job struct {
-	loop    *loop
-	h       handle
-	method  mcp.Method // what the loop knows of it; MethodOther while only a worker can tell
-	id      []byte     // of the request, likewise; JSON text in content
-	content *buffer    // the message; the call aliases it
-	msg     jsonrpc.Message
-	call    mcp.Call
-	meta    mcp.RequestMeta
-	stream  bool // the client takes an event stream
-	json    bool // and a single message
-	ctx     context.Context
-	stop    context.CancelCauseFunc
-	worker  *worker        // that runs it
-	prepped bool           // what it ran was prepareBig
-	refusal *jsonrpc.Error // of Prepare
-	queued  atomic.Int64   // bytes of notifications posted and not yet with the socket
-	unsent  atomic.Int64   // bytes with the socket that the kernel has not taken, when last looked at
-	full    atomic.Bool    // the loop has been told that there is no room
-	mu      sync.Mutex     // orders the posts of Notify and Respond
-	done    bool           // Respond was called; guarded by mu
-	gen     uint32         // tells the job from an earlier use
-	legacy  legacyCall
+	loop      *loop
+	h         handle
+	method    mcp.Method // what the loop knows of it; MethodOther while only a worker can tell
+	id        []byte     // of the request, likewise; JSON text in content
+	content   *buffer    // the message; the call aliases it
+	msg       jsonrpc.Message
+	call      mcp.Call
+	meta      mcp.RequestMeta
+	stream    bool // the client takes an event stream
+	json      bool // and a single message
+	ctx       context.Context
+	stop      context.CancelCauseFunc
+	worker    *worker        // that runs it
+	prepped   bool           // what it ran was prepareBig
+	preparing bool           // it runs prepareBig; the loop's
+	refusal   *jsonrpc.Error // of Prepare
+	queued    atomic.Int64   // bytes of notifications posted and not yet with the socket
+	unsent    atomic.Int64   // bytes with the socket that the kernel has not taken, when last looked at
+	full      atomic.Bool    // the loop has been told that there is no room
+	mu        sync.Mutex     // orders the posts of Notify and Respond
+	done      bool           // Respond was called; guarded by mu
+	gen       uint32         // tells the job from an earlier use
+	legacy    legacyCall
 }
 
 const keepJobs = 256
@@ -112,7 +113,7 @@ func (c *conn) message(now tick) {
 	c.openSession(j)
 	if len(j.content.B) > bigContent {
 		detachMeta(meta)
-		c.startCall(now, j, (*job).prepareBig)
+		c.startPreparing(now, j)
 		return
 	}
 	j.refusal = j.prepare(l.srv.mcp)
@@ -189,12 +190,11 @@ func (c *conn) refuseMessage(now tick, j *job, e *jsonrpc.Error) {
 	c.finish(now)
 }
 
-// accepted answers a notification: "the server MUST return HTTP status code 202 Accepted with no body".
+// accepted answers a notification.
 func (c *conn) accepted(now tick, j *job) {
 	l := c.loop
 	l.count(j.call.Method(), outcomeOK)
-	h := c.respHead(202)
-	l.out = appendHead(l.out, &h, "", 0)
+	c.accept()
 	l.putJob(j)
 	c.finish(now)
 }

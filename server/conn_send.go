@@ -38,8 +38,12 @@ func (c *conn) trySend() {
 // serveFull looks after a call whose notifications are refused for MaxUnsent. A peer that reads makes room; one that takes nothing for a while more is disconnected.
 func (l *loop) serveFull(it *item) {
 	j := it.job
+	if j.gen != it.gen {
+		return
+	}
 	c := l.lookup(j.h)
-	if j.gen != it.gen || c == nil || c.x == nil || c.x.job != j {
+	if c == nil || c.x == nil || c.x.job != j {
+		j.forgetPeer() // the connection went while the item was on its way
 		return
 	}
 	l.serving = c

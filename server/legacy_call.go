@@ -27,10 +27,11 @@ type legacyCall struct {
 	stream     uint64 // names the event stream in event ids; 0: its events have none
 	detached   bool   // the connection is gone, the call goes on
 	loose      bool   // counted among Server.loose
+	left       bool   // its client went while it was prepared
 	over       bool   // it was answered, maybe in its handler's stead
 	counted    bool   // how it ended is counted
 	carried    bool   // from the beginning: its messages go to the stream of its session
-	due        tick   // of a detached call
+	due        tick   // of a call that was detached, or left
 	parked     bool   // it waits for its client, without a worker
 	waiting    int    // answers to come
 	responses  []byte // the answers so far: members of a JSON object
@@ -118,10 +119,17 @@ func (l *loop) letGoOn(j *job, due tick) {
 	}
 	lc.detached = true
 	lc.due = due
+	j.forgetPeer()
 	l.detached = append(l.detached, callRef{job: j, gen: j.gen})
 	if lc.parked && j.ctx.Err() != nil {
 		l.endParked(j, "it is gone")
 	}
+}
+
+// forgetPeer forgets what is known of the connection that the call has lost: how many bytes waited there says nothing of who comes back for the rest.
+func (j *job) forgetPeer() {
+	j.unsent.Store(0)
+	j.full.Store(false)
 }
 
 // expireDetached ends the calls without a connection whose time is up.

@@ -99,6 +99,10 @@ func (c *conn) refuseLegacy(now tick, j *job, status int, e *jsonrpc.Error) {
 // its request" (2025-11-25, basic/transports).
 func (l *loop) clientGone(j *job, c *conn) {
 	lc := &j.legacy
+	if j.preparing && lc.known {
+		lc.left, lc.due = true, c.x.due
+		return
+	}
 	if !lc.on || !lc.known {
 		j.cancel(errClientGone)
 		l.count(j.method, outcomeCancelled)

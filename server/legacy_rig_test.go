@@ -168,6 +168,13 @@ func (r *port) harmony() error {
 		open += mine
 		streams += here
 	}
+	for i, l := range r.loops {
+		for _, d := range l.detached {
+			if d.job.gen == d.gen && d.job.legacy.detached && d.job.unsent.Load() != 0 {
+				return fmt.Errorf("loop %d: a call without connection has %d bytes waiting there", i, d.job.unsent.Load())
+			}
+		}
+	}
 	n, gone, used := r.s.sessions.counted()
 	switch {
 	case r.s.conns.Load() != int64(open):

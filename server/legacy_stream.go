@@ -52,7 +52,9 @@ func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final boo
 		c.emit(j, status, msg, n, final)
 	case carrier.loop != nil:
 		buf := takeBuffer(len(msg) + frameRoom)
-		buf.B = appendFrame(buf.B[:0], lc.stream, n, false, msg)
+		if len(msg) > 0 {
+			buf.B = appendFrame(buf.B[:0], lc.stream, n, false, msg)
+		}
 		if !carrier.loop.postItem(item{kind: itemCarry, h: carrier.h, buf: buf, end: final}) {
 			release(buf)
 		}
@@ -76,18 +78,24 @@ func (c *conn) handOver(now tick) {
 // remember stores msg for a client that comes back, and returns its number and the connection that has the stream now.
 func (l *loop) remember(j *job, msg []byte, final bool) (n uint64, carrier target) {
 	o := &l.srv.opts
+	kept := false
 	l.srv.sessions.with(j.legacy.ticket.key, false, l.now, func(s *session) {
 		r := s.replay(j.legacy.stream)
 		if r == nil {
-			j.legacy.stream = 0 // forgotten for a bound: what follows cannot be resumed
 			return
 		}
+		kept = true
 		carrier = r.carrier
-		n = r.append(msg, &l.srv.sessions.budget, o.ReplayBytes, o.ReplayEvents)
+		if n = r.position(); len(msg) > 0 { // a batch without requests has no answer
+			n = r.append(msg, &l.srv.sessions.budget, o.ReplayBytes, o.ReplayEvents)
+		}
 		if final {
 			r.done, r.carrier, r.expires = true, target{}, l.now+ticks(o.ReplayAge)
 		}
 	})
+	if !kept {
+		j.legacy.stream = 0 // forgotten for a bound, or deleted with its session: what follows cannot be resumed
+	}
 	return n, carrier
 }
 
@@ -121,7 +129,7 @@ func (c *conn) openReplay(j *job) {
 // emit writes a message of j on its own connection.
 func (c *conn) emit(j *job, status int, msg []byte, n uint64, final bool) {
 	l := c.loop
-	if final && status == 202 && !c.x.began {
+	if final && len(msg) == 0 {
 		c.accept() // a batch without requests
 	} else if final && !c.x.began {
 		c.respond(status, msg)
@@ -198,7 +206,9 @@ func (l *loop) serveCarry(it *item) {
 	if it.arg == carryOpened {
 		c.topics = l.srv.mcp.Topics() &^ mcp.TopicResource
 	}
-	c.appendRaw(it.buf.B)
+	if len(it.buf.B) > 0 { // an empty chunk would be the end
+		c.appendRaw(it.buf.B)
+	}
 	switch {
 	case it.end:
 		c.endSessionStream(l.now)

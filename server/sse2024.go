@@ -95,7 +95,7 @@ func (c *conn) messageSSE(now tick) {
 		return
 	}
 	if len(j.content.B) > bigContent {
-		c.startCall(now, j, (*job).prepareBig) // the request is answered when it is known what it holds
+		c.startPreparing(now, j) // the request is answered when it is known what it holds
 		return
 	}
 	j.refusal = j.prepare(l.srv.mcp)
@@ -193,8 +193,12 @@ func (c *conn) runCarried(now tick, j *job) {
 	c.finish(now)
 }
 
-// accept makes the answer to a POST whose message is served.
+// accept makes the answer to a POST that needs no more: "the server MUST return HTTP status code 202 Accepted with no body". A stream that has begun ends instead, without a message.
 func (c *conn) accept() {
+	if c.x.began {
+		c.endEvents()
+		return
+	}
 	h := c.respHead(202)
 	c.loop.out = appendHead(c.loop.out, &h, "", 0)
 }

@@ -33,8 +33,12 @@ func (c *conn) startCall(now tick, j *job, run func(*job)) {
 		return
 	}
 	j.ctx, j.stop = context.WithCancelCause(s.base)
-	c.x.job = j
-	c.setState(now, connStateCall)
+	if c.state == connStateClosed {
+		l.letGoOn(j, j.legacy.due) // its client left while it was prepared
+	} else {
+		c.x.job = j
+		c.setState(now, connStateCall)
+	}
 	j.worker = l.takeWorker()
 	j.worker.work <- work{j, run}
 }
@@ -163,8 +167,7 @@ func (l *loop) serveItem(it *item) {
 		c.x.job = nil
 		l.count(j.call.Method(), outcomeOf(it.code))
 		if it.status == 202 {
-			h := c.respHead(202)
-			l.out = appendHead(l.out, &h, "", 0)
+			c.accept()
 		} else {
 			c.respond(int(it.status), it.buf.B)
 		}
@@ -178,11 +181,11 @@ func (l *loop) serveItem(it *item) {
 func (l *loop) servePrepared(j *job) {
 	l.putWorker(j.worker)
 	j.stop(context.Canceled)
-	j.ctx, j.stop, j.worker, j.prepped = nil, nil, nil, false
+	j.ctx, j.stop, j.worker, j.prepped, j.preparing = nil, nil, nil, false, false
 	l.srv.calls.Add(-1)
 	c := l.lookup(j.h)
 	if c == nil || c.x == nil || c.x.job != j {
-		l.putJob(j)
+		l.dispatchLeft(j)
 		return
 	}
 	l.serving = c
@@ -205,7 +208,7 @@ func (c *conn) notify(j *job, msg []byte) {
 
 // nextCallDue is when to look at a call again: for its time limit or a heartbeat.
 func (c *conn) nextCallDue() tick {
-	if !c.x.verdict.stream {
+	if !c.x.verdict.stream || c.x.job.preparing {
 		return c.x.due
 	}
 	return min(c.x.due, c.loop.nextHeartbeat())
@@ -238,7 +241,8 @@ func (c *conn) expireCall(now tick) {
 		return
 	}
 	// A stream keeps proxies from giving up on a long call. It is begun here if nothing else has begun it.
-	if x.verdict.stream && c.sk.OutboundBuffered() == 0 {
+	// While a message is prepared it is not known whether it may have one: a notification gets 202, and initialize a session in its head.
+	if x.verdict.stream && !x.job.preparing && c.sk.OutboundBuffered() == 0 {
 		if !x.began && x.job.legacy.on {
 			c.openReplay(x.job)
 			c.beginCallStream(x.job)
