@@ -39,6 +39,7 @@ type job struct {
 	worker    *worker        // that runs it
 	prepped   bool           // what it ran was prepareBig
 	preparing bool           // it runs prepareBig; the loop's
+	handed    bool           // a handler on a worker has seen content: it is never used again
 	refusal   *jsonrpc.Error // of Prepare
 	queued    atomic.Int64   // bytes of notifications posted and not yet with the socket
 	unsent    atomic.Int64   // bytes with the socket that the kernel has not taken, when last looked at
@@ -69,9 +70,14 @@ func (l *loop) putJob(j *job) {
 	if j.legacy.loose {
 		l.srv.loose.Add(-1)
 	}
-	j.legacy = legacyCall{responses: j.legacy.responses[:0], ticket: ticket{info: mcp.SessionInfo{ClientName: j.legacy.ticket.info.ClientName}}} // see UnmarshalBinary
+	j.legacy = legacyCall{ticket: ticket{info: mcp.SessionInfo{ClientName: j.legacy.ticket.info.ClientName}}} // see UnmarshalBinary
 	j.gen++
-	j.content = release(j.content)
+	if j.handed {
+		j.content = nil // a handler that has returned may have left its arguments, which alias it, with a goroutine
+	} else {
+		j.content = release(j.content)
+	}
+	j.handed = false
 	j.call.Reset()
 	j.msg = jsonrpc.Message{}
 	j.meta = mcp.RequestMeta{}

@@ -212,7 +212,7 @@ func (j *job) Request(asks []mcp.Ask) bool {
 	}
 	s := j.loop.srv
 	msgs := make([]*buffer, len(asks))
-	lc.waiting, lc.responses = len(asks), lc.responses[:0]
+	lc.waiting, lc.responses = len(asks), []byte{'{'}
 	room := s.sessions.with(lc.ticket.key, true, s.tick(), func(ses *session) {
 		for i := range asks {
 			id := strconv.AppendUint([]byte(`"ask-`), s.sessions.askIDs.Add(1), 36)
@@ -268,7 +268,7 @@ func (l *loop) serveAnswer(it *item) {
 	}
 	lc := &j.legacy
 	if len(it.buf.B) > 0 {
-		if len(lc.responses) > 0 {
+		if len(lc.responses) > 1 {
 			lc.responses = append(lc.responses, ',')
 		}
 		lc.responses = append(lc.responses, it.buf.B...)
@@ -313,9 +313,9 @@ func (l *loop) resumeParked(j *job) {
 // resume runs the handler again, with the answers.
 func (j *job) resume() {
 	defer j.contain()
-	b := append(make([]byte, 0, len(j.legacy.responses)+2), '{')
-	b = append(b, j.legacy.responses...)
-	j.call.Resume(j.ctx, j, append(b, '}'))
+	responses := append(j.legacy.responses, '}')
+	j.legacy.responses = nil // the handler's, which may keep it longer than the job
+	j.call.Resume(j.ctx, j, responses)
 }
 
 // cancelCall ends the context of the call with the id, JSON text, of session k. Of several with that id it is the newest that no one has cancelled yet. It may be called from any goroutine.

@@ -225,6 +225,7 @@ func (c *conn) startCarried(now tick, j *job, run func(*job)) {
 		return
 	}
 	j.ctx, j.stop = context.WithCancelCause(s.base)
+	j.handed = true
 	l.letGoOn(j, now+s.ticks.call)
 	c.accept()
 	c.finish(now)

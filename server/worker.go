@@ -33,6 +33,7 @@ func (c *conn) startCall(now tick, j *job, run func(*job)) {
 		return
 	}
 	j.ctx, j.stop = context.WithCancelCause(s.base)
+	j.handed = !j.preparing
 	if c.state == connStateClosed {
 		l.letGoOn(j, j.legacy.due) // its client left while it was prepared
 	} else {
