@@ -24,7 +24,9 @@ const (
 )
 
 // Decode sets m to the message that data holds: one object, and nothing after it
-// but white space. A member that JSON-RPC does not know is validated and ignored.
+// but white space. A member that JSON-RPC does not know is validated and ignored, and
+// one that is null is as if it were absent, apart from jsonrpc, the id of anything but
+// an error, and a result that makes the message a response.
 //
 // The error is an *Error: CodeParseError if data is not JSON as the package comment
 // has it, also if it is empty, nested too deeply, names a member twice or is longer
@@ -72,6 +74,7 @@ type envelope struct {
 	method  []byte // the value of method
 	misCase bool   // a name differs in case only
 	badID   bool   // there is an id, and it is not valid
+	nullID  bool   // the id is null
 }
 
 // scan validates the object at i and collects its members. Whether together they
@@ -96,19 +99,22 @@ func (env *envelope) scan(b []byte, i int, m *Message, seen *names) int {
 		case fieldVersion:
 			env.version = raw
 		case fieldID:
-			if validID(raw) {
+			switch {
+			case raw[0] == 'n':
+				env.nullID = true
+			case validID(raw):
 				m.ID = raw
-			} else {
+			default:
 				env.badID = true
 			}
 		case fieldMethod:
-			env.method = raw
+			env.method = present(raw)
 		case fieldParams:
-			m.Params = raw
+			m.Params = present(raw)
 		case fieldResult:
 			m.Result = raw
 		case fieldError:
-			m.Error = raw
+			m.Error = present(raw)
 		case fieldCase:
 			env.misCase = true
 		}
@@ -125,6 +131,15 @@ func (env *envelope) scan(b []byte, i int, m *Message, seen *names) int {
 	}
 }
 
+// present returns raw, valid JSON or nil; nil for null. Serializers that have one type for all
+// messages write the members that a message does not have as null.
+func present(raw []byte) []byte {
+	if len(raw) > 0 && raw[0] == 'n' {
+		return nil
+	}
+	return raw
+}
+
 // check sets m.Kind and m.Method, or returns why the members are no message. It
 // holds all rules of JSON-RPC 2.0, sections 4 and 5, that are not about syntax.
 func (env *envelope) check(m *Message) error {
@@ -136,9 +151,14 @@ func (env *envelope) check(m *Message) error {
 	case len(env.version) == 0 || env.version[0] != '"' || !EqualString(env.version, "2.0"):
 		return errVersion
 	// MCP, Base Protocol: "Requests MUST include a string or integer ID. […] the ID
-	// MUST NOT be null."
-	case env.badID:
+	// MUST NOT be null." JSON-RPC 2.0, section 5: "If there was an error in detecting
+	// the id in the Request object […], it MUST be Null."
+	case env.badID, env.nullID && (env.method != nil || m.Error == nil):
 		return errID
+	}
+	// Null is a value of result, so it is absent only where another member decides.
+	if env.method != nil || m.Error != nil {
+		m.Result = present(m.Result)
 	}
 	if env.method == nil {
 		return checkResponse(m)

@@ -12,7 +12,8 @@
 //   - nothing but white space follows the value.
 //
 // and with those of MCP: an id is a string or an integer and never null, params
-// is an object.
+// is an object. Where JSON-RPC is stricter than what serializers write, an optional
+// member that is null is taken as absent.
 //
 // [Message.Decode] is one pass of the package's own scanner; nothing is read
 // twice and nothing is copied. What it accepts is held by fuzz tests to be

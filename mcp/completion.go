@@ -14,9 +14,8 @@ func shapeComplete(c *Call) *jsonrpc.Error {
 	if !isObject(c.p.argument) {
 		return invalidParams("argument is required and an object")
 	}
-	for _, member := range []string{"name", "value"} {
-		raw, _ := jsonrpc.Member(c.p.argument, member)
-		if _, ok := stringOf(raw); !ok {
+	for _, name := range []string{"name", "value"} {
+		if _, ok := stringOf(member(c.p.argument, name)); !ok {
 			return invalidParams("argument needs a name and a value, both strings")
 		}
 	}
@@ -24,7 +23,7 @@ func shapeComplete(c *Call) *jsonrpc.Error {
 		if !isObject(c.p.context) {
 			return invalidParams("context must be an object")
 		}
-		if args, ok := jsonrpc.Member(c.p.context, "arguments"); ok && !isStringMap(args) {
+		if args := member(c.p.context, "arguments"); args != nil && !isStringMap(args) {
 			return invalidParams("context.arguments must be an object of strings")
 		}
 	}
@@ -34,11 +33,10 @@ func shapeComplete(c *Call) *jsonrpc.Error {
 // bindComplete sees that there is what the reference names.
 func bindComplete(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	c.inline = c.s.opts.CompletionHandler == nil && c.reg.chain == nil
-	kind, _ := jsonrpc.Member(c.p.ref, "type")
+	kind := member(c.p.ref, "type")
 	switch {
 	case jsonrpc.EqualString(kind, RefPrompt):
-		raw, _ := jsonrpc.Member(c.p.ref, "name")
-		name, ok := stringOf(raw)
+		name, ok := stringOf(member(c.p.ref, "name"))
 		if !ok {
 			return invalidParams("ref/prompt needs a name")
 		}
@@ -46,8 +44,7 @@ func bindComplete(c *Call, _ *RequestMeta) *jsonrpc.Error {
 			return invalidParams("unknown prompt")
 		}
 	case jsonrpc.EqualString(kind, RefResource):
-		raw, _ := jsonrpc.Member(c.p.ref, "uri")
-		uri, ok := stringOf(raw)
+		uri, ok := stringOf(member(c.p.ref, "uri"))
 		if !ok {
 			return invalidParams("ref/resource needs a uri")
 		}
@@ -98,15 +95,13 @@ func (c *Call) completeParams(p *CompleteParams) {
 	p.Argument.Name = memberString(c.p.argument, "name")
 	p.Argument.Value = memberString(c.p.argument, "value")
 	if c.p.context != nil {
-		args, _ := jsonrpc.Member(c.p.context, "arguments")
-		p.Context = &CompleteContext{Arguments: stringMap(args)}
+		p.Context = &CompleteContext{Arguments: stringMap(member(c.p.context, "arguments"))}
 	}
 }
 
 // memberString returns the string that the member of obj is; "" if it is none.
 func memberString(obj []byte, name string) string {
-	raw, _ := jsonrpc.Member(obj, name)
-	s, _ := stringOf(raw)
+	s, _ := stringOf(member(obj, name))
 	return string(s)
 }
 

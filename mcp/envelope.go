@@ -24,7 +24,12 @@ func (e *requestEnvelope) scan(raw []byte) {
 	}
 	e.raw = raw
 	for name, value := range jsonrpc.Members(raw) {
-		switch string(unescaped(name)) {
+		name = unescaped(name)
+		if isNull(value) {
+			e.hasOther = e.hasOther || !reservedMeta(string(name))
+			continue
+		}
+		switch string(name) {
 		case MetaKeyProtocolVersion:
 			e.version = value
 		case MetaKeyClientCapabilities:
@@ -49,6 +54,16 @@ func (e *requestEnvelope) scan(raw []byte) {
 			e.hasOther = true
 		}
 	}
+}
+
+// reservedMeta reports whether the protocol says what the member of _meta holds.
+func reservedMeta(name string) bool {
+	switch name {
+	case MetaKeyProtocolVersion, MetaKeyClientCapabilities, MetaKeyClientInfo, MetaKeyLogLevel,
+		"progressToken", "traceparent", "tracestate", "baggage":
+		return true
+	}
+	return false
 }
 
 // check refuses an envelope that lacks what every modern request carries, or has a
@@ -84,8 +99,8 @@ func (e *requestEnvelope) checkLegacy() *jsonrpc.Error {
 	return nil
 }
 
-// validCapabilities reports whether raw is an object whose known members are
-// objects.
+// validCapabilities reports whether raw is an object whose known members are objects
+// or null, which is as if they were absent.
 func validCapabilities(raw []byte) bool {
 	if !isObject(raw) {
 		return false
@@ -93,7 +108,7 @@ func validCapabilities(raw []byte) bool {
 	for name, value := range jsonrpc.Members(raw) {
 		switch string(unescaped(name)) {
 		case "elicitation", "sampling", "roots", "experimental", "extensions":
-			if !isObject(value) {
+			if !isObject(value) && !isNull(value) {
 				return false
 			}
 		}

@@ -44,6 +44,11 @@ func (c *Call) requestMeta() Meta {
 	if decodeExact(c.env.raw, &m) != nil {
 		return nil
 	}
+	for name, value := range m {
+		if value == nil && reservedMeta(name) {
+			delete(m, name) // null is absent
+		}
+	}
 	return m
 }
 

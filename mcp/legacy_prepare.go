@@ -82,7 +82,7 @@ func (c *Call) prepareNotification(m *jsonrpc.Message, meta *RequestMeta) *jsonr
 		c.rev = sessionRevision(meta)
 	}
 	if c.method == MethodNotifyCancelled {
-		if id, ok := jsonrpc.Member(m.Params, "requestId"); ok && validToken(id) {
+		if id := member(m.Params, "requestId"); id != nil && validToken(id) {
 			c.cancelled = id
 		}
 	}
@@ -92,9 +92,7 @@ func (c *Call) prepareNotification(m *jsonrpc.Message, meta *RequestMeta) *jsonr
 
 // claimOf returns the modern claim that params make; nil if they make none.
 func claimOf(params []byte) []byte {
-	meta, _ := jsonrpc.Member(params, "_meta")
-	claim, _ := jsonrpc.Member(meta, MetaKeyProtocolVersion)
-	return claim
+	return member(member(params, "_meta"), MetaKeyProtocolVersion)
 }
 
 // prepareAnswer readies c for a response of the client. Only sessions ask by requests.
@@ -116,13 +114,12 @@ func shapeInitialize(c *Call) *jsonrpc.Error {
 	if !ok {
 		return invalidParams("protocolVersion is required and a string")
 	}
-	caps, _ := jsonrpc.Member(c.p.raw, "capabilities")
+	caps := member(c.p.raw, "capabilities")
 	if !validCapabilities(caps) {
 		return invalidParams("capabilities is required and an object of objects")
 	}
-	info, _ := jsonrpc.Member(c.p.raw, "clientInfo")
-	raw, _ := jsonrpc.Member(info, "name")
-	name, ok := stringOf(raw)
+	info := member(c.p.raw, "clientInfo")
+	name, ok := stringOf(member(info, "name"))
 	if !isObject(info) || !ok {
 		return invalidParams("clientInfo is required and has a name")
 	}
@@ -190,8 +187,7 @@ func bindPing(c *Call, _ *RequestMeta) *jsonrpc.Error {
 
 // shapeSetLevel checks the params of logging/setLevel.
 func shapeSetLevel(c *Call) *jsonrpc.Error {
-	raw, _ := jsonrpc.Member(c.p.raw, "level")
-	level, ok := stringOf(raw)
+	level, ok := stringOf(member(c.p.raw, "level"))
 	if !ok || LoggingLevel(level).rank() == 0 {
 		return invalidParams("level is no logging level")
 	}

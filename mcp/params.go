@@ -25,10 +25,14 @@ type params struct {
 }
 
 // scan reads the members of obj. Members of other names are ignored, as the
-// protocol wants it.
+// protocol wants it. One that is null is taken as absent: many serializers write what
+// is not set so. What is required is missing then.
 func (p *params) scan(obj []byte) {
 	p.raw = obj
 	for name, value := range jsonrpc.Members(obj) {
+		if isNull(value) {
+			continue
+		}
 		switch string(unescaped(name)) {
 		case "_meta":
 			p.meta = value
@@ -76,6 +80,15 @@ func stringOf(raw []byte) ([]byte, bool) {
 }
 
 func isObject(raw []byte) bool { return len(raw) > 1 && raw[0] == '{' }
+
+// member returns the value of the member of obj; nil if there is none or it is null.
+func member(obj []byte, name string) []byte {
+	raw, _ := jsonrpc.Member(obj, name)
+	if isNull(raw) {
+		return nil
+	}
+	return raw
+}
 
 func isNull(raw []byte) bool { return string(raw) == "null" }
 

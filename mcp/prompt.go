@@ -64,22 +64,20 @@ func shapeGetPrompt(c *Call) *jsonrpc.Error {
 		return invalidParams("name is required and a string")
 	}
 	c.name = name
-	if c.p.arguments != nil && isNull(c.p.arguments) {
-		c.p.arguments = nil
-	}
 	if c.p.arguments != nil && !isStringMap(c.p.arguments) {
 		return invalidParams("arguments must be an object of strings")
 	}
 	return c.shapeInput()
 }
 
-// isStringMap reports whether raw is an object whose values are strings.
+// isStringMap reports whether raw is an object whose values are strings, or null, which
+// is as if they were absent.
 func isStringMap(raw []byte) bool {
 	if !isObject(raw) {
 		return false
 	}
 	for _, value := range jsonrpc.Members(raw) {
-		if _, ok := stringOf(value); !ok {
+		if _, ok := stringOf(value); !ok && !isNull(value) {
 			return false
 		}
 	}
@@ -93,8 +91,9 @@ func stringMap(raw []byte) map[string]string {
 	}
 	m := make(map[string]string)
 	for name, value := range jsonrpc.Members(raw) {
-		text, _ := stringOf(value)
-		m[string(unescaped(name))] = string(text)
+		if text, ok := stringOf(value); ok {
+			m[string(unescaped(name))] = string(text)
+		}
 	}
 	return m
 }
@@ -110,7 +109,7 @@ func bindGetPrompt(c *Call, _ *RequestMeta) *jsonrpc.Error {
 		if !a.Required {
 			continue
 		}
-		if _, ok := jsonrpc.Member(c.p.arguments, a.Name); !ok {
+		if member(c.p.arguments, a.Name) == nil {
 			return invalidParams("missing required argument " + a.Name)
 		}
 	}

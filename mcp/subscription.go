@@ -36,6 +36,9 @@ func shapeListen(c *Call) *jsonrpc.Error {
 		return invalidParams("notifications is required and an object")
 	}
 	for name, value := range jsonrpc.Members(c.p.notifications) {
+		if isNull(value) {
+			continue
+		}
 		switch string(unescaped(name)) {
 		case "toolsListChanged", "promptsListChanged", "resourcesListChanged":
 			if s := string(value); s != "true" && s != "false" {

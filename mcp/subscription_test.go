@@ -28,6 +28,7 @@ func TestListen(t *testing.T) {
 	}{
 		{`{}`, 0, nil, `{}`},
 		{`{"toolsListChanged":true}`, TopicTools, nil, `{"toolsListChanged":true}`},
+		{`{"toolsListChanged":true,"promptsListChanged":null,"resourceSubscriptions":null}`, TopicTools, nil, `{"toolsListChanged":true}`},
 		{`{"toolsListChanged":false,"promptsListChanged":true,"future":[1]}`, TopicPrompts, nil, `{"promptsListChanged":true}`},
 		{`{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["test://f01","test://f00","test://f01","test://f02/7"]}`,
 			TopicTools | TopicPrompts | TopicResources | TopicResource, []string{"test://f00", "test://f01", "test://f02/7"},
@@ -51,7 +52,7 @@ func TestListen(t *testing.T) {
 		}
 		c.schema.Message(t, modern, "", ack)
 	}
-	for _, filter := range []string{`null`, `[]`, `{"toolsListChanged":1}`, `{"toolsListChanged":null}`, `{"resourceSubscriptions":{}}`, `{"resourceSubscriptions":[1]}`, `{"resourceSubscriptions":["a","b","c","d","e"]}`} {
+	for _, filter := range []string{`null`, `[]`, `{"toolsListChanged":1}`, `{"resourceSubscriptions":[null]}`, `{"resourceSubscriptions":{}}`, `{"resourceSubscriptions":[1]}`, `{"resourceSubscriptions":["a","b","c","d","e"]}`} {
 		c.call("subscriptions/listen", `"notifications":`+filter).wantError(filter, -32602, 400)
 	}
 	c.call("subscriptions/listen", "").wantError("no filter", -32602, 400)

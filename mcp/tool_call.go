@@ -15,10 +15,7 @@ func shapeCallTool(c *Call) *jsonrpc.Error {
 		return invalidParams("name is required and a string")
 	}
 	c.name = name
-	switch {
-	case c.p.arguments == nil || isNull(c.p.arguments):
-		c.p.arguments = nil
-	case !isObject(c.p.arguments):
+	if c.p.arguments != nil && !isObject(c.p.arguments) {
 		return invalidParams("arguments must be an object")
 	}
 	return c.shapeInput()
