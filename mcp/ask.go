@@ -2,8 +2,6 @@ package mcp
 
 import (
 	"context"
-	"maps"
-	"slices"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
@@ -33,7 +31,7 @@ type Ask struct {
 	Params []byte // JSON
 }
 
-// maxAskRounds bounds how often a handler may ask in one call, for a client whose
+// maxAskRounds bounds how often a handler may run again in one call, for a client whose
 // answers never satisfy it.
 const maxAskRounds = 16
 
@@ -47,8 +45,9 @@ func (c *Call) Resume(ctx context.Context, w Sink, responses []byte) {
 	if !c.asking {
 		return
 	}
-	for _, key := range c.askedKeys {
-		answer, _ := jsonrpc.Member(responses, key)
+	for i := range c.asks {
+		key := c.asks[i].key
+		answer := member(responses, key)
 		if isObject(answer) {
 			continue
 		}
@@ -64,27 +63,30 @@ func (c *Call) Resume(ctx context.Context, w Sink, responses []byte) {
 	c.Run(ctx, w)
 }
 
-// ask asks by requests. It reports false if the transport cannot.
-func (c *Call) ask(w Sink, requests InputRequestMap, state string) (bool, error) {
+// ask asks by requests. A state without requests is for the client of a revision with
+// input_required results to bring back at once, so that the handler runs again at once.
+func (c *Call) ask(ctx context.Context, w Sink, requests InputRequestMap, state string) {
+	if c.asked >= maxAskRounds {
+		c.fail(w, errRounds)
+		return
+	}
+	asks, asked, err := c.rev.wire.questions(requests)
+	if err != nil {
+		c.failEncoding(w, err)
+		return
+	}
 	r, ok := w.(Requester)
-	if !ok || len(requests) == 0 || c.asked >= maxAskRounds {
-		return false, nil
+	switch {
+	case len(asks) == 0 && state != "":
+		c.state, c.asks = heldState{text: state, present: true}, nil
+		c.p.inputResponses = nil
+		c.runAgain(ctx, w)
+		return
+	case len(asks) == 0 || !ok:
+		c.fail(w, errCannotAsk)
+		return
 	}
-	asks := make([]Ask, 0, len(requests))
-	keys := slices.Sorted(maps.Keys(requests))
-	for _, key := range keys {
-		request := requests[key]
-		if request == nil {
-			return false, errNilContent
-		}
-		params, err := c.rev.wire.askParams(request)
-		if err != nil {
-			return false, err
-		}
-		asks = append(asks, Ask{key, request.askMethod(), params})
-	}
-	c.askedKeys = keys
-	c.state = heldState{text: state, present: true}
+	c.state, c.asks = heldState{text: state, present: true}, asked
 	c.asked++
 	if c.session != nil {
 		c.told = c.session.close() // the next round has its own
@@ -93,11 +95,15 @@ func (c *Call) ask(w Sink, requests InputRequestMap, state string) (bool, error)
 	// Before Request, for the transport may resume at once on another goroutine.
 	c.asking = true
 	if r.Request(asks) {
-		return true, nil
+		return
 	}
 	c.asking = false
-	return false, nil
+	c.fail(w, errCannotAsk)
 }
 
-// errCannotAsk is the answer when there is no way to ask the client.
-var errCannotAsk = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "Internal error: the client cannot be asked"}
+var (
+	// errCannotAsk is the answer when there is no way to ask the client.
+	errCannotAsk = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "Internal error: the client cannot be asked"}
+	// errRounds is the answer for a handler that is never content with its answers.
+	errRounds = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "Internal error: the client cannot be asked again: too many rounds"}
+)

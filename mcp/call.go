@@ -37,6 +37,7 @@ type callState struct {
 	rev    *revision
 	kind   CallKind
 	method Method
+	run    func(*Call, context.Context, Sink) // that of the method
 	inline bool
 
 	id        []byte
@@ -53,7 +54,8 @@ type callState struct {
 	resource *resource
 	template *resourceTemplate
 	listen   *Listen
-	state    heldState // opened from requestState
+	state    heldState    // opened from requestState
+	asks     []askedInput // what the client was asked before, as far as that is known
 
 	// Of legacy revisions.
 	caps      CapabilityBits // what the client declared
@@ -63,13 +65,12 @@ type callState struct {
 	opened    *SessionInfo
 	cancelled []byte
 
-	answered  bool
-	asking    bool         // Request was called, Resume will be
-	asked     int          // how often
-	told      toldProgress // in the rounds before
-	askedKeys []string     // of the last
-	buf       []byte
-	session   *ServerSession // of the handler that runs; nil for answers without one
+	answered bool
+	asking   bool         // Request was called, Resume will be
+	asked    int          // how often
+	told     toldProgress // in the rounds before
+	buf      []byte
+	session  *ServerSession // of the handler that runs; nil for answers without one
 }
 
 // maxKeptBuffer is how much room a Call keeps for its next answer.
@@ -132,7 +133,7 @@ func (c *Call) Run(ctx context.Context, w Sink) {
 	}
 	done := false
 	defer c.settle(w, &done)
-	specs[c.method].run(c, ctx, w)
+	c.run(c, ctx, w)
 	done = true
 }
 

@@ -78,7 +78,6 @@ var (
 	errResponse  = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "Invalid Request: a client sends requests and notifications only"}
 	errNoSession = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "Invalid Request: the session id is missing"}
 	errNoMethod  = &jsonrpc.Error{Code: jsonrpc.CodeMethodNotFound, Message: "Method not found"}
-	errAnswer    = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "Internal error: the client's answer is not valid"}
 	errInternal  = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "Internal error"}
 
 	errNoMeta        = invalidParams("_meta with " + MetaKeyProtocolVersion + " is required")

@@ -1,10 +1,12 @@
 package mcp
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"hash"
+	"slices"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
@@ -38,6 +40,15 @@ func (c *Call) shapeInput() *jsonrpc.Error {
 	return nil
 }
 
+// A state says at its start what it holds. Of one that holds the handler's text the client
+// could make none up, so that it is refused unless it opens. One that only says what was
+// asked is of use where it opens; otherwise, on another replica perhaps or too late, it
+// is as if the client had brought none.
+const (
+	stateAskedText = '~' // what was asked, and the handler's text
+	stateAsked     = '.' // what was asked; anything else: the handler's text
+)
+
 // openState opens the state that came with the request. The client could have made it
 // up: whatever does not open for this request is refused.
 func (c *Call) openState() *jsonrpc.Error {
@@ -45,34 +56,60 @@ func (c *Call) openState() *jsonrpc.Error {
 		return nil
 	}
 	sealed, _ := stringOf(c.p.requestState)
-	plain, err := c.s.states.Open(nil, sealed, c.binding())
+	var kind byte
+	if len(sealed) > 0 && (sealed[0] == stateAsked || sealed[0] == stateAskedText) {
+		kind, sealed = sealed[0], sealed[1:]
+	}
+	refusal := errState
+	if kind == stateAsked {
+		refusal = nil
+	}
+	plain, err := c.s.states.Open(nil, sealed, c.binding(kind))
 	if err != nil || len(plain) < 8 {
-		return errState
+		return refusal
 	}
 	if expires := int64(binary.BigEndian.Uint64(plain)); c.s.now().UnixMilli() >= expires {
-		return errState
+		return refusal
 	}
-	c.state = heldState{string(plain[8:]), true}
+	plain = plain[8:]
+	var asked []askedInput
+	if kind != 0 {
+		var ok bool
+		if asked, plain, ok = readAsked(plain); !ok {
+			return refusal
+		}
+	}
+	c.state, c.asks = heldState{string(plain), true}, asked
 	return nil
 }
 
-// sealState appends state, sealed for a request like this one, as a JSON string.
-func (c *Call) sealState(dst []byte, state string) []byte {
+// sealState appends state and what was asked with it, sealed for a request like this
+// one, as a JSON string.
+func (c *Call) sealState(dst []byte, state string, asked []askedInput) []byte {
 	expires := c.s.now().Add(c.s.opts.StateTTL).UnixMilli()
 	plain := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(state)), uint64(expires))
-	plain = append(plain, state...)
 	dst = append(dst, '"')
-	dst = c.s.states.Seal(dst, plain, c.binding())
+	var kind byte
+	if len(asked) > 0 {
+		if kind = stateAskedText; state == "" {
+			kind = stateAsked
+		}
+		dst, plain = append(dst, kind), appendAsked(plain, asked)
+	}
+	dst = c.s.states.Seal(dst, append(plain, state...), c.binding(kind))
 	return append(dst, '"')
 }
 
-// binding returns a digest of what a state is bound to.
-func (c *Call) binding() []byte {
+// binding returns a digest of what a state of the kind is bound to.
+func (c *Call) binding(kind byte) []byte {
 	h := sha256.New()
 	digest(h, []byte(c.method.String()))
 	digest(h, []byte(c.principal))
 	digest(h, c.name)
 	digest(h, appendCanonical(nil, c.p.arguments))
+	if kind != 0 {
+		digest(h, []byte{kind})
+	}
 	return h.Sum(nil)
 }
 
@@ -84,25 +121,56 @@ func digest(h hash.Hash, b []byte) {
 	h.Write(b)
 }
 
-// takeInput decodes what the client answered and gives the opened state.
+// takeInput gives the opened state and what the client answered to what it was asked.
 func (c *Call) takeInput(responses *InputResponseMap, state *string) *jsonrpc.Error {
 	*state = c.state.text
 	if c.p.inputResponses == nil {
 		return nil
 	}
-	if err := responses.UnmarshalJSON(c.p.inputResponses); err != nil {
-		if !c.rev.inputRequired {
-			return errAnswer // the client's request is not to blame
-		}
-		return invalidParams("inputResponses is not valid")
+	answers, err := decodeAnswers(c.asks, c.p.inputResponses, !c.rev.inputRequired)
+	switch {
+	case err == nil:
+	case c.rev.inputRequired:
+		return invalidParams("inputResponses: " + err.Error())
+	default: // the client's request is not to blame
+		return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "Internal error: the client's answer is not valid: " + err.Error()}
 	}
+	*responses = answers
 	return nil
+}
+
+// answersBrought reports whether the client has brought answers to what is asked now, and
+// notes for the next run that they were asked. A client that brings answers without the
+// state in which it says what was asked is asked from the start; what it has answered
+// already it need not be asked again.
+func (c *Call) answersBrought(asked []askedInput) (brought bool) {
+	if c.p.inputResponses == nil || c.state.present || c.asked >= maxAskRounds {
+		return false
+	}
+	for _, a := range asked {
+		known := slices.ContainsFunc(c.asks, func(b askedInput) bool { return b.key == a.key })
+		if !known && a.isAnswer(member(c.p.inputResponses, a.key)) {
+			c.asks = append(c.asks, a)
+			brought = true
+		}
+	}
+	return brought
+}
+
+// runAgain runs the handler once more, from its start.
+func (c *Call) runAgain(ctx context.Context, w Sink) {
+	c.asked++
+	if c.session != nil {
+		c.told = c.session.close() // the next round has its own
+		c.session = nil
+	}
+	c.Run(ctx, w)
 }
 
 // askClient answers with what a handler asks of the client, unless the client did not
 // declare on this request that it can answer: "Servers MUST NOT send an inputRequests
 // that the client has not declared support for in its capabilities".
-func (c *Call) askClient(w Sink, requests InputRequestMap, state string) {
+func (c *Call) askClient(ctx context.Context, w Sink, requests InputRequestMap, state string) {
 	if need := undeclared(c.capabilities(), c.rev, requests); need != nil {
 		data, err := json.Marshal(MissingRequiredClientCapabilityData{RequiredCapabilities: need})
 		if err != nil {
@@ -113,29 +181,36 @@ func (c *Call) askClient(w Sink, requests InputRequestMap, state string) {
 		return
 	}
 	if !c.rev.inputRequired {
-		asked, err := c.ask(w, requests, state)
-		switch {
-		case asked:
-		case err != nil:
-			c.failEncoding(w, err)
-		default:
-			c.fail(w, errCannotAsk)
-		}
+		c.ask(ctx, w, requests, state)
+		return
+	}
+	asks, asked, err := c.rev.wire.questions(requests)
+	if err != nil {
+		c.failEncoding(w, err)
+		return
+	}
+	if c.answersBrought(asked) {
+		c.runAgain(ctx, w)
 		return
 	}
 	msg := append(appendID(c.buf[:0], c.id), c.head().required...)
-	if requests != nil {
-		var err error
-		if msg, err = requests.appendJSON(append(msg, `"inputRequests":`...)); err != nil {
-			c.failEncoding(w, err)
-			return
+	if len(asks) > 0 || state == "" {
+		msg = append(msg, `"inputRequests":{`...)
+		for i := range asks {
+			if i > 0 {
+				msg = append(msg, ',')
+			}
+			msg = append(jsonrpc.AppendString(msg, asks[i].Key), `:{"method":`...)
+			msg = append(jsonrpc.AppendString(msg, asks[i].Method), `,"params":`...)
+			msg = append(append(msg, asks[i].Params...), '}')
 		}
+		msg = append(msg, '}')
 	}
-	if state != "" {
-		if requests != nil {
+	if state != "" || held(asked) {
+		if msg[len(msg)-1] == '}' {
 			msg = append(msg, ',')
 		}
-		msg = c.sealState(append(msg, `"requestState":`...), state)
+		msg = c.sealState(append(msg, `"requestState":`...), state, asked)
 	}
 	c.respond(w, append(msg, `}}`...), 0)
 }

@@ -160,7 +160,7 @@ func (n *nullTester) sample(method string) map[string]any {
 			if c.name, _ = stringOf(c.p.name); c.name == nil {
 				c.name, _ = stringOf(c.p.uri)
 			}
-			state = string(c.sealState(nil, "kept"))
+			state = string(c.sealState(nil, "kept", []askedInput{{key: "a", method: askElicitation, form: []byte(`{}`)}}))
 		}
 		text = strings.ReplaceAll(text, `"STATE"`, state)
 	}

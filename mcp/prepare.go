@@ -114,6 +114,7 @@ func (s *Server) Prepare(c *Call, m *jsonrpc.Message, meta *RequestMeta) *jsonrp
 			return e
 		}
 	}
+	c.run = spec.run
 	if e := spec.bind(c, meta); e != nil {
 		return e
 	}

@@ -135,7 +135,7 @@ func runGetPrompt(c *Call, ctx context.Context, w Sink) {
 		res = new(GetPromptResult)
 	}
 	if res.InputRequests != nil || res.RequestState != "" {
-		c.askClient(w, res.InputRequests, res.RequestState)
+		c.askClient(ctx, w, res.InputRequests, res.RequestState)
 		return
 	}
 	msg, err := c.head().appendStart(c.buf[:0], c.id, res.Meta)

@@ -164,7 +164,7 @@ func runReadResource(c *Call, ctx context.Context, w Sink) {
 		return
 	}
 	if res.InputRequests != nil || res.RequestState != "" {
-		c.askClient(w, res.InputRequests, res.RequestState)
+		c.askClient(ctx, w, res.InputRequests, res.RequestState)
 		return
 	}
 	msg, err := c.head().appendStart(c.buf[:0], c.id, res.Meta)

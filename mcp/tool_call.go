@@ -71,7 +71,7 @@ func runCallTool(c *Call, ctx context.Context, w Sink) {
 		return
 	}
 	if r := out.res; r != nil && (r.InputRequests != nil || r.RequestState != "") {
-		c.askClient(w, r.InputRequests, r.RequestState)
+		c.askClient(ctx, w, r.InputRequests, r.RequestState)
 		return
 	}
 	c.finishTool(w, out)

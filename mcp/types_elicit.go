@@ -65,7 +65,7 @@ const (
 )
 
 // ElicitResult is the user's answer. Content is set when Action is "accept" in
-// form mode; it came from outside and was not checked against the schema.
+// form mode; what a handler gets conforms to the form that it asked with.
 type ElicitResult struct {
 	Meta    Meta           `json:"_meta,omitempty"`
 	Action  string         `json:"action"`

@@ -68,8 +68,8 @@ func appendInputRequest(dst []byte, r InputRequest) ([]byte, error) {
 	return append(append(append(dst, `,"params":`...), params...), '}'), nil
 }
 
-// UnmarshalJSON decodes each answer by its shape, for what was asked is known to
-// the handler alone. An answer without a known shape is left out, so that the handler
+// UnmarshalJSON decodes each answer by its shape, for those who do not know what was
+// asked; a [Server] does. An answer without a known shape is left out, so that the handler
 // sees it as missing and may ask again (basic/patterns/mrtr, "Error Handling"); one
 // whose shape does not hold is an error. The map is nil when nothing is left.
 func (m *InputResponseMap) UnmarshalJSON(data []byte) error {

@@ -42,7 +42,7 @@ func ask(_ context.Context, req *mcp.CallToolRequest, in askIn) (*mcp.CallToolRe
 	if answer.Action != mcp.ElicitAccept {
 		return textResult("The user did not say."), nil, nil
 	}
-	// What came back is the client's word: a string where the form wants one, or not.
+	// The content conforms to the form; what is not required may be missing.
 	name, _ := answer.Content["name"].(string)
 	berth, _ := answer.Content["berth"].(string)
 	if berth != "south" {

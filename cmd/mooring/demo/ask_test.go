@@ -43,7 +43,9 @@ func TestAsk(t *testing.T) {
 	}
 	answers := map[string]string{
 		`{"action":"accept","content":{"name":"Vega","berth":"south"}}`: "Vega moors at the south quay.",
-		`{"action":"accept","content":{"name":"Vega","berth":7}}`:       "Vega moors at the north quay.",
+		`{"action":"accept","content":{"name":"Vega","berth":null}}`:    "Vega moors at the north quay.",
+		`{"action":"accept","content":{"name":"Vega","berth":7}}`:       "berth", // an error, or the form again
+		`{"action":"accept","content":{"berth":"south"}}`:               "name",
 		`{"action":"decline"}`: "The user did not say.",
 	}
 	if got := modern(""); !strings.Contains(got, `"resultType":"input_required"`) || !strings.Contains(got, "Which ship") {
