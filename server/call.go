@@ -46,7 +46,10 @@ type job struct {
 	full      atomic.Bool    // the loop has been told that there is no room
 	mu        sync.Mutex     // orders the posts of Notify and Respond
 	done      bool           // Respond was called; guarded by mu
-	gen       uint32         // tells the job from an earlier use
+	answer    []byte         // what it was called with: with status and code the loop's after itemReturn
+	status    int            // of HTTP
+	code      jsonrpc.Code
+	gen       uint32 // tells the job from an earlier use
 	legacy    legacyCall
 }
 
@@ -82,6 +85,7 @@ func (l *loop) putJob(j *job) {
 	j.msg = jsonrpc.Message{}
 	j.meta = mcp.RequestMeta{}
 	j.h, j.method, j.id, j.ctx, j.stop, j.worker, j.done, j.prepped, j.refusal = handle{}, mcp.MethodOther, nil, nil, nil, nil, false, false, nil
+	j.answer, j.status, j.code = nil, 0, 0
 	j.queued.Store(0)
 	j.unsent.Store(0)
 	j.full.Store(false)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 	"github.com/panjf2000/gnet/v2/pkg/logging"
+	"golang.org/x/sys/unix"
 )
 
 // gnetEngine is gnet below the server: this file and accept_gnet.go alone know it. It has no listeners of gnet's own, whose accept error of EMFILE ends the whole engine; accept_gnet.go
@@ -19,7 +20,7 @@ type gnetEngine struct {
 	gnet.BuiltinEventEngine
 	srv    *Server
 	client *gnet.Client
-	events []gnet.EventLoop // by loop index
+	loops  []*gnetLoop // by loop index
 
 	spares     spares
 	enrolments chan enrolment
@@ -48,52 +49,53 @@ func (e *gnetEngine) start() (_ []reactor, err error) {
 		_ = e.client.Stop()
 		return nil, err
 	}
-	loops := make([]reactor, len(e.events))
-	for i, el := range e.events {
-		loops[i] = gnetLoop{el}
+	loops := make([]reactor, len(e.loops))
+	for i, g := range e.loops {
+		loops[i] = g
 	}
 	return loops, nil
 }
 
-// learn enrols one socket pair a loop: the loop with the fewest connections is next, so each lands on another.
+// learn enrols one socket pair a loop: the loop with the fewest connections is next, so each lands on another. The loops keep them: see gnetLoop.
 func (e *gnetEngine) learn(n int) error {
-	var held []net.Conn
+	seen := make(map[gnet.EventLoop]bool)
+	var twice []gnet.Conn // kept to the end, for their loops to have more connections than others
 	defer func() {
-		for _, c := range held {
-			_ = c.Close()
+		for _, gc := range twice {
+			_ = gc.Close()
 		}
 	}()
-	seen := make(map[gnet.EventLoop]bool)
-	for tries := 0; len(e.events) < n; tries++ {
+	for tries := 0; len(e.loops) < n; tries++ {
 		if tries > 4*n {
-			return fmt.Errorf("found %d of %d event loops", len(e.events), n)
+			return fmt.Errorf("found %d of %d event loops", len(e.loops), n)
 		}
-		ours, theirs, err := socketPair()
+		own, theirs, err := socketPair()
 		if err != nil {
 			return fmt.Errorf("socket pair: %w", err)
 		}
-		held = append(held, ours)
-		gc, err := e.client.EnrollContext(theirs, probeContext{})
+		g := &gnetLoop{own: own}
+		gc, err := e.client.EnrollContext(theirs, g)
 		if err != nil {
+			_ = unix.Close(own)
 			return fmt.Errorf("enrol on an event loop: %w", err)
 		}
-		if el := gc.EventLoop(); !seen[el] {
-			seen[el] = true
-			e.events = append(e.events, el)
+		g.el = gc.EventLoop()
+		if seen[g.el] {
+			twice = append(twice, gc)
+			continue
 		}
+		seen[g.el] = true
+		e.loops = append(e.loops, g)
 	}
 	return nil
 }
-
-// probeContext marks the connections of learn.
-type probeContext struct{}
 
 // stop implements engine.
 func (e *gnetEngine) stop() { _ = e.client.Stop() }
 
 // enrol gives nc to l. It owns nc from here on. The result says whether the enrolment failed; then OnOpen was never called.
 func (e *gnetEngine) enrol(l *loop, c *conn, nc net.Conn) (<-chan gnet.RegisteredResult, error) {
-	return e.events[l.idx].Enroll(gnet.NewContext(context.Background(), c), nc)
+	return e.loops[l.idx].el.Enroll(gnet.NewContext(context.Background(), c), nc)
 }
 
 // OnOpen implements gnet.EventHandler.
@@ -109,41 +111,78 @@ func (e *gnetEngine) OnOpen(gc gnet.Conn) (out []byte, action gnet.Action) {
 
 // OnTraffic implements gnet.EventHandler.
 func (e *gnetEngine) OnTraffic(gc gnet.Conn) (action gnet.Action) {
-	c, ok := gc.Context().(*conn)
-	if !ok {
+	switch c := gc.Context().(type) {
+	case *conn:
+		e.received(c)
+		if c.loop.gave {
+			c.loop.lend()
+		}
+	case *gnetLoop:
 		_, _ = gc.Discard(-1)
-		return gnet.None
+		c.woken()
 	}
+	return gnet.None
+}
+
+// received serves what c has read.
+func (e *gnetEngine) received(c *conn) {
 	defer e.srv.recoverConn(c)
 	c.recv(c.loop.now)
-	return gnet.None
 }
 
 // OnClose implements gnet.EventHandler.
 func (e *gnetEngine) OnClose(gc gnet.Conn, err error) (action gnet.Action) {
-	c, ok := gc.Context().(*conn)
-	if !ok {
-		return gnet.None
-	}
-	defer e.srv.recoverConn(c)
-	if c.closed(err) {
-		e.srv.released()
+	switch c := gc.Context().(type) {
+	case *conn:
+		defer e.srv.recoverConn(c)
+		if c.closed(err) {
+			e.srv.released()
+		}
+	case *gnetLoop:
+		c.close()
 	}
 	return gnet.None
 }
 
-// gnetLoop is a gnet event loop as a reactor.
-type gnetLoop struct{ el gnet.EventLoop }
+// gnetLoop is a gnet event loop as a reactor. A task that executes itself would starve the sockets, for gnet runs tasks until there are none. So the loop has one end of a socket pair among its
+// connections, and what is to be done again waits until that is served like any other.
+type gnetLoop struct {
+	el   gnet.EventLoop
+	own  int  // descriptor of the other end, the loop's; -1 when it is closed
+	next task // what is to be done when there is a byte
+}
 
-func (g gnetLoop) execute(t task) {
+// again implements reactor.
+func (g *gnetLoop) again(t task) {
+	g.next = t
+	if g.own >= 0 {
+		_, _ = unix.Write(g.own, []byte{0}) // there is room: at most one byte is on its way
+	}
+}
+
+func (g *gnetLoop) woken() {
+	if t := g.next; t != nil {
+		g.next = nil
+		t()
+	}
+}
+
+func (g *gnetLoop) close() {
+	if g.own >= 0 {
+		_ = unix.Close(g.own)
+		g.own = -1
+	}
+}
+
+func (g *gnetLoop) execute(t task) {
 	_ = g.el.Execute(context.Background(), runnable(t)) // fails after the engine has stopped: then nothing is left to serve
 }
 
-func (g gnetLoop) closeSocket(sk socket) {
+func (g *gnetLoop) closeSocket(sk socket) {
 	_ = g.el.Close(sk.(gnet.Conn))
 }
 
-func (g gnetLoop) closeWrite(sk socket) error { return shutdownWrite(sk.(gnet.Conn).Fd()) }
+func (g *gnetLoop) closeWrite(sk socket) error { return shutdownWrite(sk.(gnet.Conn).Fd()) }
 
 // runnable is a task as a gnet.Runnable.
 type runnable task

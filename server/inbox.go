@@ -3,7 +3,6 @@ package server
 import (
 	"sync"
 
-	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
@@ -18,10 +17,9 @@ type itemKind uint8
 
 const (
 	itemNotify   itemKind = iota // a notification of a call: buf
-	itemRespond                  // the response of a call: buf, code, status
 	itemPrepared                 // a worker has prepared the message
 	itemFull                     // notifications of a call are refused for MaxUnsent
-	itemReturn                   // the worker has let go of the call: the last item of a job
+	itemReturn                   // the worker has let go of the call, whose answer is in the job: its last item
 
 	// Of earlier revisions, from any loop.
 	itemPark        // the worker has let go of a call that asked its client
@@ -36,16 +34,14 @@ const (
 
 // item is one message to a loop.
 type item struct {
-	kind   itemKind
-	status int16 // HTTP status of a response
-	code   jsonrpc.Code
-	end    bool
-	gen    uint32 // of the job, where it may have been reused
-	job    *job
-	buf    *buffer // owned by the item; nil where there is none
-	h      handle
-	arg    uint64
-	uri    string
+	kind itemKind
+	end  bool
+	gen  uint32 // of the job, where it may have been reused
+	job  *job
+	buf  *buffer // owned by the item; nil where there is none
+	h    handle
+	arg  uint64
+	uri  string
 }
 
 // inbox holds what was posted to a loop and not yet served, in the order of the posts.
@@ -126,6 +122,12 @@ func (l *loop) wakeLocked() {
 	}
 }
 
+// callInbox has the loop serve its inbox, whether something was posted or not.
+func (l *loop) callInbox() {
+	l.in.mu.Lock()
+	l.wakeLocked()
+}
+
 // takeInbox returns what was posted and leaves the inbox empty. spare becomes the next backing array.
 func (l *loop) takeInbox(spare []item) (items []item, c changes, d *drainOrder) {
 	l.in.mu.Lock()
@@ -135,11 +137,23 @@ func (l *loop) takeInbox(spare []item) (items []item, c changes, d *drainOrder) 
 	return items, c, d
 }
 
-// settleInbox ends the service of the inbox: from now on a post wakes the loop, unless there is more to serve already, which the kicker will see to.
+// hasPosted reports whether something waits in the inbox.
+func (l *loop) hasPosted() bool {
+	l.in.mu.Lock()
+	defer l.in.mu.Unlock()
+	return l.in.waiting()
+}
+
+// waiting reports whether there is something to serve. The lock is held.
+func (in *inbox) waiting() bool {
+	return len(in.items) > 0 || !in.changes.empty() || in.drain != nil
+}
+
+// settleInbox ends the service of the inbox: from now on a post wakes the loop, unless it will look itself, because there is more to serve already or a worker has still to begin.
 func (l *loop) settleInbox() {
 	l.in.mu.Lock()
 	defer l.in.mu.Unlock()
-	if len(l.in.items) > 0 || !l.in.changes.empty() || l.in.drain != nil {
+	if l.in.waiting() || l.gave {
 		l.continueLater()
 		return
 	}

@@ -306,8 +306,7 @@ func (l *loop) resumeParked(j *job) {
 		return
 	}
 	lc.parked = false
-	j.worker = l.takeWorker()
-	j.worker.work <- work{j, (*job).resume}
+	l.hand(j, (*job).resume)
 }
 
 // resume runs the handler again, with the answers.
@@ -359,9 +358,9 @@ func (l *loop) serveCancel(it *item) {
 	}
 }
 
-// serveLegacy sends what a worker posted for a call of an earlier revision.
+// serveLegacy sends a notification that a worker posted for a call of an earlier revision.
 func (l *loop) serveLegacy(it *item) {
-	l.emit(it.job, int(it.status), it.code, it.buf.B, it.kind == itemRespond)
+	l.emit(it.job, 0, 0, it.buf.B, false)
 	release(it.buf)
 }
 

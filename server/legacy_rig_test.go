@@ -39,7 +39,6 @@ func newPort(t testing.TB, opts *Options) *port {
 		r.cues[part] = make(chan string, 1024)
 	}
 	mcp.AddTool(r.ms, &mcp.Tool{Name: "play"}, r.play)
-	r.s.kicks = make(chan *loop, 2)
 	r.loops = []*loop{r.l, newLoop(r.s, 1, r.react)}
 	r.s.mu.Lock()
 	r.s.loops = r.loops

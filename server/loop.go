@@ -43,6 +43,9 @@ type loop struct {
 	requests  []*requestState // free ones
 	jobs      []*job          // free ones
 	workers   workers
+	handed    int64     // calls that workers were handed
+	gave      bool      // some of them since the loop last let go of its processor: see lend
+	lendAfter time.Time // until then sockets go first
 	detached  []callRef // calls of earlier revisions that go on without their connection
 	swept     int       // the newest shard of the sessions that was swept
 	spare     []item
@@ -55,13 +58,18 @@ type loop struct {
 	runRelief   task
 	heaviest    atomic.Int32 // the last of holders that is not empty
 	relieving   atomic.Bool  // runRelief is on its way
-	kicked      bool         // the kicker has been asked to continue this loop
+	kicked      bool         // runContinue has been asked for
 	more        bool         // it will be, at the end of the task
+
+	_     [64]byte     // what follows is written by others
+	begun atomic.Int64 // calls that workers have begun
+	_     [64]byte
 }
 
 // reactor is what a loop needs of the event loop below it.
 type reactor interface {
 	execute(t task)             // runs t on the loop, later; any goroutine
+	again(t task)               // runs t on the loop once the sockets have had their turn; on the loop, one task at a time
 	closeSocket(sk socket)      // on the loop; OnClose runs before it returns
 	closeWrite(sk socket) error // on the loop; sends a FIN and leaves the receiving side open
 }
@@ -70,8 +78,9 @@ type reactor interface {
 type task func()
 
 const (
-	sliceLimit = 256      // connections served before other input gets its turn
-	keepOut    = 64 << 10 // scratch up to this capacity is kept from turn to turn
+	inboxRounds = 4        // services of the inbox until other input gets its turn
+	sliceLimit  = 256      // connections served before other input gets its turn
+	keepOut     = 64 << 10 // scratch up to this capacity is kept from turn to turn
 )
 
 func newLoop(s *Server, idx int, r reactor) *loop {
@@ -95,6 +104,10 @@ func (l *loop) guard(f func()) task {
 			if r := recover(); r != nil {
 				l.srv.logPanic(l, r)
 				l.contain()
+			}
+			if l.gave {
+				l.gave = false
+				l.callInbox()
 			}
 			l.kickOnce()
 		}()
@@ -191,15 +204,14 @@ func (l *loop) fire(slot uint32) {
 	}
 }
 
-// continueLater has serveContinue run after other input got its turn. The loop cannot ask for that itself: gnet runs tasks until there are none, so a task that
-// executes itself starves the sockets.
+// continueLater has serveContinue run after other input got its turn.
 func (l *loop) continueLater() { l.more = true }
 
-// kickOnce asks for serveContinue at the end of a task, when all of it is done that will be: asked for earlier it could run before the sockets' turn.
+// kickOnce asks for serveContinue at the end of a task.
 func (l *loop) kickOnce() {
 	if l.more && !l.kicked {
 		l.more, l.kicked = false, true
-		l.srv.kick(l)
+		l.reactor.again(l.runContinue)
 	}
 }
 
@@ -211,9 +223,21 @@ func (l *loop) serveContinue() {
 	l.serveInbox()
 }
 
-// serveInbox serves what was posted. What is posted while it runs does not wake the loop again at once, for workers that post without a pause would keep it from its sockets.
+// serveInbox serves what was posted, and what that brings about: workers that have not begun go first. What is posted while it runs does not wake the loop again at once, for workers that post
+// without a pause would keep it from its sockets.
 func (l *loop) serveInbox() {
 	defer l.settleInbox()
+	for range inboxRounds {
+		l.yield()
+		l.servePosted()
+		if l.more || !l.gave && !l.hasPosted() {
+			return
+		}
+	}
+}
+
+// servePosted serves a slice of what was posted.
+func (l *loop) servePosted() {
 	items, ch, drain := l.takeInbox(l.spare)
 	l.spare = nil
 	if len(l.backlog) == 0 {

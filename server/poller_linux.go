@@ -101,6 +101,9 @@ func (p *poller) execute(t task) {
 	}
 }
 
+// again implements reactor. Tasks that are posted in a turn run at the end of the next.
+func (p *poller) again(t task) { p.execute(t) }
+
 // add gives the loop a connection, whose descriptor it owns from here on unless there is an error. It may be called from any goroutine.
 //
 // The loop is not woken for it, but by what the client sends, or by the next tick.

@@ -39,6 +39,14 @@ func (l *loop) takeWorker() *worker {
 	return w
 }
 
+// hand gives j to a worker, which begins as soon as the loop lets it: see lend.
+func (l *loop) hand(j *job, run func(*job)) {
+	j.worker = l.takeWorker()
+	l.handed++
+	l.gave = true
+	j.worker.work <- work{j, run}
+}
+
 func (l *loop) putWorker(w *worker) {
 	if len(l.workers.idle) >= keepWorkers {
 		close(w.work)
@@ -72,6 +80,7 @@ func (w *worker) loop() {
 	}()
 	for k := range w.work {
 		running = k.job
+		k.job.loop.begun.Add(1)
 		k.run(k.job)
 		running = nil
 		if !k.job.end() {

@@ -35,6 +35,7 @@ type rig struct {
 type fakeReactor struct {
 	mu    sync.Mutex
 	tasks []task
+	later []task
 	wake  chan struct{}
 }
 
@@ -47,6 +48,9 @@ func (f *fakeReactor) execute(t task) {
 	default:
 	}
 }
+
+// again implements reactor: on the loop, which is the test's goroutine.
+func (f *fakeReactor) again(t task) { f.later = append(f.later, t) }
 
 func (f *fakeReactor) take() []task {
 	f.mu.Lock()
@@ -191,13 +195,12 @@ func (r *rig) step() bool {
 	for _, t := range tasks {
 		t()
 	}
-	select {
-	case l := <-r.s.kicks:
-		l.runContinue()
-		return true
-	default:
-		return len(tasks) > 0
+	later := r.react.later
+	r.react.later = nil
+	for _, t := range later {
+		t()
 	}
+	return len(tasks)+len(later) > 0
 }
 
 // await runs the loop until cond holds: for what workers do.

@@ -25,10 +25,9 @@ type Server struct {
 	base     context.Context
 	cancel   context.CancelCauseFunc
 
-	engine engine  // immutable once started
-	loops  []*loop // the same
-	kicks  chan *loop
-	halt   chan struct{} // closed to end the ticker and the kicker
+	engine engine        // immutable once started
+	loops  []*loop       // the same
+	halt   chan struct{} // closed to end the ticker
 	helper sync.WaitGroup
 
 	noticeMu sync.Mutex // guards notices and log
@@ -81,7 +80,6 @@ func New(s *mcp.Server, opts *Options) *Server {
 		stopped:    make(chan struct{}),
 		drainBegun: make(chan struct{}),
 		halt:       make(chan struct{}),
-		kicks:      make(chan *loop, o.Loops),
 		room:       make(chan struct{}, 1),
 	}
 	err := o.Validate()
@@ -144,7 +142,6 @@ func (s *Server) ensureStarted() error {
 		return s.startErr
 	}
 	s.helper.Go(s.runTicker)
-	s.helper.Go(s.runKicker)
 	s.up.Store(true)
 	return nil
 }
@@ -183,22 +180,6 @@ func (s *Server) runTicker() {
 			if l.m.tickPosted.CompareAndSwap(0, now.UnixNano()) {
 				l.execute(l.runTick)
 			}
-		}
-	}
-}
-
-// kick asks for loop l to be continued: see loop.continueLater.
-func (s *Server) kick(l *loop) {
-	s.kicks <- l // never blocks: a loop is in it once at most
-}
-
-func (s *Server) runKicker() {
-	for {
-		select {
-		case <-s.halt:
-			return
-		case l := <-s.kicks:
-			l.execute(l.runContinue)
 		}
 	}
 }

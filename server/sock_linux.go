@@ -56,6 +56,9 @@ func (s *sock) read(events uint32) {
 	default:
 		p.in = p.buf[:n]
 		s.received()
+		if l := s.conn.loop; l.gave {
+			l.lend()
+		}
 	}
 }
 

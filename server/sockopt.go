@@ -78,25 +78,24 @@ func shutdownWrite(fd int) error {
 	return unix.Shutdown(fd, unix.SHUT_WR)
 }
 
-// socketPair returns two connected sockets.
-func socketPair() (a, b net.Conn, err error) {
+// socketPair returns two connected sockets, one as a bare descriptor that does not wait.
+func socketPair() (own int, theirs net.Conn, err error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
-		return nil, nil, err
+		return -1, nil, err
 	}
 	unix.CloseOnExec(fds[0])
 	unix.CloseOnExec(fds[1])
-	a, err = fdConn(fds[0])
-	if err != nil {
+	if err = unix.SetNonblock(fds[0], true); err == nil {
+		theirs, err = fdConn(fds[1])
+	} else {
 		_ = unix.Close(fds[1])
-		return nil, nil, err
 	}
-	b, err = fdConn(fds[1])
 	if err != nil {
-		_ = a.Close()
-		return nil, nil, err
+		_ = unix.Close(fds[0])
+		return -1, nil, err
 	}
-	return a, b, nil
+	return fds[0], theirs, nil
 }
 
 // fdConn takes ownership of fd.

@@ -229,8 +229,7 @@ func (c *conn) startCarried(now tick, j *job, run func(*job)) {
 	l.letGoOn(j, now+s.ticks.call)
 	c.accept()
 	c.finish(now)
-	j.worker = l.takeWorker()
-	j.worker.work <- work{j, run}
+	l.hand(j, run)
 }
 
 // carry puts a message on the stream of j's session. Without the stream it goes nowhere.

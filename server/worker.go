@@ -40,8 +40,7 @@ func (c *conn) startCall(now tick, j *job, run func(*job)) {
 		c.x.job = j
 		c.setState(now, connStateCall)
 	}
-	j.worker = l.takeWorker()
-	j.worker.work <- work{j, run}
+	l.hand(j, run)
 }
 
 var errOverload = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many calls in flight"}
@@ -127,7 +126,7 @@ func (j *job) respond(status int, code jsonrpc.Code, msg []byte) {
 		return
 	}
 	j.done = true
-	j.loop.postItem(item{kind: itemRespond, status: int16(status), code: code, job: j, buf: bufferOf(msg)})
+	j.status, j.code, j.answer = status, code, msg // not a copy: msg is the call's until the loop takes the job back, which sends it
 }
 
 // serveItem serves one item of the inbox.
@@ -135,12 +134,9 @@ func (l *loop) serveItem(it *item) {
 	j := it.job
 	switch it.kind {
 	case itemReturn:
-		if j.worker != nil {
-			l.putWorker(j.worker)
-		}
-		l.putJob(j)
+		l.serveReturn(j)
 		return
-	case itemNotify, itemRespond:
+	case itemNotify:
 		if j.legacy.on {
 			l.serveLegacy(it)
 			return
@@ -161,21 +157,38 @@ func (l *loop) serveItem(it *item) {
 		return
 	}
 	l.serving = c
-	switch it.kind {
-	case itemNotify:
-		c.notify(j, it.buf.B)
-	case itemRespond:
-		c.x.job = nil
-		l.count(j.call.Method(), outcomeOf(it.code))
-		if it.status == 202 {
-			c.accept()
-		} else {
-			c.respond(int(it.status), it.buf.B)
-		}
-		c.finish(l.now)
-		c.resume(l.now)
-	}
+	c.notify(j, it.buf.B)
 	release(it.buf)
+}
+
+// serveReturn takes a job back from its worker and sends the answer that it brings.
+func (l *loop) serveReturn(j *job) {
+	if j.worker != nil {
+		l.putWorker(j.worker) // first: the connection's next request may need one
+		j.worker = nil
+	}
+	defer l.putJob(j)
+	if !j.done {
+		return
+	}
+	if j.legacy.on {
+		l.emit(j, j.status, j.code, j.answer, true)
+		return
+	}
+	c := l.lookup(j.h)
+	if c == nil || c.x == nil || c.x.job != j {
+		return // the client is gone, or was answered already
+	}
+	l.serving = c
+	c.x.job = nil
+	l.count(j.call.Method(), outcomeOf(j.code))
+	if j.status == 202 {
+		c.accept()
+	} else {
+		c.respond(j.status, j.answer)
+	}
+	c.finish(l.now)
+	c.resume(l.now)
 }
 
 // servePrepared takes a message back from the worker that decoded it.
