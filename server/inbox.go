@@ -2,6 +2,7 @@ package server
 
 import (
 	"sync"
+	"sync/atomic"
 
 	"github.com/mooring-mcp/mooring/mcp"
 )
@@ -48,6 +49,7 @@ type item struct {
 type inbox struct {
 	mu      sync.Mutex
 	items   []item
+	bytes   atomic.Int64 // of all items that are not served yet; read without the lock
 	changes changes
 	drain   *drainOrder
 	posted  bool // the loop has been asked to serve the inbox, and has not come to its end
@@ -67,9 +69,28 @@ func (l *loop) postItem(it item) bool {
 		return false
 	}
 	l.in.items = append(l.in.items, it)
+	l.in.bytes.Add(it.cost())
 	l.wakeLocked()
 	return true
 }
+
+// itemCost is what an item costs besides its bytes.
+const itemCost = 96
+
+// cost returns what it counts for in its inbox.
+func (it *item) cost() int64 {
+	n := itemCost + len(it.uri)
+	if it.buf != nil {
+		n += len(it.buf.B)
+	}
+	return int64(n)
+}
+
+// flooded reports whether so many bytes wait for the loop that what is meant for it has to be refused. It may be called from any goroutine.
+func (l *loop) flooded() bool { return l.in.bytes.Load() > int64(l.srv.opts.MaxInbox) }
+
+// errFlooded refuses what would have to wait for an event loop that is behind.
+var errFlooded = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many bytes wait to be served"}
 
 // bury ends the workers of a loop that runs no more: the idle ones, and those whose job it did not take back. Others end with their job.
 func (l *loop) bury() {

@@ -30,6 +30,7 @@ type legacyCall struct {
 	left       bool   // its client went while it was prepared
 	over       bool   // it was answered, maybe in its handler's stead
 	counted    bool   // how it ended is counted
+	to         *loop  // of a carried call: the loop of that stream
 	carried    bool   // from the beginning: its messages go to the stream of its session
 	due        tick   // of a call that was detached, or left
 	parked     bool   // it waits for its client, without a worker
@@ -96,6 +97,7 @@ func (l *loop) unregister(j *job) {
 	}
 	j.legacy.registered = false
 	l.srv.sessions.with(j.legacy.ticket.key, false, l.now, func(s *session) {
+		l.srv.sessions.forgetAnswers(s, j)
 		s.calls = slices.DeleteFunc(s.calls, func(r callRef) bool { return r.job == j })
 		kept := s.asks[:0]
 		for _, a := range s.asks {
@@ -214,6 +216,7 @@ func (j *job) Request(asks []mcp.Ask) bool {
 	msgs := make([]*buffer, len(asks))
 	lc.waiting, lc.responses = len(asks), []byte{'{'}
 	room := s.sessions.with(lc.ticket.key, true, s.tick(), func(ses *session) {
+		s.sessions.forgetAnswers(ses, j) // its handler has run with those
 		for i := range asks {
 			id := strconv.AppendUint([]byte(`"ask-`), s.sessions.askIDs.Add(1), 36)
 			id = append(id, '"')
@@ -240,24 +243,63 @@ const askRoom = 256
 // maxAsks bounds what a handler may ask at once.
 const maxAsks = 64
 
-// answered takes a client's answer to where its question waits. It may be called from any loop. It reports false when there is no such question.
-func (s *Server) answered(k sessionKey, now tick, m *jsonrpc.Message) bool {
+// answered takes a client's answer to where its question waits; one to no question is ignored. It may be called from any goroutine. It returns the refusal of an answer for which there is
+// no room: the question is still open then.
+func (s *Server) answered(k sessionKey, now tick, m *jsonrpc.Message) (refusal *jsonrpc.Error) {
 	var a ask
 	s.sessions.with(k, false, now, func(ses *session) {
 		for i := range ses.asks {
-			if ses.asks[i].id == string(m.ID) {
+			if ses.asks[i].id != string(m.ID) {
+				continue
+			}
+			if ses.asks[i].job.loop.flooded() {
+				refusal = errFlooded
+			} else if !s.sessions.takeAnswer(ses, ses.asks[i].job, int64(len(m.Result)+askRoom), int64(s.opts.AnswersTotal)) {
+				refusal = errManyAnswers
+			} else {
 				a = ses.asks[i]
 				ses.asks = append(ses.asks[:i], ses.asks[i+1:]...)
-				return
 			}
+			return
 		}
 	})
 	if a.job == nil {
-		return false
+		return refusal
 	}
 	buf := takeBuffer(len(m.Result) + askRoom)
 	buf.B = mcp.AppendAskAnswer(buf.B[:0], a.key, m)
-	return a.job.loop.postItem(item{kind: itemAnswer, job: a.job, gen: a.gen, buf: buf})
+	a.job.loop.postItem(item{kind: itemAnswer, job: a.job, gen: a.gen, buf: buf})
+	return nil
+}
+
+var errManyAnswers = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many bytes of answers wait for their calls"}
+
+// takeAnswer counts an answer of n bytes to a question of j, if there is room for it: in max for all, and for one session in a quarter of what others leave.
+func (t *sessions) takeAnswer(s *session, j *job, n, max int64) bool {
+	mine, at := n, -1
+	for i := range s.calls {
+		mine += s.calls[i].answers
+		if s.calls[i].job == j && s.calls[i].stop == nil {
+			at = i
+		}
+	}
+	used := t.answers.Add(n)
+	if at < 0 || mine > (max-(used-mine))/4 {
+		t.answers.Add(-n)
+		return at < 0 // its call has ended: the answer is dropped where it arrives
+	}
+	s.calls[at].answers += n
+	return true
+}
+
+// forgetAnswers is told that the handler of j has run with the answers so far, or will not.
+func (t *sessions) forgetAnswers(s *session, j *job) {
+	for i := range s.calls {
+		if c := &s.calls[i]; c.job == j {
+			t.answers.Add(-c.answers)
+			c.answers = 0
+		}
+	}
 }
 
 // serveAnswer adds an answer to those of its call, and lets the call go on after the last.

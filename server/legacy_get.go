@@ -310,13 +310,16 @@ func (s *Server) forgotSubscriptions(uris map[string]struct{}) {
 // applyOp does what a request wants changed in its session.
 func (s *Server) applyOp(now tick, t *ticket, op mcp.SessionOp) *jsonrpc.Error {
 	var stream target
-	refused, added, removed := false, false, false
+	refused, added, removed, flooded := false, false, false, false
 	if op.Kind == mcp.OpSubscribe {
 		s.mcp.Subscribe(op.URI) // first: the session may be forgotten as soon as it is there
 	}
 	ok := s.sessions.with(t.key, op.Kind != mcp.OpUnsubscribe && !t.sse, now, func(ses *session) {
 		if t.sse && ses.stream.loop == nil {
 			return // it has ended with its stream
+		}
+		if flooded = op.Kind != mcp.OpSetLevel && ses.stream.loop != nil && ses.stream.loop.flooded(); flooded {
+			return
 		}
 		switch op.Kind {
 		case mcp.OpSetLevel:
@@ -346,6 +349,8 @@ func (s *Server) applyOp(now tick, t *ticket, op mcp.SessionOp) *jsonrpc.Error {
 	switch {
 	case !ok:
 		return s.errRefused(t.key)
+	case flooded:
+		return errFlooded
 	case refused:
 		return errManySubscriptions
 	}

@@ -69,7 +69,11 @@ func (c *conn) beginLegacy(now tick, j *job) bool {
 		c.x.session = s.tickets.issue(c.x.session[:0], &t, s.clock())
 	case mcp.CallSession:
 		if e := s.applyOp(now, &lc.ticket, j.call.Op()); e != nil {
-			c.refuseLegacy(now, j, 200, e)
+			status := 200
+			if e == errFlooded {
+				status = 503
+			}
+			c.refuseLegacy(now, j, status, e)
 			return false
 		}
 	case mcp.CallNotification:
@@ -77,7 +81,10 @@ func (c *conn) beginLegacy(now tick, j *job) bool {
 			s.cancelCall(lc.ticket.key, now, id)
 		}
 	case mcp.CallAnswer:
-		s.answered(lc.ticket.key, now, &j.msg)
+		if e := s.answered(lc.ticket.key, now, &j.msg); e != nil {
+			c.refuseLegacy(now, j, 503, e)
+			return false
+		}
 		c.accepted(now, j)
 		return false
 	case mcp.CallRequest:

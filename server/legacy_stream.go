@@ -50,6 +50,14 @@ func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final boo
 	case c != nil && (carrier.loop == nil || carrier == target{l, c.handle()}):
 		l.serving = c
 		c.emit(j, status, msg, n, final)
+	case carrier.loop != nil && carrier.loop.flooded():
+		// The stream ends, and its client comes back for what is kept.
+		l.leaveReplay(lc.ticket.key, lc.stream, carrier)
+		carrier.loop.postItem(item{kind: itemEndStream, h: carrier.h})
+		if c != nil && final {
+			l.serving = c
+			c.handOver(l.now)
+		}
 	case carrier.loop != nil:
 		buf := takeBuffer(len(msg) + frameRoom)
 		if len(msg) > 0 {
@@ -88,6 +96,7 @@ func (l *loop) remember(j *job, msg []byte, final bool) (n uint64, carrier targe
 		carrier = r.carrier
 		if n = r.position(); len(msg) > 0 { // a batch without requests has no answer
 			n = r.append(msg, &l.srv.sessions.budget, o.ReplayBytes, o.ReplayEvents)
+			s.trim(&l.srv.sessions.budget)
 		}
 		if final {
 			r.done, r.carrier, r.expires = true, target{}, l.now+ticks(o.ReplayAge)

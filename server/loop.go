@@ -264,6 +264,7 @@ func (l *loop) serveBacklog() {
 		it := all[i]
 		all[i] = item{}
 		l.backlog = all[i+1:] // first: a panic must not find the item again
+		l.in.bytes.Add(-it.cost())
 		l.serveItem(&it)
 	}
 	if len(l.backlog) > 0 {

@@ -92,6 +92,8 @@ type Stats struct {
 	SessionsWithState int64 // sessions of which something is held
 	RevokedSessions   int64 // ids that were deleted and have not expired
 	ReplayBytes       int64 // events held for clients that come back
+	InboxBytes        int64 // that wait for event loops
+	AnswerBytes       int64 // of clients, for handlers that have not run with them yet
 	UnsentBytes       int64 // that wait for peers to read
 	CallsInFlight     int64 // calls that a goroutine serves
 	Requests          map[RequestLabels]uint64
@@ -121,6 +123,7 @@ func (s *Server) Stats() Stats {
 		SessionsWithState: s.sessions.count.Load(),
 		RevokedSessions:   s.sessions.revoked.Load(),
 		ReplayBytes:       s.sessions.budget.used.Load(),
+		AnswerBytes:       s.sessions.answers.Load(),
 		UnsentBytes:       s.unsent.Load(),
 	}
 	if !s.up.Load() {
@@ -130,6 +133,7 @@ func (s *Server) Stats() Stats {
 	now := s.clock().UnixNano()
 	for _, l := range s.loops {
 		m := &l.m
+		st.InboxBytes += l.in.bytes.Load()
 		st.Streams += m.streams.Load()
 		st.SessionStreams += m.sessionStreams.Load()
 		st.OtherRequests += m.http.Load()

@@ -52,6 +52,12 @@ type Options struct {
 	// UnsentTotal is the number of bytes that may wait for all slow readers together, with what the buffers take besides. Beyond it those for whom most waits are disconnected. What the kernel has taken
 	// does not count: that is bounded by the system (net.ipv4.tcp_wmem, tcp_mem). Default 256 MiB.
 	UnsentTotal int
+	// MaxInbox is the number of bytes that may wait for an event loop that is behind: messages for a stream of HTTP+SSE, or of a call that was resumed, on another loop than their sender's,
+	// and answers of clients. Beyond it a POST that adds to them gets 503, and handlers are told that notifications are not taken. Default 16 MiB.
+	MaxInbox int
+	// AnswersTotal is the number of bytes of clients' answers that may wait, for all calls together, until their handlers have run. Beyond it, or beyond a quarter of what others
+	// leave of it for one session, an answer gets 503 and may be sent again. Default 64 MiB.
+	AnswersTotal int
 	// MaxResponse is the length of one response message in bytes; a longer one is replaced by an error of code -32603. Default 8 MiB.
 	MaxResponse int
 
@@ -73,7 +79,7 @@ type Options struct {
 	ReplayBytes  int
 	ReplayEvents int
 	ReplayAge    time.Duration
-	// ReplayTotal bounds what is kept for all of them, in bytes. Default 64 MiB.
+	// ReplayTotal bounds what is kept for all of them, in bytes; one session gets a sixth of what others leave, or 64 KiB. Default 64 MiB.
 	ReplayTotal int
 
 	// NoticeDelay is the time for which a change waits for others, to be told with them in one notice. Default 5 ms; negative: none.
@@ -130,6 +136,8 @@ func withDefaults(o *Options) Options {
 	bound(&r.MaxPipelined, 64<<10)
 	bound(&r.MaxUnsent, 1<<20)
 	bound(&r.UnsentTotal, 256<<20)
+	bound(&r.MaxInbox, 16<<20)
+	bound(&r.AnswersTotal, 64<<20)
 	bound(&r.MaxResponse, 8<<20)
 	if r.NoticeDelay == 0 {
 		r.NoticeDelay = 5 * time.Millisecond

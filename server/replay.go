@@ -49,12 +49,7 @@ func (r *replay) append(msg []byte, b *replayBudget, maxBytes, maxEvents int) ui
 	b.used.Add(int64(len(msg)) + eventCost)
 	// The newest event is exempt from the bounds of one stream: a long answer is worth more than what came before it.
 	for len(r.events) > 0 && (len(r.events) > 1 && (r.bytes > maxBytes || len(r.events) > maxEvents) || b.used.Load() > b.max) {
-		n := len(r.events[0])
-		r.events[0] = nil
-		r.events = r.events[1:]
-		r.first++
-		r.bytes -= n
-		b.used.Add(-int64(n) - eventCost)
+		r.dropOldest(b)
 	}
 	return r.position()
 }
@@ -71,6 +66,50 @@ func (r *replay) after(n uint64) ([][]byte, bool) {
 func (r *replay) release(b *replayBudget) {
 	b.used.Add(-int64(r.bytes+eventCost*len(r.events)) - replayCost)
 	r.events, r.bytes = nil, 0
+}
+
+// minShare is what a session may have of ReplayTotal in any case, while there is as much.
+const minShare = 64 << 10
+
+// held returns the bytes that the replays of s hold.
+func (s *session) held() (n int64) {
+	for _, r := range s.replays {
+		n += int64(r.bytes+eventCost*len(r.events)) + replayCost
+	}
+	return n
+}
+
+// share returns how many bytes a session that holds mine may hold: a sixth of what the others leave. So there is always some left for who comes next.
+func (b *replayBudget) share(mine int64) int64 {
+	return max(minShare, (b.max-(b.used.Load()-mine))/6)
+}
+
+// trim lets the oldest events of s go, those of streams that have ended first, until it holds no more than its share.
+func (s *session) trim(b *replayBudget) {
+	for mine := s.held(); mine > b.share(mine); mine = s.held() {
+		var oldest *replay
+		for _, r := range s.replays {
+			switch {
+			case len(r.events) == 0:
+			case oldest == nil, r.done && (!oldest.done || r.expires < oldest.expires):
+				oldest = r
+			}
+		}
+		if oldest == nil {
+			return
+		}
+		oldest.dropOldest(b)
+	}
+}
+
+// dropOldest forgets the oldest event.
+func (r *replay) dropOldest(b *replayBudget) {
+	n := len(r.events[0])
+	r.events[0] = nil
+	r.events = r.events[1:]
+	r.first++
+	r.bytes -= n
+	b.used.Add(-int64(n) - eventCost)
 }
 
 // maxReplays bounds the streams of one session that can be resumed.

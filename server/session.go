@@ -53,6 +53,7 @@ type callRef struct {
 	job       *job
 	gen       uint32
 	cancelled bool                     // by its client, so that the next cancellation is for another call of that id
+	answers   int64                    // bytes of its client's answers
 	stop      *context.CancelCauseFunc // of a request in a batch, whose context is its own; may be called from any goroutine
 }
 
@@ -74,6 +75,7 @@ type sessions struct {
 	max     int64        // bound on count
 	maxGone int64        // bound on revoked
 	budget  replayBudget
+	answers atomic.Int64  // bytes of clients' answers, as the callRefs count them
 	streams atomic.Uint64 // the last stream id
 	askIDs  atomic.Uint64 // the last request id
 	// forgot is told which subscriptions were forgotten, without a lock held.
@@ -283,6 +285,9 @@ func (t *sessions) revoke(k sessionKey, expires uint32) (held session) {
 		held.key, held.stream = k, s.stream
 		if s.sessionRest != nil {
 			*held.sessionRest = *s.sessionRest
+			for i := range s.calls {
+				t.answers.Add(-s.calls[i].answers)
+			}
 			s.forgetReplays(t)
 		}
 		t.drop(sh, s)

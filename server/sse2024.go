@@ -77,11 +77,18 @@ func (c *conn) messageSSE(now tick) {
 		return
 	}
 	j := l.takeJob()
-	if !l.srv.openSSESession(&j.legacy.ticket, id, now) {
+	to := l.srv.openSSESession(&j.legacy.ticket, id, now)
+	if to == nil {
 		l.putJob(j)
 		c.refuse(now, 404, "session not found: open a new stream")
 		return
 	}
+	if to.flooded() {
+		l.putJob(j)
+		c.refuse(now, 503, errFlooded.Message)
+		return
+	}
+	j.legacy.to = to
 	lc := &j.legacy
 	lc.named, lc.known, lc.carried = true, true, true
 	j.h, j.stream, j.json = c.handle(), true, true
@@ -102,19 +109,19 @@ func (c *conn) messageSSE(now tick) {
 	c.dispatchCarried(now, j)
 }
 
-// openSSESession opens the id of a session whose stream is there, and adds to t what was agreed since the id was issued.
-func (s *Server) openSSESession(t *ticket, id []byte, now tick) (open bool) {
+// openSSESession opens the id of a session whose stream is there, returns the loop of that stream, and adds to t what was agreed since the id was issued.
+func (s *Server) openSSESession(t *ticket, id []byte, now tick) (to *loop) {
 	t.sse = true
 	if !s.openTicket(t, id) {
-		return false
+		return nil
 	}
 	s.sessions.with(t.key, false, now, func(ses *session) {
-		if open = ses.stream.loop != nil; open {
+		if to = ses.stream.loop; to != nil {
 			t.info = ses.info
 			t.info.LogLevel = ses.level
 		}
 	})
-	return open
+	return to
 }
 
 // dispatchCarried serves a message of HTTP+SSE that was prepared, or refused. What cannot be told on the stream, as it belongs to no request there, is the answer to the POST.
@@ -136,7 +143,14 @@ func (c *conn) dispatchCarried(now tick, j *job) {
 			s.cancelCall(lc.ticket.key, now, id)
 		}
 	case mcp.CallAnswer:
-		s.answered(lc.ticket.key, now, &j.msg)
+		if e := s.answered(lc.ticket.key, now, &j.msg); e != nil {
+			l := c.loop
+			l.count(j.method, outcomeOverload)
+			c.respondError(503, nil, e)
+			l.putJob(j)
+			c.finish(now)
+			return
+		}
 	case mcp.CallSession:
 		if e := s.applyOp(now, &lc.ticket, j.call.Op()); e != nil {
 			c.refuseCarried(now, j, e)
@@ -260,6 +274,14 @@ func (l *loop) emitCarried(j *job, status int, code jsonrpc.Code, msg []byte, fi
 	}
 	if !lc.detached {
 		return // it was cancelled, or took too long
+	}
+	if lc.to.flooded() { // what was let in before it was
+		if !final {
+			return
+		}
+		if len(msg) > 0 && j.id != nil {
+			code, msg = errFlooded.Code, jsonrpc.AppendError(nil, j.id, errFlooded)
+		}
 	}
 	if final {
 		lc.detached = false

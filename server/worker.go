@@ -91,7 +91,7 @@ func (j *job) end() bool {
 
 // Notify implements mcp.Sink. It may be called from any goroutine.
 func (j *job) Notify(msg []byte) bool {
-	if !j.stream || j.ctx.Err() != nil {
+	if !j.stream || j.ctx.Err() != nil || j.legacy.carried && j.legacy.to.flooded() {
 		return false
 	}
 	j.mu.Lock()

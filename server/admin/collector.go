@@ -25,6 +25,8 @@ var (
 	sessions      = desc("sessions_with_state", "Sessions of earlier revisions of which something is held.")
 	revoked       = desc("sessions_revoked", "Session ids that were deleted and have not expired.")
 	replayBytes   = desc("replay_bytes", "Events held for clients that come back.")
+	inboxBytes    = desc("inbox_bytes", "Bytes that wait for event loops.")
+	answerBytes   = desc("answer_bytes", "Answers of clients held for handlers that have not run with them yet.")
 	unsentBytes   = desc("unsent_bytes", "Bytes that wait for clients to read, with the room of their buffers.")
 	calls         = desc("calls_in_flight", "Calls that a worker serves now.")
 	requests      = desc("requests_total", "MCP messages by method and how they ended.", "method", "outcome")
@@ -40,7 +42,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connections, streams, sessions, revoked, replayBytes, unsentBytes, calls, requests, otherRequests, refused, bytesTotal, closes, loopLag, acceptErrors, acceptRefused, panics} {
+	for _, d := range []*prometheus.Desc{connections, streams, sessions, revoked, replayBytes, inboxBytes, answerBytes, unsentBytes, calls, requests, otherRequests, refused, bytesTotal, closes, loopLag, acceptErrors, acceptRefused, panics} {
 		ch <- d
 	}
 }
@@ -60,6 +62,8 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	gauge(sessions, float64(st.SessionsWithState))
 	gauge(revoked, float64(st.RevokedSessions))
 	gauge(replayBytes, float64(st.ReplayBytes))
+	gauge(inboxBytes, float64(st.InboxBytes))
+	gauge(answerBytes, float64(st.AnswerBytes))
 	gauge(unsentBytes, float64(st.UnsentBytes))
 	gauge(calls, float64(st.CallsInFlight))
 	for labels, n := range st.Requests {

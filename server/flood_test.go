@@ -1,0 +1,220 @@
+package server
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// What waits for a loop is counted where it is sent: beyond the bound a POST over HTTP+SSE gets 503, whatever it holds, and is taken again when the loop has caught up.
+func TestInboxIsBounded(t *testing.T) {
+	const limit = 64 << 10
+	r := newPort(t, &Options{SSEPath: "/sse", MaxInbox: limit})
+	f := r.flyerSSE("2025-03-26")
+	for _, c := range []string{
+		`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`,
+		`{"jsonrpc":"2.0","id":1,"method":"no/such","params":{}}`,
+		`{"jsonrpc":"2.0","id":"` + strings.Repeat("x", 100) + `","method":"ping"}`,
+		`{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"rig://a"}}`,
+	} {
+		p := r.dial(1)
+		most, n := int64(0), 0
+		for n = 0; n < 2000 && !strings.Contains(string(p.got), " 503 "); n++ {
+			p.got = p.got[:0]
+			p.deliver(f.messageOn(c)) // the loop of the stream does not run
+			most = max(most, r.s.Stats().InboxBytes)
+		}
+		if res := p.next("POST"); res.status != 503 || res.head.Get("Retry-After") == "" || most > limit+16<<10 {
+			t.Errorf("%.80s: after %d messages %d, %d bytes wait", c, n, res.status, most)
+		}
+		r.run()
+		if n := r.s.Stats().InboxBytes; n != 0 {
+			t.Errorf("%.80s: %d bytes are left", c, n)
+		}
+		p.send(f.messageOn(fmt.Sprintf(pingBody, 1)))
+		p.wantResponse("when the loop has caught up", 202)
+		f.stream.take()
+		p.fin()
+	}
+}
+
+// A call whose stream was resumed on a loop that is behind is not sent there without bound: the stream ends, and its client gets the rest when it comes back.
+func TestResumedStreamOnALoopThatIsBehind(t *testing.T) {
+	r := newPort(t, &Options{MaxInbox: 4 << 10})
+	s := r.initialize("2025-11-25")
+	p := r.dial(0)
+	s.play(p, "1", "a")
+	r.cue("a", "one")
+	begin := s.wantTold("the stream begins", p, "PRIME, one")
+	g := s.get(1, last(begin))
+	s.events(g)
+	r.loops[1].postItem(item{kind: itemCarry, h: handle{}, buf: bufferOf(make([]byte, 8<<10))})
+	r.cue("a", "two", "end")
+	for r.loops[0].in.bytes.Load() == 0 { // its worker has said something
+	}
+	for r.s.calls.Load() > 0 {
+		r.loops[0].guard(r.loops[0].serveInbox)()
+	}
+	r.run()
+	if got := s.told(g); !strings.HasSuffix(got, "END") {
+		t.Errorf("told %q, want the end", got)
+	}
+	h := s.get(0, last(begin))
+	s.wantTold("the rest", h, "two, =the end of a, END")
+}
+
+// Answers that wait for others of their call are bounded, for all and for one session: beyond it an answer gets 503, its question stays, and all is given back at the end.
+func TestWaitingAnswersAreBounded(t *testing.T) {
+	const total = 64 << 10
+	r := newPort(t, &Options{AnswersTotal: total})
+	s, other := r.initialize("2025-11-25"), r.initialize("2025-11-25")
+	begin := func(s *sessionClient, part string) (ids []string) {
+		p := r.dial(0)
+		s.play(p, "1", part)
+		r.cue(part, "ask 20")
+		var events []event
+		r.await("the questions", func() bool {
+			if len(p.got) > 0 {
+				events = append(events, s.events(p)...)
+			}
+			return strings.Count(line(events), "?") == 20
+		})
+		for _, e := range events {
+			if strings.Contains(e.data, "elicitation/create") {
+				ids = append(ids, askID(e))
+			}
+		}
+		return ids
+	}
+	answer := func(s *sessionClient, id string) int {
+		p := r.dial(1)
+		p.send(s.message(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"action":"accept","content":{"x":%q}}}`, id, strings.Repeat("y", 4000))))
+		return p.next("POST").status
+	}
+	mine := begin(s, "a")
+	taken := 0
+	for taken < len(mine) && answer(s, mine[taken]) == 202 {
+		taken++
+	}
+	if taken == 0 || taken == len(mine) || r.s.Stats().AnswerBytes > total/4 {
+		t.Errorf("%d of %d answers of one session taken, %d bytes", taken, len(mine), r.s.Stats().AnswerBytes)
+	}
+	if answer(other, begin(other, "b")[0]) != 202 {
+		t.Error("there is nothing left for another session")
+	}
+	s.notify(1, `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)
+	other.delete(1, 204)
+	r.callsEnd("both")
+	if n := r.s.Stats().AnswerBytes; n != 0 {
+		t.Errorf("%d bytes are counted for ever", n)
+	}
+}
+
+// Sessions that keep all they can leave something for who comes next.
+func TestReplayTotalIsShared(t *testing.T) {
+	const total = 8 << 20
+	table := tableOf(1000, 1000)
+	table.budget.max = total
+	fill := func(n int) (held int64) {
+		table.with(keyOf(n), true, 0, func(s *session) {
+			stream := uint64(n) << 8
+			for i := range uint64(20) {
+				if !s.addReplay(stream+i, target{}, &table.budget) {
+					return
+				}
+				for range 100 {
+					s.replay(stream+i).append(make([]byte, 10_000), &table.budget, 1<<20, 256)
+					s.trim(&table.budget)
+				}
+			}
+			held = s.held()
+		})
+		return held
+	}
+	for n := range 20 {
+		if held := fill(n); held > total/5 || held < minShare/2 {
+			t.Errorf("session %d holds %d bytes", n, held)
+		}
+	}
+	if held := fill(100); held < minShare/2 {
+		t.Errorf("session 21 holds %d bytes", held)
+	}
+}
+
+// retained sums the room of all byte slices that v holds.
+func retained(v reflect.Value, seen map[uintptr]bool) (n int) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() || seen[v.Pointer()] || v.Type() == reflect.TypeFor[*loop]() || v.Type() == reflect.TypeFor[*worker]() {
+			return 0
+		}
+		seen[v.Pointer()] = true
+		return retained(v.Elem(), seen)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			n += retained(v.Field(i), seen)
+		}
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return v.Cap()
+		}
+		for i := range v.Len() {
+			n += retained(v.Index(i), seen)
+		}
+	case reflect.String:
+		return v.Len()
+	}
+	return n
+}
+
+// Free jobs and exchanges keep little of what clients have sent, whatever it was.
+func TestFreeStructsKeepLittle(t *testing.T) {
+	r := newPort(t, nil)
+	s := r.initialize("2025-11-25")
+	big := strings.Repeat("z", 1<<20)
+	p := r.dial(0)
+	s.play(p, "1", "a")
+	r.cue("a", "ask 2")
+	var events []event
+	r.await("the questions", func() bool {
+		if len(p.got) > 0 {
+			events = append(events, s.events(p)...)
+		}
+		return strings.Count(line(events), "?") == 2
+	})
+	for _, e := range events[len(events)-2:] {
+		a := r.dial(0)
+		a.send(s.message(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"action":"accept","content":{"x":%q}}}`, askID(e), big)))
+		r.await("an answer is taken", func() bool { return len(a.got) > 0 })
+		a.fin()
+	}
+	r.callsEnd("a call with long answers")
+	p.fin()
+	for _, body := range []string{
+		fmt.Sprintf(`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo","arguments":{"text":%q}}}`, big),
+		fmt.Sprintf(`{"jsonrpc":"2.0","id":%q,"method":"tools/fly","params":{}}`, big),
+		fmt.Sprintf(`{"jsonrpc":"2.0","id":%q,"method":"ping"}`, big[:10<<10]),
+		fmt.Sprintf(`{"jsonrpc":"2.0","id":%q}`, big),
+	} {
+		q := r.dial(0)
+		q.send(s.message(body, "Origin: http://localhost:1"))
+		r.callsEnd("a long message")
+		q.fin()
+	}
+	for _, l := range r.loops {
+		for _, j := range l.jobs {
+			if n := retained(reflect.ValueOf(j), map[uintptr]bool{}); n > 66<<10 {
+				t.Errorf("a free job keeps %d bytes", n)
+			}
+		}
+		for _, x := range l.exchanges {
+			if n := retained(reflect.ValueOf(x), map[uintptr]bool{}); n > 2<<10 {
+				t.Errorf("a free exchange keeps %d bytes", n)
+			}
+		}
+		if n := cap(l.out) + cap(l.event) + cap(l.frame); n > 3*keepOut {
+			t.Errorf("a loop keeps %d bytes of scratch", n)
+		}
+	}
+}
