@@ -48,7 +48,7 @@ func bindComplete(c *Call, _ *RequestMeta) *jsonrpc.Error {
 		if !ok {
 			return invalidParams("ref/resource needs a uri")
 		}
-		if _, found := c.reg.templates.find(uri); !found && !c.reg.serves(uri) {
+		if _, found := c.reg.templates.find([]byte(normalTemplate(string(uri)))); !found && !c.reg.serves(uri) {
 			return invalidParams("unknown resource template")
 		}
 	default:

@@ -105,7 +105,11 @@ func (c *Call) binding(kind byte) []byte {
 	h := sha256.New()
 	digest(h, []byte(c.method.String()))
 	digest(h, []byte(c.principal))
-	digest(h, c.name)
+	name := c.name
+	if c.method == MethodReadResource {
+		name = appendNormalURI(nil, string(name), foldHost, false)
+	}
+	digest(h, name)
 	digest(h, appendCanonical(nil, c.p.arguments))
 	if kind != 0 {
 		digest(h, []byte{kind})

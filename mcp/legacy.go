@@ -223,7 +223,7 @@ func (s *Server) SessionChangeMessage(ch Change) []byte {
 		return sessionResourcesChanged
 	}
 	msg := append([]byte(nil), `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":`...)
-	return append(jsonrpc.AppendString(msg, ch.URI), `}}`...)
+	return append(jsonrpc.AppendString(msg, s.spelling(ch.URI)), `}}`...)
 }
 
 var (

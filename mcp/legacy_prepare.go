@@ -202,7 +202,7 @@ func shapeSubscribe(c *Call) *jsonrpc.Error {
 		return invalidParams("uri is required and a string")
 	}
 	c.name = uri
-	c.op = SessionOp{Kind: OpSubscribe, URI: string(uri)}
+	c.op = SessionOp{Kind: OpSubscribe, URI: normalURI(string(uri))}
 	if c.method == MethodUnsubscribe {
 		c.op.Kind = OpUnsubscribe
 	}
@@ -216,8 +216,9 @@ func bindSubscribe(c *Call, meta *RequestMeta) *jsonrpc.Error {
 		return invalidParams("uri is too long")
 	}
 	if !c.reg.serves(c.name) {
-		return (&resourceNotFound{c.op.URI}).wire(c.rev)
+		return (&resourceNotFound{string(c.name)}).wire(c.rev)
 	}
+	c.s.subscribe.spell(c.op.URI, string(c.name))
 	return bindSessionOp(c, meta)
 }
 

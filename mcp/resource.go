@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp/internal/uritemplate"
@@ -22,42 +21,50 @@ type ResourceHandler func(context.Context, *ReadResourceRequest) (*ReadResourceR
 
 // A resource is a [Resource] with its handler.
 type resource struct {
-	def     *Resource
+	def     *Resource // its URI is encoded
+	uri     string    // by which it is found, see normalURI
 	text    entryText
 	handler ResourceHandler
 }
 
-func (r *resource) key() string                { return r.def.URI }
+func (r *resource) key() string                { return r.uri }
 func (r *resource) entry(rev *revision) []byte { return r.text[rev.index] }
 
 // A resourceTemplate is a [ResourceTemplate] with its handler.
 type resourceTemplate struct {
 	def     *ResourceTemplate
-	match   *uritemplate.Template
+	name    string                // by which it is found, see normalTemplate
+	match   *uritemplate.Template // of name
 	text    entryText
 	handler ResourceHandler
 }
 
-func (r *resourceTemplate) key() string                { return r.def.URITemplate }
+func (r *resourceTemplate) key() string                { return r.name }
 func (r *resourceTemplate) entry(rev *revision) []byte { return r.text[rev.index] }
 
 // AddResource adds a resource, or replaces the one of its URI. It copies r. It panics
-// if the URI is not absolute or the name is missing: programmer's errors. It may be
-// called from any goroutine.
+// if the URI is not one, is not absolute, or the name is missing: programmer's errors. It
+// may be called from any goroutine.
+//
+// What may not stand in a URI, such as blanks and letters outside ASCII, is listed
+// percent-encoded. A client finds the resource by every spelling of its URI that RFC
+// 3986, section 6.2.2, takes for the same, and unencoded too.
 func (s *Server) AddResource(r *Resource, h ResourceHandler) {
 	def := *r
 	if def.Name == "" {
 		panic(fmt.Sprintf("mcp: AddResource %q: a resource needs a name", def.URI))
 	}
-	if u, err := url.Parse(def.URI); err != nil || !u.IsAbs() {
-		panic(fmt.Sprintf("mcp: AddResource %q: the URI is not absolute", def.URI))
+	encoded, ok := encodedURI(def.URI, false)
+	if !ok {
+		panic(fmt.Sprintf("mcp: AddResource %q: the URI is not absolute, or is none", def.URI))
 	}
+	def.URI = encoded
 	text, err := newEntryText(func(w *wire) ([]byte, error) { return marshal(w.resource(&def)) })
 	if err != nil {
 		panic(fmt.Sprintf("mcp: AddResource %q: %v", def.URI, err))
 	}
 	s.update(TopicResources, func(reg *registry) bool {
-		reg.resources = reg.resources.with(&resource{&def, text, h})
+		reg.resources = reg.resources.with(&resource{&def, normalURI(def.URI), text, h})
 		reg.hasResources = true
 		return true
 	})
@@ -65,9 +72,13 @@ func (s *Server) AddResource(r *Resource, h ResourceHandler) {
 
 // RemoveResources removes the resources of the URIs.
 func (s *Server) RemoveResources(uris ...string) {
+	keys := make([]string, len(uris))
+	for i, uri := range uris {
+		keys[i] = normalURI(uri)
+	}
 	s.update(TopicResources, func(reg *registry) bool {
 		before := reg.resources
-		reg.resources = before.without(uris)
+		reg.resources = before.without(keys)
 		return reg.resources != before
 	})
 }
@@ -82,7 +93,13 @@ func (s *Server) AddResourceTemplate(t *ResourceTemplate, h ResourceHandler) {
 	if def.Name == "" {
 		panic(fmt.Sprintf("mcp: AddResourceTemplate %q: a template needs a name", def.URITemplate))
 	}
-	match, err := uritemplate.Parse(def.URITemplate)
+	encoded, ok := encodedURI(def.URITemplate, true)
+	if !ok {
+		panic(fmt.Sprintf("mcp: AddResourceTemplate %q: it expands to no URI", def.URITemplate))
+	}
+	def.URITemplate = encoded
+	name := normalTemplate(encoded)
+	match, err := uritemplate.Parse(name)
 	if err != nil {
 		panic(fmt.Sprintf("mcp: AddResourceTemplate %q: %v", def.URITemplate, err))
 	}
@@ -91,7 +108,7 @@ func (s *Server) AddResourceTemplate(t *ResourceTemplate, h ResourceHandler) {
 		panic(fmt.Sprintf("mcp: AddResourceTemplate %q: %v", def.URITemplate, err))
 	}
 	s.update(TopicResources, func(reg *registry) bool {
-		reg.templates = reg.templates.with(&resourceTemplate{&def, match, text, h})
+		reg.templates = reg.templates.with(&resourceTemplate{&def, name, match, text, h})
 		reg.hasResources = true
 		return true
 	})
@@ -99,27 +116,55 @@ func (s *Server) AddResourceTemplate(t *ResourceTemplate, h ResourceHandler) {
 
 // RemoveResourceTemplates removes the resource templates of the given texts.
 func (s *Server) RemoveResourceTemplates(uriTemplates ...string) {
+	keys := make([]string, len(uriTemplates))
+	for i, text := range uriTemplates {
+		keys[i] = normalTemplate(text)
+	}
 	s.update(TopicResources, func(reg *registry) bool {
 		before := reg.templates
-		reg.templates = before.without(uriTemplates)
+		reg.templates = before.without(keys)
 		return reg.templates != before
 	})
 }
 
-// templateFor returns the template that serves uri, or nil.
-func (r *registry) templateFor(uri string) *resourceTemplate {
+// templateFor returns the template that serves uri, and the spelling of uri that it
+// matches; nil if there is none. The case of a host is kept where the template has a
+// variable for it.
+func (r *registry) templateFor(uri string) (t *resourceTemplate, spelling string) {
+	if len(r.templates.items) == 0 {
+		return nil, ""
+	}
+	folded := normalURI(uri)
+	kept := folded
+	if folded != uri {
+		kept = string(appendNormalURI(nil, uri, foldScheme, false))
+	}
 	for _, t := range r.templates.items {
-		if t.match.Matches(uri) {
-			return t
+		if t.match.Matches(kept) {
+			return t, kept
+		}
+		if kept != folded && t.match.Matches(folded) {
+			return t, folded
 		}
 	}
-	return nil
+	return nil, ""
+}
+
+// resourceAt returns the resource of uri.
+func (r *registry) resourceAt(uri []byte) (*resource, bool) {
+	if !isNormalURI(uri) {
+		uri = appendNormalURI(nil, string(uri), foldHost, false)
+	}
+	return r.resources.get(uri)
 }
 
 // serves reports whether r has a resource or a template for uri.
 func (r *registry) serves(uri []byte) bool {
-	_, ok := r.resources.find(uri)
-	return ok || r.templateFor(string(uri)) != nil
+	if _, ok := r.resourceAt(uri); ok {
+		return true
+	}
+	t, _ := r.templateFor(string(uri))
+	return t != nil
 }
 
 // shapeReadResource checks the params of resources/read.
@@ -136,11 +181,11 @@ func shapeReadResource(c *Call) *jsonrpc.Error {
 // one that its handler does not find look the same to the client.
 func bindReadResource(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	var ok bool
-	if c.resource, ok = c.reg.resources.get(c.name); ok {
+	if c.resource, ok = c.reg.resourceAt(c.name); ok {
 		return c.openState()
 	}
 	uri := string(c.name)
-	if c.template = c.reg.templateFor(uri); c.template == nil {
+	if c.template, _ = c.reg.templateFor(uri); c.template == nil {
 		return (&resourceNotFound{uri}).wire(c.rev)
 	}
 	return c.openState()
@@ -193,11 +238,11 @@ func (s *Server) readResource(ctx context.Context, req *ReadResourceRequest) (*R
 	uri := req.Params.URI
 	var h ResourceHandler
 	var mimeType string
-	if r, ok := req.Session.reg.resources.get([]byte(uri)); ok {
+	if r, ok := req.Session.reg.resourceAt([]byte(uri)); ok {
 		h, mimeType = r.handler, r.def.MIMEType
-	} else if t := req.Session.reg.templateFor(uri); t != nil {
+	} else if t, spelling := req.Session.reg.templateFor(uri); t != nil {
 		h, mimeType = t.handler, t.def.MIMEType
-		req.Extra.Variables, _ = t.match.Match(uri)
+		req.Extra.Variables, _ = t.match.Match(spelling)
 	} else {
 		return nil, ResourceNotFoundError(uri)
 	}

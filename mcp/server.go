@@ -65,7 +65,7 @@ func NewServer(impl *Implementation, opts *ServerOptions) *Server {
 	s.listPrm = listing{"prompts", 'p', hints.Prompts, size, bytes}
 	s.reg.Store(newRegistry())
 	s.watchers.Store(new([]func(Change)))
-	s.subscribe.init(s.opts.OnSubscribe, s.opts.OnUnsubscribe)
+	s.subscribe.init(s.opts.OnSubscribe, s.opts.OnUnsubscribe, s.listedURI)
 	return s
 }
 

@@ -7,7 +7,8 @@ import "sync"
 // It holds no queue of events: what waits to be told is at most one entry for each
 // URI.
 type subscribers struct {
-	first, last func(uri string) // nil: not told
+	first, last func(uri string)        // nil: not told
+	listed      func(key string) string // how the host lists the URI of the key
 
 	mu      sync.Mutex // guards the rest
 	counts  map[string]int
@@ -17,10 +18,42 @@ type subscribers struct {
 	wake    chan struct{}       // holds one while waiting is not empty; nil before the goroutine starts
 	done    chan struct{}
 	closed  bool
+
+	// spelled is how a subscriber spells a URI where that is not the key. It holds those
+	// that are subscribed to, and some that are about to be.
+	spelled map[string]string
 }
 
-func (s *subscribers) init(first, last func(string)) {
-	s.first, s.last = first, last
+// maxSpelled bounds the spellings that are kept.
+const maxSpelled = 4096
+
+// spell notes how a client that is about to subscribe spells the URI of the key. The
+// first spelling stays as long as the URI has subscribers.
+func (s *subscribers) spell(key, spelling string) {
+	if key == spelling {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.counts[key] > 0 {
+		return
+	}
+	if s.spelled == nil || len(s.spelled) >= maxSpelled {
+		s.spelled = make(map[string]string)
+	}
+	s.spelled[key] = spelling
+}
+
+// spelling returns what spell has noted for the key.
+func (s *subscribers) spelling(key string) (string, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	spelling, ok := s.spelled[key]
+	return spelling, ok
+}
+
+func (s *subscribers) init(first, last func(string), listed func(string) string) {
+	s.first, s.last, s.listed = first, last, listed
 	s.counts = make(map[string]int)
 	s.told = make(map[string]struct{})
 	s.queued = make(map[string]struct{})
@@ -42,6 +75,9 @@ func (s *subscribers) add(uri string, n int) {
 	after := max(before+n, 0)
 	if after == 0 {
 		delete(s.counts, uri)
+		if before > 0 && s.first == nil && s.last == nil {
+			delete(s.spelled, uri)
+		}
 	} else {
 		s.counts[uri] = after
 	}
@@ -99,12 +135,22 @@ func (s *subscribers) next() (hook func(string), uri string, ok bool) {
 	switch subscribed := s.counts[uri] > 0; {
 	case subscribed && !told:
 		s.told[uri] = struct{}{}
-		return s.first, uri, true
+		return s.first, s.shown(uri), true
 	case !subscribed && told:
 		delete(s.told, uri)
-		return s.last, uri, true
+		spelling := s.shown(uri)
+		delete(s.spelled, uri)
+		return s.last, spelling, true
 	}
 	return nil, uri, true
+}
+
+// shown returns the URI as the hooks see it.
+func (s *subscribers) shown(key string) string {
+	if spelling, ok := s.spelled[key]; ok {
+		return spelling
+	}
+	return s.listed(key)
 }
 
 // close ends the goroutine.

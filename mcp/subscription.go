@@ -21,7 +21,9 @@ const (
 type Listen struct {
 	ID     string // JSON text of the subscription's id, which is the request's
 	Topics Topic
-	URIs   []string // of TopicResource, each once; they match to the letter
+	URIs   []string // of TopicResource, each once, in the spelling by which they are compared
+
+	spelled map[string]string // as the client spells those that it spells otherwise
 }
 
 // A Change is something that listeners want to hear of.
@@ -84,7 +86,7 @@ func bindListen(c *Call, _ *RequestMeta) *jsonrpc.Error {
 					return invalidParams("resourceSubscriptions are too long")
 				}
 				if offered&TopicResource != 0 && c.reg.serves(uri) {
-					l.URIs = append(l.URIs, string(uri))
+					l.addURI(c.s, string(uri))
 				}
 			}
 		}
@@ -97,6 +99,20 @@ func bindListen(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	c.listen = l
 	c.kind = CallListen
 	return nil
+}
+
+// addURI adds the resource of the client's spelling.
+func (l *Listen) addURI(s *Server, spelling string) {
+	key := normalURI(spelling)
+	l.URIs = append(l.URIs, key)
+	if key == spelling {
+		return
+	}
+	s.subscribe.spell(key, spelling)
+	if l.spelled == nil {
+		l.spelled = make(map[string]string)
+	}
+	l.spelled[key] = spelling
 }
 
 func (l *Listen) add(t Topic, wanted bool) {
@@ -134,6 +150,9 @@ func (s *Server) AppendAcknowledged(dst []byte, l *Listen) []byte {
 		for i, uri := range l.URIs {
 			if i > 0 {
 				dst = append(dst, ',')
+			}
+			if spelling, ok := l.spelled[uri]; ok {
+				uri = spelling
 			}
 			dst = jsonrpc.AppendString(dst, uri)
 		}
@@ -178,7 +197,7 @@ func (s *Server) ChangeMessage(ch Change) (prefix, suffix []byte) {
 	}
 	var end bytes.Buffer
 	end.WriteString(`},"uri":`)
-	end.Write(jsonrpc.AppendString(nil, ch.URI))
+	end.Write(jsonrpc.AppendString(nil, s.spelling(ch.URI)))
 	end.WriteString(`}}`)
 	return resourceUpdated, end.Bytes()
 }
@@ -203,7 +222,7 @@ func (s *Server) tell(ch Change) {
 // subscribed to the URI is told. It may be called from any goroutine, as often as one
 // likes: transports send at most as many notices as a listener takes.
 func (s *Server) ResourceUpdated(uri string) {
-	if s.subscribe.has(uri) {
+	if uri = normalURI(uri); s.subscribe.has(uri) {
 		s.tell(Change{Topic: TopicResource, URI: uri})
 	}
 }
@@ -211,8 +230,25 @@ func (s *Server) ResourceUpdated(uri string) {
 // Subscribe counts a listener to the URI. Transports call it once for each URI of a
 // Listen, before they acknowledge it. It does not block and may be called from any
 // goroutine.
-func (s *Server) Subscribe(uri string) { s.subscribe.add(uri, 1) }
+func (s *Server) Subscribe(uri string) { s.subscribe.add(normalURI(uri), 1) }
 
 // Unsubscribe takes back one Subscribe. It does not block and may be called from any
 // goroutine.
-func (s *Server) Unsubscribe(uri string) { s.subscribe.add(uri, -1) }
+func (s *Server) Unsubscribe(uri string) { s.subscribe.add(normalURI(uri), -1) }
+
+// spelling returns how clients and the host see the resource of the key: as a subscriber
+// spells it, as it is listed, or the key.
+func (s *Server) spelling(key string) string {
+	if spelling, ok := s.subscribe.spelling(key); ok {
+		return spelling
+	}
+	return s.listedURI(key)
+}
+
+// listedURI returns how the resource of the key is listed; the key if it is not.
+func (s *Server) listedURI(key string) string {
+	if r, ok := s.reg.Load().resources.get([]byte(key)); ok {
+		return r.def.URI
+	}
+	return key
+}

@@ -1,0 +1,194 @@
+package mcp
+
+import (
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// URIs are compared as RFC 3986, section 6.2.2, has it: without regard to the case of
+// scheme, host and the digits of percent-encodings, and a character that need not be
+// encoded is the same encoded or not. What may not stand in a URI (blanks, letters outside
+// ASCII) is taken as its encoding, for clients that do not encode. Dot segments are left
+// alone: what they mean is the handler's to say.
+
+// A fold says what of a URI is written in lower case.
+type fold uint8
+
+const (
+	foldScheme fold = iota // the scheme
+	foldHost               // scheme and host
+)
+
+// normalURI returns the spelling of uri by which it is compared.
+func normalURI(uri string) string {
+	if isNormalURI(uri) {
+		return uri
+	}
+	return string(appendNormalURI(nil, uri, foldHost, false))
+}
+
+// isNormalURI reports whether uri is certainly spelled so: most are, and then nothing is
+// copied.
+func isNormalURI[T string | []byte](uri T) bool {
+	slashes := 0
+	for i := 0; i < len(uri); i++ {
+		switch c := uri[i]; {
+		case c == '/':
+			slashes++
+		case 'A' <= c && c <= 'Z':
+			if slashes < 3 {
+				return false // may be of the scheme or the host
+			}
+		case c == '%' || !unreserved(c) && strings.IndexByte(uriReserved, c) < 0:
+			return false
+		}
+	}
+	return true
+}
+
+// uriReserved are the reserved characters of RFC 3986, section 2.2.
+const uriReserved = ":/?#[]@!$&'()*+,;="
+
+// normalTemplate returns that of a URI template, whose expressions stay as they are.
+func normalTemplate(text string) string { return string(appendNormalURI(nil, text, foldHost, true)) }
+
+// appendNormalURI appends uri with the parts of f in lower case, and each character encoded
+// where it must be and nowhere else.
+func appendNormalURI(dst []byte, uri string, f fold, template bool) []byte {
+	scheme, host, end := uriParts(uri, template)
+	for i := 0; i < len(uri); i++ {
+		c := uri[i]
+		lower := i < scheme || f == foldHost && host <= i && i < end
+		switch {
+		case template && c == '{':
+			n := strings.IndexByte(uri[i:], '}')
+			if n < 0 {
+				return append(dst, uri[i:]...)
+			}
+			dst = append(dst, uri[i:i+n+1]...)
+			i += n
+			continue
+		case c == '%' && isTriplet(uri[i:]):
+			v := unhex(uri[i+1])<<4 | unhex(uri[i+2])
+			i += 2
+			if !unreserved(v) {
+				dst = appendTriplet(dst, v)
+				continue
+			}
+			c = v
+		case !unreserved(c) && c != '%' && strings.IndexByte(uriReserved, c) < 0:
+			dst = appendTriplet(dst, c)
+			continue
+		}
+		if lower && 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// uriParts returns where the scheme of uri ends, and where its host begins and ends with
+// its port. Without a scheme all are 0.
+func uriParts(uri string, template bool) (scheme, host, end int) {
+	scheme = strings.IndexByte(uri, ':')
+	if scheme < 1 || !isScheme(uri[:scheme]) {
+		return 0, 0, 0
+	}
+	if !strings.HasPrefix(uri[scheme+1:], "//") {
+		return scheme, 0, 0
+	}
+	host = scheme + 3
+	for end = host; end < len(uri); end++ {
+		switch c := uri[end]; {
+		case c == '/' || c == '?' || c == '#':
+			return scheme, host, end
+		case c == '@':
+			host = end + 1
+		case c == '{' && template:
+			n := strings.IndexByte(uri[end:], '}')
+			if n < 0 {
+				return scheme, host, end
+			}
+			if strings.IndexByte("/?#+", uri[end+1]) >= 0 {
+				return scheme, host, end // what it expands to may end the host
+			}
+			end += n
+		}
+	}
+	return scheme, host, end
+}
+
+func isScheme(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i] | 0x20
+		if ('a' > c || c > 'z') && (i == 0 || (s[i] < '0' || s[i] > '9') && strings.IndexByte("+-.", s[i]) < 0) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// encodedURI returns uri with what may not stand in a URI percent-encoded, and otherwise
+// as it was written. It reports false for what is no absolute URI even then.
+func encodedURI(uri string, template bool) (string, bool) {
+	if !utf8.ValidString(uri) {
+		return "", false
+	}
+	var out, plain []byte // plain has a letter for each encoding, which net/url refuses in hosts
+	for i := 0; i < len(uri); i++ {
+		c := uri[i]
+		switch {
+		case c < ' ' || c == 0x7f:
+			return "", false
+		case template && c == '{':
+			n := strings.IndexByte(uri[i:], '}')
+			if n < 0 {
+				return uri, true // the template's own parser says what is wrong
+			}
+			out, plain = append(out, uri[i:i+n+1]...), append(plain, 'x')
+			i += n
+		case c == '%' && !isTriplet(uri[i:]):
+			return "", false
+		case c == '%':
+			out, plain = append(out, uri[i:i+3]...), append(plain, 'x')
+			i += 2
+		case unreserved(c) || strings.IndexByte(uriReserved, c) >= 0:
+			out, plain = append(out, c), append(plain, c)
+		default:
+			out, plain = appendTriplet(out, c), append(plain, 'x')
+		}
+	}
+	if template {
+		return string(out), true
+	}
+	u, err := url.Parse(string(plain))
+	scheme, _, _ := uriParts(string(out), false)
+	return string(out), err == nil && u.IsAbs() && scheme > 0
+}
+
+func unreserved(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '.' || c == '_' || c == '~'
+}
+
+// isTriplet reports whether s begins with a percent-encoding.
+func isTriplet(s string) bool {
+	return len(s) > 2 && s[0] == '%' && unhex(s[1]) < 16 && unhex(s[2]) < 16
+}
+
+// unhex returns the value of a hexadecimal digit; 255 for what is none.
+func unhex(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c|0x20 && c|0x20 <= 'f':
+		return c | 0x20 - 'a' + 10
+	}
+	return 255
+}
+
+func appendTriplet(dst []byte, c byte) []byte {
+	const digits = "0123456789ABCDEF"
+	return append(dst, '%', digits[c>>4], digits[c&15])
+}
