@@ -86,10 +86,19 @@ func (s *Server) discovery(r *registry, rev *revision) []byte {
 	return d.body
 }
 
+// maxCopiedPage is the length of a page above which a Sink that can is spared a copy.
+const maxCopiedPage = 8 << 10
+
 // runPage answers with a response that was encoded before.
 func runPage(c *Call, ctx context.Context, w Sink) {
 	if c.reg.chain != nil {
 		c.runListChain(ctx, w)
+		return
+	}
+	if ps, ok := w.(PageSink); ok && len(c.page) > maxCopiedPage {
+		c.answered = true
+		c.buf = appendID(c.buf[:0], c.id)
+		ps.RespondPage(c.buf, c.page)
 		return
 	}
 	c.respond(w, append(appendID(c.buf[:0], c.id), c.page...), 0)

@@ -59,6 +59,16 @@ type Sink interface {
 	Respond(msg []byte, code jsonrpc.Code)
 }
 
+// A PageSink is a [Sink] that can send an answer without a copy of it. Lists and
+// server/discover are encoded once and then the same for everybody but for the id.
+type PageSink interface {
+	Sink
+
+	// RespondPage is Respond for a result whose text is head followed by page. Head is
+	// valid only during the call; page never changes, and may be kept.
+	RespondPage(head, page []byte)
+}
+
 // A StreamCloser is a [Sink] whose answer travels on a stream that the client can
 // resume (SEP-1699).
 type StreamCloser interface {

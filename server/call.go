@@ -1,8 +1,10 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"sync/atomic"
 
@@ -299,6 +301,41 @@ func (s *inlineSink) Respond(msg []byte, code jsonrpc.Code) {
 	}
 	c.loop.count(j.call.Method(), outcomeOf(code))
 	c.respond(status, msg)
+}
+
+// RespondPage implements mcp.PageSink: the page goes to the socket as it is, between the bytes that the turn makes.
+func (s *inlineSink) RespondPage(head, page []byte) {
+	c := s.c
+	l, x := c.loop, c.x
+	n := len(head) + len(page)
+	asJSON := !x.began && x.verdict.json
+	if n > l.srv.opts.MaxResponse || l.page != nil || !asJSON && (bytes.IndexByte(page, '\n') >= 0 || bytes.IndexByte(page, '\r') >= 0) {
+		s.Respond(append(bytes.Clone(head), page...), 0)
+		return
+	}
+	l.count(x.job.call.Method(), outcomeOK)
+	const field, end = "data: ", "\n\n"
+	if asJSON {
+		h := c.respHead(200)
+		l.out = appendHead(l.out, &h, typeJSON, n)
+	} else {
+		c.beginStream()
+		if !c.has(flagHTTP10) {
+			l.out = strconv.AppendUint(l.out, uint64(len(field)+n+len(end)), 16)
+			l.out = append(l.out, "\r\n"...)
+		}
+		l.out = append(l.out, field...)
+	}
+	l.out = append(l.out, head...)
+	l.page, l.pageAt = page, len(l.out)
+	if asJSON {
+		return
+	}
+	l.out = append(l.out, end...)
+	if !c.has(flagHTTP10) {
+		l.out = append(l.out, "\r\n"...)
+	}
+	c.endEvents()
 }
 
 func outcomeOf(code jsonrpc.Code) outcome {

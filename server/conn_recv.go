@@ -89,7 +89,7 @@ func (c *conn) rest() {
 // choked reports whether so many bytes of responses wait for the peer that its next request has to wait too. Otherwise a client that asks and never reads would be answered without end.
 func (c *conn) choked(now tick) bool {
 	l := c.loop
-	if len(l.out) > maxAhead {
+	if len(l.out) > maxAhead || l.page != nil {
 		c.flush()
 	}
 	if c.state == connStateClosed {

@@ -4,9 +4,13 @@ package server
 func (c *conn) flush() {
 	l := c.loop
 	if len(l.out) > 0 {
-		out := l.out
-		l.out = nil // a close inside write may answer nothing, but must not find half a message
-		c.write(out)
+		out, page, at := l.out, l.page, l.pageAt
+		l.out, l.page = nil, nil // a close inside write may answer nothing, but must not find half a message
+		if page != nil {
+			c.write(out[:at], page, out[at:])
+		} else {
+			c.write(out)
+		}
 		l.keepScratch(out)
 	}
 	if c.state == connStateLinger {
@@ -78,26 +82,46 @@ type vectorWriter interface {
 // writeBufferSize is how large gnet's first buffer for what a peer does not take becomes, about.
 const writeBufferSize = 16 << 10
 
-// write hands b to the socket. The conn may be closed when it returns.
-func (c *conn) write(b []byte) {
+// write hands the pieces, three at most, to the socket. The conn may be closed when it returns.
+func (c *conn) write(pieces ...[]byte) {
 	if c.state == connStateClosed {
 		return
+	}
+	n := 0
+	for _, b := range pieces {
+		n += len(b)
 	}
 	l := c.loop
-	l.m.bytesOut.Add(uint64(len(b)))
-	if v, ok := c.sk.(vectorWriter); ok && len(b) > writeBufferSize {
-		l.pieces[0] = b
-		_, _ = v.Writev(l.pieces[:1])
-		l.pieces[0] = nil
-	} else {
-		_, _ = c.sk.Write(b) // an error closes the conn
-	}
+	l.m.bytesOut.Add(uint64(n))
+	c.hand(pieces, n) // an error closes the conn
 	if c.state == connStateClosed {
 		return
 	}
-	if n := c.sk.OutboundBuffered(); n > 0 || c.has(flagStalled) {
-		c.stalled(n, len(b))
+	if left := c.sk.OutboundBuffered(); left > 0 || c.has(flagStalled) {
+		c.stalled(left, n)
 		c.checkTotal()
+	}
+}
+
+// hand gives the pieces to the socket, if it can in one system call.
+func (c *conn) hand(pieces [][]byte, n int) {
+	l := c.loop
+	if v, ok := c.sk.(vectorWriter); ok && n > writeBufferSize {
+		used := 0
+		for _, b := range pieces {
+			if len(b) > 0 {
+				l.pieces[used] = b
+				used++
+			}
+		}
+		_, _ = v.Writev(l.pieces[:used])
+		clear(l.pieces[:])
+		return
+	}
+	for _, b := range pieces {
+		if len(b) > 0 && c.state != connStateClosed {
+			_, _ = c.sk.Write(b)
+		}
 	}
 }
 

@@ -36,7 +36,9 @@ type loop struct {
 	out     []byte            // bytes for the connection being served
 	event   []byte            // one encoded message
 	frame   []byte            // one encoded event
-	pieces  [3][]byte         // of one write
+	page    []byte            // for the same connection: what goes between out[:pageAt] and the rest, and is never changed
+	pageAt  int
+	pieces  [3][]byte // of one write
 	inline  inlineSink
 
 	exchanges []*exchange     // free ones
@@ -122,7 +124,7 @@ func (l *loop) contain() {
 			l.srv.logPanic(l, r)
 		}
 	}()
-	l.out = l.out[:0]
+	l.out, l.page = l.out[:0], nil
 	l.continueLater()
 	if c := l.serving; c != nil {
 		c.abort(closePanic)

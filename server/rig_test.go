@@ -60,8 +60,15 @@ func (f *fakeReactor) take() []task {
 	return t
 }
 
-func (f *fakeReactor) closeSocket(sk socket)      { sk.(*fakePeer).onClose(nil) }
-func (f *fakeReactor) closeWrite(sk socket) error { return sk.(*fakePeer).onCloseWrite() }
+func (f *fakeReactor) closeSocket(sk socket)      { peerOf(sk).onClose(nil) }
+func (f *fakeReactor) closeWrite(sk socket) error { return peerOf(sk).onCloseWrite() }
+
+func peerOf(sk socket) *fakePeer {
+	if v, ok := sk.(*vectorPeer); ok {
+		return v.fakePeer
+	}
+	return sk.(*fakePeer)
+}
 
 // syncBuffer takes the server's log, which any goroutine may write.
 type syncBuffer struct {

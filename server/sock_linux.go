@@ -96,6 +96,37 @@ func (s *sock) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// Writev implements vectorWriter. It takes all, as Write does.
+func (s *sock) Writev(pieces [][]byte) (int, error) {
+	if s.closed {
+		return 0, errSockClosed
+	}
+	total := 0
+	for _, b := range pieces {
+		total += len(b)
+	}
+	n, left := 0, total
+	var err error
+	if s.out == nil {
+		n, err = sysWritev(s.fd, pieces)
+		if left = total - n; err == nil && left > 0 {
+			s.out = &unsent{buf: takeBuffer(left)}
+			err = s.await(unix.EPOLLIN | unix.EPOLLOUT)
+		}
+	}
+	if err != nil {
+		s.close(err)
+		return 0, err
+	}
+	for _, b := range pieces {
+		k := min(n, len(b))
+		if n -= k; k < len(b) {
+			s.out.buf.add(b[k:])
+		}
+	}
+	return total, nil
+}
+
 // OutboundBuffered implements socket.
 func (s *sock) OutboundBuffered() int {
 	if s.out == nil {

@@ -39,6 +39,29 @@ func sysWrite(fd int32, b []byte) (int, error) {
 	}
 }
 
+// sysWritev is sysWrite for up to three pieces, none of them empty.
+func sysWritev(fd int32, pieces [][]byte) (int, error) {
+	var iov [3]unix.Iovec
+	for i, b := range pieces {
+		iov[i].Base = &b[0]
+		iov[i].SetLen(len(b))
+	}
+	msg := unix.Msghdr{Iov: &iov[0]}
+	msg.SetIovlen(len(pieces))
+	for {
+		n, err := result(syscall.RawSyscall(unix.SYS_SENDMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL))
+		switch err {
+		case nil:
+			return n, nil
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return 0, nil
+		default:
+			return 0, os.NewSyscallError("write", err)
+		}
+	}
+}
+
 // sysClose closes a socket that does not linger.
 func sysClose(fd int32) {
 	_, _, _ = syscall.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
