@@ -15,6 +15,10 @@ const (
 	EngineEpoll Engine = "epoll"
 )
 
+// readSize is how many bytes are read from a socket in a turn. It bounds how long one connection has a loop: the requests of a client that pipelines without end take some 100 µs, and what
+// it has sent besides waits in the kernel, where it holds up the client, until the other sockets have been served.
+const readSize = 8 << 10
+
 // engine is what is below the event loops, and accepts for them.
 type engine interface {
 	start() ([]reactor, error) // the loops, which run

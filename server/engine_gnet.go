@@ -36,7 +36,7 @@ func (e *gnetEngine) start() (_ []reactor, err error) {
 	e.client, err = gnet.NewClient(e,
 		gnet.WithNumEventLoop(s.opts.Loops),
 		gnet.WithLogger(gnetLogger{s.opts.Logger}),
-		gnet.WithReadBufferCap(64<<10),
+		gnet.WithReadBufferCap(readSize),
 		gnet.WithWriteBufferCap(writeBufferSize),
 	)
 	if err != nil {

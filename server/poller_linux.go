@@ -54,10 +54,9 @@ type poller struct {
 }
 
 const (
-	readSize   = 64 << 10 // bytes read from a socket at once
-	eventsSize = 256      // events of a turn
-	closesSize = 32       // descriptors that are closed in a turn, beside as many as there are new ones
-	maxBusy    = 16       // without a pause, until other goroutines of the processor get their turn: turns, of which a large one counts as one more for each busySize events and closes
+	eventsSize = 256 // events of a turn
+	closesSize = 32  // descriptors that are closed in a turn, beside as many as there are new ones
+	maxBusy    = 16  // without a pause, until other goroutines of the processor get their turn: turns, of which a large one counts as one more for each busySize events and closes
 	busySize   = 32
 
 	// tellMonitor is how often Go's monitor is made to look, while workers or this loop itself could keep all processors: it sleeps when all were idle, and only a system call that tells the scheduler

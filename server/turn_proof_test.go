@@ -1,0 +1,68 @@
+package server
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// TestOneConnectionsTurn: a client that pipelines without end has the loop for no longer than some requests; whoever else wants something is served in between.
+func TestOneConnectionsTurn(t *testing.T) {
+	ms := mcp.NewServer(&mcp.Implementation{Name: "turns", Version: "1"}, nil)
+	t.Cleanup(ms.Close)
+	s := New(ms, &Options{Loops: 1, Logger: slog.New(slog.DiscardHandler)})
+	ln, err := s.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = s.Serve(ln) }()
+	t.Cleanup(func() { _ = s.Shutdown(t.Context()) })
+	nc, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	request := request{method: "server/discover"}.String()
+	go func() { _, _ = io.Copy(io.Discard, nc) }()
+	go func() {
+		for b := []byte(strings.Repeat(request, 1000)); err == nil; {
+			_, err = nc.Write(b)
+		}
+	}()
+	served := func() uint64 { return s.Stats().Requests[RequestLabels{"server/discover", "ok"}] }
+	for deadline := time.Now().Add(10 * time.Second); served() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no request is served")
+		}
+	}
+	l := s.loops[0]
+	most, before := uint64(0), uint64(0)
+	end := time.Now().Add(10 * time.Second)
+	done := make(chan struct{})
+	var round func()
+	round = func() { // once the sockets have had their turn
+		now := l.m.requests[mcp.MethodDiscover][outcomeOK].Load()
+		if before > 0 {
+			most = max(most, now-before)
+		}
+		before = now
+		if now > 500 || time.Now().After(end) {
+			close(done)
+			return
+		}
+		l.reactor.again(round)
+	}
+	l.execute(round)
+	<-done
+	if most == 0 {
+		t.Fatal("the client does not keep the loop busy")
+	}
+	if limit := uint64(readSize/len(request) + 2); most > limit {
+		t.Errorf("%d requests of one connection are served in a row, want %d at most", most, limit)
+	}
+}
