@@ -27,7 +27,7 @@ type Server struct {
 	mu  sync.Mutex // held while reg is replaced
 	reg atomic.Pointer[registry]
 
-	watchers  atomic.Pointer[[]func(Change)] // replaced under mu
+	watchers  atomic.Pointer[[]*watcher] // replaced under mu
 	subscribe subscribers
 }
 
@@ -64,7 +64,7 @@ func NewServer(impl *Implementation, opts *ServerOptions) *Server {
 	s.listTmpl = listing{"resourceTemplates", 'm', hints.ResourceTemplates, size, bytes}
 	s.listPrm = listing{"prompts", 'p', hints.Prompts, size, bytes}
 	s.reg.Store(newRegistry())
-	s.watchers.Store(new([]func(Change)))
+	s.watchers.Store(new([]*watcher))
 	s.subscribe.init(s.opts.OnSubscribe, s.opts.OnUnsubscribe, s.listedURI)
 	return s
 }

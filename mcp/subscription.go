@@ -203,18 +203,30 @@ func (s *Server) ChangeMessage(ch Change) (prefix, suffix []byte) {
 }
 
 // OnChange makes the server call f after each change, on the goroutine that made it; f
-// must not block. Of changes of a resource it hears while the URI has a subscriber. It
-// may be called from any goroutine, by several transports.
-func (s *Server) OnChange(f func(Change)) {
+// must not block. Changes of a resource are reported while its URI has a subscriber. OnChange
+// may be called from any goroutine, by several transports. A transport that ends calls stop:
+// changes made after stop has returned are not reported to f. stop may be called several
+// times, from any goroutine.
+func (s *Server) OnChange(f func(Change)) (stop func()) {
+	w := &watcher{f}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	next := append(slices.Clone(*s.watchers.Load()), f)
+	next := append(slices.Clone(*s.watchers.Load()), w)
 	s.watchers.Store(&next)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		rest := slices.DeleteFunc(slices.Clone(*s.watchers.Load()), func(o *watcher) bool { return o == w })
+		s.watchers.Store(&rest)
+	}
 }
 
+// A watcher is a function that was given to OnChange.
+type watcher struct{ f func(Change) }
+
 func (s *Server) tell(ch Change) {
-	for _, f := range *s.watchers.Load() {
-		f(ch)
+	for _, w := range *s.watchers.Load() {
+		w.f(ch)
 	}
 }
 

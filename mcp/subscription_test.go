@@ -280,3 +280,27 @@ func TestMiddleware(t *testing.T) {
 	c.call("tools/call", `"name":"add","arguments":{"a":1,"b":2}`).wantError("a result of another type", -32603, 200)
 	c.call("tools/list", "").wantError("a list of another type", -32603, 200)
 }
+
+// A transport that has stopped hears of nothing any more, and only it.
+func TestOnChangeStops(t *testing.T) {
+	s := newTestServer(t, nil)
+	var told [3]int
+	var stops [3]func()
+	for i := range told {
+		stops[i] = s.OnChange(func(Change) { told[i]++ })
+	}
+	change := func() { AddTool(s, &Tool{Name: "echo"}, echo) }
+	change()
+	stops[1]()
+	stops[1]()
+	change()
+	stops[0]()
+	stops[2]()
+	change()
+	if want := [3]int{2, 1, 2}; told != want {
+		t.Errorf("told %v times, want %v", told, want)
+	}
+	if n := len(*s.watchers.Load()); n != 0 {
+		t.Errorf("%d watchers are left", n)
+	}
+}

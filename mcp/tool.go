@@ -83,6 +83,9 @@ func AddTool[In, Out any](s *Server, t *Tool, h ToolHandlerFor[In, Out]) {
 		if res != nil && (res.InputRequests != nil || res.RequestState != "") {
 			return toolOutput{res: res}, nil
 		}
+		if res != nil && res.IsError {
+			return failedOutput(res, out)
+		}
 		structured, err := marshalOutput(out, zero)
 		if err != nil {
 			return toolOutput{}, err

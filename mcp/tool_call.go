@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
@@ -135,6 +136,20 @@ func failedTool(err error) (toolOutput, error) {
 	res := new(CallToolResult)
 	res.SetError(err)
 	return toolOutput{res: res}, nil
+}
+
+// failedOutput returns the output of a handler that reports an error by its result. What it
+// leaves at its zero value is not output: an error has no structured content then, and what
+// there is need not conform to the output schema, which describes success.
+func failedOutput[Out any](res *CallToolResult, out Out) (toolOutput, error) {
+	if reflect.ValueOf(&out).Elem().IsZero() {
+		return toolOutput{res: res}, nil
+	}
+	structured, err := marshalOutput(out, nil)
+	if err != nil {
+		return toolOutput{}, err
+	}
+	return toolOutput{res, structured}, nil
 }
 
 // append appends the members of the result. Structured content is also given as text,

@@ -140,6 +140,11 @@ func (c *conn) parseHead(now tick, b []byte) int {
 		return 0
 	}
 	if err != nil {
+		head := b[:min(len(b), l.srv.limits.Head)]
+		if origin := l.srv.policy.sharedOrigin(head, c.trust); origin != nil {
+			l.beginRequest(x)
+			x.origin = append(x.origin[:0], origin...)
+		}
 		c.refuseFraming(now, err)
 		return 0
 	}
@@ -158,7 +163,7 @@ func (c *conn) parseHead(now tick, b []byte) int {
 func (c *conn) begin(now tick, head, rest []byte) int {
 	x, s, req := c.x, c.loop.srv, &c.loop.req
 	x.verdict = s.policy.check(req, c.trust)
-	if req.Origin != nil && x.verdict.route.checksOrigin() {
+	if req.Origin != nil && s.policy.sharesWith(req, x.verdict.route, c.trust) {
 		x.origin = append(x.origin[:0], req.Origin...)
 	}
 	if err := req.CheckContent(&s.limits); err != nil {

@@ -45,6 +45,7 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	case <-time.After(stopGrace):
 		s.logger().Warn("a listener does not close: the drain goes on without it")
 	}
+	defer s.leaveMCP()
 	if !started {
 		s.cancel(errShutdown)
 		return nil
@@ -67,6 +68,13 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	}
 	s.stopEngine()
 	return err
+}
+
+// leaveMCP lets go of the mcp.Server, which may outlive s or be served again: no change is
+// collected any more, and subscriptions of sessions no longer count as listeners.
+func (s *Server) leaveMCP() {
+	s.unwatch()
+	s.sessions.forgetAll()
 }
 
 // closeListeners begins to close the listeners. The channel is closed when all are and nothing accepts any more. That may take until another client comes: a listener that its host has made
@@ -125,8 +133,11 @@ func (l *loop) startDrain(d *drainOrder) {
 			c.wind()
 		case connStateHead, connStateBody:
 			// Its client gets a little time to say what it wants, not the usual one.
-			c.x.due = min(c.x.due, l.now+ticks(drainHead))
-			c.arm(c.x.due)
+			due := l.now + ticks(drainHead)
+			if at, armed := l.wheel.due(c.slot); armed {
+				due = min(due, at)
+			}
+			c.arm(due)
 		case connStateStream:
 			if c.resumed() {
 				continue // until its call is answered

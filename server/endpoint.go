@@ -144,15 +144,6 @@ func checkSSE(r *httpparse.Request, to route) verdict {
 	return v
 }
 
-// checksOrigin reports whether the Origin of a request on the route was found to be allowed.
-func (r route) checksOrigin() bool {
-	switch r {
-	case routeRefused, routeHealth, routeReady, routeOptions:
-		return false
-	}
-	return true
-}
-
 // sentTwice reports whether a field that has one value was sent more than once, those that MCP itself refuses excepted.
 func sentTwice(r *httpparse.Request) bool {
 	var seen [4]bool

@@ -116,6 +116,10 @@ func (l *loop) bury() {
 // postChanges tells the loop that a list or a resource changed. Changes that were not served yet become one. It may be called from any goroutine.
 func (l *loop) postChanges(c *changes) {
 	l.in.mu.Lock()
+	if l.in.dead {
+		l.in.mu.Unlock()
+		return // nobody would serve them
+	}
 	l.in.changes.merge(c)
 	l.wakeLocked()
 }

@@ -32,6 +32,7 @@ type Server struct {
 
 	noticeMu sync.Mutex // guards notices and log
 	log      changeLog
+	unwatch  func()  // ends the reports of changes
 	notices  changes // not yet told to the loops
 
 	dateLine atomic.Pointer[string]
@@ -100,7 +101,7 @@ func New(s *mcp.Server, opts *Options) *Server {
 	srv.base, srv.cancel = context.WithCancelCause(context.Background())
 	srv.setDate(srv.start)
 	srv.log = newChangeLog(srv.start)
-	s.OnChange(srv.changed)
+	srv.unwatch = s.OnChange(srv.changed)
 	return srv
 }
 

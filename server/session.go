@@ -362,6 +362,26 @@ func (t *sessions) sweepLocked(sh *sessionShard, now tick, unix uint32, idle tic
 	return forgot
 }
 
+// forgetAll empties the table. Deleted ids stay known.
+func (t *sessions) forgetAll() {
+	for i := range t.shards {
+		sh := &t.shards[i]
+		sh.mu.Lock()
+		var uris []map[string]struct{}
+		for _, s := range sh.m {
+			if s.sessionRest != nil {
+				uris = append(uris, s.uris)
+				s.forgetReplays(t)
+			}
+			t.drop(sh, s)
+		}
+		sh.mu.Unlock()
+		for _, u := range uris {
+			t.forgot(u)
+		}
+	}
+}
+
 // sweepSessions sweeps a shard a tick. The loops share the shards among them.
 func (l *loop) sweepSessions() {
 	s := l.srv
