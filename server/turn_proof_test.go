@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -22,16 +23,11 @@ func TestOneConnectionsTurn(t *testing.T) {
 	}
 	go func() { _ = s.Serve(ln) }()
 	t.Cleanup(func() { _ = s.Shutdown(t.Context()) })
-	nc, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
 	request := request{method: "server/discover"}.String()
-	go func() { _, _ = io.Copy(io.Discard, nc) }()
+	ctx := t.Context()
 	go func() {
-		for b := []byte(strings.Repeat(request, 1000)); err == nil; {
-			_, err = nc.Write(b)
+		for ctx.Err() == nil { // a client that reads too slowly is disconnected
+			pipeline(ctx, ln.Addr().String(), []byte(strings.Repeat(request, 1000)))
 		}
 	}()
 	served := func() uint64 { return s.Stats().Requests[RequestLabels{"server/discover", "ok"}] }
@@ -66,5 +62,19 @@ func TestOneConnectionsTurn(t *testing.T) {
 	}
 	if limit := uint64(readSize/len(request) + 2); most > limit {
 		t.Errorf("%d requests of one connection are served in a row, want %d at most", most, limit)
+	}
+}
+
+// pipeline sends b again and again, until the connection or ctx ends.
+func pipeline(ctx context.Context, addr string, b []byte) {
+	nc, err := net.Dial("tcp", addr)
+	if err != nil {
+		return
+	}
+	defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
+	defer nc.Close()
+	go func() { _, _ = io.Copy(io.Discard, nc) }()
+	for err == nil {
+		_, err = nc.Write(b)
 	}
 }
