@@ -102,6 +102,8 @@ var acceptances = []acceptance{
 	{"Mcp-Name twice", get + "Mcp-Name: b\r\nMcp-Name: c\r\n\r\n", `GET / 1.1` + a11 + ` duplicate duplicate-mcp mcp-name="b"`, nil},
 	{"Mcp-Session-Id twice", get + "Mcp-Session-Id: b\r\nMcp-Session-Id: c\r\n\r\n", `GET / 1.1` + a11 + ` duplicate duplicate-mcp mcp-session-id="b"`, nil},
 	{"Accept twice", get + "Accept: b\r\nAccept: c\r\nAccept: d\r\n\r\n", `GET / 1.1` + a11 + ` more-accept accept="b"`, nil},
+	{"Content-Encoding", get + "content-ENCODING: gzip\r\nX-Long-Enough-For-A-Fast-Line: 0123456789abcdef\r\n\r\n", `GET / 1.1` + a11 + ` content-encoding="gzip"`, nil},
+	{"names that begin or end as Content-Encoding", get + "Content-Encodings: a\r\nContent-Encodin: b\r\nContent-Encoding-: c\r\nX-Content-Encoding: d\r\n\r\n", `GET / 1.1` + a11, nil},
 	{"User-Agent and Accept-Encoding twice", get + "User-Agent: b\r\nAccept-Encoding: c\r\nUser-Agent: d\r\nAccept-Encoding: e\r\n\r\n", `GET / 1.1` + a11 + ` accept-encoding="c" user-agent="b"`, nil},
 	{"Mcp-Param", get + "Mcp-Param-City: Oslo\r\nMcp-Param-City: Bergen\r\n\r\n", `GET / 1.1` + a11 + ` param`, nil},
 	{"Mcp-Param of each known length", get + "MCP-PARAM-AB: b\r\nmcp-param-abcdefghij: b\r\n\r\n", `GET / 1.1` + a11 + ` param`, nil},

@@ -45,6 +45,9 @@ func (r *Request) parseWholeLines(b []byte, i, maxFields int) (int, error) {
 				p, kind = i+len("content-type:"), kindContentType
 			case spells(first, wordContent) && spells(second<<8, wordLength):
 				p, kind = i+len("content-length:"), kindContentLength
+			case spells(first, wordContent) && spells(second, wordEncoding) &&
+				i <= last-8 && byte(load(base, i+16)) == ':':
+				p, kind = i+len("content-encoding:"), kindContentEncoding
 			case spells(first, wordConnecti) && spells(second<<40, wordOn):
 				p, kind = i+len("connection:"), kindConnection
 			}

@@ -19,6 +19,7 @@ const (
 	kindAccept
 	kindAcceptEncoding
 	kindAuthorization
+	kindContentEncoding
 	kindContentType
 	kindLastEventID
 	kindOrigin
@@ -49,6 +50,7 @@ var kindNames = [numFieldKinds]string{
 	kindAccept:             "accept",
 	kindAcceptEncoding:     "accept-encoding",
 	kindAuthorization:      "authorization",
+	kindContentEncoding:    "content-encoding",
 	kindContentType:        "content-type",
 	kindLastEventID:        "last-event-id",
 	kindOrigin:             "origin",

@@ -16,6 +16,7 @@ const (
 	wordConnecti = 0x697463656e6e6f63 // "connecti"
 	wordOn       = 0x3a6e6f0000000000 // ".....on:"
 	wordContent  = 0x2d746e65746e6f63 // "content-"
+	wordEncoding = 0x676e69646f636e65 // "encoding"
 	wordLength   = 0x3a6874676e656c00 // ".length:"
 	wordType     = 0x3a65707974000000 // "...type:"
 	wordLastEve  = 0x6576652d7473616c // "last-eve"

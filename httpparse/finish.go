@@ -34,6 +34,7 @@ func (r *Request) finish(head []byte) error {
 	r.Accept = r.value(head, kindAccept)
 	r.AcceptEncoding = r.value(head, kindAcceptEncoding)
 	r.Authorization = r.value(head, kindAuthorization)
+	r.ContentEncoding = r.value(head, kindContentEncoding)
 	r.ContentType = r.value(head, kindContentType)
 	r.LastEventID = r.value(head, kindLastEventID)
 	r.Origin = r.value(head, kindOrigin)

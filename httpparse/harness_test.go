@@ -170,6 +170,7 @@ func describe(r *Request) string {
 	value("accept", r.Accept)
 	value("accept-encoding", r.AcceptEncoding)
 	value("authorization", r.Authorization)
+	value("content-encoding", r.ContentEncoding)
 	value("content-type", r.ContentType)
 	value("last-event-id", r.LastEventID)
 	value("origin", r.Origin)

@@ -53,13 +53,14 @@ type Request struct {
 	// one. It is nil only on HTTP/1.0.
 	Host []byte
 
-	Accept         []byte
-	AcceptEncoding []byte
-	Authorization  []byte
-	ContentType    []byte
-	LastEventID    []byte
-	Origin         []byte
-	UserAgent      []byte
+	Accept          []byte
+	AcceptEncoding  []byte
+	Authorization   []byte
+	ContentEncoding []byte // of several lines the first
+	ContentType     []byte
+	LastEventID     []byte
+	Origin          []byte
+	UserAgent       []byte
 
 	MCPMethod          []byte
 	MCPName            []byte
@@ -105,7 +106,7 @@ func (r *Request) Reset() {
 	r.KeepAlive, r.ExpectContinue = false, false
 	r.Duplicate, r.DuplicateMCP, r.MoreAccept = false, false, false
 	r.Target, r.Path, r.Query, r.Host = nil, nil, nil, nil
-	r.Accept, r.AcceptEncoding, r.Authorization, r.ContentType = nil, nil, nil, nil
+	r.Accept, r.AcceptEncoding, r.Authorization, r.ContentEncoding, r.ContentType = nil, nil, nil, nil, nil
 	r.LastEventID, r.Origin, r.UserAgent = nil, nil, nil
 	r.MCPMethod, r.MCPName, r.MCPProtocolVersion, r.MCPSessionID = nil, nil, nil, nil
 	r.head = nil

@@ -16,6 +16,10 @@ var errBatch = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "initia
 // batch serves an array of messages, which revision 2025-03-26 alone has. It reports false when the session does not know batches: then the array is no message at all.
 func (c *conn) batch(now tick, j *job) bool {
 	c.openSession(j)
+	if j.legacy.named && j.meta.Duplicate {
+		c.refuseLegacy(now, j, 400, errTwice)
+		return true
+	}
 	if !j.legacy.known || !mcp.Batches(j.legacy.ticket.info.Revision) || !c.loop.srv.versionAllowed(j.meta.ProtocolVersion) {
 		return false
 	}

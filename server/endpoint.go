@@ -113,8 +113,8 @@ func (p *policy) check(r *httpparse.Request, from trust) verdict {
 	default:
 		return p.notAllowed()
 	}
-	if !isJSON(r.ContentType) {
-		return refuse(415, "content type must be application/json")
+	if v := checkContentType(r); v.status != 0 {
+		return v
 	}
 	v := verdict{route: routeMCP}
 	v.json, v.stream = acceptable(r)
@@ -134,8 +134,10 @@ func checkSSE(r *httpparse.Request, to route) verdict {
 	case to == routeMessage && r.Method != httpparse.MethodPost:
 		v = refuse(405, "method not allowed")
 		v.allow = "POST"
-	case to == routeMessage && !isJSON(r.ContentType):
-		v = refuse(415, "content type must be application/json")
+	case to == routeMessage:
+		if refused := checkContentType(r); refused.status != 0 {
+			v = refused
+		}
 	case to == routeSSE:
 		if _, stream := acceptable(r); !stream {
 			v = refuse(406, "client must accept text/event-stream")
@@ -234,6 +236,21 @@ func isLoopback(host []byte) bool {
 
 func equalFold(b []byte, s string) bool {
 	return len(b) == len(s) && strings.EqualFold(string(b), s)
+}
+
+// checkContentType refuses content that is not JSON as it is sent. Its status is 0 otherwise.
+//
+//	RFC 9110, section 8.4: "An origin server MAY respond with a status code of 415 (Unsupported
+//	Media Type) if a representation in the request message has a content coding that is not
+//	acceptable." Section 12.5.3: "identity" is "Used as a synonym for "no encoding"".
+func checkContentType(r *httpparse.Request) verdict {
+	switch {
+	case !isJSON(r.ContentType):
+		return refuse(415, "content type must be application/json")
+	case len(r.ContentEncoding) > 0 && !equalFold(r.ContentEncoding, "identity"):
+		return refuse(415, "content must be sent without a content coding")
+	}
+	return verdict{}
 }
 
 // isJSON reports whether a Content-Type names application/json, with any parameters (RFC 9110 section 8.3.1).

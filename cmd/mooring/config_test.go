@@ -85,6 +85,7 @@ func TestPrecedence(t *testing.T) {
 		{"a flag that repeats the default counts", []string{"--heartbeat=15s"}, env, "", func(c *config) {
 			c.path, c.maxBody, c.allowedHosts = "/env", 2<<20, []string{"a.example", "b.example"}
 		}},
+		{"a byte order mark", nil, nil, "\ufeffpath: /bom\n", func(c *config) { c.path = "/bom" }},
 		{"white space in lists", []string{"--listen= 127.0.0.1:1 , unix:/x "}, map[string]string{"MOORING_ALLOWED_HOST": "a.example, localhost", "MOORING_ALLOWED_ORIGIN": "https://a.example ,\thttps://b.example"}, "admin: ' 127.0.0.1:2 '\n",
 			func(c *config) {
 				c.listen, c.admin = []string{"127.0.0.1:1", "unix:/x"}, "127.0.0.1:2"

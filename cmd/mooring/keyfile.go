@@ -36,7 +36,7 @@ func readKeys(file string) ([][]byte, error) {
 	}
 	var keys [][]byte
 	number := 0
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(string(withoutBOM(text))) {
 		number++
 		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
 			continue

@@ -25,6 +25,8 @@ func TestReadKeys(t *testing.T) {
 		{"base64url", base64.URLEncoding.EncodeToString(a), [][]byte{a}},
 		{"padding", padded, [][]byte{append(b, 1)}},
 		{"without its padding", strings.TrimRight(padded, "="), [][]byte{append(b, 1)}},
+		{"a byte order mark", "\ufeff" + hex.EncodeToString(a) + "\n", [][]byte{a}},
+		{"a byte order mark and a comment", "\ufeff# keys\r\n" + hex.EncodeToString(a) + "\r\n", [][]byte{a}},
 		{"several, in order", "# new\r\n" + hex.EncodeToString(b) + "\r\n\r\n  # old\r\n" + base64.StdEncoding.EncodeToString(a) + "  \r\n", [][]byte{b, a}},
 	}
 	for _, tt := range tests {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -75,7 +76,7 @@ func readFile(file string, names []string) (map[string]entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := parser.ParseBytes(text, 0)
+	parsed, err := parser.ParseBytes(withoutBOM(text), 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s", file, yaml.FormatError(err, false, false))
 	}
@@ -109,6 +110,9 @@ func readFile(file string, names []string) (map[string]entry, error) {
 	}
 	return entries, nil
 }
+
+// withoutBOM returns text without the byte order mark that editors on Windows put in front of it.
+func withoutBOM(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\ufeff")) }
 
 func pairsOf(n ast.Node) []*ast.MappingValueNode {
 	switch n := n.(type) {

@@ -1,0 +1,64 @@
+package server
+
+import (
+	"strings"
+	"testing"
+)
+
+// Content in a coding is refused for what it is, not for being no JSON; at both endpoints.
+func TestContentCodings(t *testing.T) {
+	tests := []struct {
+		coding string
+		status int // at the MCP endpoint
+	}{
+		{"gzip", 415}, {"GZIP", 415}, {"br", 415}, {"deflate", 415}, {"zstd", 415}, {"gzip, gzip", 415},
+		{"identity", 200}, {"Identity", 200}, {"", 200},
+	}
+	for _, tt := range tests {
+		r := newRig(t, &Options{SSEPath: "/sse"})
+		field := "Content-Encoding: " + tt.coding + "\r\n"
+		p := r.connect()
+		p.send(addCall(1, 2).with(field).String())
+		res := p.wantResponse(tt.coding, tt.status)
+		if tt.status == 415 && !strings.Contains(res.body, "content coding") {
+			t.Errorf("%q: %s", tt.coding, res.body)
+		}
+		p = r.connect()
+		p.send("POST /sse/message?sessionId=x HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + field + "Content-Length: 2\r\n\r\n{}")
+		want := tt.status
+		if want == 200 {
+			want = 404
+		}
+		p.wantResponse(tt.coding+", HTTP+SSE", want)
+	}
+}
+
+// A field that has one value and is sent twice is refused, for a single message, for a batch, and
+// for the requests without a message.
+func TestFieldsSentTwice(t *testing.T) {
+	r := newPort(t, nil)
+	s := r.initialize("2025-03-26")
+	other := r.initialize("2025-03-26")
+	twice := []string{
+		"Mcp-Session-Id: " + other.id, "MCP-Protocol-Version: 2025-03-26\r\nMCP-Protocol-Version: 2025-03-26",
+		"Origin: http://localhost\r\nOrigin: http://localhost", "Content-Type: application/json",
+		"Authorization: a\r\nAuthorization: b", "Last-Event-ID: 1-1\r\nLast-Event-ID: 1-2",
+	}
+	ping := `{"jsonrpc":"2.0","id":1,"method":"ping"}`
+	for _, field := range twice {
+		for _, body := range []string{ping, "[" + ping + "]"} {
+			p := r.dial(0)
+			p.send(strings.Replace(post(s.id, "", body), "\r\n", "\r\n"+field+"\r\n", 1))
+			p.wantResponse(body+" with "+field, 400)
+		}
+		if field == "Content-Type: application/json" {
+			continue // once is not twice
+		}
+		for _, method := range []string{"GET", "DELETE"} {
+			p := r.dial(0)
+			p.send(method + " /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nMcp-Session-Id: " + s.id + "\r\n" + field + "\r\n\r\n")
+			p.wantResponse(method+" with "+field, 400)
+		}
+	}
+	s.call("ping", "")
+}
