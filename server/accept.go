@@ -1,13 +1,10 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -21,41 +18,6 @@ const (
 	acceptPause = 5 * time.Millisecond   // after an accept error, doubling
 	acceptRest  = time.Second            // up to this
 )
-
-// Listen listens on addr: host:port, or unix:/path. A socket file that nobody serves any more is replaced.
-func (s *Server) Listen(addr string) (net.Listener, error) {
-	// Keepalive and the rest are set on the listening socket: accepted ones inherit them, which saves four system calls each.
-	lc := net.ListenConfig{KeepAlive: -1, Control: s.controlListener}
-	// A multipath listener, which is Go's default, keeps some of them to itself.
-	lc.SetMultipathTCP(false)
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		removeStaleSocket(path)
-		l, err := lc.Listen(context.Background(), "unix", path)
-		if err != nil {
-			return nil, fmt.Errorf("server: %w", err)
-		}
-		return l, nil
-	}
-	l, err := lc.Listen(context.Background(), "tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("server: %w", err)
-	}
-	return l, nil
-}
-
-// removeStaleSocket removes the socket file at path if connecting to it is refused.
-func removeStaleSocket(path string) {
-	fi, err := os.Stat(path)
-	if err != nil || fi.Mode()&os.ModeSocket == 0 {
-		return
-	}
-	c, err := net.DialTimeout("unix", path, time.Second)
-	if err == nil {
-		_ = c.Close()
-	} else if errors.Is(err, syscall.ECONNREFUSED) {
-		_ = os.Remove(path)
-	}
-}
 
 // Serve accepts connections on l, which it owns and closes, until Shutdown; then it returns ErrServerClosed. l may be inherited, for example from systemd; its
 // connections must be *net.TCPConn or *net.UnixConn. Several Serve calls may run at once.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"io/fs"
 	"log/slog"
 	"runtime"
 	"strings"
@@ -14,6 +15,9 @@ type Options struct {
 	// SSEPath is the path of the HTTP+SSE transport of 2024-11-05, for example "/sse"; messages are posted to SSEPath + "/message". It must differ from Path.
 	// All responses of a session share its one stream, so that MaxUnsent and MaxResponse bytes together may wait for its reader. Default: the transport is not served.
 	SSEPath string
+	// SocketMode is the permissions of the file of a unix socket that Listen makes, for example
+	// 0o660: who may write to it may connect. Default: 0o777 less the umask.
+	SocketMode fs.FileMode
 	// Engine is what waits for the sockets: EngineGnet or, on Linux, EngineEpoll. Default EngineGnet.
 	Engine Engine
 	// Loops is the number of event loops. Default GOMAXPROCS, at most 256.

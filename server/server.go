@@ -110,13 +110,23 @@ func ListenAndServe(addr string, s *mcp.Server) error {
 	return New(s, nil).ListenAndServe(addr)
 }
 
-// ListenAndServe listens on addr, which is host:port or unix:/path, and serves until Shutdown; it then returns ErrServerClosed.
+// ListenAndServe listens on addr, which is host:port or unix:/path, as ListenAll does, and serves
+// until Shutdown; it then returns ErrServerClosed.
 func (s *Server) ListenAndServe(addr string) error {
-	l, err := s.Listen(addr)
+	ls, err := s.ListenAll(addr)
 	if err != nil {
 		return err
 	}
-	return s.Serve(l)
+	ended := make(chan error, len(ls))
+	for _, l := range ls {
+		go func() { ended <- s.Serve(l) }()
+	}
+	err = <-ended
+	closeListeners(ls) // all end with the first
+	for range ls[1:] {
+		<-ended
+	}
+	return err
 }
 
 // Ready reports whether the server takes new work: it serves and does not drain.

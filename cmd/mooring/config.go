@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math"
 	"runtime"
@@ -23,6 +24,7 @@ const envPrefix = "MOORING_"
 // flags.
 type config struct {
 	listen         []string
+	socketMode     mode
 	path           string
 	ssePath        string
 	modernOnly     bool
@@ -54,6 +56,7 @@ func (c *config) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	c.maxBody, c.replayBytes, c.unsentTotal = 4<<20, 1<<20, 256<<20
 	f.StringSliceVar(&c.listen, "listen", []string{"127.0.0.1:8080"}, "`address` to serve on: host:port or unix:/path; may be repeated")
+	f.Var(&c.socketMode, "socket-mode", "`permissions` of the file of a unix socket, in octal, for example 0660 (default: as the umask has it)")
 	f.StringVar(&c.path, "path", "/mcp", "`path` of the MCP endpoint")
 	f.StringVar(&c.ssePath, "sse-path", "", "`path` of the HTTP+SSE transport of 2024-11-05, for example /sse (default off)")
 	f.BoolVar(&c.modernOnly, "modern-only", false, "serve revision 2026-07-28 alone, without sessions")
@@ -77,7 +80,7 @@ func (c *config) flags(cmd *cobra.Command) {
 	f.StringVar(&c.logLevel, "log-level", "info", "least `level` that is logged: debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "text", "`format` of the log: text or json")
 	c.names = []string{
-		"listen", "path", "sse-path", "modern-only", "admin", "allowed-origin", "allowed-host", "heartbeat", "keepalive",
+		"listen", "socket-mode", "path", "sse-path", "modern-only", "admin", "allowed-origin", "allowed-host", "heartbeat", "keepalive",
 		"max-connections", "session-key-file", "session-lifetime", "max-sessions", "replay-bytes", "replay-age",
 		"max-body", "unsent-total", "drain-timeout", "memory-return", "loops", "engine", "log-level", "log-format",
 	}
@@ -180,7 +183,7 @@ func (c *config) level() (slog.Level, error) {
 // options returns the settings as the server takes them.
 func (c *config) options(logger *slog.Logger) *server.Options {
 	o := &server.Options{
-		Path: c.path, SSEPath: c.ssePath, ModernOnly: c.modernOnly, AllowedOrigins: c.allowedOrigins, AllowedHosts: c.allowedHosts, Heartbeat: c.heartbeat, KeepAlive: c.keepalive,
+		SocketMode: fs.FileMode(c.socketMode), Path: c.path, SSEPath: c.ssePath, ModernOnly: c.modernOnly, AllowedOrigins: c.allowedOrigins, AllowedHosts: c.allowedHosts, Heartbeat: c.heartbeat, KeepAlive: c.keepalive,
 		MaxConnections: c.maxConnections, MaxBody: int64(c.maxBody), UnsentTotal: int(min(c.unsentTotal, math.MaxInt)), DrainTimeout: c.drainTimeout, Loops: c.loops, Engine: server.Engine(c.engine), Logger: logger,
 		SessionLifetime: c.lifetime, MaxSessions: c.maxSessions, ReplayBytes: int(c.replayBytes), ReplayAge: c.replayAge,
 	}
@@ -205,6 +208,30 @@ func (c *config) options(logger *slog.Logger) *server.Options {
 	}
 	return o
 }
+
+// A mode is the permissions of a file. It is written in octal; zero stands for the default.
+type mode fs.FileMode
+
+// Set implements pflag.Value.
+func (m *mode) Set(text string) error {
+	n, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 32)
+	if err != nil || n == 0 || n > 0o777 {
+		return errors.New("not permissions such as 0660")
+	}
+	*m = mode(n)
+	return nil
+}
+
+// String implements pflag.Value.
+func (m *mode) String() string {
+	if *m == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%#o", uint32(*m))
+}
+
+// Type implements pflag.Value.
+func (m *mode) Type() string { return "permissions" }
 
 // A size is a number of bytes. It is written with or without KiB, MiB or GiB.
 type size int64

@@ -85,6 +85,7 @@ func TestPrecedence(t *testing.T) {
 		{"a flag that repeats the default counts", []string{"--heartbeat=15s"}, env, "", func(c *config) {
 			c.path, c.maxBody, c.allowedHosts = "/env", 2<<20, []string{"a.example", "b.example"}
 		}},
+		{"a mode", []string{"--socket-mode=0660"}, nil, "", func(c *config) { c.socketMode = 0o660 }},
 		{"a byte order mark", nil, nil, "\ufeffpath: /bom\n", func(c *config) { c.path = "/bom" }},
 		{"white space in lists", []string{"--listen= 127.0.0.1:1 , unix:/x "}, map[string]string{"MOORING_ALLOWED_HOST": "a.example, localhost", "MOORING_ALLOWED_ORIGIN": "https://a.example ,\thttps://b.example"}, "admin: ' 127.0.0.1:2 '\n",
 			func(c *config) {
@@ -167,6 +168,9 @@ func TestRefusedSettings(t *testing.T) {
 		{"a replay of no size", nil, nil, "replay-bytes: -1\n", `c.yaml:1: replay-bytes: not a size`},
 		{"negative loops", []string{"--loops=-1"}, nil, "", `negative`},
 		{"an engine", []string{"--engine=kqueue"}, nil, "", `engine: "kqueue"`},
+		{"a mode", nil, map[string]string{"MOORING_SOCKET_MODE": "rw"}, "", `MOORING_SOCKET_MODE: not permissions`},
+		{"a mode that nobody can use", []string{"--socket-mode=0"}, nil, "", `not permissions`},
+		{"a mode with more bits", nil, nil, "socket-mode: '01777'\n", `c.yaml:1: socket-mode: not permissions`},
 		{"a level", []string{"--log-level=INFO"}, nil, "", `log-level: "INFO"`},
 		{"a format", []string{"--log-format=xml"}, nil, "", `log-format: "xml"`},
 	}

@@ -74,7 +74,7 @@ func serve(c *config, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	failed := make(chan error, len(listeners)+1)
+	failed := make(chan error, len(listeners)+8)
 	if c.admin != "" {
 		stop, err := serveAdmin(s, c.admin, failed)
 		if err != nil {
@@ -114,12 +114,12 @@ func serve(c *config, stderr io.Writer) error {
 func listen(s *server.Server, addrs []string) ([]net.Listener, error) {
 	var ls []net.Listener
 	for _, addr := range addrs {
-		l, err := s.Listen(addr)
+		all, err := s.ListenAll(addr)
 		if err != nil {
 			closeAll(ls)
 			return nil, err
 		}
-		ls = append(ls, l)
+		ls = append(ls, all...)
 	}
 	return ls, nil
 }
@@ -132,16 +132,18 @@ func closeAll(ls []net.Listener) {
 
 // serveAdmin serves metrics, health and profiles on addr until stop is called.
 func serveAdmin(s *server.Server, addr string, failed chan<- error) (stop func(), err error) {
-	l, err := net.Listen("tcp", addr)
+	ls, err := s.ListenAll(addr)
 	if err != nil {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
 	h := &http.Server{Handler: admin.Handler(s), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
-	go func() {
-		if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			failed <- fmt.Errorf("admin: %w", err)
-		}
-	}()
+	for _, l := range ls {
+		go func() {
+			if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("admin: %w", err)
+			}
+		}()
+	}
 	return func() { _ = h.Close() }, nil
 }
 

@@ -1,0 +1,118 @@
+package server
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+func newListening(o *Options) *Server {
+	return New(mcp.NewServer(&mcp.Implementation{Name: "t", Version: "1"}, nil), o)
+}
+
+// A host name stands for all of its addresses, on one port; what the machine lacks is left out.
+func TestListenOnAllAddresses(t *testing.T) {
+	s := newListening(nil)
+	tests := []struct {
+		why  string
+		ips  []string
+		want int // listeners
+	}{
+		{"one", []string{"127.0.0.1"}, 1},
+		{"two", []string{"127.0.0.1", "127.0.0.2"}, 2},
+		{"one that is not there", []string{"127.0.0.1", "192.0.2.1"}, 1},
+		{"the first is not there", []string{"192.0.2.1", "127.0.0.3"}, 1},
+		{"both families", []string{"::1", "127.0.0.1"}, 2},
+	}
+	for _, tt := range tests {
+		if tt.why == "both families" && !hasIPv6() {
+			t.Log("IPv6 is off here: left out")
+			continue
+		}
+		ls, err := s.listenOn(tt.ips, "0")
+		if err != nil || len(ls) != tt.want {
+			t.Fatalf("%s: %d listeners, %v", tt.why, len(ls), err)
+		}
+		port := ls[0].Addr().(*net.TCPAddr).Port
+		for _, l := range ls {
+			if p := l.Addr().(*net.TCPAddr).Port; p != port || p == 0 {
+				t.Errorf("%s: port %d beside %d", tt.why, p, port)
+			}
+			c, err := net.Dial("tcp", l.Addr().String())
+			if err != nil {
+				t.Errorf("%s: %v", tt.why, err)
+				continue
+			}
+			c.Close()
+		}
+		// The port is taken on one address: then on none.
+		if again, err := s.listenOn(append([]string{"127.0.0.9"}, tt.ips...), strings.TrimPrefix(ls[0].Addr().String()[strings.LastIndexByte(ls[0].Addr().String(), ':'):], ":")); !errors.Is(err, syscall.EADDRINUSE) || again != nil {
+			t.Errorf("%s, a taken port: %v, %v", tt.why, again, err)
+		}
+		closeListeners(ls)
+	}
+	if ls, err := s.listenOn([]string{"192.0.2.1"}, "0"); err == nil {
+		t.Errorf("listens on an address of another machine: %v", ls)
+	}
+}
+
+func hasIPv6() bool {
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		return false
+	}
+	l.Close()
+	return true
+}
+
+func TestListenAll(t *testing.T) {
+	s := newListening(nil)
+	ips, err := net.LookupHost("localhost")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := 0
+	for _, ip := range distinct(ips) {
+		if ip != "::1" || hasIPv6() {
+			want++
+		}
+	}
+	for addr, n := range map[string]int{"localhost:0": want, "127.0.0.1:0": 1, ":0": 1, "unix:" + filepath.Join(t.TempDir(), "s"): 1} {
+		ls, err := s.ListenAll(addr)
+		if err != nil || len(ls) != n {
+			t.Errorf("%s: %d listeners, %v, want %d", addr, len(ls), err, n)
+		}
+		closeListeners(ls)
+	}
+	for _, addr := range []string{"nowhere.invalid:0", "127.0.0.1", "127.0.0.1:x", "unix:/nowhere/at/all"} {
+		if ls, err := s.ListenAll(addr); err == nil {
+			t.Errorf("%s: %v", addr, ls)
+		}
+	}
+}
+
+// The file of a unix socket has the mode that was asked for, whatever the umask.
+func TestSocketMode(t *testing.T) {
+	for _, mode := range []fs.FileMode{0, 0o600, 0o660, 0o666, 0o777} {
+		file := filepath.Join(t.TempDir(), "s")
+		l, err := newListening(&Options{SocketMode: mode}).Listen("unix:" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if mode != 0 && info.Mode().Perm() != mode || info.Mode()&fs.ModeSocket == 0 {
+			t.Errorf("%v, want a socket of %v", info.Mode(), mode)
+		}
+		l.Close()
+	}
+}
