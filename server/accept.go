@@ -124,15 +124,25 @@ func (s *Server) reserve() bool {
 }
 
 // nextLoop returns the loop whose turn it is, or one after it: a loop that does not come to its ticks gets no connection more to keep waiting.
-func (s *Server) nextLoop() *loop {
+//
+// Nor does one to which share connections or more are on their way, as long as there is another. If there is none, the loop with the fewest is next.
+func (s *Server) nextLoop(share int32) *loop {
 	now := s.clock().UnixNano()
+	least := s.loops[s.turn.Add(1)%uint32(len(s.loops))]
 	for range s.loops {
 		l := s.loops[s.turn.Add(1)%uint32(len(s.loops))]
+		n := l.coming.Load()
+		if n < least.coming.Load() {
+			least = l
+		}
+		if n >= share {
+			continue
+		}
 		if posted := l.m.tickPosted.Load(); posted == 0 || now-posted < int64(stuckAfter) {
 			return l
 		}
 	}
-	return s.loops[s.turn.Add(1)%uint32(len(s.loops))]
+	return least
 }
 
 // stuckAfter is how long a tick waits for a loop that is given no more connections.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net"
 
@@ -41,19 +42,31 @@ func (e *gnetEngine) openAccepting(n int) error {
 	if err := e.openSpares(n); err != nil {
 		return err
 	}
-	e.enrolments = make(chan enrolment, maxEnrolling)
-	e.enroller.Go(e.runEnrolments)
+	e.share = int32(max(1, n/(2*len(e.loops))))
+	e.enrolments = make([]chan enrolment, len(e.loops))
+	for i := range e.enrolments {
+		ch := make(chan enrolment, maxEnrolling)
+		e.enrolments[i] = ch
+		e.enroller.Go(func() { e.runEnrolments(ch) })
+	}
 	return nil
 }
 
 // endAccepting implements engine. An enrolment that races the engine's end leaks a descriptor.
-func (e *gnetEngine) endAccepting() {
+func (e *gnetEngine) endAccepting(ctx context.Context) error {
 	e.admitting.Lock()
 	e.ended = true
 	e.admitting.Unlock()
-	close(e.enrolments)
-	e.enroller.Wait()
-	e.spares.close()
+	for _, ch := range e.enrolments {
+		close(ch)
+	}
+	done := make(chan struct{})
+	go func() {
+		e.enroller.Wait()
+		e.spares.close()
+		close(done)
+	}()
+	return await(ctx, done)
 }
 
 // admit gives nc to a loop, or refuses it above MaxConnections. It waits while all spares are in use.
@@ -80,12 +93,13 @@ func (e *gnetEngine) admit(nc net.Conn, from trust) {
 		e.enrolFailed(spare, err)
 		return
 	}
-	l := s.nextLoop()
+	l := s.nextLoop(e.share)
+	l.coming.Add(1)
 	en := enrolment{c: &conn{loop: l, trust: from}, spare: spare}
 	if en.result, en.err = e.enrol(l, en.c, nc); en.err != nil {
 		_ = nc.Close()
 	}
-	e.enrolments <- en
+	e.enrolments[l.idx] <- en // never blocks: there are no more than spares
 }
 
 // enrolment is a connection on its way to its loop.
@@ -111,10 +125,12 @@ func (e *enrolment) await() error {
 	return nil
 }
 
-// runEnrolments sees enrolments through.
-func (e *gnetEngine) runEnrolments() {
-	for en := range e.enrolments {
-		switch err := en.await(); {
+// runEnrolments sees the enrolments of one loop through: a loop that is held keeps only its own waiting.
+func (e *gnetEngine) runEnrolments(of <-chan enrolment) {
+	for en := range of {
+		err := en.await()
+		en.c.loop.coming.Add(-1)
+		switch {
 		case err == nil:
 			e.spares.vacate(en.spare)
 		case isExhausted(err):

@@ -1,10 +1,10 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net"
 	"os"
-	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -185,7 +185,7 @@ func (a *epollAcceptor) admit(fd int) error {
 	if !a.inherits {
 		_ = s.tuneSocket(fd)
 	}
-	l := s.nextLoop()
+	l := s.nextLoop(1)
 	if err := a.engine.pollers[l.idx].add(fd, &conn{loop: l, trust: a.trust}); err != nil {
 		_ = unix.Close(fd)
 		s.conns.Add(-1) // not released, which ends the pause
@@ -212,11 +212,17 @@ func (a *epollAcceptor) refuse(fd int) {
 func (e *epollEngine) openAccepting(int) error { return nil }
 
 // endAccepting implements engine. A loop opens what it was given before it runs the tasks of a turn.
-func (e *epollEngine) endAccepting() {
-	var turns sync.WaitGroup
-	turns.Add(len(e.pollers))
+func (e *epollEngine) endAccepting(ctx context.Context) error {
+	turns := make(chan struct{}, len(e.pollers))
 	for _, p := range e.pollers {
-		p.execute(turns.Done)
+		p.execute(func() { turns <- struct{}{} })
 	}
-	turns.Wait()
+	for range e.pollers {
+		select {
+		case <-turns:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }

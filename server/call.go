@@ -106,6 +106,10 @@ func (j *job) cancel(cause error) {
 // message serves the content of a request for the MCP endpoint.
 func (c *conn) message(now tick) {
 	l, x := c.loop, c.x
+	if l.req.DuplicateMCP && x.content != nil && jsonrpc.IsBatch(x.content.B) {
+		c.refuse(now, 400, "field line sent more than once") // a message alone is refused with its id
+		return
+	}
 	j := l.takeJob()
 	j.h, j.stream, j.json = c.handle(), x.verdict.stream, x.verdict.json
 	j.content, x.content = x.content, nil

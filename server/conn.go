@@ -117,6 +117,7 @@ func (c *conn) open(sk socket, now tick) {
 	c.opened = true
 	c.loop.attach(c)
 	c.setState(now, connStateIdle)
+	c.arm(now + min(c.loop.srv.ticks.head, c.loop.srv.ticks.idle)) // for its first byte: IdleTimeout is for the time between two requests
 	if c.loop.draining {
 		c.flags |= flagClose
 	}

@@ -35,12 +35,14 @@ func TestTimeouts(t *testing.T) {
 	}
 	t.Run("idle, before a request", func(t *testing.T) {
 		_, p := start(t)
-		p.waits("idle", opts.IdleTimeout, p.gone)
+		p.waits("silent since it was accepted", opts.HeadTimeout, p.gone)
 		p.wantClosed("idle", closeIdleTimeout)
 		p.wantNothing("an idle connection is closed without a word")
 	})
 	t.Run("idle, after a request", func(t *testing.T) {
 		r, p := start(t)
+		p.send(whole)
+		p.wantCode("the first", 200, 0)
 		for range 3 {
 			r.pass(opts.IdleTimeout - time.Second)
 			p.send(whole)
@@ -58,7 +60,7 @@ func TestTimeouts(t *testing.T) {
 	})
 	t.Run("head", func(t *testing.T) {
 		r, p := start(t)
-		r.pass(50 * time.Second)
+		r.pass(opts.HeadTimeout - time.Second)
 		p.send("POST /mcp HTTP/1.1\r\nHost: localhost\r\nX: ")
 		for range 5 { // a byte now and then does not prolong it
 			r.pass(time.Second)

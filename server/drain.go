@@ -21,7 +21,8 @@ const (
 
 // Shutdown ends the server gracefully. In this order: /readyz answers 503, listeners close, idle connections close, listen streams end with the result of their
 // request, spread over part of the drain, and calls finish; at the end of the drain, or of ctx, what is left is cancelled and closed. It returns when no connection
-// and no event loop is left: nil after a graceful end, else context.DeadlineExceeded or the error of ctx. It may be called from any goroutine but a loop's; a second call waits for the first.
+// and no event loop is left: nil after a graceful end, else context.DeadlineExceeded or the error of ctx. What does not end half a second after that is left behind, for example an event loop that is held by
+// an inline handler: then the error is a *LeftError. It may be called from any goroutine but a loop's; a second call waits for the first.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.shutdown.Do(func() {
 		s.drainErr = s.drainAndStop(ctx)
@@ -42,6 +43,7 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	s.mu.Unlock()
 	select {
 	case <-accepted:
+	case <-ctx.Done():
 	case <-time.After(stopGrace):
 		s.logger().Warn("a listener does not close: the drain goes on without it")
 	}
@@ -50,7 +52,11 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 		s.cancel(errShutdown)
 		return nil
 	}
-	s.engine.endAccepting()
+	arriving, stop := context.WithTimeout(ctx, stopGrace)
+	if err := s.engine.endAccepting(arriving); err != nil {
+		s.logger().Warn("a connection does not reach its event loop: the drain goes on without it")
+	}
+	stop()
 	limit := time.Duration(drainPart * float64(s.opts.DrainTimeout))
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Duration(drainPart*float64(time.Until(deadline))))
@@ -61,13 +67,13 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	}
 	err := s.awaitEmpty(ctx)
 	s.cancel(errShutdown)
+	grace, cancelGrace := context.WithTimeout(context.Background(), stopGrace)
+	defer cancelGrace()
+	held := s.callRoll()
 	if err != nil {
-		grace, stop := context.WithTimeout(context.Background(), stopGrace)
 		_ = s.awaitEmpty(grace)
-		stop()
 	}
-	s.stopEngine()
-	return err
+	return s.stopEngine(grace, held, err)
 }
 
 // leaveMCP lets go of the mcp.Server, which may outlive s or be served again: no change is
@@ -91,16 +97,6 @@ func (s *Server) closeListeners() <-chan struct{} {
 		close(ended)
 	}()
 	return ended
-}
-
-// stopEngine closes what is left and ends the loops.
-func (s *Server) stopEngine() {
-	close(s.halt)
-	s.helper.Wait()
-	s.engine.stop()
-	for _, l := range s.loops {
-		l.bury()
-	}
 }
 
 // awaitEmpty waits until no connection is left and no call runs.

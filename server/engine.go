@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net"
 )
@@ -24,8 +25,8 @@ type engine interface {
 	start() ([]reactor, error) // the loops, which run
 	openAccepting(n int) error // before the first acceptor; n connections may be on their way to a loop at a time
 	newAcceptor(l net.Listener) (acceptor, error)
-	endAccepting() // returns when no connection is on its way to a loop; an acceptor that is still there drops who comes
-	stop()         // closes what is left and ends the loops
+	endAccepting(ctx context.Context) error // waits until no connection is on its way to a loop; an acceptor that is still there drops who comes
+	stop()                                  // closes what is left and ends the loops; waits for one that is held
 }
 
 // acceptor accepts the connections of a listener and gives each to a loop, or refuses it above MaxConnections.

@@ -23,8 +23,9 @@ type gnetEngine struct {
 	loops  []*gnetLoop // by loop index
 
 	spares     spares
-	enrolments chan enrolment
-	enroller   sync.WaitGroup // ends before the engine
+	share      int32            // of the spares, that one loop may have in use while others have fewer
+	enrolments []chan enrolment // by loop index
+	enroller   sync.WaitGroup   // ends before the engine
 
 	admitting sync.RWMutex // held for reading by who gives a connection to a loop; guards ended
 	ended     bool         // enrolments is closed

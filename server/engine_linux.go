@@ -29,7 +29,10 @@ func (e *epollEngine) start() ([]reactor, error) {
 	loops := make([]reactor, len(e.pollers))
 	for i, p := range e.pollers {
 		loops[i] = p
-		e.running.Go(p.run)
+		e.running.Go(func() {
+			defer p.close()
+			p.run()
+		})
 	}
 	return loops, nil
 }
@@ -40,7 +43,4 @@ func (e *epollEngine) stop() {
 		p.execute(p.end)
 	}
 	e.running.Wait()
-	for _, p := range e.pollers {
-		p.close()
-	}
 }

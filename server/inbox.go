@@ -98,6 +98,7 @@ func (l *loop) bury() {
 	l.in.mu.Lock()
 	l.in.dead = true
 	items := append(l.backlog, l.in.items...)
+	l.in.items = nil
 	l.in.mu.Unlock()
 	for _, it := range items {
 		switch it.kind {

@@ -15,6 +15,7 @@ type loop struct {
 	idx     int
 	reactor reactor
 	m       loopMetrics
+	coming  atomic.Int32 // connections on their way to it, where that may take a turn; written by the accept side
 
 	now   tick // when the newest tick ran
 	wheel *wheel

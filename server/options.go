@@ -94,11 +94,12 @@ type Options struct {
 	// KeepAlive is the time of silence after which the kernel asks whether a peer is still there, four times in a minute (TCP keepalive). It finds peers that are gone without a FIN where no heartbeat
 	// does; a stream whose heartbeats come more often needs none. With many connections and neither, each costs the kernel a packet each way in this time. Default 60 s.
 	KeepAlive time.Duration
-	// HeadTimeout bounds the time from the first byte of a request to the end of its head, else 408. Default 10 s.
+	// HeadTimeout bounds the time from the first byte of a request to the end of its head, else 408, and before it the time from accept
+	// to the first byte; a connection that sends none is closed. Default 10 s.
 	HeadTimeout time.Duration
 	// BodyTimeout bounds the time from the end of the head to the end of the content, else 408. Default 30 s.
 	BodyTimeout time.Duration
-	// IdleTimeout bounds the time between two requests on a connection, and before the first. Default 2 min.
+	// IdleTimeout bounds the time between two requests on a connection. Default 2 min.
 	IdleTimeout time.Duration
 	// CallTimeout bounds a call: its context ends, and the client is answered -32603. Default 5 min.
 	CallTimeout time.Duration

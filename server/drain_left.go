@@ -1,0 +1,88 @@
+package server
+
+import (
+	"context"
+	"fmt"
+)
+
+// LeftError is the error of a Shutdown that did not see everything end. What is left ends with the handlers that hold it.
+type LeftError struct {
+	Loops       []int // event loops that an inline handler holds, by index
+	Connections int   // not closed: those of the loops
+	Calls       int   // whose handlers have not returned
+	Err         error // why the drain ended before; nil when only the end of the loops failed
+}
+
+// Error implements error.
+func (e *LeftError) Error() string {
+	return fmt.Sprintf("server: shutdown left %d held event loops, %d connections, %d calls", len(e.Loops), e.Connections, e.Calls)
+}
+
+// Unwrap returns why the drain ended.
+func (e *LeftError) Unwrap() error { return e.Err }
+
+// callRoll asks each loop to answer. A loop that is held does not.
+func (s *Server) callRoll() []chan struct{} {
+	roll := make([]chan struct{}, len(s.loops))
+	for i, l := range s.loops {
+		here := make(chan struct{})
+		roll[i] = here
+		l.execute(func() { close(here) })
+	}
+	return roll
+}
+
+// stopEngine closes what is left and ends the loops. Those that have not answered the roll by the end of grace are left behind; cause is why the drain ended.
+func (s *Server) stopEngine(grace context.Context, roll []chan struct{}, cause error) error {
+	close(s.halt)
+	s.helper.Wait()
+	var held []int
+	for i, here := range roll {
+		select {
+		case <-here:
+			continue
+		default:
+		}
+		if await(grace, here) != nil {
+			held = append(held, i)
+		}
+	}
+	if len(held) > 0 {
+		// The end of the engine waits for all loops, the others are not to: they let go of their workers themselves.
+		for i, l := range s.loops {
+			select {
+			case <-roll[i]:
+				l.execute(l.bury)
+			default:
+			}
+		}
+	}
+	ended := make(chan struct{})
+	go func() {
+		s.engine.stop()
+		for _, l := range s.loops {
+			l.bury()
+		}
+		close(ended)
+	}()
+	if len(held) == 0 {
+		late, stop := context.WithTimeout(context.Background(), stopGrace)
+		defer stop()
+		if await(late, ended) == nil {
+			return cause
+		}
+	}
+	left := &LeftError{Loops: held, Connections: int(s.conns.Load()), Calls: int(s.calls.Load()), Err: cause}
+	s.logger().Error("shutdown does not wait for event loops that are held", "loops", held, "connections", left.Connections, "calls", left.Calls)
+	return left
+}
+
+// await waits for done, until ctx ends.
+func await(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

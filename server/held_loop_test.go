@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// TestHeldLoop holds one of two loops in an inline handler: new clients are served by the other, and Shutdown comes back and reports what it left.
+func TestHeldLoop(t *testing.T) {
+	free, entered := make(chan struct{}), make(chan struct{})
+	ms := mcp.NewServer(&mcp.Implementation{Name: "held", Version: "1"}, nil)
+	defer ms.Close()
+	mcp.AddInlineTool(ms, &mcp.Tool{Name: "hold"}, func(*mcp.CallToolRequest, noIn) (addOut, error) {
+		close(entered)
+		<-free
+		return addOut{}, nil
+	})
+	s := New(ms, &Options{Loops: 2, DrainTimeout: 500 * time.Millisecond})
+	l, err := s.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	url := "http://" + l.Addr().String()
+	get := func(limit time.Duration) bool {
+		c := http.Client{Timeout: limit, Transport: &http.Transport{DisableKeepAlives: true}}
+		res, err := c.Get(url + "/healthz")
+		if err != nil {
+			return false
+		}
+		defer res.Body.Close()
+		_, _ = io.Copy(io.Discard, res.Body)
+		return res.StatusCode == 200
+	}
+	for !get(5 * time.Second) {
+	}
+	nc, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"hold","arguments":{},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}}}`
+	req, _ := http.NewRequest("POST", url+"/mcp", strings.NewReader(body))
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json, text/event-stream")
+	req.Header.Set("MCP-Protocol-Version", "2026-07-28")
+	req.Header.Set("Mcp-Method", "tools/call")
+	req.Header.Set("Mcp-Name", "hold")
+	_ = req.Write(nc)
+	select {
+	case <-entered:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the handler was not called")
+	}
+	time.Sleep(400 * time.Millisecond) // until the loop counts as stuck
+	ok := 0
+	for range 100 {
+		if get(time.Second) {
+			ok++
+		}
+	}
+	if ok < 95 {
+		t.Errorf("%d of 100 new clients were served while one loop was held", ok)
+	}
+	begun := time.Now()
+	done := make(chan error, 1)
+	go func() { done <- s.Shutdown(context.Background()) }()
+	select {
+	case err := <-done:
+		var left *LeftError
+		if !errors.As(err, &left) || len(left.Loops) != 1 || left.Connections == 0 {
+			t.Errorf("Shutdown: %v", err)
+		}
+		if d := time.Since(begun); d > 3*time.Second {
+			t.Errorf("Shutdown took %v", d)
+		}
+	case <-time.After(8 * time.Second):
+		t.Error("Shutdown did not come back")
+	}
+	select {
+	case err := <-served:
+		if !errors.Is(err, ErrServerClosed) {
+			t.Errorf("Serve: %v", err)
+		}
+	case <-time.After(2 * time.Second):
+		t.Error("Serve did not come back")
+	}
+	close(free)
+}
