@@ -71,7 +71,7 @@ func AddTool[In, Out any](s *Server, t *Tool, h ToolHandlerFor[In, Out]) {
 		var in In
 		args, err := tt.arguments(req.Params.Arguments)
 		if err == nil {
-			err = decodeExact(args, &in)
+			err = decodeArguments(args, &in)
 		}
 		if err != nil {
 			return refusedArguments(req, err)
@@ -106,7 +106,7 @@ func AddInlineTool[In, Out any](s *Server, t *Tool, h InlineToolHandlerFor[In, O
 		var in In
 		args, err := tt.arguments(req.Params.Arguments)
 		if err == nil {
-			err = decodeExact(args, &in)
+			err = decodeArguments(args, &in)
 		}
 		if err != nil {
 			return refusedArguments(req, err)
@@ -223,10 +223,14 @@ func newTool(t *Tool) *tool {
 
 // inferSchema returns the schema of t; an interface is any object.
 func inferSchema(name, which string, t reflect.Type) json.RawMessage {
-	if t.Kind() == reflect.Interface {
+	if t.Kind() == reflect.Interface && t.NumMethod() == 0 {
 		return json.RawMessage(`{"type":"object"}`)
 	}
-	text, err := schema.Infer(t)
+	infer := schema.Infer
+	if which == "output" {
+		infer = schema.InferOutput
+	}
+	text, err := infer(t)
 	if err != nil {
 		panic(fmt.Sprintf("mcp: AddTool %q: %s schema: %v", name, which, err))
 	}
@@ -243,14 +247,20 @@ func validToolName(name string) bool {
 	return len(name) >= 1 && len(name) <= 128
 }
 
-// zeroOutput returns what is written for a nil Out when Out is a pointer whose schema
-// was inferred from what it points to: a zero value of that. Otherwise nil.
+// zeroOutput returns what is written for a nil Out: an empty map for a map, and for a
+// pointer whose schema was inferred from what it points to a zero value of that.
+// Otherwise it returns nil.
 func zeroOutput[Out any](t *Tool) any {
 	out := reflect.TypeFor[Out]()
-	if out.Kind() != reflect.Pointer || t.OutputSchema != nil {
+	if out.Kind() == reflect.Pointer && t.OutputSchema == nil {
+		out = out.Elem()
+	} else if out.Kind() != reflect.Map {
 		return nil
 	}
-	return reflect.Zero(out.Elem()).Interface()
+	if out.Kind() == reflect.Map {
+		return reflect.MakeMap(out).Interface()
+	}
+	return reflect.Zero(out).Interface()
 }
 
 // marshalOutput returns the JSON of out; nil when there is no output: out is a nil

@@ -117,9 +117,10 @@ func refusedArguments(req *CallToolRequest, err error) (toolOutput, error) {
 	return toolOutput{res: res}, nil
 }
 
-// check validates the structured content against the output schema.
+// check validates the structured content against the output schema, which describes what a
+// tool that succeeds returns: the output of one that failed is not held to it.
 func (t *tool) check(out toolOutput) (toolOutput, error) {
-	if t.out == nil || out.structured == nil {
+	if t.out == nil || out.structured == nil || out.res != nil && out.res.IsError {
 		return out, nil
 	}
 	if err := t.out.Validate(out.structured); err != nil {

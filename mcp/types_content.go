@@ -74,7 +74,7 @@ func decodeContent(data jsontext.Value, set contentSet) (Content, error) {
 	if len(data) == 0 {
 		return nil, errors.New("mcp: content missing")
 	}
-	if err := jsonv2.Unmarshal(data, &w); err != nil {
+	if err := jsonv2.Unmarshal(data, &w, exactNumbers); err != nil {
 		return nil, err
 	}
 	switch {
@@ -115,7 +115,7 @@ func (r *CallToolResult) UnmarshalJSON(data []byte) error {
 		IsError           bool           `json:"isError"`
 		RequestState      string         `json:"requestState"`
 	}
-	if err := jsonv2.Unmarshal(data, &w); err != nil {
+	if err := jsonv2.Unmarshal(data, &w, exactNumbers); err != nil {
 		return err
 	}
 	var content []Content
@@ -138,7 +138,7 @@ func (m *PromptMessage) UnmarshalJSON(data []byte) error {
 		Content jsontext.Value `json:"content"`
 		Role    Role           `json:"role"`
 	}
-	if err := jsonv2.Unmarshal(data, &w); err != nil {
+	if err := jsonv2.Unmarshal(data, &w, exactNumbers); err != nil {
 		return err
 	}
 	c, err := decodeContent(w.Content, plainContent)

@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -79,7 +80,7 @@ func (*ElicitResult) isInputResponse() {}
 func (r *ElicitResult) UnmarshalJSON(data []byte) error {
 	type plain ElicitResult
 	var p plain
-	if err := jsonv2.Unmarshal(data, &p); err != nil {
+	if err := jsonv2.Unmarshal(data, &p, exactNumbers); err != nil {
 		return err
 	}
 	switch p.Action {
@@ -98,7 +99,7 @@ func (r *ElicitResult) UnmarshalJSON(data []byte) error {
 
 func isFormValue(v any) bool {
 	switch v := v.(type) {
-	case string, float64, bool:
+	case string, float64, json.Number, bool:
 		return true
 	case []any:
 		for _, e := range v {

@@ -137,7 +137,7 @@ func (r *CreateMessageResult) UnmarshalJSON(data []byte) error {
 		Role       Role           `json:"role"`
 		StopReason string         `json:"stopReason"`
 	}
-	if err := jsonv2.Unmarshal(data, &p); err != nil {
+	if err := jsonv2.Unmarshal(data, &p, exactNumbers); err != nil {
 		return err
 	}
 	if p.Role != RoleUser && p.Role != RoleAssistant {
