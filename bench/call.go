@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
+
 	"github.com/mooring-mcp/mooring/bench/dialect"
 )
 
@@ -13,7 +15,8 @@ var call = Scenario{
 	Help: `Makes requests on --concurrency connections that stay, one at a time on each; before 2026-07-28 each has a session of its own. Each answer is checked.
 Closed loop: tools/call with --tool and --args, tools/list, and server/discover (2026-07-28) or ping (before), each for --duration after a second to warm up (a quarter of --duration at most); whoever has its answer makes the next request.
 Open loop: the same three at --rate, each by default at half of what its closed loop reached. Only with --rate have several servers the same load: without it, none is marked as the best. Each request is due at a time of its own, whatever becomes of those before, and its time counts from then; one that
-finds no connection free waits, and that counts.
+finds no connection free waits, and that counts. What this client was late with it counts as well: the time from when a request was sent stands beside it, in which neither is, nor what a server that
+stalls does to the requests that come behind. --order says which idle connection gets the next request.
 Client and server share the machine: processor time tells more than throughput does.
 
 call_cpu                        seconds of the server's processor time for 100,000 tools/call
@@ -22,14 +25,18 @@ call_rate                       tools/call each second of the closed loop; list_
 list_p99, discover_p99/ping_p99 99 % of those are answered within, in the closed loop
 call_p50, _p99, _p999, _max     time of a tools/call in the closed loop, of which half, 99 % and 99.9 % are shorter, and the longest
 open_p50, _p99, _p999, _max     the same of the open loop
-open_list_p99, open_discover_p99/open_ping_p99   99 % of those are answered within, in the open loop
+open_sent_p50, _p99, _p999, _max
+                                the same of the open loop, but from when a tools/call was sent instead of when it was due
+open_sent_slow                  tools/call of the open loop that took more than 5 ms from when they were sent
+open_list_p99, open_discover_p99/open_ping_p99   99 % of those are answered within, in the open loop;
+                                open_list_sent_p99, open_discover_sent_p99/open_ping_sent_p99: from when they were sent
                                 (the client's own part of the open loop's 99 %: by how much it was itself late with 99 % of them)
 open_rate, open_cpu             tools/call each second that were due in the open loop, and the server's processor time meanwhile, of one core
 errors                          requests that failed, in all loops
 
 Finding: call_errors (requests failed).`,
-	Uses:     []string{"tool", "concurrency", "rate", "duration"},
-	Defaults: Params{Concurrency: 64, Duration: 5 * time.Second},
+	Uses:     []string{"tool", "concurrency", "rate", "order", "duration"},
+	Defaults: Params{Concurrency: 64, Order: lastFirst, Duration: 5 * time.Second},
 	skip:     func(e *env) string { return e.hasTool(e.Tool, "tool") },
 	bound:    func(p *Params) time.Duration { return 10*time.Minute + 7*p.Duration }, // three closed loops and three open ones
 	run:      runCall,
@@ -129,11 +136,12 @@ func (e *env) runOpen(ctx context.Context, t *traffic, kind int, name string, re
 		e.note("open loop: %d %s were never sent, because no connection became free; they count with the time that they waited", m.unsent, method)
 	}
 	errs.add(m.tallies)
-	h := m.tallies[kind].hist
+	h, sent := m.tallies[kind].hist, m.tallies[kind].sent
 	if name != "call" {
 		if m.done() > 0 {
 			late := millis(m.late, 99)
 			e.figure("open_"+name+"_p99", "99 % of "+method+" within, open loop", "ms", millis(h, 99), better).Client = &late
+			e.figure("open_"+name+"_sent_p99", "99 % of "+method+" within, from when they were sent, open loop", "ms", millis(sent, 99), better)
 			e.distribution("open_"+name, method+", open loop", h)
 		}
 		return nil
@@ -150,8 +158,32 @@ func (e *env) runOpen(ctx context.Context, t *traffic, kind int, name string, re
 		e.figure("open_p999", "99.9 % of "+method+" within, open loop", "ms", millis(h, 99.9), better)
 		e.figure("open_max", "Slowest "+method+", open loop", "ms", millis(h, 100), better)
 		e.distribution("open", method+", open loop", h)
+		e.tellSent(method, sent, better)
 	}
 	return nil
+}
+
+// tellSent adds the figures of tools/call of the open loop that count from when a request was sent.
+func (e *env) tellSent(method string, h *hdrhistogram.Histogram, better string) {
+	e.figure("open_sent_p50", "Half of "+method+" within, from when they were sent, open loop", "ms", millis(h, 50), better)
+	e.key("open_sent_p99", "99 % of "+method+" within, from when they were sent, open loop", "ms", millis(h, 99), better)
+	e.figure("open_sent_p999", "99.9 % of "+method+" within, from when they were sent, open loop", "ms", millis(h, 99.9), better)
+	e.figure("open_sent_max", "Slowest "+method+" from when it was sent, open loop", "ms", millis(h, 100), better)
+	e.figure("open_sent_slow", method+" that took more than 5 ms from when they were sent, open loop", "count", float64(above(h, slowCall)), better)
+	e.distribution("open_sent", method+" from when they were sent, open loop", h)
+}
+
+// slowCall is what a call of the open loop takes at most, in µs, that does not count as slow.
+const slowCall = 5000
+
+// above returns how many values of h are above v.
+func above(h *hdrhistogram.Histogram, v int64) (n int64) {
+	for _, b := range h.Distribution() {
+		if b.From > v {
+			n += b.Count
+		}
+	}
+	return n
 }
 
 // failures are requests that failed, and of how many.

@@ -109,7 +109,8 @@ func (e *env) openLoop(ctx context.Context, t *traffic, rate float64, kinds func
 	start := load.Now()
 	err = t.each(func(l *lane) {
 		l.closed, l.over, l.from = false, false, 0
-		l.idle, l.waiting, l.first, l.pending = append(l.idle[:0], l.callers...), nil, 0, 0
+		l.waiting, l.first, l.pending = nil, 0, 0
+		l.idle.fill(e.Order == inTurn, l.callers)
 		l.open = schedule{start: start, each: 1e9 / rate, n: int64(l.loop.Index()), step: int64(len(t.lanes)), kind: kinds}
 		l.send()
 	})
@@ -173,9 +174,7 @@ func (l *lane) send() {
 			_ = l.late.RecordValue((now - s.due()) / 1000)
 		}
 		j := job{s.kind(s.n), s.due()}
-		if n := len(l.idle); n > 0 {
-			c := l.idle[n-1]
-			l.idle = l.idle[:n-1]
+		if c := l.idle.take(); c != nil {
 			c.begin(j)
 			continue
 		}

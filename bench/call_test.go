@@ -20,7 +20,8 @@ func TestCall(t *testing.T) {
 	url, pid := startMooring(t)
 	eras(t, func(t *testing.T, era dialect.Era) {
 		s := measure(t, "call", Options{URL: url, Era: era, Params: Params{Concurrency: 8, Duration: 500 * time.Millisecond, Rate: 300}},
-			"call_cpu", "list_cpu", "call_rate", "call_p50", "call_p99", "call_p999", "open_p50", "open_p99", "open_p999", "open_list_p99", "errors")
+			"call_cpu", "list_cpu", "call_rate", "call_p50", "call_p99", "call_p999", "open_p50", "open_p99", "open_p999", "open_list_p99",
+			"open_sent_p50", "open_sent_p99", "open_sent_p999", "open_sent_max", "open_sent_slow", "open_list_sent_p99", "errors")
 		wantNone(t, s)
 		if pid == 0 || value(t, s, "errors") != 0 || value(t, s, "call_rate") < 100 || value(t, s, "call_cpu") <= 0 || value(t, s, "open_rate") != 300 {
 			t.Errorf("figures:\n%s", table(s))
@@ -31,6 +32,12 @@ func TestCall(t *testing.T) {
 		}
 		value(t, s, third+"_cpu")
 		value(t, s, "open_"+third+"_p99")
+		value(t, s, "open_"+third+"_sent_p99")
+		for _, q := range []string{"p50", "p99", "p999", "max"} {
+			if sent, due := value(t, s, "open_sent_"+q), value(t, s, "open_"+q); sent > due {
+				t.Errorf("%s from when a request was sent is %v ms, from when it was due %v", q, sent, due)
+			}
+		}
 		open := 0
 		for _, d := range s.Distributions {
 			if !strings.HasPrefix(d.Name, "open") {
@@ -41,7 +48,7 @@ func TestCall(t *testing.T) {
 				t.Errorf("%s: at 300/s for half a second %d requests were counted", d.Name, d.Count)
 			}
 		}
-		if open != 3 {
+		if open != 4 {
 			t.Errorf("%d open loops", open)
 		}
 	})
@@ -193,13 +200,87 @@ func TestNoCoordinatedOmission(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := m.tallies[0].hist
+	h, sent := m.tallies[0].hist, m.tallies[0].sent
 	if n := h.TotalCount(); n < 550 || n > 750 {
 		t.Errorf("at 1,000/s for 600 ms %d requests were counted", n)
 	}
 	// Of 600 requests some 300 were due while the server rested: half of those waited for 150 ms and more.
 	if p := millis(h, 80); p < 100 {
 		t.Errorf("80 %% within %.1f ms: what waited for the server does not count from when it was due", p)
+	}
+	// Only those that were on the two connections when it began to rest waited for it themselves; the others were not sent meanwhile.
+	if sent.TotalCount() != h.TotalCount() {
+		t.Errorf("%d requests have a time from when they were due, %d from when they were sent", h.TotalCount(), sent.TotalCount())
+	}
+	if p, longest, n := millis(sent, 80), millis(sent, 100), above(sent, 250_000); p > 50 || longest < 200 || n < 1 || n > 4 {
+		t.Errorf("80 %% within %.1f ms from when they were sent, the slowest %.1f ms, %d above 250 ms", p, longest, n)
+	}
+}
+
+// TestLateClient holds that what the client was late with is in the time from when a request was due and not in that from when it was sent.
+func TestLateClient(t *testing.T) {
+	url := fake(t, func(w http.ResponseWriter, r *http.Request) { answerCall(w, r, false) })
+	target, err := dialect.Ask(t.Context(), url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := newTestEnv(t, target)
+	tr, err := e.traffic(t.Context(), 64, e.callKind())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := e.openLoop(t.Context(), tr, 100, func(int64) int { return 0 }, func(measure func() error) error {
+		if err := measure(); err != nil {
+			return err
+		}
+		for range 4 {
+			if err := tr.each(func(*lane) { time.Sleep(150 * time.Millisecond) }); err != nil {
+				return err
+			}
+		}
+		return sleep(t.Context(), 50*time.Millisecond)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	due, sent := millis(m.tallies[0].hist, 75), millis(m.tallies[0].sent, 75)
+	if due < 50 || sent > due/2 {
+		t.Errorf("three of four within %.1f ms from when they were due, %.1f ms from when they were sent", due, sent)
+	}
+}
+
+// TestOrder holds which connections the open loop uses: all of them in turn, or as few as it can.
+func TestOrder(t *testing.T) {
+	a, b, c := new(caller), new(caller), new(caller)
+	for _, tt := range []struct {
+		turn bool
+		want []*caller
+	}{{true, []*caller{a, b, c, a, b}}, {false, []*caller{c, c, c, c, c}}} {
+		var q free
+		q.fill(tt.turn, []*caller{a, b, c})
+		for i, want := range tt.want {
+			got := q.take()
+			if got != want {
+				t.Errorf("in turn %v: take %d is another", tt.turn, i)
+			}
+			q.put(got)
+		}
+		q.take()
+		q.take()
+		if q.take() == nil || q.take() != nil {
+			t.Errorf("in turn %v: three callers are not three", tt.turn)
+		}
+		q.put(b)
+		q.put(a)
+		if want := map[bool]*caller{true: b, false: a}[tt.turn]; q.take() != want {
+			t.Errorf("in turn %v: of two that came back the other goes first", tt.turn)
+		}
+		q.fill(tt.turn, nil)
+		q.put(a)
+		q.put(b)
+		if q.take() == nil || q.take() == nil || q.take() != nil {
+			t.Errorf("in turn %v: callers more than it began with are lost", tt.turn)
+		}
 	}
 }
 

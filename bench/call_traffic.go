@@ -58,7 +58,7 @@ type lane struct {
 	open    schedule
 	waiting []job                   // are due and have no connection
 	first   int                     // of waiting
-	idle    []*caller               // in the open loop
+	idle    free                    // in the open loop
 	from    int64                   // what was due before is not counted; 0: nothing is counted
 	pending int                     // requests of the open loop without their end
 	late    *hdrhistogram.Histogram // µs by which this side itself was late
@@ -69,6 +69,7 @@ type lane struct {
 // A tally is what became of the requests of one kind.
 type tally struct {
 	hist     *hdrhistogram.Histogram // µs until the answer; what was given up has the time until then, or a server that does not answer would seem quick
+	sent     *hdrhistogram.Histogram // the same in the open loop, but from when the request was sent; what never was is not in it
 	answered int
 	failed   int
 	why      string
@@ -77,6 +78,7 @@ type tally struct {
 // add adds another's.
 func (t *tally) add(o *tally) {
 	t.hist.Merge(o.hist)
+	t.sent.Merge(o.sent)
 	t.answered += o.answered
 	t.failed += o.failed
 	or(&t.why, o.why)
@@ -85,7 +87,7 @@ func (t *tally) add(o *tally) {
 func newTallies(n int) []tally {
 	out := make([]tally, n)
 	for i := range out {
-		out[i].hist = newHistogram()
+		out[i].hist, out[i].sent = newHistogram(), newHistogram()
 	}
 	return out
 }
@@ -237,13 +239,13 @@ func (l *lane) ended(c *caller, failure string) {
 		t := &l.tallies[j.kind]
 		if failure == "" {
 			t.answered++
-			_ = t.hist.RecordValue((c.at - j.due) / 1000)
+			l.took(t, c, c.at)
 		} else {
 			t.failed++
 			or(&t.why, failure)
 		}
 		if c.givenUp {
-			_ = t.hist.RecordValue((load.Now() - j.due) / 1000)
+			l.took(t, c, load.Now())
 		}
 	}
 	if l.closed {
@@ -262,7 +264,15 @@ func (l *lane) ended(c *caller, failure string) {
 		c.begin(j)
 		return
 	}
-	l.idle = append(l.idle, c)
+	l.idle.put(c)
+}
+
+// took records the time of a request that ended at end: from when it was due, and in the open loop from when it was sent.
+func (l *lane) took(t *tally, c *caller, end int64) {
+	_ = t.hist.RecordValue((end - c.job.due) / 1000)
+	if !l.closed {
+		_ = t.sent.RecordValue((end - c.began) / 1000)
+	}
 }
 
 // next has a caller of the closed loop make its next request; after a failure a little later, or a server that refuses would be asked as fast as goes.

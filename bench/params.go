@@ -24,6 +24,7 @@ type Params struct {
 	Stalled     int           // clients that stop reading
 	WithStream  bool          // clients that come and go open a stream besides
 	End         string        // how streams are closed: fin, rst or silence
+	Order       string        // which idle connection of the open loop gets the next request: last (that which was used last) or turn
 
 	Tool       string // a tool that answers at once
 	Args       string // its arguments, a JSON object
@@ -61,6 +62,7 @@ func (p *Params) fill(d *Params) {
 	or(&p.Stalled, d.Stalled)
 	or(&p.WithStream, d.WithStream)
 	or(&p.End, d.End)
+	or(&p.Order, d.Order)
 	or(&p.Tool, d.Tool)
 	or(&p.Args, d.Args)
 	or(&p.SlowTool, d.SlowTool)
@@ -91,7 +93,7 @@ func ParamNames() []string {
 func (p *Params) values() map[string]string {
 	return map[string]string{
 		"streams": strconv.Itoa(p.Streams), "clients": strconv.Itoa(p.Clients), "rounds": strconv.Itoa(p.Rounds), "concurrency": strconv.Itoa(p.Concurrency),
-		"rate": perSecond(p.Rate), "open-rate": perSecond(p.OpenRate), "duration": p.Duration.String(), "wait": p.Wait.String(), "silence": p.Silence.String(), "stalled": strconv.Itoa(p.Stalled), "end": p.End,
+		"rate": perSecond(p.Rate), "open-rate": perSecond(p.OpenRate), "duration": p.Duration.String(), "wait": p.Wait.String(), "silence": p.Silence.String(), "stalled": strconv.Itoa(p.Stalled), "end": p.End, "order": p.Order,
 		"tool": p.Tool + " " + p.Args, "slow-tool": p.SlowTool + " " + p.SlowArgs, "change-tool": p.ChangeTool + " " + p.ChangeArgs, "change-url": p.ChangeURL,
 		"with-stream": strconv.FormatBool(p.WithStream), "large-bytes": strconv.Itoa(p.LargeBytes), "health": p.Health,
 	}
@@ -105,6 +107,9 @@ func (p *Params) list(uses []string) []result.Param {
 		v, ok := all[name]
 		if !ok {
 			panic(fmt.Sprintf("bench: no parameter %q", name))
+		}
+		if name == "order" && v == lastFirst {
+			continue // documents from before there was a choice mean the same and do not say so
 		}
 		out = append(out, result.Param{Name: name, Value: v})
 	}

@@ -41,5 +41,8 @@ func (p *Params) check() error {
 			return fmt.Errorf("bench: %s is %v, not a time between 0 and %v", c.name, c.d, maxTime)
 		}
 	}
+	if p.Order != "" && p.Order != lastFirst && p.Order != inTurn {
+		return fmt.Errorf("bench: order is %.20q, neither %s nor %s", p.Order, lastFirst, inTurn)
+	}
 	return nil
 }

@@ -13,6 +13,7 @@ func TestParamsCheck(t *testing.T) {
 		"streams": {Streams: -5}, "clients": {Clients: -1}, "rounds": {Rounds: -1}, "concurrency": {Concurrency: -1}, "stalled": {Stalled: -1}, "large-bytes": {LargeBytes: -1},
 		"rate is NaN": {Rate: math.NaN()}, "rate is +Inf": {Rate: math.Inf(1)}, "rate is -5": {Rate: -5}, "rate is 1e+12": {Rate: 1e12}, "open-rate": {OpenRate: math.NaN()},
 		"duration": {Duration: -time.Second}, "wait": {Wait: -1}, "silence": {Silence: 1 << 62},
+		"order": {Order: "random"},
 	} {
 		_, err := Run(t.Context(), Options{URL: "http://127.0.0.1:1/", Params: p}, "call")
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "bench: ") {
@@ -23,6 +24,16 @@ func TestParamsCheck(t *testing.T) {
 		p := s.AllDefaults()
 		if err := p.check(); err != nil {
 			t.Errorf("the defaults of %s: %v", s.Name, err)
+		}
+	}
+}
+
+// TestOrderInDocuments holds that a document tells the order of connections where it is not what it was before there was a choice: documents of both kinds are compared.
+func TestOrderInDocuments(t *testing.T) {
+	for order, want := range map[string]int{lastFirst: 1, inTurn: 2} {
+		p := Params{Order: order, Concurrency: 64}
+		if got := p.list([]string{"concurrency", "order"}); len(got) != want {
+			t.Errorf("order %s: %v", order, got)
 		}
 	}
 }

@@ -69,6 +69,7 @@ func paramFlags(fs *pflag.FlagSet, p *bench.Params, uses []string, d *bench.Para
 	if has("with-stream") {
 		fs.BoolVar(&p.WithStream, "with-stream", d.WithStream, "clients that come and go open a stream besides")
 	}
+	text(&p.Order, "order", d.Order, "which idle connection of the open loop gets the next request: last, that which was used last, or turn")
 	text(&p.End, "end", d.End, "how streams are closed: fin, rst or silence")
 	if has("tool") {
 		fs.StringVar(&p.Tool, "tool", d.Tool, "a tool that answers at once")
