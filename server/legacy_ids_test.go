@@ -130,6 +130,21 @@ func (r *port) parkedCalls() (n int) {
 	return n
 }
 
+// callsInFlight returns how many calls the sessions hold.
+func (r *port) callsInFlight() (n int) {
+	for i := range r.s.sessions.shards {
+		sh := &r.s.sessions.shards[i]
+		sh.mu.Lock()
+		for _, s := range sh.m {
+			if s.sessionRest != nil {
+				n += len(s.calls)
+			}
+		}
+		sh.mu.Unlock()
+	}
+	return n
+}
+
 // flyerSSE opens a session of HTTP+SSE, whose stream is on loop 0.
 func (r *port) flyerSSE(rev string) *flyer {
 	p := r.dial(0)
@@ -308,8 +323,12 @@ func TestIDsInFlightRepeat(t *testing.T) {
 			},
 			"end": func(t *rapid.T) {
 				f, x := flightOf(t, func(_ *flyer, x *flight) bool { return x.asked == "" })
+				before := r.callsInFlight()
 				h.cue(x.n, "end")
 				over(f, x)
+				if !x.cancelled { // until its session has forgotten it, a cancellation would find it
+					r.await("the call is over", func() bool { return r.callsInFlight() < before })
+				}
 				if x.on == nil || f.stream != nil && x.cancelled && !x.batched {
 					return
 				}
