@@ -29,13 +29,14 @@ type room struct {
 }
 
 const (
-	goJSON = "github.com/goccy/go-json"
-	gnet   = "github.com/panjf2000/gnet/v2"
-	judge  = "github.com/santhosh-tekuri/jsonschema/v6"
-	cobra  = "github.com/spf13/cobra"
-	yaml   = "github.com/goccy/go-yaml"
-	goSys  = "golang.org/x/sys"
-	hdr    = "github.com/HdrHistogram/hdrhistogram-go"
+	goJSON   = "github.com/goccy/go-json"
+	gnet     = "github.com/panjf2000/gnet/v2"
+	judge    = "github.com/santhosh-tekuri/jsonschema/v6"
+	cobra    = "github.com/spf13/cobra"
+	yaml     = "github.com/goccy/go-yaml"
+	goSys    = "golang.org/x/sys"
+	hdr      = "github.com/HdrHistogram/hdrhistogram-go"
+	byteBufs = "github.com/valyala/bytebufferpool"
 )
 
 // wirecheck holds messages against the official schemas; it is for tests alone.
@@ -65,7 +66,7 @@ var rooms = [...]room{
 	{dir: "mcp/internal/schema", third: []string{goJSON, judge, "github.com/google/jsonschema-go", "golang.org/x/text"}, not: sockets},
 	{dir: wirecheck, third: []string{judge, goJSON}},
 	{dir: sockdiag, third: []string{goSys}},
-	{dir: "server", own: []string{"httpparse", "sse", "jsonrpc", "mcp", seal}, third: []string{gnet, goSys}, inTest: []string{goJSON}},
+	{dir: "server", own: []string{"httpparse", "sse", "jsonrpc", "mcp", seal}, third: []string{gnet, byteBufs, goSys}, inTest: []string{goJSON}},
 	{dir: "server/admin", own: []string{"server"}, third: []string{"github.com/prometheus/client_golang"}, inTest: []string{"mcp"}},
 	{dir: "bench", own: []string{"sse", "jsonrpc", sockdiag}, third: []string{goJSON, goSys, hdr}, inTest: []string{judge}},
 	{dir: "cmd/mooring", own: []string{"server", "server/admin", "mcp", "jsonrpc"}, third: []string{cobra, yaml, goSys}},

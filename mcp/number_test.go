@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // numberText returns a random number literal.
@@ -121,4 +124,20 @@ func TestNilMapOutput(t *testing.T) {
 	if text, err := marshalOutput(map[string]int(nil), zeroOutput[map[string]int](&Tool{})); err != nil || string(text) != "{}" {
 		t.Errorf("a nil map is written as %s, %v", text, err)
 	}
+}
+
+// What passes for plain is written by a float64 as the same number.
+func TestPlainNumbers(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		text := rapid.StringMatching(`-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,3})?`).Draw(rt, "number")
+		in := []byte(`{"a\"1e5":["` + strings.Repeat("9", 20) + `",` + text + `],"b":true}`)
+		f, err := strconv.ParseFloat(text, 64)
+		same := err == nil && sameNumber([]byte(text), strconv.AppendFloat(nil, f, 'e', -1, 64))
+		if onlyPlainNumbers(in) && !same {
+			rt.Fatalf("%s passes for plain", text)
+		}
+		if digits := strings.Count(text, "") - 1; digits <= 15 && !strings.ContainsAny(text, "eE") && !onlyPlainNumbers(in) {
+			rt.Fatalf("%s does not pass for plain", text)
+		}
+	})
 }

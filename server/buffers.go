@@ -2,22 +2,26 @@ package server
 
 import (
 	"math/bits"
-	"sync"
+
+	"github.com/valyala/bytebufferpool"
 )
 
 // buffer is bytes that one owner at a time holds: the content of a request, what arrived of one, or a message on its way to a loop.
 //
-// Buffers come from pools of fixed sizes, so that what is held depends on what it is held for and not on what others needed before: a pool that learns its size from its users gives a client that
-// has sent one byte what the answers of all others need. A buffer above the largest size is allocated for its use and then left to the collector.
-type buffer struct{ B []byte }
+// Buffers come from pools of fixed sizes, so that what is held depends on what it is held for and
+// not on what others needed before: a single pool learns its size from its users and gives a client
+// that has sent one byte what the answers of all others need. A buffer above the largest size is
+// allocated for its use and then left to the collector.
+type buffer bytebufferpool.ByteBuffer
 
 const (
-	minBuffer = 5  // the smallest size is 1 << minBuffer bytes
+	minBuffer = 6  // the smallest size is 1 << minBuffer bytes
 	maxBuffer = 16 // and the largest that is kept 1 << maxBuffer
 )
 
-// bufferPools are the free buffers: those of pool i have room for 1 << (minBuffer + i) bytes.
-var bufferPools [maxBuffer - minBuffer + 1]sync.Pool
+// bufferPools are the free buffers: those of pool i have room for 1 << (minBuffer + i) bytes. All
+// that a pool gets back is of its size, so that is the size which it learns.
+var bufferPools [maxBuffer - minBuffer + 1]bytebufferpool.Pool
 
 // takeBuffer returns an empty buffer with room for n bytes.
 func takeBuffer(n int) *buffer {
@@ -25,10 +29,11 @@ func takeBuffer(n int) *buffer {
 	if size > maxBuffer {
 		return &buffer{B: make([]byte, 0, n)}
 	}
-	if b, ok := bufferPools[size-minBuffer].Get().(*buffer); ok {
-		return b
+	b := (*buffer)(bufferPools[size-minBuffer].Get())
+	if cap(b.B) != 1<<size { // a new one of a pool that has not learned its size yet
+		b.B = make([]byte, 0, 1<<size)
 	}
-	return &buffer{B: make([]byte, 0, 1<<size)}
+	return b
 }
 
 // bufferOf returns a buffer that holds a copy of p.
@@ -47,8 +52,8 @@ func release(b *buffer) *buffer {
 		return nil
 	}
 	if size := bits.Len(uint(cap(b.B))) - 1; minBuffer <= size && size <= maxBuffer && cap(b.B) == 1<<size {
-		b.B = b.B[:0]
-		bufferPools[size-minBuffer].Put(b)
+		b.B = b.B[:cap(b.B)] // the pool learns from the length, and empties it
+		bufferPools[size-minBuffer].Put((*bytebufferpool.ByteBuffer)(b))
 	}
 	return nil
 }

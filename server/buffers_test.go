@@ -76,6 +76,27 @@ func TestLargeBuffersAreNotKept(t *testing.T) {
 	}
 }
 
+// TestPoolsLearnTheirSize: after so many uses that a pool has learned its size, a new buffer of it is
+// of the size that the pool is for.
+func TestPoolsLearnTheirSize(t *testing.T) {
+	for size := minBuffer; size <= maxBuffer; size++ {
+		for range 43_000 { // more than it takes
+			release(takeBuffer(1 << size))
+		}
+		var held []*buffer
+		for range 100 {
+			b := takeBuffer(1<<size - 1)
+			if len(b.B) != 0 || cap(b.B) != 1<<size {
+				t.Fatalf("a buffer of %d bytes in %d, want none in %d", len(b.B), cap(b.B), 1<<size)
+			}
+			held = append(held, b)
+		}
+		for _, b := range held {
+			release(b)
+		}
+	}
+}
+
 // TestContentIsHeldAsItComes: a length that is announced costs nothing.
 func TestContentIsHeldAsItComes(t *testing.T) {
 	const announced = 4 << 20
