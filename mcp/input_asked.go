@@ -39,7 +39,7 @@ func (w *wire) questions(requests InputRequestMap) (asks []Ask, asked []askedInp
 		a := askedInput{key: key, method: request.askMethod()}
 		if e, ok := request.(*ElicitParams); ok && e.mode() != ElicitModeURL {
 			a.form = bytes.Clone(member(params, "requestedSchema"))
-			if _, err := schema.Compile(a.form); err != nil {
+			if _, err := schema.CompileUnchecked(a.form); err != nil {
 				return nil, nil, fmt.Errorf("mcp: inputRequests[%q]: requestedSchema: %w", key, err)
 			}
 		}
@@ -143,7 +143,7 @@ func (a *askedInput) content(content []byte) ([]byte, error) {
 		}
 	}
 	fields = append(fields, '}')
-	form, err := schema.Compile(a.form)
+	form, err := schema.CompileUnchecked(a.form)
 	if err == nil {
 		err = form.Validate(fields)
 	}

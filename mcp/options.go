@@ -27,6 +27,13 @@ type ServerOptions struct {
 	// and an entry that no message can hold is left out and reported to Logger.
 	PageBytes int
 
+	// UncheckedPatterns lets tools have schemas with patterns that cannot be checked here: with
+	// look-ahead, look-behind, references to groups, or more than 1,000 repetitions. Such a schema is
+	// published as it is; the pattern is not enforced, nor is the rest of the schema where that
+	// could refuse what the pattern allows. Default: AddTool panics. Patterns are regular expressions
+	// of ECMA-262; all others are enforced.
+	UncheckedPatterns bool
+
 	// CompletionHandler answers completion/complete. Without it the method does not
 	// exist, unless Capabilities declares completions: then every completion is empty.
 	CompletionHandler func(context.Context, *CompleteRequest) (*CompleteResult, error)

@@ -65,7 +65,7 @@ func (t *tool) entry(rev *revision) []byte { return t.text[rev.index] }
 // from Out unless Out is an interface. It copies t. It panics if the name or a schema
 // is not valid: programmer's errors. It may be called from any goroutine.
 func AddTool[In, Out any](s *Server, t *Tool, h ToolHandlerFor[In, Out]) {
-	tt := newTypedTool(t, reflect.TypeFor[In](), reflect.TypeFor[Out]())
+	tt := s.newTypedTool(t, reflect.TypeFor[In](), reflect.TypeFor[Out]())
 	zero := zeroOutput[Out](t)
 	tt.call = func(ctx context.Context, req *CallToolRequest) (toolOutput, error) {
 		var in In
@@ -99,7 +99,7 @@ func AddTool[In, Out any](s *Server, t *Tool, h ToolHandlerFor[In, Out]) {
 // its arguments are longer than 1 KiB: those are validated, and the handler called, on a
 // worker. See [InlineToolHandlerFor] for what it must not do.
 func AddInlineTool[In, Out any](s *Server, t *Tool, h InlineToolHandlerFor[In, Out]) {
-	tt := newTypedTool(t, reflect.TypeFor[In](), reflect.TypeFor[Out]())
+	tt := s.newTypedTool(t, reflect.TypeFor[In](), reflect.TypeFor[Out]())
 	tt.inline = true
 	zero := zeroOutput[Out](t)
 	tt.call = func(_ context.Context, req *CallToolRequest) (toolOutput, error) {
@@ -131,7 +131,7 @@ func (s *Server) AddTool(t *Tool, h ToolHandler) {
 	if t.InputSchema == nil {
 		panic(fmt.Sprintf("mcp: AddTool %q: a raw tool needs an input schema", t.Name))
 	}
-	tt := newTool(t)
+	tt := s.newTool(t)
 	tt.out = nil
 	tt.call = func(ctx context.Context, req *CallToolRequest) (toolOutput, error) {
 		res, err := h(ctx, req)
@@ -158,7 +158,7 @@ func (s *Server) addTool(t *tool) {
 }
 
 // newTypedTool returns t with the schemas of its types, without a handler.
-func newTypedTool(t *Tool, in, out reflect.Type) *tool {
+func (s *Server) newTypedTool(t *Tool, in, out reflect.Type) *tool {
 	def := *t
 	if def.InputSchema == nil {
 		def.InputSchema = inferSchema(t.Name, "input", in)
@@ -166,11 +166,15 @@ func newTypedTool(t *Tool, in, out reflect.Type) *tool {
 	if def.OutputSchema == nil && out.Kind() != reflect.Interface {
 		def.OutputSchema = inferSchema(t.Name, "output", out)
 	}
-	return newTool(&def)
+	return s.newTool(&def)
 }
 
 // newTool returns a copy of t with compiled schemas, without a handler.
-func newTool(t *Tool) *tool {
+func (s *Server) newTool(t *Tool) *tool {
+	compile := schema.Compile
+	if s.opts.UncheckedPatterns {
+		compile = schema.CompileUnchecked
+	}
 	refuse := func(format string, args ...any) {
 		panic(fmt.Sprintf("mcp: AddTool %q: %s", t.Name, fmt.Sprintf(format, args...)))
 	}
@@ -186,7 +190,7 @@ func newTool(t *Tool) *tool {
 	if kind, _ := jsonrpc.Member(text, "type"); string(kind) != `"object"` {
 		refuse(`input schema: its type must be "object"`)
 	}
-	if tt.in, err = schema.Compile(text); err != nil {
+	if tt.in, err = compile(text); err != nil {
 		refuse("input schema: %v", err)
 	}
 	found, err := schema.HeaderParams(text)
@@ -203,7 +207,7 @@ func newTool(t *Tool) *tool {
 		if err != nil {
 			refuse("output schema: %v", err)
 		}
-		if tt.out, err = schema.Compile(text); err != nil {
+		if tt.out, err = compile(text); err != nil {
 			refuse("output schema: %v", err)
 		}
 		def.OutputSchema = json.RawMessage(text)

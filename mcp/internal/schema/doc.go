@@ -2,7 +2,7 @@
 //
 // The dialect is JSON Schema 2020-12 unless "$schema" names another that the
 // judge knows (draft-04, -06, -07 and 2019-09); "format" is an annotation in
-// 2020-12 and 2019-09. Patterns are RE2.
+// 2020-12 and 2019-09. Patterns are those of ECMA-262, translated to RE2.
 //
 // Two validators stand behind one Schema. The judge is
 // github.com/santhosh-tekuri/jsonschema/v6: it knows every keyword, works on

@@ -23,7 +23,7 @@ func (noLoader) Load(string) (any, error) { return nil, errNoLoad }
 
 // compileJudge compiles a parsed schema. The errors say where in the schema
 // the fault is.
-func compileJudge(doc any) (s *jsonschema.Schema, err error) {
+func compileJudge(doc any, engine jsonschema.RegexpEngine) (s *jsonschema.Schema, err error) {
 	defer func() {
 		// The library's own panics come from schemas which it did not foresee.
 		if r := recover(); r != nil {
@@ -33,6 +33,7 @@ func compileJudge(doc any) (s *jsonschema.Schema, err error) {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.UseLoader(noLoader{})
+	c.UseRegexpEngine(engine)
 	if err := c.AddResource(baseURL, doc); err != nil {
 		return nil, compileError(err)
 	}
@@ -61,7 +62,7 @@ func compileError(err error) error {
 	case errors.As(err, &invalid) && errors.As(invalid.Err, &failed):
 		return fmt.Errorf("schema: not a valid JSON Schema: %s", failureText(failed))
 	case errors.As(err, &regex):
-		return fmt.Errorf("schema: the pattern %q at %s is not a valid RE2 expression: %w", clip(regex.Regex, 200), own(regex.URL), regex.Err)
+		return fmt.Errorf("schema: the pattern %q at %s cannot be checked: %w", clip(regex.Regex, 200), own(regex.URL), regex.Err)
 	case errors.As(err, &anchor):
 		return fmt.Errorf("schema: the anchor of %s does not exist in the schema", own(anchor.Reference))
 	case errors.As(err, &pointer):

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"math/big"
-	"regexp"
 	"slices"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -37,7 +36,7 @@ func (c *fastCompiler) compileNode(n *node, s *jsonschema.Schema) {
 	if hasString(s) {
 		n.str = &stringRule{min: orElse(s.MinLength, 0), max: orElse(s.MaxLength, -1)}
 		if s.Pattern != nil {
-			re, ok := s.Pattern.(*regexp.Regexp)
+			re, ok := checkedByRE2(s.Pattern)
 			c.ok = c.ok && ok
 			n.str.pattern = re
 		}

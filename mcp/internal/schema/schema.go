@@ -15,6 +15,9 @@ type Schema struct {
 
 	// depth is how deep a value may be nested; 0 is without limit. See bounds.go.
 	depth int
+
+	// lax says that nothing is checked: see CompileUnchecked.
+	lax bool
 }
 
 // Compile compiles the JSON text of a schema. It returns an error that says
@@ -26,10 +29,14 @@ func Compile(text []byte) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	judge, err := compileJudge(doc)
+	judge, err := compileJudge(doc, compilePattern)
 	if err != nil {
 		return nil, err
 	}
+	return newSchema(judge)
+}
+
+func newSchema(judge *jsonschema.Schema) (*Schema, error) {
 	depth, err := checkGrowth(judge)
 	if err != nil {
 		return nil, err
@@ -44,6 +51,58 @@ func Compile(text []byte) (*Schema, error) {
 	return s, nil
 }
 
+// CompileUnchecked is Compile for a schema with patterns that cannot be checked here, such as those
+// with look-ahead: they match everything. Where that could make a value invalid that is valid, as
+// within "not", nothing is checked at all.
+func CompileUnchecked(text []byte) (*Schema, error) {
+	doc, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	unchecked := false
+	engine := func(source string) (jsonschema.Regexp, error) {
+		re, err := compilePattern(source)
+		if err != nil {
+			unchecked = true
+			return uncheckedPattern(source), nil
+		}
+		return re, nil
+	}
+	judge, err := compileJudge(doc, engine)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSchema(judge)
+	if err == nil {
+		s.lax = unchecked && !monotone(doc)
+	}
+	return s, err
+}
+
+// monotone reports whether a pattern in doc that matches more can only make more values valid. It
+// errs on the side of no: a property of such a name counts.
+func monotone(doc any) bool {
+	switch v := doc.(type) {
+	case map[string]any:
+		for key, sub := range v {
+			switch key {
+			case "not", "if", "oneOf", "contains", "patternProperties", "unevaluatedProperties", "unevaluatedItems", "dependentSchemas":
+				return false
+			}
+			if !monotone(sub) {
+				return false
+			}
+		}
+	case []any:
+		for _, sub := range v {
+			if !monotone(sub) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // Fast reports whether the fast path covers the whole schema.
 func (s *Schema) Fast() bool { return s.fast != nil }
 
@@ -51,6 +110,9 @@ func (s *Schema) Fast() bool { return s.fast != nil }
 // *ValidationError. The caller guarantees that value is the text of one JSON
 // value: well-formed, UTF-8, without duplicate members, at most 128 levels deep.
 func (s *Schema) Validate(value []byte) error {
+	if s.lax {
+		return nil
+	}
 	if s.fast != nil {
 		at, v := s.fast.walk(value, skipSpace(value, 0))
 		switch {
