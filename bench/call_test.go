@@ -278,7 +278,8 @@ func TestOrder(t *testing.T) {
 		q.fill(tt.turn, nil)
 		q.put(a)
 		q.put(b)
-		if q.take() == nil || q.take() == nil || q.take() != nil {
+		first, second := q.take(), q.take()
+		if first == nil || second == nil || q.take() != nil {
 			t.Errorf("in turn %v: callers more than it began with are lost", tt.turn)
 		}
 	}
