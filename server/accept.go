@@ -128,11 +128,11 @@ func (s *Server) reserve() bool {
 // Nor does one to which share connections or more are on their way, as long as there is another. If there is none, the loop with the fewest is next.
 func (s *Server) nextLoop(share int32) *loop {
 	now := s.clock().UnixNano()
-	least := s.loops[s.turn.Add(1)%uint32(len(s.loops))]
+	var least *loop
 	for range s.loops {
 		l := s.loops[s.turn.Add(1)%uint32(len(s.loops))]
 		n := l.coming.Load()
-		if n < least.coming.Load() {
+		if least == nil || n < least.coming.Load() {
 			least = l
 		}
 		if n >= share {
