@@ -198,7 +198,8 @@ func (r *port) wantNothingHeld(why string) {
 // callsEnd waits until no call is left.
 func (r *port) callsEnd(why string) {
 	r.t.Helper()
-	r.await(why, func() bool { return r.s.calls.Load() == 0 })
+	// A worker counts its call out before it gives it back.
+	r.await(why, func() bool { return r.s.calls.Load() == 0 && r.callsInFlight() == 0 })
 	r.run()
 }
 
