@@ -15,7 +15,7 @@ SHELL     := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help run build test race fuzz bench compare report million microbench cover soak conformance clients check fmt vet staticcheck cross
+.PHONY: help run build test race fuzz bench pressure compare report million microbench cover soak conformance clients check fmt vet staticcheck cross
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -51,6 +51,9 @@ fuzz: ## every fuzz target, FUZZTIME (60s) each; PKGS=./sse for some
 
 bench: ## the figures of the README, medians of ROUNDS (5), into bench/results/; some ten minutes on a quiet machine
 	bash bench/run.sh
+
+pressure: ## how it is under loads that are meant to hurt, and idle, both engines, ROUNDS (5), into bench/results/; half an hour; GROUP=idle for a part
+	bash bench/pressure.sh
 
 compare: build peers ## this server beside those of bench/peers, into bench/results/DATE.json, DATE.html and the README; ARGS="--eras modern" for a part
 	bin/mooring-bench suite bench/peers/peers.json -o $(RESULTS).json --html $(RESULTS).html --readme README.md $(COMPARE) $(ARGS)

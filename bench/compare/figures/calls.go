@@ -26,6 +26,8 @@ func requestOf(addr, tool string) []byte {
 		return message(addr, "tools/call", "add", `"name":"add","arguments":{"a":1,"b":2},`)
 	case "echo":
 		return message(addr, "tools/call", "echo", `"name":"echo","arguments":{"text":"hello, world"},`)
+	case "large":
+		return message(addr, "tools/call", "large", `"name":"large","arguments":{},`)
 	case "list":
 		return message(addr, "tools/list", "", "")
 	}
@@ -48,7 +50,7 @@ func callEach(addr string, reqs [][]byte, n int) {
 				log.Fatal(err)
 			}
 			defer c.Close()
-			buf := make([]byte, 64<<10)
+			buf := make([]byte, 512<<10)
 			for range n / len(reqs) {
 				if _, err := c.Write(req); err != nil {
 					log.Fatal(err)

@@ -1,4 +1,5 @@
-// Command figures measures the server against its floor, in one run on one machine, and prints a table: what a call costs, what an idle stream holds, what a notice costs.
+// Command figures measures the server against its floor, in one run on one machine, and prints a table: what a call costs, what an idle stream holds, what a notice costs; and with -only pressure how
+// it is under loads that are meant to hurt, on both engines, each figure with the bound that it is held to.
 package main
 
 import (
@@ -18,9 +19,19 @@ func main() {
 	calls := flag.Int("calls", 100_000, "calls of a round")
 	conns := flag.Int("conns", 64, "keep-alive connections that call")
 	streams := flag.Int("streams", 8000, "idle streams")
-	only := flag.String("only", "", "calls, memory, legacy, storm or notices; all when empty")
+	only := flag.String("only", "", "calls, memory, legacy, storm or notices, all of these when empty; or pressure, or a group of that alone: worker, cpu, idle, unread, onebyte, health or stream")
+	flooded := flag.String("flood", "", "be the clients that pipeline calls without end to this `address`, for a minute; figures starts itself so")
+	asked := flag.String("ask", "", "be as many clients that ask one call at a time")
 	prof := flag.String("profile", "", "write a CPU profile of the server under `tool` calls to tool.pprof: add, echo or list")
 	flag.Parse()
+	switch {
+	case *flooded != "":
+		flood(*flooded)
+		return
+	case *asked != "":
+		ask(*asked)
+		return
+	}
 	bin, err := build()
 	if err != nil {
 		log.Fatal(err)
@@ -32,6 +43,10 @@ func main() {
 	}
 	fmt.Printf("# Figures\n\n%s, %s, %d cores, %s; %d rounds, %d connections, %d calls, %d streams; `%s`\n\n",
 		time.Now().Format(time.DateOnly), cpuModel(), runtime.NumCPU(), runtime.Version(), *rounds, *conns, *calls, *streams, strings.Join(os.Args[1:], " "))
+	if isPressure(*only) {
+		measurePressure(bin, *only, &options{rounds: *rounds, conns: *conns, calls: *calls, streams: *streams})
+		return
+	}
 	fmt.Println("| figure | floor | Mooring | ratio or difference |\n|---|---|---|---|")
 	if *only == "" || *only == "calls" {
 		measureCalls(bin, *rounds, *conns, *calls)
@@ -50,18 +65,24 @@ func main() {
 	}
 }
 
-// build compiles the subject and returns the folder of its binary.
+// build compiles the subject and the command mooring, and returns the folder of their binaries.
 func build() (string, error) {
 	dir, err := os.MkdirTemp("", "figures")
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", "build", "-o", dir+"/subject", "../subject")
+	module := ".."
 	if _, err := os.Stat("subject"); err == nil {
-		cmd.Args[len(cmd.Args)-1] = "./subject"
+		module = "."
 	}
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-	return dir, cmd.Run()
+	for _, args := range [][]string{{"-C", module, "-o", dir + "/subject", "./subject"}, {"-C", module + "/../..", "-o", dir + "/mooring", "./cmd/mooring"}} {
+		cmd := exec.Command("go", append([]string{"build"}, args...)...)
+		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+		if err := cmd.Run(); err != nil {
+			return dir, err
+		}
+	}
+	return dir, nil
 }
 
 func cpuModel() string {

@@ -12,6 +12,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+
+	"github.com/mooring-mcp/mooring/server"
 )
 
 // A subject is a running server.
@@ -23,12 +25,14 @@ type subject interface {
 func main() {
 	kind := flag.String("kind", "mooring", "what to serve: mooring, gnet (a listener of gnet's own), or enrolled (own accept, as Mooring's)")
 	answer := flag.Int("answer", 200, "bytes of content in the floor's fixed answer")
+	engine := flag.String("engine", "gnet", "what waits for Mooring's sockets: gnet or epoll")
+	large := flag.Int("large", 0, "bytes of what Mooring's tool large answers; 0: there is none")
 	flag.Parse()
 	var s subject
 	var err error
 	switch *kind {
 	case "mooring":
-		s, err = startMooring()
+		s, err = startMooring(server.Engine(*engine), *large)
 	case "gnet", "enrolled":
 		s, err = startFloor(*kind == "enrolled", *answer)
 	default:

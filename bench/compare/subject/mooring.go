@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"strings"
 
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/server"
@@ -28,7 +29,11 @@ type echoIn struct {
 	Text string `json:"text" jsonschema:"what to say"`
 }
 
-func startMooring() (subject, error) {
+type largeOut struct {
+	Text string `json:"text"`
+}
+
+func startMooring(engine server.Engine, large int) (subject, error) {
 	s := mcp.NewServer(&mcp.Implementation{Name: "subject", Version: "v1.0.0"}, nil)
 	mcp.AddInlineTool(s, &mcp.Tool{Name: "add", Description: "Sum of two integers."}, func(_ *mcp.CallToolRequest, in addIn) (addOut, error) {
 		return addOut{in.A + in.B}, nil
@@ -36,7 +41,13 @@ func startMooring() (subject, error) {
 	mcp.AddTool(s, &mcp.Tool{Name: "echo", Description: "Says it again."}, func(_ context.Context, _ *mcp.CallToolRequest, in echoIn) (*mcp.CallToolResult, any, error) {
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: in.Text}}}, nil, nil
 	})
-	srv := server.New(s, &server.Options{Logger: slog.New(slog.DiscardHandler)})
+	if large > 0 {
+		text := strings.Repeat("x", large)
+		mcp.AddInlineTool(s, &mcp.Tool{Name: "large", Description: "Says much."}, func(*mcp.CallToolRequest, struct{}) (largeOut, error) {
+			return largeOut{text}, nil
+		})
+	}
+	srv := server.New(s, &server.Options{Engine: engine, Logger: slog.New(slog.DiscardHandler)})
 	l, err := srv.Listen("127.0.0.1:0")
 	if err != nil {
 		return nil, err

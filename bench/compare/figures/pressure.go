@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+)
+
+// engines are what waits for the sockets below the server, in the order of the columns.
+var engines = [...]string{"gnet", "epoll"}
+
+// A pressure is a group of figures of the server under load that is meant to hurt, or under none at all.
+type pressure struct {
+	name    string // what -only calls it
+	measure func(bin string, o *options) []row
+}
+
+var pressures = []pressure{
+	{"worker", measureWorker},
+	{"cpu", measureCPU},
+	{"idle", measureIdle},
+	{"unread", measureUnread},
+	{"onebyte", measureOneByte},
+	{"health", measureHealth},
+	{"stream", measureStream},
+}
+
+// options are how much is done.
+type options struct {
+	rounds, conns, calls, streams int
+}
+
+// A row is one figure: of the bare gnet server where there is one, and of the server on each engine.
+type row struct {
+	name  string // of the figure, stable
+	what  string
+	floor []float64 // of each round; nil where the floor does no such thing
+	on    [len(engines)][]float64
+	bound [len(engines)]float64 // what it may be at most
+}
+
+// measurePressure prints the groups of that name, all for "pressure".
+func measurePressure(bin, only string, o *options) {
+	fmt.Printf("| figure | what it is | group | bare gnet | gnet | own loop | at most: gnet · own loop |\n|---|---|---|--:|--:|--:|--:|\n")
+	for _, p := range pressures {
+		if only != "pressure" && only != p.name {
+			continue
+		}
+		for _, r := range p.measure(bin, o) {
+			r.print(p.name)
+		}
+	}
+}
+
+func (r *row) print(group string) {
+	floor := ""
+	if r.floor != nil {
+		floor = spread(r.floor)
+	}
+	bound := ""
+	if r.bound[0] != noBound || r.bound[1] != noBound {
+		bound = fmt.Sprintf("%s · %s", boundText(r.bound[0]), boundText(r.bound[1]))
+	}
+	fmt.Printf("| `%s` | %s | %s | %s | %s | %s | %s |\n", r.name, r.what, group, floor, r.cell(0), r.cell(1), bound)
+}
+
+const noBound = -1
+
+func boundText(v float64) string {
+	if v == noBound {
+		return "–"
+	}
+	return fmt.Sprintf("%.4g", v)
+}
+
+// cell is a median, its spread, and a mark where the median is above the bound.
+func (r *row) cell(engine int) string {
+	v := r.on[engine]
+	if len(v) == 0 {
+		return ""
+	}
+	if b := r.bound[engine]; b != noBound && median(v) > b {
+		return spread(v) + " **above**"
+	}
+	return spread(v)
+}
+
+// isPressure reports whether -only names figures of this kind.
+func isPressure(only string) bool {
+	return only == "pressure" || slices.ContainsFunc(pressures, func(p pressure) bool { return p.name == only })
+}
+
+func ratios(a, b []float64) []float64 {
+	r := make([]float64, len(a))
+	for i := range a {
+		r[i] = a[i] / b[i]
+	}
+	return r
+}
