@@ -112,34 +112,3 @@ func (s *Server) awaitEmpty(ctx context.Context) error {
 	}
 	return nil
 }
-
-// startDrain lets go of the loop's connections: at once where nothing is under way, otherwise when it is done.
-func (l *loop) startDrain(d *drainOrder) {
-	l.draining = true
-	l.endAllParked()
-	for _, c := range l.slots {
-		if c == nil {
-			continue
-		}
-		c.flags |= flagClose
-		switch c.state {
-		case connStateIdle:
-			c.reason = closeDrain
-			c.setState(l.now, connStateLinger) // the last response may still be on its way
-			c.wind()
-		case connStateHead, connStateBody:
-			// Its client gets a little time to say what it wants, not the usual one.
-			due := l.now + ticks(drainHead)
-			if at, armed := l.wheel.due(c.slot); armed {
-				due = min(due, at)
-			}
-			c.arm(due)
-		case connStateStream:
-			if c.resumed() {
-				continue // until its call is answered
-			}
-			l.wheel.disarm(c.slot) // a heartbeat that is due earlier would end it earlier
-			c.arm(l.now + tick(l.rng.Uint32N(uint32(d.spread)+1)))
-		}
-	}
-}

@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"testing"
 
 	"github.com/mooring-mcp/mooring/mcp"
@@ -75,4 +77,68 @@ func TestShutdownLeavesMCP(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A drain takes the loop for a slice at a time: a call that arrives while thousands of idle
+// connections are closed is answered in between, and what comes and goes meanwhile is let go of too.
+func TestDrainIsSliced(t *testing.T) {
+	r := newRig(t, nil)
+	var idle []*fakePeer
+	for range 1000 {
+		idle = append(idle, r.connect())
+	}
+	busy := r.connect()
+	busy.send(addCall(1, 2).String()[:40])
+	for range 1000 {
+		idle = append(idle, r.connect())
+	}
+	left := func() (n int) {
+		for _, p := range idle {
+			if !p.shut && !p.closed {
+				n++
+			}
+		}
+		return n
+	}
+	r.l.postDrain(&drainOrder{})
+	before, turns := left(), 0
+	for r.step() {
+		now := left()
+		if before-now > 2*drainSlice {
+			t.Fatalf("%d connections end in one turn", before-now)
+		}
+		if turns++; turns == 3 {
+			busy.deliver(addCall(1, 2).String()[40:])
+			if now == 0 || len(busy.got) == 0 {
+				t.Errorf("%d connections are left, the call is answered by %q", now, busy.got)
+			}
+			idle[1500].onClose(io.EOF) // one that goes by itself
+		}
+		before = now
+	}
+	if n := left(); n != 0 || turns < len(idle)/drainSlice {
+		t.Errorf("%d connections are left after %d turns", n, turns)
+	}
+	r.wantInvariants("drained")
+}
+
+// What waits for its client is ended by a drain wherever it is met, in slices as well.
+func TestDrainEndsParkedCalls(t *testing.T) {
+	r := newPort(t, nil)
+	s := r.initialize("2025-11-25")
+	const n = 3 * drainSlice
+	for i := range n {
+		p := r.dial(0)
+		s.play(p, fmt.Sprint(i), "a")
+		r.cue("a", "ask 1")
+		s.until("asked", p, "?question 0")
+		if i%2 == 0 {
+			p.fin() // its call goes on without it
+		}
+	}
+	r.await("all wait", func() bool { return r.parkedCalls() == n })
+	for _, l := range r.loops {
+		l.postDrain(&drainOrder{})
+	}
+	r.callsEnd("all end")
 }

@@ -123,8 +123,11 @@ func (l *loop) letGoOn(j *job, due tick) {
 	lc.due = due
 	j.forgetPeer()
 	l.detached = append(l.detached, callRef{job: j, gen: j.gen})
-	if lc.parked && j.ctx.Err() != nil {
+	switch {
+	case lc.parked && j.ctx.Err() != nil:
 		l.endParked(j, "it is gone")
+	case lc.parked && l.draining:
+		l.endParked(j, shuttingDown)
 	}
 }
 
@@ -134,14 +137,16 @@ func (j *job) forgetPeer() {
 	j.full.Store(false)
 }
 
-// expireDetached ends the calls without a connection whose time is up.
+// expireDetached ends the calls without a connection whose time is up, a slice of them a tick.
 func (l *loop) expireDetached() {
+	ended := 0
 	kept := l.detached[:0]
 	for _, r := range l.detached {
 		switch j := r.job; {
 		case j.gen != r.gen || !j.legacy.detached: // it has ended
-		case l.now < j.legacy.due:
+		case l.now < j.legacy.due || ended == sliceLimit:
 			kept = append(kept, r)
+			continue
 		case j.legacy.carried:
 			l.count(j.method, outcomeTimeout)
 			j.legacy.detached = false
@@ -153,6 +158,7 @@ func (l *loop) expireDetached() {
 		default:
 			l.timeOut(j)
 		}
+		ended++
 	}
 	clear(l.detached[len(kept):])
 	l.detached = kept
@@ -189,21 +195,6 @@ func (l *loop) endParked(j *job, reason string) {
 	j.stop(context.Canceled)
 	l.srv.calls.Add(-1)
 	l.postItem(item{kind: itemReturn, job: j}) // behind the answer
-}
-
-// endAllParked ends the calls that wait for their clients: the server is shutting down, and no answer can arrive any more.
-func (l *loop) endAllParked() {
-	const reason = "the server is shutting down"
-	for _, c := range l.slots {
-		if c != nil && c.state == connStateCall && c.x.job != nil && c.x.job.legacy.parked {
-			l.endParked(c.x.job, reason)
-		}
-	}
-	for _, r := range l.detached {
-		if r.job.gen == r.gen && r.job.legacy.parked {
-			l.endParked(r.job, reason)
-		}
-	}
 }
 
 // Request implements mcp.Requester: it sends what a handler asks of the client on the stream of its call.

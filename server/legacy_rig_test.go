@@ -46,7 +46,7 @@ func newPort(t testing.TB, opts *Options) *port {
 	r.tell()
 	t.Cleanup(func() { // a call that waits for its client has no goroutine that the end of the server could wake
 		for _, l := range r.loops {
-			l.guard(l.endAllParked)()
+			l.guard(func() { l.startDrain(&drainOrder{}) })()
 		}
 		r.run()
 	})

@@ -30,6 +30,7 @@ type loop struct {
 	told     uint64 // number of the newest change that all streams were told, or have noted
 	rng      *rand.Rand
 	draining bool
+	drain    drainWalk
 
 	// Scratch for the turn under way; nothing of it is held between two turns.
 	serving *conn             // where a panic would come from
@@ -223,6 +224,7 @@ func (l *loop) serveContinue() {
 	l.kicked, l.more = false, false
 	l.expire()
 	l.serveFanout()
+	l.serveDrain()
 	l.serveInbox()
 }
 
