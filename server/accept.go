@@ -71,34 +71,11 @@ func (s *Server) acceptFrom(a acceptor) error {
 		// The kernel keeps who is waiting: the listener rests until descriptors or memory are free.
 		s.acceptErrors.Add(1)
 		s.logger().Warn("accept failed, pausing", "err", err, "pause", pause)
-		if !s.rest(pause) {
+		if !s.rest(pause, nil) {
 			return ErrServerClosed
 		}
 		pause = min(2*pause, acceptRest)
 	}
-}
-
-// awaitRoom waits while the descriptor limit leaves no place for another connection. Who connects meanwhile waits in the kernel's queue. A listener that its host has
-// closed meanwhile is an error.
-func (s *Server) awaitRoom(a acceptor) error {
-	for s.conns.Load() >= s.fdLimit && s.rest(acceptRest) {
-		if err := a.look(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// rest waits for d, or for a connection to go, whichever is first. It reports false when the server drains.
-func (s *Server) rest(d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-s.room:
-	case <-s.drainBegun:
-	}
-	return !s.draining.Load()
 }
 
 // setDescriptorBounds derives how many connections the descriptor limit allows: what enrolments, refusals and the rest of the process may hold is kept free of them.

@@ -147,7 +147,7 @@ func (e *gnetEngine) enrolLater(en *enrolment, err error) {
 	s.acceptErrors.Add(1)
 	s.logger().Warn("no descriptor to enrol a connection, waiting", "err", err)
 	for pause := acceptPause; isExhausted(err); pause = min(2*pause, acceptRest) {
-		if !s.rest(pause) {
+		if !s.rest(pause, nil) {
 			break
 		}
 		var nc net.Conn

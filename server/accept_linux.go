@@ -168,7 +168,7 @@ func (a *epollAcceptor) descriptorOf(nc net.Conn) (fd int, err error) {
 		}
 		a.srv.acceptErrors.Add(1)
 		a.srv.logger().Warn("no descriptor for a connection, waiting", "err", err)
-		if !a.srv.rest(pause) {
+		if !a.srv.rest(pause, nil) {
 			return 0, ErrServerClosed
 		}
 	}

@@ -61,7 +61,7 @@ type Server struct {
 	unsent        atomic.Int64 // bytes that wait for peers, as they were last counted
 	acceptErrors  atomic.Uint64
 	acceptRefused atomic.Uint64
-	room          chan struct{} // a connection has gone: who waits for a place may look
+	room          roomGate      // a connection has gone: those that wait for a place may look
 	fdLimit       int64         // connections that the descriptor limit allows
 	refusing      chan struct{} // bounds the connections that are being refused
 }
@@ -81,7 +81,6 @@ func New(s *mcp.Server, opts *Options) *Server {
 		stopped:    make(chan struct{}),
 		drainBegun: make(chan struct{}),
 		halt:       make(chan struct{}),
-		room:       make(chan struct{}, 1),
 	}
 	err := o.Validate()
 	if err != nil {
@@ -223,10 +222,7 @@ func (s *Server) tellLoops() {
 // released is called when an admitted connection is gone.
 func (s *Server) released() {
 	s.conns.Add(-1)
-	select {
-	case s.room <- struct{}{}:
-	default:
-	}
+	s.room.open()
 }
 
 // logPanic records a fault of a loop's own code.

@@ -1,0 +1,69 @@
+package server
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// awaitRoom waits while the descriptor limit leaves no place for another connection. Who connects meanwhile waits in the kernel's queue. A listener that its host has
+// closed meanwhile is an error.
+func (s *Server) awaitRoom(a acceptor) error {
+	full := func() bool { return s.conns.Load() >= s.fdLimit }
+	for full() && s.rest(acceptRest, full) {
+		if err := a.look(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rest waits for d, or for a connection to go, whichever is first, but not at all when needed is
+// given and reports false. It reports false when the server drains.
+func (s *Server) rest(d time.Duration, needed func() bool) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	gone := s.room.enter()
+	defer s.room.leave()
+	if needed == nil || needed() { // looked at once more: what goes from here on is heard of
+		select {
+		case <-t.C:
+		case <-gone:
+		case <-s.drainBegun:
+		}
+	}
+	return !s.draining.Load()
+}
+
+// roomGate wakes all that wait for a connection to go. The zero gate is ready to use.
+type roomGate struct {
+	waiting atomic.Int32
+	mu      sync.Mutex    // guards gone
+	gone    chan struct{} // closed when a connection goes; nil: nobody has asked for it
+}
+
+// enter returns a channel that is closed when a connection goes. leave follows.
+func (g *roomGate) enter() <-chan struct{} {
+	g.waiting.Add(1)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.gone == nil {
+		g.gone = make(chan struct{})
+	}
+	return g.gone
+}
+
+func (g *roomGate) leave() { g.waiting.Add(-1) }
+
+// open wakes those that wait. It costs nothing else when there are none.
+func (g *roomGate) open() {
+	if g.waiting.Load() == 0 {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.gone != nil {
+		close(g.gone)
+		g.gone = nil
+	}
+}
