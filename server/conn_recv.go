@@ -329,6 +329,9 @@ func headOnly(out []byte, start int) []byte {
 
 // respHead is the head of a response to the request under way.
 func (c *conn) respHead(status int) respHead {
+	if c.loop.draining {
+		c.flags |= flagClose // the drain may not have come to it yet
+	}
 	h := respHead{status: status, date: c.loop.srv.date(), close: c.has(flagClose), retryAfter: status == 503}
 	if c.x == nil || c.x.requestState == nil {
 		return h

@@ -62,6 +62,7 @@ type loop struct {
 	runRelief   task
 	heaviest    atomic.Int32 // the last of holders that is not empty
 	relieving   atomic.Bool  // runRelief is on its way
+	relief      bool         // serveContinue is to go on with it
 	kicked      bool         // runContinue has been asked for
 	more        bool         // it will be, at the end of the task
 
@@ -225,6 +226,10 @@ func (l *loop) serveContinue() {
 	l.expire()
 	l.serveFanout()
 	l.serveDrain()
+	if l.relief {
+		l.relief = false
+		l.serveRelief()
+	}
 	l.serveInbox()
 }
 

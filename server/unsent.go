@@ -115,15 +115,19 @@ func (c *conn) checkTotal() {
 
 // relieve asks the loop of the connection that holds most to reset it. It may be called from any goroutine.
 func (s *Server) relieve() {
-	var with *loop
+	if l := s.heaviestLoop(); l != nil {
+		l.postRelief()
+	}
+}
+
+// heaviestLoop returns the loop of the connection that holds most; nil if none holds anything.
+func (s *Server) heaviestLoop() (with *loop) {
 	for _, l := range s.loops {
 		if l.heaviest.Load() > 0 && (with == nil || l.heaviest.Load() > with.heaviest.Load()) {
 			with = l
 		}
 	}
-	if with != nil {
-		with.postRelief()
-	}
+	return with
 }
 
 // serveRelief resets the loop's connections that hold most, until all hold little enough or another loop's hold more.
@@ -140,8 +144,14 @@ func (l *loop) serveRelief() {
 			c.abort(closeUnsentTotal)
 		}
 	}
-	if s.unsent.Load() > limit {
-		s.relieve()
+	if s.unsent.Load() <= limit {
+		return
+	}
+	if with := s.heaviestLoop(); with == l {
+		l.relief = true // a task that posts itself would keep the loop from its sockets
+		l.continueLater()
+	} else if with != nil {
+		with.postRelief()
 	}
 }
 
