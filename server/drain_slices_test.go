@@ -79,6 +79,7 @@ func TestDrainOfAllStatesIsSliced(t *testing.T) {
 				case r.l.drain.order == nil:
 				case served == 0:
 					// The walk is under way: the one it comes to last is served meanwhile, and told that this was all.
+					last.method = "tools/call"
 					last.deliver(addCall(1, 2).String())
 					last.wantCode("in between", 200, 0).wantField("in between", "Connection", "close")
 					last.wantClosed("in between", closeDone)

@@ -29,6 +29,7 @@ type legacyCall struct {
 	loose      bool   // counted among Server.loose
 	left       bool   // its client went while it was prepared
 	over       bool   // it was answered, maybe in its handler's stead
+	unheard    bool   // a message of it went nowhere: its client has gone and cannot come back for it
 	counted    bool   // how it ended is counted
 	to         *loop  // of a carried call: the loop of that stream
 	carried    bool   // from the beginning: its messages go to the stream of its session
@@ -325,8 +326,8 @@ func (l *loop) parkedJob(j *job) {
 		l.endParked(j, "the call was cancelled")
 	case l.draining:
 		l.endParked(j, "the server is shutting down")
-	case !attached && lc.stream == 0 && !lc.carried:
-		l.endParked(j, "it is gone") // and nothing of the stream can be resumed: it was not asked
+	case lc.unheard:
+		l.endParked(j, "it is gone") // before it was asked
 	default:
 		l.resumeParked(j)
 	}

@@ -70,6 +70,8 @@ func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final boo
 			l.serving = c
 			c.handOver(l.now)
 		}
+	case lc.stream == 0:
+		lc.unheard = true
 	}
 }
 
