@@ -9,6 +9,7 @@ type Census struct {
 	Resources   int // lists of resources with a listener
 	Exchanges   int // of connections: a request under way, or bytes of one
 	FreeJobs    int // jobs that wait for use
+	Idle        int // workers that do
 	TwiceFree   int // jobs that are in the free list more than once
 }
 
@@ -29,13 +30,14 @@ func (s *Server) Census() Census {
 		sum.Resources += c.Resources
 		sum.Exchanges += c.Exchanges
 		sum.FreeJobs += c.FreeJobs
+		sum.Idle += c.Idle
 		sum.TwiceFree += c.TwiceFree
 	}
 	return sum
 }
 
 func (l *loop) census() Census {
-	c := Census{Armed: l.wheel.armed, Stalls: len(l.stalls), Resources: len(l.streams.byURI), FreeJobs: len(l.jobs)}
+	c := Census{Armed: l.wheel.armed, Stalls: len(l.stalls), Resources: len(l.streams.byURI), FreeJobs: len(l.jobs), Idle: len(l.workers.idle)}
 	for _, conn := range l.slots {
 		if conn == nil {
 			continue

@@ -184,7 +184,8 @@ type holdings struct {
 
 func (p *proofServer) holdings() holdings {
 	h := holdings{census: p.Census(), heap: liveHeap(), goroutines: runtime.NumGoroutine()}
-	h.census.FreeJobs = 0 // kept on purpose, bounded
+	h.goroutines -= h.census.Idle
+	h.census.FreeJobs, h.census.Idle = 0, 0 // kept on purpose, bounded
 	return h
 }
 
