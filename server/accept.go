@@ -151,6 +151,7 @@ func (s *Server) refuseConn(nc net.Conn) {
 
 // refusal returns what a connection above MaxConnections is told.
 func (s *Server) refusal() []byte {
+	s.refreshDate(s.clock()) // the loops may rest
 	h := respHead{status: 503, date: s.date(), close: true, retryAfter: true}
 	return appendRefusal(nil, &h, "too many connections")
 }

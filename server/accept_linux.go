@@ -58,9 +58,10 @@ func (e *epollEngine) newAcceptor(l net.Listener) (acceptor, error) {
 	return a, nil
 }
 
-// lookAgain ends the wait for connections after a while, to look whether the listener is still open: the duplicate, which is waited for, does not tell.
+// lookAgain ends the wait for connections after a while, to look whether the listener is still open: the duplicate, which is waited for, does not tell. All listeners look at the same moments, as does
+// whoever else does something every second, so that an idle process wakes once.
 func (a *epollAcceptor) lookAgain() error {
-	return a.file.SetReadDeadline(a.srv.clock().Add(acceptRest))
+	return a.file.SetReadDeadline(a.srv.clock().Truncate(acceptRest).Add(acceptRest))
 }
 
 // look implements acceptor: the duplicate keeps the port.
@@ -191,6 +192,7 @@ func (a *epollAcceptor) admit(fd int) error {
 		s.conns.Add(-1) // not released, which ends the pause
 		return err
 	}
+	l.visit() // it opens the connection, and is found out if it is held
 	return nil
 }
 

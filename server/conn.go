@@ -151,6 +151,7 @@ func (c *conn) closed(err error) bool {
 		c.reason = reasonOf(err)
 	}
 	l := c.loop
+	now := l.present() // before the calls are let go, whose deadlines follow
 	if err == nil && c.reason == closePeer && l.draining {
 		c.reason = closeDrain
 	}
@@ -164,7 +165,7 @@ func (c *conn) closed(err error) bool {
 	if c.has(flagStreaming) {
 		l.endStream(c)
 	}
-	c.setState(l.now, connStateClosed)
+	c.setState(now, connStateClosed)
 	l.stalls.remove(c)
 	l.detach(c)
 	l.m.closes[c.reason].Add(1)

@@ -106,7 +106,7 @@ func (e *gnetEngine) OnOpen(gc gnet.Conn) (out []byte, action gnet.Action) {
 		return nil, gnet.None
 	}
 	defer e.srv.recoverConn(c)
-	c.open(gc, c.loop.now)
+	c.open(gc, c.loop.present())
 	return nil, gnet.None
 }
 
@@ -128,7 +128,7 @@ func (e *gnetEngine) OnTraffic(gc gnet.Conn) (action gnet.Action) {
 // received serves what c has read.
 func (e *gnetEngine) received(c *conn) {
 	defer e.srv.recoverConn(c)
-	c.recv(c.loop.now)
+	c.recv(c.loop.present())
 }
 
 // OnClose implements gnet.EventHandler.

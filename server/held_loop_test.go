@@ -14,7 +14,12 @@ import (
 )
 
 // TestHeldLoop holds one of two loops in an inline handler: new clients are served by the other, and Shutdown comes back and reports what it left.
-func TestHeldLoop(t *testing.T) {
+func TestHeldLoop(t *testing.T) { holdLoop(t, false) }
+
+// TestHeldLoopAfterSleep is the same of a server that had nothing to do before.
+func TestHeldLoopAfterSleep(t *testing.T) { holdLoop(t, true) }
+
+func holdLoop(t *testing.T, sleep bool) {
 	free, entered := make(chan struct{}), make(chan struct{})
 	ms := mcp.NewServer(&mcp.Implementation{Name: "held", Version: "1"}, nil)
 	defer ms.Close()
@@ -42,6 +47,9 @@ func TestHeldLoop(t *testing.T) {
 		return res.StatusCode == 200
 	}
 	for !get(5 * time.Second) {
+	}
+	if sleep {
+		s.awaitRest(t)
 	}
 	nc, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {

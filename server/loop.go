@@ -17,7 +17,9 @@ type loop struct {
 	m       loopMetrics
 	coming  atomic.Int32 // connections on their way to it, where that may take a turn; written by the accept side
 
-	now   tick // when the newest tick ran
+	now   tick          // when the newest tick ran, or the loop was stirred: see present
+	quiet int           // ticks since the loop was stirred
+	rest  atomic.Uint32 // a tick: see restsUntil; written by the loop
 	wheel *wheel
 	slots []*conn  // by slot number; nil when free
 	free  []uint32 // free slot numbers
@@ -52,6 +54,7 @@ type loop struct {
 	lendAfter time.Time // until then sockets go first
 	detached  []callRef // calls of earlier revisions that go on without their connection
 	swept     int       // the newest shard of the sessions that was swept
+	sweptAt   tick      // when that was
 	spare     []item
 	backlog   []item // items taken from the inbox and not served yet
 
@@ -183,7 +186,9 @@ func (l *loop) serveTick() {
 	now := l.srv.clock()
 	l.now = l.srv.tickAt(now)
 	l.m.lag(l.now, now.UnixNano()-l.m.tickPosted.Swap(0))
+	l.rest.Store(uint32(awake))
 	l.turn()
+	l.settle()
 }
 
 // turn does what is due at a tick.
@@ -223,6 +228,7 @@ func (l *loop) kickOnce() {
 // serveContinue goes on with what was sliced, and with what was posted meanwhile.
 func (l *loop) serveContinue() {
 	l.kicked, l.more = false, false
+	l.present()
 	l.expire()
 	l.serveFanout()
 	l.serveDrain()
@@ -236,6 +242,7 @@ func (l *loop) serveContinue() {
 // serveInbox serves what was posted, and what that brings about: workers that have not begun go first. What is posted while it runs does not wake the loop again at once, for workers that post
 // without a pause would keep it from its sockets.
 func (l *loop) serveInbox() {
+	l.present()
 	defer l.settleInbox()
 	for range inboxRounds {
 		l.yield()

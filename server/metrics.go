@@ -63,11 +63,11 @@ type loopMetrics struct {
 	bytesOut       atomic.Uint64
 	closes         [numCloseReasons]atomic.Uint64
 	panics         atomic.Uint64
-	lagNanos       atomic.Int64 // how late the latest tick of this window ran
-	lagBefore      atomic.Int64 // and that of the window before
-	lagWindow      tick         // the window; its loop's
-	tickPosted     atomic.Int64 // Unix nanoseconds, while a tick waits for the loop
-	_              [64]byte     // keeps the next loop's counters off this cache line
+	lagNanos       atomic.Int64  // how late the latest tick of this window ran
+	lagBefore      atomic.Int64  // and that of the window before
+	lagWindow      atomic.Uint32 // the number of the window
+	tickPosted     atomic.Int64  // Unix nanoseconds, while a tick waits for the loop
+	_              [64]byte      // keeps the next loop's counters off this cache line
 }
 
 // lagTicks is a window of loop lag: no shorter than the usual time between two scrapes.
@@ -75,13 +75,27 @@ const lagTicks = 150
 
 // lag notes how late the tick of now ran.
 func (m *loopMetrics) lag(now tick, nanos int64) {
-	if w := now / lagTicks; w != m.lagWindow {
-		m.lagWindow = w
+	if w, before := uint32(now/lagTicks), m.lagWindow.Load(); w != before {
 		m.lagBefore.Store(m.lagNanos.Swap(0))
+		if w != before+1 {
+			m.lagBefore.Store(0) // the loop rested for a whole window
+		}
+		m.lagWindow.Store(w)
 	}
 	if nanos > m.lagNanos.Load() {
 		m.lagNanos.Store(nanos)
 	}
+}
+
+// lagAt returns the longest lag of the window of now and of the one before. The loop may have rested in both.
+func (m *loopMetrics) lagAt(now tick) int64 {
+	switch uint32(now/lagTicks) - m.lagWindow.Load() {
+	case 0:
+		return max(m.lagNanos.Load(), m.lagBefore.Load())
+	case 1:
+		return m.lagNanos.Load()
+	}
+	return 0
 }
 
 // Stats is a reading of a Server's counters. Counters only grow; the others are states.
@@ -130,7 +144,7 @@ func (s *Server) Stats() Stats {
 		return st
 	}
 	st.Connections = s.conns.Load() // a sum over the loops could count two that followed each other
-	now := s.clock().UnixNano()
+	now := s.clock()
 	for _, l := range s.loops {
 		m := &l.m
 		st.InboxBytes += l.in.bytes.Load()
@@ -151,9 +165,9 @@ func (s *Server) Stats() Stats {
 				}
 			}
 		}
-		lag := max(m.lagNanos.Load(), m.lagBefore.Load())
+		lag := m.lagAt(s.tickAt(now))
 		if posted := m.tickPosted.Load(); posted != 0 {
-			lag = max(lag, now-posted)
+			lag = max(lag, now.UnixNano()-posted)
 		}
 		st.LoopLag = append(st.LoopLag, float64(lag)/1e9)
 	}

@@ -40,7 +40,7 @@ func (r *rig) connectFrom(from trust) *fakePeer {
 	p := &fakePeer{r: r, room: -1}
 	p.c = &conn{loop: r.l, trust: from}
 	r.s.conns.Add(1)
-	p.c.open(p, r.l.now)
+	p.c.open(p, r.l.present())
 	r.peers = append(r.peers, p)
 	return p
 }
@@ -160,7 +160,7 @@ func (p *fakePeer) deliver(b string) {
 	buf := p.in
 	func() {
 		defer p.r.s.recoverConn(p.c)
-		p.c.recv(p.r.l.now)
+		p.c.recv(p.r.l.present())
 	}()
 	// The buffer belongs to the next connection now: who still reads it reads this.
 	for i := range buf {

@@ -105,7 +105,7 @@ func (p *poller) again(t task) { p.execute(t) }
 
 // add gives the loop a connection, whose descriptor it owns from here on unless there is an error. It may be called from any goroutine.
 //
-// The loop is not woken for it, but by what the client sends, or by the next tick.
+// The loop is not woken for it, but by what the client sends, or by the next tick: see loop.visit.
 func (p *poller) add(fd int, c *conn) error {
 	p.mu.Lock()
 	defer p.mu.Unlock() // until it is among those added: its first event may be there before
@@ -186,7 +186,7 @@ func (p *poller) look() int {
 func (p *poller) sleep() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.posted) > 0 {
+	if len(p.posted) > 0 || len(p.added) > 0 { // the loop may be about to rest: then nothing else would open them
 		return false
 	}
 	p.asleep = true

@@ -35,7 +35,9 @@ type Server struct {
 	unwatch  func()  // ends the reports of changes
 	notices  changes // not yet told to the loops
 
-	dateLine atomic.Pointer[string]
+	dateNow atomic.Pointer[dateLine]
+	parked  atomic.Bool   // the ticker waits for longer than a tick, or is about to
+	alarm   chan struct{} // ends that
 
 	mu        sync.Mutex // guards started, startErr, listeners
 	started   bool
@@ -81,6 +83,7 @@ func New(s *mcp.Server, opts *Options) *Server {
 		stopped:    make(chan struct{}),
 		drainBegun: make(chan struct{}),
 		halt:       make(chan struct{}),
+		alarm:      make(chan struct{}, 1),
 	}
 	err := o.Validate()
 	if err != nil {
@@ -93,12 +96,13 @@ func New(s *mcp.Server, opts *Options) *Server {
 		panic(err) // a key that is too short: a programmer's error
 	}
 	srv.sessions.forgot = srv.forgotSubscriptions
+	srv.sessions.first = srv.rouse
 	srv.sessions.max, srv.sessions.maxGone, srv.sessions.budget.max = int64(o.MaxSessions), int64(o.MaxRevoked), int64(o.ReplayTotal)
 	for i := range srv.smallIDs {
 		srv.smallIDs[i] = strconv.Itoa(i)
 	}
 	srv.base, srv.cancel = context.WithCancelCause(context.Background())
-	srv.setDate(srv.start)
+	srv.refreshDate(srv.start)
 	srv.log = newChangeLog(srv.start)
 	srv.unwatch = s.OnChange(srv.changed)
 	return srv
@@ -162,35 +166,20 @@ func (s *Server) tick() tick { return s.tickAt(s.clock()) }
 
 func (s *Server) tickAt(t time.Time) tick { return tick(t.Sub(s.start) / tickUnit) }
 
-// date returns the value of Date, of the present second.
-func (s *Server) date() string { return *s.dateLine.Load() }
-
-func (s *Server) setDate(t time.Time) {
-	d := t.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")
-	s.dateLine.Store(&d)
+// dateLine is the value of Date for one second.
+type dateLine struct {
+	second int64
+	text   string
 }
 
-// runTicker gives all loops their time. Ticks never stack: a loop that has not served one gets no other.
-func (s *Server) runTicker() {
-	t := time.NewTicker(tickUnit)
-	defer t.Stop()
-	var second int64
-	for {
-		select {
-		case <-s.halt:
-			return
-		case <-t.C:
-		}
-		now := s.clock()
-		if now.Unix() != second {
-			second = now.Unix()
-			s.setDate(now)
-		}
-		for _, l := range s.loops {
-			if l.m.tickPosted.CompareAndSwap(0, now.UnixNano()) {
-				l.execute(l.runTick)
-			}
-		}
+// date returns the value of Date. On a loop it is that of the present second, within a tick.
+func (s *Server) date() string { return s.dateNow.Load().text }
+
+// refreshDate renews the value of Date, if it is of another second. It may be called from any goroutine.
+func (s *Server) refreshDate(t time.Time) {
+	second := t.Unix()
+	if d := s.dateNow.Load(); d == nil || d.second != second {
+		s.dateNow.Store(&dateLine{second, t.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")})
 	}
 }
 

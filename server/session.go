@@ -78,6 +78,8 @@ type sessions struct {
 	answers atomic.Int64  // bytes of clients' answers, as the callRefs count them
 	streams atomic.Uint64 // the last stream id
 	askIDs  atomic.Uint64 // the last request id
+	// first is called, maybe with a lock held, when there is something to sweep and was nothing before.
+	first func()
 	// forgot is told which subscriptions were forgotten, without a lock held.
 	forgot func(uris map[string]struct{})
 }
@@ -169,9 +171,13 @@ func (t *sessions) try(k sessionKey, create bool, now tick, f func(*session)) tr
 		if _, gone := sh.gone[k]; gone {
 			return tryGone // a request that was let in before the session was deleted leaves nothing behind
 		}
-		if t.count.Add(1) > t.max {
+		n := t.count.Add(1)
+		if n > t.max {
 			t.count.Add(-1)
 			return tryFull
+		}
+		if n == 1 {
+			t.begin()
 		}
 		s = &session{key: k}
 		if sh.m == nil {
@@ -313,8 +319,10 @@ func (t *sessions) revoke(k sessionKey, expires uint32) (held session) {
 		delete(sh.gone, first)
 		t.revoked.Add(-1)
 	}
-	t.revoked.Add(1)
 	sh.gone[k] = expires
+	if t.revoked.Add(1) == 1 {
+		t.begin()
+	}
 	return held
 }
 
@@ -382,16 +390,29 @@ func (t *sessions) forgetAll() {
 	}
 }
 
-// sweepSessions sweeps a shard a tick. The loops share the shards among them.
+// held reports whether there is something to sweep.
+func (t *sessions) held() bool { return t.count.Load() > 0 || t.revoked.Load() > 0 }
+
+func (t *sessions) begin() {
+	if t.first != nil {
+		t.first()
+	}
+}
+
+// sweepSessions sweeps a shard for each tick that has passed, or as many as pass while the loops rest. The loops share the shards among them.
 func (l *loop) sweepSessions() {
 	s := l.srv
-	if s.sessions.count.Load() == 0 && s.sessions.revoked.Load() == 0 {
+	n := min(max(1, l.now-l.sweptAt), sweepRest)
+	l.sweptAt = l.now
+	if !s.sessions.held() {
 		return
 	}
-	if l.swept += len(s.loops); l.swept >= numShards {
-		l.swept = l.idx
-	}
-	if l.swept < numShards {
-		s.sessions.sweep(l.swept, l.now, uint32(s.clock().Unix()), ticks(s.opts.SessionIdle))
+	for range n {
+		if l.swept += len(s.loops); l.swept >= numShards {
+			l.swept = l.idx
+		}
+		if l.swept < numShards {
+			s.sessions.sweep(l.swept, l.now, uint32(s.clock().Unix()), ticks(s.opts.SessionIdle))
+		}
 	}
 }

@@ -29,7 +29,7 @@ func (u *unsent) rest() []byte { return u.buf.B[u.sent:] }
 // opened begins the life of the connection.
 func (s *sock) opened() {
 	defer s.poller.srv.recoverConn(s.conn)
-	s.conn.open(s, s.conn.loop.now)
+	s.conn.open(s, s.conn.loop.present())
 }
 
 // ready serves events of the socket: what waits goes out before more is read, so that a peer that sends and does not read gets no further.
@@ -65,7 +65,7 @@ func (s *sock) read(events uint32) {
 // received serves what has been read.
 func (s *sock) received() {
 	defer s.poller.srv.recoverConn(s.conn)
-	s.conn.recv(s.conn.loop.now)
+	s.conn.recv(s.conn.loop.present())
 }
 
 // Next implements socket. It returns all that was read, valid until the end of the turn, whatever n is.

@@ -109,9 +109,34 @@ func (w *wheel) advance(now tick, limit int, fire func(i uint32)) (more bool) {
 		if w.now >= now {
 			return false
 		}
+		if w.armed == 0 {
+			w.now = now
+			return false
+		}
 		w.now++
 		w.splice(int32(w.now % wheelSize))
 	}
+}
+
+// skip moves the wheel to now if it is empty, so that after a long rest the next advance does not pass all the time in between, step by step.
+func (w *wheel) skip(now tick) {
+	if w.armed == 0 && !w.pending {
+		w.now = max(w.now, now)
+	}
+}
+
+// next returns a tick before which advance has nothing to do, the latest that can be told from the buckets; noTick if nothing is armed. An entry whose deadline moved later, or is further away than
+// wheelSize ticks, is in an earlier bucket.
+func (w *wheel) next() tick {
+	if w.armed == 0 {
+		return noTick
+	}
+	for i := tick(1); i < wheelSize; i++ {
+		if b := int32((w.now + i) % wheelSize); w.nodes[b].next != b {
+			return w.now + i
+		}
+	}
+	return w.now + wheelSize
 }
 
 // file puts an unlinked node in the bucket of its deadline; what is due already goes in the next bucket to come.

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -53,7 +54,22 @@ func TestWheelFiresAtDeadline(t *testing.T) {
 					}
 				}
 			},
+			"skip": func(t *rapid.T) { // a rest of any length ends; the wheel may be empty or not
+				if len(model) == 0 && !w.pending {
+					now += tick(rapid.Uint32Range(0, 1<<24).Draw(t, "by"))
+				}
+				w.skip(now)
+			},
 			"": func(t *rapid.T) {
+				next := w.next()
+				if (next == noTick) != (len(model) == 0) {
+					t.Fatalf("next = %d with %d deadlines", next, len(model))
+				}
+				for i, due := range model {
+					if next > max(due, w.now+1) && !w.pending {
+						t.Fatalf("next = %d, after the deadline %d of entry %d at %d", next, due, i, w.now)
+					}
+				}
 				if w.armed != len(model) {
 					t.Fatalf("armed = %d, want %d", w.armed, len(model))
 				}
@@ -102,6 +118,23 @@ func TestWheelLimit(t *testing.T) {
 	}
 	if seen != n || w.armed != 0 {
 		t.Errorf("fired %d, armed %d, want %d, 0", seen, w.armed, n)
+	}
+}
+
+// TestWheelJumps checks that an empty wheel passes a long time at once: a server may have slept for years.
+func TestWheelJumps(t *testing.T) {
+	w := newWheel(0)
+	w.grow(0)
+	begun := time.Now()
+	for i := range tick(1000) {
+		w.advance(i*4_000_000, 10, nil)
+	}
+	if took := time.Since(begun); took > time.Second || w.now != 999*4_000_000 {
+		t.Errorf("a thousand long rests took %v, the wheel is at %d", took, w.now)
+	}
+	w.arm(0, w.now+7)
+	if n := w.next(); n != w.now+7 {
+		t.Errorf("next = %d, want %d", n, w.now+7)
 	}
 }
 

@@ -133,6 +133,7 @@ func (s *Server) heaviestLoop() (with *loop) {
 // serveRelief resets the loop's connections that hold most, until all hold little enough or another loop's hold more.
 func (l *loop) serveRelief() {
 	l.relieving.Store(false)
+	l.present()
 	s := l.srv
 	limit, size := int64(s.opts.UnsentTotal), l.heaviest.Load()
 	l.refreshHeaviest(limit)

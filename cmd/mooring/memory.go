@@ -33,9 +33,9 @@ const (
 	burstWait  = 8 << 20   // or as many that waited for slow readers
 )
 
-// run looks every so often until ctx ends.
+// run looks every so often until ctx ends, on the dot of every: an idle process wakes once for all that looks then.
 func (m *memoryReturner) run(ctx context.Context, every time.Duration) {
-	t := time.NewTicker(every)
+	t := time.NewTimer(untilDot(every))
 	defer t.Stop()
 	for {
 		select {
@@ -43,8 +43,19 @@ func (m *memoryReturner) run(ctx context.Context, every time.Duration) {
 			return
 		case <-t.C:
 			m.look()
+			t.Reset(untilDot(every))
 		}
 	}
+}
+
+// untilDot returns how long it is until a multiple of d, from half of d on: a timer that is early finds the next one, not the same again.
+func untilDot(d time.Duration) time.Duration {
+	now := time.Now()
+	left := now.Truncate(d).Add(d).Sub(now.Round(0))
+	if left < d/2 {
+		left += d
+	}
+	return left
 }
 
 // look gives memory back if there was a burst and is calm now. Calls in flight tell nothing: one that asked its client, or does not end, would keep the memory for ever.
