@@ -7,6 +7,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -83,21 +85,39 @@ func (s *Server) setDescriptorBounds(limit int64) error {
 	enrolling := int(min(maxEnrolling, max(1, limit/32)))
 	refusing := int(min(maxRefusing, max(1, limit/32)))
 	s.refusing = make(chan struct{}, refusing)
-	s.fdLimit = max(1, limit-int64(2*enrolling+refusing)-min(fdOthers, limit/4))
+	others := min(fdOthers, limit/4)
+	s.fdLimit = max(1, limit-int64(2*enrolling+refusing)-others)
+	s.fdBeyond = min(maxBeyond, max(1, others/8))
 	return s.engine.openAccepting(enrolling)
 }
 
-// reserve counts a connection more, unless there are MaxConnections.
-func (s *Server) reserve() bool {
+// reserve counts a connection more, unless there are MaxConnections, or as many as a listener of its trust takes at the descriptor limit. It reports whether the connection is
+// beyond that limit. May wait for others to give way.
+func (s *Server) reserve(from trust) (beyond, ok bool) {
 	for {
 		n := s.conns.Load()
-		if n >= int64(s.opts.MaxConnections) {
-			return false
+		beyond = from != trustRemote && n >= s.fdLimit
+		if n >= int64(s.opts.MaxConnections) || beyond && n >= s.fdLimit+s.fdBeyond {
+			return false, false
 		}
 		if s.conns.CompareAndSwap(n, n+1) {
-			return true
+			break
 		}
 	}
+	if beyond {
+		s.makeRoom(s.fdLimit)
+		beyond = s.conns.Load() > s.fdLimit
+	}
+	return beyond, true
+}
+
+// newConn returns a connection for a loop.
+func newConn(l *loop, from trust, beyond bool) *conn {
+	c := &conn{loop: l, trust: from}
+	if beyond {
+		c.flags = flagBeyond
+	}
+	return c
 }
 
 // nextLoop returns the loop whose turn it is, or one after it: a loop that does not come to its ticks gets no connection more to keep waiting.
@@ -153,8 +173,10 @@ func (s *Server) refuseConn(nc net.Conn) {
 func (s *Server) refusal() []byte {
 	s.refreshDate(s.clock()) // the loops may rest
 	h := respHead{status: 503, date: s.date(), close: true, retryAfter: true}
-	return appendRefusal(nil, &h, "too many connections")
+	return appendRefusal(nil, &h, tooManyConnections)
 }
+
+const tooManyConnections = "too many connections"
 
 // isTransient reports whether accept may work again later.
 func isTransient(err error) bool {
@@ -165,6 +187,24 @@ func isTransient(err error) bool {
 	}
 	var ne net.Error
 	return errors.As(err, &ne) && ne.Timeout()
+}
+
+// clientWaits reports whether a client waits for l to accept it.
+func clientWaits(l net.Listener) bool {
+	sc, ok := l.(syscall.Conn)
+	if !ok {
+		return true
+	}
+	rc, err := sc.SyscallConn()
+	if err != nil {
+		return true
+	}
+	waits := true
+	_ = rc.Control(func(fd uintptr) {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		waits = n > 0 || err != nil
+	})
+	return waits
 }
 
 // trustOf tells what a listener at a lets pass by default.

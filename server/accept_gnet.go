@@ -34,6 +34,12 @@ func (a *gnetAcceptor) accept() (n int, err error) {
 	return 1, nil
 }
 
+// from implements acceptor.
+func (a *gnetAcceptor) from() trust { return a.trust }
+
+// waiting implements acceptor.
+func (a *gnetAcceptor) waiting() bool { return clientWaits(a.Listener) }
+
 // look implements acceptor. Nothing of the listener is kept.
 func (a *gnetAcceptor) look() error { return nil }
 
@@ -78,7 +84,8 @@ func (e *gnetEngine) admit(nc net.Conn, from trust) {
 		_ = nc.Close()
 		return
 	}
-	if !s.reserve() {
+	beyond, ok := s.reserve(from)
+	if !ok {
 		s.refuseConn(nc)
 		return
 	}
@@ -95,7 +102,7 @@ func (e *gnetEngine) admit(nc net.Conn, from trust) {
 	}
 	l := s.nextLoop(e.share)
 	l.coming.Add(1)
-	en := enrolment{c: &conn{loop: l, trust: from}, spare: spare}
+	en := enrolment{c: newConn(l, from, beyond), spare: spare}
 	if en.result, en.err = e.enrol(l, en.c, nc); en.err != nil {
 		_ = nc.Close()
 	}

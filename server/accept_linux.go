@@ -64,6 +64,12 @@ func (a *epollAcceptor) lookAgain() error {
 	return a.file.SetReadDeadline(a.srv.clock().Truncate(acceptRest).Add(acceptRest))
 }
 
+// from implements acceptor.
+func (a *epollAcceptor) from() trust { return a.trust }
+
+// waiting implements acceptor.
+func (a *epollAcceptor) waiting() bool { return clientWaits(a.Listener) }
+
 // look implements acceptor: the duplicate keeps the port.
 func (a *epollAcceptor) look() error {
 	if a.file == nil {
@@ -179,7 +185,8 @@ func (a *epollAcceptor) descriptorOf(nc net.Conn) (fd int, err error) {
 // dropped too.
 func (a *epollAcceptor) admit(fd int) error {
 	s := a.srv
-	if !s.reserve() {
+	beyond, ok := s.reserve(a.trust)
+	if !ok {
 		a.refuse(fd)
 		return nil
 	}
@@ -187,7 +194,7 @@ func (a *epollAcceptor) admit(fd int) error {
 		_ = s.tuneSocket(fd)
 	}
 	l := s.nextLoop(1)
-	if err := a.engine.pollers[l.idx].add(fd, &conn{loop: l, trust: a.trust}); err != nil {
+	if err := a.engine.pollers[l.idx].add(fd, newConn(l, a.trust, beyond)); err != nil {
 		_ = unix.Close(fd)
 		s.conns.Add(-1) // not released, which ends the pause
 		return err

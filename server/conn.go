@@ -65,6 +65,8 @@ const (
 	flagStreaming                       // counted as a stream
 	flagSession                         // the stream is of an earlier revision's session
 	flagTyped                           // and of the transport of 2024-11-05, whose events have a type
+	flagSilent                          // nothing has come since it was accepted
+	flagBeyond                          // it was let in beyond the descriptor limit
 	flagChoked                          // the next request waits until the peer has read more of the last responses
 )
 
@@ -84,7 +86,7 @@ func (c *conn) setState(now tick, s connState) {
 	case connStateIdle:
 		c.arm(now + d.idle)
 	case connStateHead:
-		c.arm(now + d.head)
+		c.arm(now + c.headTime())
 	case connStateBody:
 		c.arm(now + d.body)
 	case connStateCall:
@@ -117,7 +119,8 @@ func (c *conn) open(sk socket, now tick) {
 	c.opened = true
 	c.loop.attach(c)
 	c.setState(now, connStateIdle)
-	c.arm(now + min(c.loop.srv.ticks.head, c.loop.srv.ticks.idle)) // for its first byte: IdleTimeout is for the time between two requests
+	c.flags |= flagSilent
+	c.arm(now + c.firstTime())
 	if c.loop.draining {
 		c.flags |= flagClose
 	}

@@ -13,6 +13,7 @@ func (c *conn) recv(now tick) {
 	if len(b) == 0 {
 		return
 	}
+	c.flags &^= flagSilent
 	c.loop.m.bytesIn.Add(uint64(len(b)))
 	switch {
 	case c.canReceive() && c.has(flagChoked):
@@ -163,6 +164,9 @@ func (c *conn) parseHead(now tick, b []byte) int {
 func (c *conn) begin(now tick, head, rest []byte) int {
 	x, s, req := c.x, c.loop.srv, &c.loop.req
 	x.verdict = s.policy.check(req, c.trust)
+	if c.has(flagBeyond) {
+		c.admitLate()
+	}
 	if req.Origin != nil && s.policy.sharesWith(req, x.verdict.route, c.trust) {
 		x.origin = append(x.origin[:0], req.Origin...)
 	}

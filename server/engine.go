@@ -32,8 +32,10 @@ type engine interface {
 // acceptor accepts the connections of a listener and gives each to a loop, or refuses it above MaxConnections.
 type acceptor interface {
 	accept() (n int, err error) // waits for some; with an error too there may be some, and without one there may be none
-	look() error                // of a listener that its host has closed, and of which the acceptor keeps something
-	Close() error               // may be called more than once
+	from() trust
+	waiting() bool // whether a client waits; true where it cannot be told
+	look() error   // of a listener that its host has closed, and of which the acceptor keeps something
+	Close() error  // may be called more than once
 }
 
 // newEngine returns what Options.Engine names.

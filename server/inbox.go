@@ -132,6 +132,14 @@ func (l *loop) postRelief() {
 	}
 }
 
+// postYield asks for connections to give way, unless an earlier request has not been served yet: the loop is held. It may be called from any goroutine.
+func (l *loop) postYield(r *yieldRequest) {
+	if l.yieldAsked.CompareAndSwap(false, true) {
+		r.loops.Add(1)
+		l.execute(l.guard(func() { l.serveYield(r) }))
+	}
+}
+
 // postDrain starts the drain. It may be called from any goroutine.
 func (l *loop) postDrain(d *drainOrder) {
 	l.in.mu.Lock()

@@ -65,6 +65,8 @@ type loop struct {
 	runRelief   task
 	heaviest    atomic.Int32 // the last of holders that is not empty
 	relieving   atomic.Bool  // runRelief is on its way
+	yieldAsked  atomic.Bool  // a yieldRequest is on its way
+	yieldAt     int          // the next slot to look at for one
 	relief      bool         // serveContinue is to go on with it
 	kicked      bool         // runContinue has been asked for
 	more        bool         // it will be, at the end of the task

@@ -22,13 +22,14 @@ const (
 	closeUnsent                         // Options.MaxUnsent
 	closeUnsentTotal                    // Options.UnsentTotal
 	closePipelined                      // Options.MaxPipelined
+	closeDescriptors                    // silent, at the descriptor limit: another client waited
 	closeDrain                          // Shutdown
 	closePanic                          // a fault in the server itself
 	numCloseReasons
 )
 
 var closeReasonNames = [numCloseReasons]string{
-	"peer", "reset", "write_error", "done", "refused", "head_timeout", "body_timeout", "idle_timeout", "write_stalled", "unsent_limit", "unsent_total", "pipelined_limit", "drain", "panic",
+	"peer", "reset", "write_error", "done", "refused", "head_timeout", "body_timeout", "idle_timeout", "write_stalled", "unsent_limit", "unsent_total", "pipelined_limit", "descriptors", "drain", "panic",
 }
 
 func (r closeReason) String() string { return closeReasonNames[r] }

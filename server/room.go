@@ -6,11 +6,21 @@ import (
 	"time"
 )
 
-// awaitRoom waits while the descriptor limit leaves no place for another connection. Who connects meanwhile waits in the kernel's queue. A listener that its host has
-// closed meanwhile is an error.
+// awaitRoom waits while the descriptor limit leaves no place for another connection of the listener. Clients that connect meanwhile wait in the kernel's queue, and connections that are
+// silent give way to them. A listener that its host has closed meanwhile is an error.
 func (s *Server) awaitRoom(a acceptor) error {
-	full := func() bool { return s.conns.Load() >= s.fdLimit }
-	for full() && s.rest(acceptRest, full) {
+	limit := s.fdLimit
+	if a.from() != trustRemote {
+		limit += s.fdBeyond
+	}
+	full := func() bool { return s.conns.Load() >= limit }
+	for full() {
+		if a.waiting() {
+			s.makeRoom(limit - 1)
+		}
+		if !s.rest(roomPause, full) {
+			return nil
+		}
 		if err := a.look(); err != nil {
 			return err
 		}

@@ -65,6 +65,9 @@ type Server struct {
 	acceptRefused atomic.Uint64
 	room          roomGate      // a connection has gone: those that wait for a place may look
 	fdLimit       int64         // connections that the descriptor limit allows
+	fdBeyond      int64         // and so many more for health checks
+	yielding      sync.Mutex    // guards yieldNext; held while connections are asked to give way
+	yieldNext     time.Time     // until then none will
 	refusing      chan struct{} // bounds the connections that are being refused
 }
 

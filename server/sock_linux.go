@@ -171,6 +171,9 @@ func (s *sock) await(events uint32) error {
 	return os.NewSyscallError("write: epoll_ctl", unix.EpollCtl(s.poller.fd, unix.EPOLL_CTL_MOD, int(s.fd), &ev))
 }
 
+// Fd returns the descriptor, which is the socket's until close.
+func (s *sock) Fd() int { return int(s.fd) }
+
 // SetLinger implements socket.
 func (s *sock) SetLinger(secs int) error {
 	if s.closed {

@@ -1,0 +1,210 @@
+package server
+
+import (
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// This file makes room at the descriptor limit. A connection whose client is silent gives way to a
+// client that waits; streams, calls and halves of requests never do. Clients of a loopback or unix
+// listener may be let in beyond the limit, a few at a time, so that health checks are answered when
+// nothing gives way: see conn.admitLate.
+
+const (
+	yieldCount  = 8                      // connections that give way to one request for room
+	yieldSample = 4096                   // connections that a loop looks at for it
+	yieldAfter  = time.Second            // for which a connection that gives way has been silent
+	yieldLate   = 200 * time.Millisecond // or one that was let in beyond the limit
+	yieldWait   = 20 * time.Millisecond  // for the loops to answer
+	yieldRest   = 10 * time.Millisecond  // after a request in vain
+	roomPause   = 100 * time.Millisecond // of a full listener between two looks whether a client waits
+
+	maxBeyond  = 8           // connections beyond the limit, for health checks
+	beyondTime = time.Second // for their heads
+)
+
+// yieldKind is which connections give way. Those that never sent anything go first.
+type yieldKind uint8
+
+const (
+	yieldSilent yieldKind = iota // nothing has come since they were accepted
+	yieldIdle                    // their last response is sent
+	yieldBeyond                  // they were let in beyond the limit, and their head is not complete
+	numYieldKinds
+)
+
+// yieldRequest asks all loops that connections of a kind give way.
+type yieldRequest struct {
+	kind   yieldKind
+	closed atomic.Int32
+	loops  atomic.Int32  // that have still to answer
+	done   chan struct{} // closed when all have
+}
+
+func (r *yieldRequest) answered() {
+	if r.loops.Add(-1) == 0 {
+		close(r.done)
+	}
+}
+
+// makeRoom has connections give way until there are no more than most, as far as it can: it waits
+// for the loops, but not long. It may be called from any goroutine but a loop's.
+func (s *Server) makeRoom(most int64) {
+	s.yielding.Lock()
+	defer s.yielding.Unlock()
+	if s.conns.Load() <= most || s.clock().Before(s.yieldNext) {
+		return
+	}
+	for kind := range numYieldKinds {
+		if kind == yieldBeyond && most <= s.fdLimit {
+			break // they are what there is to be room for
+		}
+		r := s.askToYield(kind)
+		t := time.NewTimer(yieldWait)
+		select {
+		case <-r.done:
+		case <-t.C:
+		case <-s.drainBegun:
+		}
+		t.Stop()
+		if r.closed.Load() > 0 || s.conns.Load() <= most {
+			return
+		}
+	}
+	s.yieldNext = s.clock().Add(yieldRest)
+}
+
+// askToYield asks those loops that have served the last request.
+func (s *Server) askToYield(kind yieldKind) *yieldRequest {
+	r := &yieldRequest{kind: kind, done: make(chan struct{})}
+	r.loops.Store(1) // this goroutine
+	for _, l := range s.loops {
+		l.postYield(r)
+	}
+	r.answered()
+	return r
+}
+
+// serveYield closes some of the connections that have been silent for the longest: of as many as
+// can be looked at in a turn, others each time.
+func (l *loop) serveYield(r *yieldRequest) {
+	defer r.answered()
+	l.yieldAsked.Store(false)
+	if l.draining {
+		return
+	}
+	type silence struct {
+		c    *conn
+		long tick
+	}
+	var longest [yieldCount]silence // in order
+	want := longest[:max(1, yieldCount/len(l.srv.loops))]
+	found := 0
+	now := l.present()
+	for range min(yieldSample, len(l.slots)) {
+		if l.yieldAt >= len(l.slots) {
+			l.yieldAt = 0
+		}
+		c := l.slots[l.yieldAt]
+		l.yieldAt++
+		if c == nil || !c.yields(r.kind) {
+			continue
+		}
+		s := silence{c, now - c.silentSince()}
+		if s.long < ticks(r.kind.after()) || s.long > now {
+			continue
+		}
+		i := found
+		for ; i > 0 && want[i-1].long < s.long; i-- {
+			if i < len(want) {
+				want[i] = want[i-1]
+			}
+		}
+		if i < len(want) {
+			want[i] = s
+			found = min(found+1, len(want))
+		}
+	}
+	for _, s := range want[:found] {
+		if l.serving = s.c; !s.c.hasInput() {
+			s.c.close(closeDescriptors)
+			r.closed.Add(1)
+		}
+	}
+}
+
+// after is how long a connection of the kind has been silent when it gives way.
+func (k yieldKind) after() time.Duration {
+	if k == yieldBeyond {
+		return yieldLate
+	}
+	return yieldAfter
+}
+
+// yields reports whether c is of the kind.
+func (c *conn) yields(k yieldKind) bool {
+	switch {
+	case c.has(flagBeyond):
+		return k == yieldBeyond && (c.state == connStateIdle || c.state == connStateHead)
+	case c.state != connStateIdle || c.x != nil || c.has(flagStalled|flagChoked) || c.sk.OutboundBuffered() > 0:
+		return false
+	case c.has(flagSilent):
+		return k == yieldSilent
+	}
+	return k == yieldIdle
+}
+
+// silentSince returns when c last said something, of a connection that yields.
+func (c *conn) silentSince() tick {
+	due, _ := c.loop.wheel.due(c.slot)
+	switch {
+	case c.has(flagBeyond):
+		return due - c.headTime()
+	case c.has(flagSilent):
+		return due - c.firstTime()
+	}
+	return due - c.loop.srv.ticks.idle
+}
+
+// headTime is how long the head of a request may take.
+func (c *conn) headTime() tick {
+	d := &c.loop.srv.ticks
+	if c.has(flagBeyond) {
+		return min(d.head, ticks(beyondTime))
+	}
+	return d.head
+}
+
+// firstTime is how long the first byte may take: IdleTimeout is for the time between two requests.
+func (c *conn) firstTime() tick { return min(c.headTime(), c.loop.srv.ticks.idle) }
+
+// hasInput reports whether the kernel has something of c's client that was not read yet.
+func (c *conn) hasInput() bool {
+	s, ok := c.sk.(interface{ Fd() int })
+	if !ok {
+		return false
+	}
+	var b [1]byte
+	n, _, err := unix.Recvfrom(s.Fd(), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+	return err == nil && n > 0
+}
+
+// admitLate decides on the request of a connection that was let in beyond the descriptor limit. If
+// there is room by now it is one as any other. Otherwise a health check is answered, anything else
+// is refused, and the connection ends with it.
+func (c *conn) admitLate() {
+	s := c.loop.srv
+	if s.conns.Load() <= s.fdLimit {
+		c.flags &^= flagBeyond
+		return
+	}
+	c.flags |= flagClose
+	switch v := &c.x.verdict; v.route {
+	case routeHealth, routeReady, routeRefused:
+	default:
+		s.acceptRefused.Add(1)
+		*v = refuse(503, tooManyConnections)
+	}
+}
