@@ -37,6 +37,7 @@ func (f *idleReactor) execute(t task)          { f.tasks = append(f.tasks, t) }
 func (f *idleReactor) again(t task)            { f.later = append(f.later, t) }
 func (f *idleReactor) closeSocket(sk socket)   { sk.(*idleSocket).end(nil) }
 func (f *idleReactor) closeWrite(socket) error { return nil }
+func (f *idleReactor) tells() bool             { return false }
 
 // newIdleLoop returns a loop of a server with the rig's features.
 func newIdleLoop(tb testing.TB, opts *Options) *loop {

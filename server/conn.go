@@ -68,6 +68,7 @@ const (
 	flagSilent                          // nothing has come since it was accepted
 	flagBeyond                          // it was let in beyond the descriptor limit
 	flagChoked                          // the next request waits until the peer has read more of the last responses
+	flagSliced                          // the next request waits for the next turn: the handle is in loop.sliced
 )
 
 // has reports whether one of the flags is set.

@@ -37,7 +37,8 @@ func (c *conn) resume(now tick) {
 	c.flush()
 }
 
-// parse serves the requests in what is kept from earlier reads followed by b, until bytes run out or a response has to be waited for.
+// parse serves the requests in what is kept from earlier reads followed by b, until bytes run out, a response has to be waited for, or turnBytes of requests have been served: the
+// rest waits for the next turn.
 func (c *conn) parse(now tick, b []byte) {
 	x := c.takeExchange()
 	kept := x.in != nil && len(x.in.B) > 0
@@ -45,7 +46,11 @@ func (c *conn) parse(now tick, b []byte) {
 		x.in.add(b)
 		b = x.in.B
 	}
-	for len(b) > 0 && c.canReceive() {
+	sliced := false
+	for all := len(b); len(b) > 0 && c.canReceive(); {
+		if sliced = all-len(b) >= turnBytes; sliced {
+			break
+		}
 		var n int
 		if c.state == connStateBody {
 			n = c.parseBody(now, b)
@@ -76,8 +81,44 @@ func (c *conn) parse(now tick, b []byte) {
 		c.close(closePipelined)
 		return
 	}
+	if sliced {
+		c.slice()
+	}
 	c.rest()
 }
+
+// turnBytes is how many bytes of requests a connection has served in a turn, or a little more. A read brings no more of them, so that what is kept does not grow in turns.
+const turnBytes = readSize
+
+// slice lets other connections have their turn before c's next request.
+func (c *conn) slice() {
+	l := c.loop
+	if !c.has(flagSliced) {
+		c.flags |= flagSliced
+		l.sliced = append(l.sliced, c.handle())
+	}
+	l.continueLater()
+	l.kickOnce() // what reads a socket is no task, which would do it at its end
+}
+
+// serveSliced goes on with the requests of connections that have used up their last turn, some of them.
+func (l *loop) serveSliced() {
+	var next [slicedLimit]handle
+	n := copy(next[:], l.sliced)
+	if l.sliced = append(l.sliced[:0], l.sliced[n:]...); len(l.sliced) > 0 {
+		l.continueLater()
+	}
+	for _, h := range next[:n] {
+		if c := l.lookup(h); c != nil && c.has(flagSliced) {
+			c.flags &^= flagSliced
+			l.serving = c
+			c.resume(l.now) // it may be appended again
+		}
+	}
+}
+
+// slicedLimit is how many connections go on in a turn.
+const slicedLimit = 8
 
 // rest gives the exchange back when nothing is under way: an idle connection, or an idle stream, holds none.
 func (c *conn) rest() {

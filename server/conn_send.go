@@ -146,7 +146,7 @@ func (c *conn) finish(now tick) {
 //	"a server typically closes a connection in stages" (RFC 9112 section 9.6): a close with unread input would make the kernel send an RST over the response.
 func (c *conn) wind() {
 	if c.sk.OutboundBuffered() > 0 {
-		c.arm(c.loop.now + ticks(retryTime)) // gnet does not say when it is empty
+		c.arm(c.loop.now + c.loop.retry)
 		return
 	}
 	if !c.has(flagUnread) {

@@ -62,6 +62,9 @@ func (s *Server) startEngine() error {
 	loops := make([]*loop, len(reactors))
 	for i, r := range reactors {
 		loops[i] = newLoop(s, i, r)
+		if r.tells() {
+			loops[i].retry = ticks(retryTold)
+		}
 	}
 	s.engine, s.loops = e, loops
 	return nil

@@ -149,21 +149,25 @@ func (e *gnetEngine) OnClose(gc gnet.Conn, err error) (action gnet.Action) {
 // connections, and what is to be done again waits until that is served like any other.
 type gnetLoop struct {
 	el   gnet.EventLoop
-	own  int  // descriptor of the other end, the loop's; -1 when it is closed
-	next task // what is to be done when there is a byte
+	own  int    // descriptor of the other end, the loop's; -1 when it is closed
+	next []task // what is to be done when there is a byte
+	todo []task // spare
 }
 
 // again implements reactor.
 func (g *gnetLoop) again(t task) {
-	g.next = t
-	if g.own >= 0 {
+	if g.next = append(g.next, t); len(g.next) == 1 && g.own >= 0 {
 		_, _ = unix.Write(g.own, []byte{0}) // there is room: at most one byte is on its way
 	}
 }
 
+// tells implements reactor: gnet sends what waits without a word.
+func (g *gnetLoop) tells() bool { return false }
+
 func (g *gnetLoop) woken() {
-	if t := g.next; t != nil {
-		g.next = nil
+	g.todo, g.next = g.next, g.todo[:0]
+	for i, t := range g.todo {
+		g.todo[i] = nil
 		t()
 	}
 }

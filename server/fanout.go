@@ -114,7 +114,7 @@ func (l *loop) tellList(c *conn) {
 	l.serving = c
 	if c.sk.OutboundBuffered() > 0 {
 		c.dirty |= l.fan.change.Topic
-		c.arm(l.now + ticks(retryTime))
+		c.arm(l.now + l.retry)
 		return
 	}
 	if c.has(flagSession) && c.slow() {
@@ -133,7 +133,7 @@ func (l *loop) tellResource(c *conn, ref uint32) {
 	r := &c.uris.refs[ref]
 	if c.sk.OutboundBuffered() > 0 {
 		r.dirty = true
-		c.arm(l.now + ticks(retryTime))
+		c.arm(l.now + l.retry)
 		return
 	}
 	if c.has(flagSession) && c.slow() {
@@ -183,7 +183,7 @@ func (l *loop) deliverDirty(c *conn) {
 	switch {
 	case c.state != connStateStream:
 	case c.slow():
-		c.arm(l.now + ticks(retryTime))
+		c.arm(l.now + l.retry)
 	default:
 		c.arm(l.nextHeartbeat())
 	}

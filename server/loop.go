@@ -19,6 +19,7 @@ type loop struct {
 
 	now   tick          // when the newest tick ran, or the loop was stirred: see present
 	quiet int           // ticks since the loop was stirred
+	retry tick          // between two looks at a peer that does not take what waits for it
 	rest  atomic.Uint32 // a tick: see restsUntil; written by the loop
 	wheel *wheel
 	slots []*conn  // by slot number; nil when free
@@ -55,6 +56,7 @@ type loop struct {
 	detached  []callRef // calls of earlier revisions that go on without their connection
 	swept     int       // the newest shard of the sessions that was swept
 	sweptAt   tick      // when that was
+	sliced    []handle  // connections whose requests go on in the next turn
 	spare     []item
 	backlog   []item // items taken from the inbox and not served yet
 
@@ -79,9 +81,10 @@ type loop struct {
 // reactor is what a loop needs of the event loop below it.
 type reactor interface {
 	execute(t task)             // runs t on the loop, later; any goroutine
-	again(t task)               // runs t on the loop once the sockets have had their turn; on the loop, one task at a time
+	again(t task)               // runs t on the loop once the sockets have had their turn; on the loop
 	closeSocket(sk socket)      // on the loop; OnClose runs before it returns
 	closeWrite(sk socket) error // on the loop; sends a FIN and leaves the receiving side open
+	tells() bool                // whether a conn is told when its peer has caught up
 }
 
 // task is something to run on a loop.
@@ -94,7 +97,7 @@ const (
 )
 
 func newLoop(s *Server, idx int, r reactor) *loop {
-	l := &loop{srv: s, idx: idx, reactor: r, now: s.tick(), told: s.log.base, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))}
+	l := &loop{srv: s, idx: idx, reactor: r, now: s.tick(), told: s.log.base, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), retry: ticks(retryTime)}
 	l.wheel = newWheel(l.now)
 	l.streams.init()
 	l.runInbox = l.guard(l.serveInbox)
@@ -232,6 +235,7 @@ func (l *loop) serveContinue() {
 	l.kicked, l.more = false, false
 	l.present()
 	l.expire()
+	l.serveSliced()
 	l.serveFanout()
 	l.serveDrain()
 	if l.relief {
@@ -336,4 +340,5 @@ const (
 	lingerTime  = 2 * time.Second        // for a peer to read a refusal and close
 	lingerBytes = 64 << 10               // and what it may send meanwhile
 	retryTime   = 200 * time.Millisecond // between two looks at a peer that does not take what waits for it
+	retryTold   = 2 * time.Second        // where the conn is told when it has, for what else may have emptied the buffer
 )

@@ -289,4 +289,7 @@ func (p *poller) closeWrite(sk socket) error {
 	return shutdownWrite(int(s.fd))
 }
 
+// tells implements reactor.
+func (p *poller) tells() bool { return true }
+
 var errSockClosed = errors.New("server: the socket is closed")

@@ -62,6 +62,7 @@ func (f *fakeReactor) take() []task {
 
 func (f *fakeReactor) closeSocket(sk socket)      { peerOf(sk).onClose(nil) }
 func (f *fakeReactor) closeWrite(sk socket) error { return peerOf(sk).onCloseWrite() }
+func (f *fakeReactor) tells() bool                { return false }
 
 func peerOf(sk socket) *fakePeer {
 	if v, ok := sk.(*vectorPeer); ok {

@@ -35,7 +35,9 @@ func (s *sock) opened() {
 // ready serves events of the socket: what waits goes out before more is read, so that a peer that sends and does not read gets no further.
 func (s *sock) ready(events uint32) {
 	if events&(unix.EPOLLOUT|unix.EPOLLERR|unix.EPOLLHUP) != 0 && s.out != nil {
-		_ = s.Flush()
+		if _ = s.Flush(); !s.closed && s.out == nil {
+			s.caughtUp()
+		}
 	}
 	if !s.closed && events&^unix.EPOLLOUT != 0 {
 		s.read(events)
@@ -60,6 +62,12 @@ func (s *sock) read(events uint32) {
 			l.lend()
 		}
 	}
+}
+
+// caughtUp tells the conn that nothing waits for its peer any more.
+func (s *sock) caughtUp() {
+	defer s.poller.srv.recoverConn(s.conn)
+	s.conn.caughtUp(s.conn.loop.present())
 }
 
 // received serves what has been read.

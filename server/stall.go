@@ -118,3 +118,27 @@ func (c *conn) checkStall(now tick) bool {
 	c.arm(st.own)
 	return false
 }
+
+// caughtUp is told by an engine that can tell it that all bytes which waited for the peer are with the kernel. What waited for that goes on at once.
+func (c *conn) caughtUp(now tick) {
+	l := c.loop
+	waits, next := false, func(tick) {}
+	switch c.state {
+	case connStateIdle:
+		waits, next = c.has(flagChoked), c.expireIdle
+	case connStateCall:
+		waits, next = c.x.job != nil && c.x.job.full.Load(), c.expireCall
+	case connStateStream:
+		waits, next = c.slow(), c.expireStream
+	case connStateLinger:
+		waits, next = !c.has(flagShut), c.expireLinger
+	}
+	if !waits {
+		return
+	}
+	l.serving = c
+	if c.has(flagStalled) {
+		l.stalls.remove(c)
+	}
+	next(now)
+}

@@ -154,7 +154,7 @@ func (c *conn) expireStream(now tick) {
 		c.flush()
 	case c.sk.OutboundBuffered() > 0:
 		if c.slow() {
-			c.arm(now + ticks(retryTime))
+			c.arm(now + l.retry)
 		} else {
 			c.arm(l.nextHeartbeat())
 		}
@@ -183,7 +183,7 @@ func heartbeatOf(c *conn) []byte {
 func (c *conn) expireLinger(now tick) {
 	switch {
 	case c.sk.OutboundBuffered() > 0:
-		c.arm(now + ticks(retryTime))
+		c.arm(now + c.loop.retry)
 	case !c.has(flagShut):
 		c.wind()
 	default:

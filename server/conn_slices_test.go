@@ -1,0 +1,93 @@
+package server
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// However many requests a client has sent, a turn serves turnBytes of them and a request more, whether they were kept or have just been read; all are answered, in order, and those of
+// others are served in between.
+func TestRequestsAreSliced(t *testing.T) {
+	const n = 400
+	small := func(i int) string {
+		return fmt.Sprintf("GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n", i)
+	}
+	for name, begin := range map[string]func(*rig, *fakePeer, string){
+		"kept": func(r *rig, p *fakePeer, all string) {
+			p.deliver(callTool("wait", `{}`).String())
+			r.run()
+			p.deliver(all)
+			r.hold <- struct{}{}
+			<-r.react.wake
+		},
+		"one read": func(_ *rig, p *fakePeer, all string) { p.deliver(all) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, &Options{MaxPipelined: 1 << 20})
+			r.s.up.Store(true)
+			var all strings.Builder
+			for i := range n {
+				all.WriteString(small(i))
+			}
+			p, other := r.connect(), r.connect()
+			served := func() int { return strings.Count(string(p.got), "HTTP/1.1 404") }
+			most := turnBytes/len(small(0)) + 1
+			begin(r, p, all.String())
+			before, turns := 0, 0
+			look := func() {
+				now := served()
+				if now-before > most {
+					t.Fatalf("%d requests in a turn, want at most %d", now-before, most)
+				}
+				if before < now && now < n {
+					other.deliver(getHealth)
+					if res := other.next("GET"); res.status != 200 {
+						t.Fatalf("in between: status %d", res.status)
+					}
+				}
+				before = now
+				turns++
+			}
+			look()
+			r.turns(look)
+			if name == "kept" {
+				p.wantResponse("the call", 200)
+			}
+			for i := range n {
+				if res := p.next("GET"); res.status != 404 {
+					t.Fatalf("request %d: status %d", i, res.status)
+				}
+			}
+			p.wantOpen("after all")
+			if want := all.Len() / turnBytes; turns < want {
+				t.Errorf("%d turns, want %d or more", turns, want)
+			}
+			if p.c.x != nil || len(r.l.sliced) > 0 {
+				t.Error("the connection is at rest and holds something")
+			}
+		})
+	}
+	t.Run("one that goes meanwhile", func(t *testing.T) {
+		r := newRig(t, &Options{MaxPipelined: 1 << 20})
+		p := r.connect()
+		p.deliver(strings.Repeat(small(1), n))
+		p.onClose(nil)
+		heir := r.connect()
+		r.run()
+		heir.wantNothing("answers for its forerunner")
+	})
+	t.Run("at the end of a connection", func(t *testing.T) {
+		r := newRig(t, nil)
+		p := r.connect()
+		p.deliver(strings.Repeat(small(1), n) + strings.Replace(small(2), "\r\n\r\n", "\r\nConnection: close\r\n\r\n", 1))
+		r.run()
+		r.pass(time.Second)
+		if got := served404(p); got != n+1 || !p.shut && !p.closed {
+			t.Errorf("%d answers, closed %v", got, p.closed)
+		}
+	})
+}
+
+func served404(p *fakePeer) int { return strings.Count(string(p.got), "HTTP/1.1 404") }
