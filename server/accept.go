@@ -7,8 +7,6 @@ import (
 	"net"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 const (
@@ -187,24 +185,6 @@ func isTransient(err error) bool {
 	}
 	var ne net.Error
 	return errors.As(err, &ne) && ne.Timeout()
-}
-
-// clientWaits reports whether a client waits for l to accept it.
-func clientWaits(l net.Listener) bool {
-	sc, ok := l.(syscall.Conn)
-	if !ok {
-		return true
-	}
-	rc, err := sc.SyscallConn()
-	if err != nil {
-		return true
-	}
-	waits := true
-	_ = rc.Control(func(fd uintptr) {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-		waits = n > 0 || err != nil
-	})
-	return waits
 }
 
 // trustOf tells what a listener at a lets pass by default.

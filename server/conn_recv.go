@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"errors"
+	"slices"
 
 	"github.com/mooring-mcp/mooring/httpparse"
 )
@@ -103,12 +104,15 @@ func (c *conn) slice() {
 
 // serveSliced goes on with the requests of connections that have used up their last turn, some of them.
 func (l *loop) serveSliced() {
-	var next [slicedLimit]handle
-	n := copy(next[:], l.sliced)
-	if l.sliced = append(l.sliced[:0], l.sliced[n:]...); len(l.sliced) > 0 {
-		l.continueLater()
-	}
-	for _, h := range next[:n] {
+	done := 0
+	defer func() { // after a panic, too: those that come after it are not lost
+		if l.sliced = slices.Delete(l.sliced, 0, done); len(l.sliced) > 0 {
+			l.continueLater()
+		}
+	}()
+	for n := min(slicedLimit, len(l.sliced)); done < n; {
+		h := l.sliced[done]
+		done++
 		if c := l.lookup(h); c != nil && c.has(flagSliced) {
 			c.flags &^= flagSliced
 			l.serving = c

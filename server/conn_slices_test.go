@@ -61,7 +61,7 @@ func TestRequestsAreSliced(t *testing.T) {
 				}
 			}
 			p.wantOpen("after all")
-			if want := all.Len() / turnBytes; turns < want {
+			if want := max(2, all.Len()/turnBytes); turns < want {
 				t.Errorf("%d turns, want %d or more", turns, want)
 			}
 			if p.c.x != nil || len(r.l.sliced) > 0 {
@@ -77,6 +77,21 @@ func TestRequestsAreSliced(t *testing.T) {
 		heir := r.connect()
 		r.run()
 		heir.wantNothing("answers for its forerunner")
+	})
+	t.Run("a panic at one of them", func(t *testing.T) {
+		r := newRig(t, nil)
+		peers := []*fakePeer{r.connect(), r.connect(), r.connect()}
+		for _, p := range peers {
+			p.deliver(strings.Repeat(small(1), n))
+		}
+		peers[0].boom = true
+		r.run()
+		peers[0].wantClosed("its write panicked", closePanic)
+		for i, p := range peers[1:] {
+			if got := served404(p); got != n {
+				t.Errorf("%d answers of %d for the connection that came %d after it", got, n, i+1)
+			}
+		}
 	})
 	t.Run("at the end of a connection", func(t *testing.T) {
 		r := newRig(t, nil)

@@ -340,5 +340,5 @@ const (
 	lingerTime  = 2 * time.Second        // for a peer to read a refusal and close
 	lingerBytes = 64 << 10               // and what it may send meanwhile
 	retryTime   = 200 * time.Millisecond // between two looks at a peer that does not take what waits for it
-	retryTold   = 2 * time.Second        // where the conn is told when it has, for what else may have emptied the buffer
+	retryTold   = 2 * time.Second        // where the engine tells when it has (conn.caughtUp): in case something else emptied the buffer
 )

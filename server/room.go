@@ -1,9 +1,13 @@
 package server
 
 import (
+	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // awaitRoom waits while the descriptor limit leaves no place for another connection of the listener. Clients that connect meanwhile wait in the kernel's queue, and connections that are
@@ -26,6 +30,24 @@ func (s *Server) awaitRoom(a acceptor) error {
 		}
 	}
 	return nil
+}
+
+// clientWaits reports whether a client waits for l to accept it.
+func clientWaits(l net.Listener) bool {
+	sc, ok := l.(syscall.Conn)
+	if !ok {
+		return true
+	}
+	rc, err := sc.SyscallConn()
+	if err != nil {
+		return true
+	}
+	waits := true
+	_ = rc.Control(func(fd uintptr) {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		waits = n > 0 || err != nil
+	})
+	return waits
 }
 
 // rest waits for d, or for a connection to go, whichever is first, but not at all when needed is

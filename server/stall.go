@@ -122,23 +122,21 @@ func (c *conn) checkStall(now tick) bool {
 // caughtUp is told by an engine that can tell it that all bytes which waited for the peer are with the kernel. What waited for that goes on at once.
 func (c *conn) caughtUp(now tick) {
 	l := c.loop
-	waits, next := false, func(tick) {}
+	waits := false
 	switch c.state {
 	case connStateIdle:
-		waits, next = c.has(flagChoked), c.expireIdle
+		waits = c.has(flagChoked)
 	case connStateCall:
-		waits, next = c.x.job != nil && c.x.job.full.Load(), c.expireCall
+		waits = c.x.job != nil && c.x.job.full.Load()
 	case connStateStream:
-		waits, next = c.slow(), c.expireStream
+		waits = c.slow()
 	case connStateLinger:
-		waits, next = !c.has(flagShut), c.expireLinger
+		waits = !c.has(flagShut)
 	}
 	if !waits {
 		return
 	}
 	l.serving = c
-	if c.has(flagStalled) {
-		l.stalls.remove(c)
-	}
-	next(now)
+	l.stalls.remove(c)
+	c.expireState(now)
 }

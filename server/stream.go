@@ -98,9 +98,13 @@ func escapeForEvent(json string) string {
 
 // expire serves c's deadline.
 func (c *conn) expire(now tick) {
-	if c.has(flagStalled) && !c.checkStall(now) {
-		return
+	if !c.has(flagStalled) || c.checkStall(now) {
+		c.expireState(now)
 	}
+}
+
+// expireState serves the deadline of c's state.
+func (c *conn) expireState(now tick) {
 	switch c.state {
 	case connStateIdle:
 		c.expireIdle(now)

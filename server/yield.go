@@ -38,6 +38,7 @@ const (
 // yieldRequest asks all loops that connections of a kind give way.
 type yieldRequest struct {
 	kind   yieldKind
+	most   int64 // connections that there is room for: a loop that was held may come to it late
 	closed atomic.Int32
 	loops  atomic.Int32  // that have still to answer
 	done   chan struct{} // closed when all have
@@ -61,7 +62,7 @@ func (s *Server) makeRoom(most int64) {
 		if kind == yieldBeyond && most <= s.fdLimit {
 			break // they are what there is to be room for
 		}
-		r := s.askToYield(kind)
+		r := s.askToYield(kind, most)
 		t := time.NewTimer(yieldWait)
 		select {
 		case <-r.done:
@@ -77,8 +78,8 @@ func (s *Server) makeRoom(most int64) {
 }
 
 // askToYield asks those loops that have served the last request.
-func (s *Server) askToYield(kind yieldKind) *yieldRequest {
-	r := &yieldRequest{kind: kind, done: make(chan struct{})}
+func (s *Server) askToYield(kind yieldKind, most int64) *yieldRequest {
+	r := &yieldRequest{kind: kind, most: most, done: make(chan struct{})}
 	r.loops.Store(1) // this goroutine
 	for _, l := range s.loops {
 		l.postYield(r)
@@ -92,7 +93,7 @@ func (s *Server) askToYield(kind yieldKind) *yieldRequest {
 func (l *loop) serveYield(r *yieldRequest) {
 	defer r.answered()
 	l.yieldAsked.Store(false)
-	if l.draining {
+	if l.draining || l.srv.conns.Load() <= r.most {
 		return
 	}
 	type silence struct {

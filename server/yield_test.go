@@ -9,7 +9,7 @@ import (
 // yield asks the loop of the rig for room, and returns how many connections gave way.
 func (r *rig) yield(kind yieldKind) int {
 	r.t.Helper()
-	req := r.s.askToYield(kind)
+	req := r.s.askToYield(kind, -1)
 	r.run()
 	select {
 	case <-req.done:
@@ -65,6 +65,43 @@ func TestWhoGivesWay(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A deadline that is off is no reason to stay.
+func TestGivesWayWithoutDeadlines(t *testing.T) {
+	for name, o := range map[string]Options{
+		"no head time":    {HeadTimeout: -1},
+		"no idle time":    {IdleTimeout: -1},
+		"neither of them": {HeadTimeout: -1, IdleTimeout: -1},
+	} {
+		for kind, say := range map[yieldKind]string{yieldSilent: "", yieldIdle: getHealth} {
+			r := newRig(t, &o)
+			r.pass(time.Hour)
+			p := r.connect()
+			p.send(say)
+			if r.pass(yieldAfter - tickUnit); r.yield(kind) != 0 {
+				t.Errorf("%s, kind %d: it gave way too early", name, kind)
+			}
+			if r.pass(tickUnit); r.yield(kind) != 1 {
+				t.Errorf("%s, kind %d: it did not give way", name, kind)
+			}
+		}
+	}
+}
+
+// A loop that comes late to a request for room, when there is some, closes nothing.
+func TestLateRequestForRoom(t *testing.T) {
+	r := newRig(t, nil)
+	r.connect()
+	r.pass(yieldAfter)
+	req := r.s.askToYield(yieldSilent, 1)
+	if r.run(); req.closed.Load() != 0 {
+		t.Error("there was room")
+	}
+	req = r.s.askToYield(yieldSilent, 0)
+	if r.run(); req.closed.Load() != 1 {
+		t.Error("there was none")
 	}
 }
 
