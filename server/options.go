@@ -20,7 +20,9 @@ type Options struct {
 	SocketMode fs.FileMode
 	// Engine is what waits for the sockets: EngineGnet or, on Linux, EngineEpoll. Default EngineGnet.
 	Engine Engine
-	// Loops is the number of event loops. Default GOMAXPROCS, at most 256.
+	// Loops is the number of event loops. Default GOMAXPROCS, at most 256. Where all processors
+	// of Go run loops, and these are busy, clients wait for tens of milliseconds to be accepted;
+	// a host whose load may be full sets GOMAXPROCS to one more than Loops, as the command does.
 	Loops int
 	// Logger receives what an operator should know; disconnects are counted, not logged. Default slog.Default.
 	Logger *slog.Logger

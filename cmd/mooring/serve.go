@@ -68,6 +68,7 @@ func serve(c *config, stderr io.Writer) error {
 	defer features.Close()
 	o := c.options(logger)
 	o.SessionKeys = keys
+	spareProcessor(o)
 	s := server.New(features, o)
 
 	listeners, err := listen(s, c.listen)
