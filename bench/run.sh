@@ -25,6 +25,7 @@ bench() {
 	bench jsonrpc 'Decode/' -count "$rounds"
 	bench sse 'AppendData|AppendComment' -count "$rounds"
 	bench mcp 'Call' -count "$rounds"
-	bench server 'MillionStreams|WheelMillion' -benchtime 1x -count "$rounds" -timeout 20m
+	bench server 'MillionStreams' -benchtime 1x -count "$rounds" -timeout 20m
+	bench server/internal/wheel 'Million' -benchtime 1x -count "$rounds"
 } | tee "$out"
 echo "written to $out" >&2

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
 // conn is one connection. Its methods run on its loop.
@@ -96,9 +97,9 @@ func (c *conn) setState(now tick, s connState) {
 	case connStateStream:
 		c.arm(c.loop.firstHeartbeat())
 	case connStateLinger:
-		c.arm(now + ticks(lingerTime))
+		c.arm(now + wheel.Ticks(lingerTime))
 	case connStateClosed:
-		c.loop.wheel.disarm(c.slot)
+		c.loop.wheel.Disarm(c.slot)
 	}
 }
 
@@ -111,7 +112,7 @@ func (c *conn) arm(due tick) {
 		l.stalls[c.slot] = st
 		due = min(due, st.due)
 	}
-	l.wheel.arm(c.slot, due)
+	l.wheel.Arm(c.slot, due)
 }
 
 // open begins the life of c on its loop.

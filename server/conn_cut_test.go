@@ -104,7 +104,7 @@ func TestCutAnywhere(t *testing.T) {
 			}
 		})
 	}
-	if n := r.l.m.connections.Load(); n != 0 || r.l.wheel.armed != 0 {
-		t.Errorf("%d connections, %d deadlines left", n, r.l.wheel.armed)
+	if n := r.l.m.connections.Load(); n != 0 || r.l.wheel.Armed() != 0 {
+		t.Errorf("%d connections, %d deadlines left", n, r.l.wheel.Armed())
 	}
 }

@@ -1,5 +1,7 @@
 package server
 
+import "github.com/mooring-mcp/mooring/server/internal/wheel"
+
 // flush writes what the turn made for c, in one system call, and goes on with the end of the connection if that was the last.
 func (c *conn) flush() {
 	l := c.loop
@@ -159,6 +161,6 @@ func (c *conn) wind() {
 			c.close(c.reason)
 			return
 		}
-		c.arm(c.loop.now + ticks(lingerTime))
+		c.arm(c.loop.now + wheel.Ticks(lingerTime))
 	}
 }

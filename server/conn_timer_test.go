@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
 	"strings"
 	"testing"
 	"time"
@@ -273,7 +274,7 @@ func TestHeartbeats(t *testing.T) {
 		p.send(listenTo("1", everything).http10().String())
 		p.take()
 		got := ""
-		for range ticks(15*time.Second) + 1 { // the second may come within a tenth of that after the first
+		for range wheel.Ticks(15*time.Second) + 1 { // the second may come within a tenth of that after the first
 			if r.pass(tickUnit); got == "" {
 				got = p.take()
 			}
@@ -351,7 +352,7 @@ func TestNoTimerOutlivesItsConnection(t *testing.T) {
 		r.wantInvariants("a crowd that leaves")
 	}
 	r.await("the calls are over", func() bool { return r.s.calls.Load() == 0 })
-	if r.l.wheel.armed != 0 || len(r.l.stalls) != 0 {
-		t.Errorf("%d deadlines, %d stall clocks left", r.l.wheel.armed, len(r.l.stalls))
+	if r.l.wheel.Armed() != 0 || len(r.l.stalls) != 0 {
+		t.Errorf("%d deadlines, %d stall clocks left", r.l.wheel.Armed(), len(r.l.stalls))
 	}
 }

@@ -1,5 +1,7 @@
 package server
 
+import "github.com/mooring-mcp/mooring/server/internal/wheel"
+
 // drainWalk is how far a loop has come in letting go of what it has. The zero value is at rest.
 type drainWalk struct {
 	order *drainOrder // nil: nothing is left to do
@@ -61,8 +63,8 @@ func (c *conn) drain(d *drainOrder) {
 		c.wind()
 	case connStateHead, connStateBody:
 		// Its client gets a little time to say what it wants, not the usual one.
-		due := l.now + ticks(drainHead)
-		if at, armed := l.wheel.due(c.slot); armed {
+		due := l.now + wheel.Ticks(drainHead)
+		if at, armed := l.wheel.Due(c.slot); armed {
 			due = min(due, at)
 		}
 		c.arm(due)
@@ -74,7 +76,7 @@ func (c *conn) drain(d *drainOrder) {
 		if c.resumed() {
 			return // until its call is answered
 		}
-		l.wheel.disarm(c.slot) // a heartbeat that is due earlier would end it earlier
+		l.wheel.Disarm(c.slot) // a heartbeat that is due earlier would end it earlier
 		c.arm(l.now + tick(l.rng.Uint32N(uint32(d.spread)+1)))
 	}
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
 	"net"
 )
 
@@ -63,7 +64,7 @@ func (s *Server) startEngine() error {
 	for i, r := range reactors {
 		loops[i] = newLoop(s, i, r)
 		if r.tells() {
-			loops[i].retry = ticks(retryTold)
+			loops[i].retry = wheel.Ticks(retryTold)
 		}
 	}
 	s.engine, s.loops = e, loops

@@ -149,8 +149,8 @@ func (r *port) harmony() error {
 				return fmt.Errorf("loop %d: a connection waits for no call", i)
 			}
 		}
-		if l.wheel.armed != mine {
-			return fmt.Errorf("loop %d: %d deadlines for %d connections", i, l.wheel.armed, mine)
+		if l.wheel.Armed() != mine {
+			return fmt.Errorf("loop %d: %d deadlines for %d connections", i, l.wheel.Armed(), mine)
 		}
 		if len(l.out) > 0 {
 			return fmt.Errorf("loop %d: %q is left behind", i, l.out)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
 	"github.com/mooring-mcp/mooring/sse"
 )
 
@@ -101,7 +102,7 @@ func (l *loop) remember(j *job, msg []byte, final bool) (n uint64, carrier targe
 			s.trim(&l.srv.sessions.budget)
 		}
 		if final {
-			r.done, r.carrier, r.expires = true, target{}, l.now+ticks(o.ReplayAge)
+			r.done, r.carrier, r.expires = true, target{}, l.now+wheel.Ticks(o.ReplayAge)
 		}
 	})
 	if !kept {
@@ -306,7 +307,7 @@ func (l *loop) leaveReplay(k sessionKey, stream uint64, from target) {
 		}
 		r.carrier = target{}
 		if r.done {
-			r.expires = l.now + ticks(l.srv.opts.ReplayAge)
+			r.expires = l.now + wheel.Ticks(l.srv.opts.ReplayAge)
 		}
 	})
 }

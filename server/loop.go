@@ -7,6 +7,7 @@ import (
 
 	"github.com/mooring-mcp/mooring/httpparse"
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
 // loop is one event loop and all that it owns. Its methods run on it, but for those that begin with post (inbox.go).
@@ -21,7 +22,7 @@ type loop struct {
 	quiet int           // ticks since the loop was stirred
 	retry tick          // between two looks at a peer that does not take what waits for it
 	rest  atomic.Uint32 // a tick: see restsUntil; written by the loop
-	wheel *wheel
+	wheel *wheel.Wheel
 	slots []*conn  // by slot number; nil when free
 	free  []uint32 // free slot numbers
 	gen   uint32
@@ -97,8 +98,8 @@ const (
 )
 
 func newLoop(s *Server, idx int, r reactor) *loop {
-	l := &loop{srv: s, idx: idx, reactor: r, now: s.tick(), told: s.log.base, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), retry: ticks(retryTime)}
-	l.wheel = newWheel(l.now)
+	l := &loop{srv: s, idx: idx, reactor: r, now: s.tick(), told: s.log.base, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), retry: wheel.Ticks(retryTime)}
+	l.wheel = wheel.New(l.now)
 	l.streams.init()
 	l.runInbox = l.guard(l.serveInbox)
 	l.runTick = l.guard(l.serveTick)
@@ -160,7 +161,7 @@ func (l *loop) attach(c *conn) {
 	} else {
 		c.slot = uint32(len(l.slots))
 		l.slots = append(l.slots, nil)
-		l.wheel.grow(c.slot)
+		l.wheel.Grow(c.slot)
 	}
 	l.gen++
 	c.gen = l.gen
@@ -170,7 +171,7 @@ func (l *loop) attach(c *conn) {
 
 // detach takes c's slot back.
 func (l *loop) detach(c *conn) {
-	l.wheel.disarm(c.slot)
+	l.wheel.Disarm(c.slot)
 	l.slots[c.slot] = nil
 	l.free = append(l.free, c.slot)
 	l.m.connections.Add(-1)
@@ -207,7 +208,7 @@ func (l *loop) turn() {
 
 // expire serves a slice of the deadlines that have come.
 func (l *loop) expire() {
-	if l.wheel.advance(l.now, sliceLimit, l.fire) {
+	if l.wheel.Advance(l.now, sliceLimit, l.fire) {
 		l.continueLater()
 	}
 }
@@ -333,7 +334,7 @@ type deadlines struct {
 }
 
 func deadlinesOf(o *Options) deadlines {
-	return deadlines{ticks(o.Heartbeat), ticks(o.HeadTimeout), ticks(o.BodyTimeout), ticks(o.IdleTimeout), ticks(o.CallTimeout), ticks(o.WriteTimeout)}
+	return deadlines{wheel.Ticks(o.Heartbeat), wheel.Ticks(o.HeadTimeout), wheel.Ticks(o.BodyTimeout), wheel.Ticks(o.IdleTimeout), wheel.Ticks(o.CallTimeout), wheel.Ticks(o.WriteTimeout)}
 }
 
 const (

@@ -118,7 +118,7 @@ func million(b *testing.B, n int, alone bool) {
 		socks[i].end(errSocketClosed)
 	}
 	b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(n), "ns/close")
-	if l.wheel.armed != 0 || l.streams.head != noSlot || l.srv.conns.Load() != 0 {
+	if l.wheel.Armed() != 0 || l.streams.head != noSlot || l.srv.conns.Load() != 0 {
 		b.Error("something is left")
 	}
 	runtime.KeepAlive(socks)

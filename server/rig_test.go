@@ -274,7 +274,7 @@ func (r *rig) invariants() error {
 			continue
 		}
 		open++
-		if _, armed := l.wheel.due(c.slot); !armed {
+		if _, armed := l.wheel.Due(c.slot); !armed {
 			return fmt.Errorf("connection in state %v has no deadline", c.state)
 		}
 		if int(c.slot) != slot {
@@ -313,8 +313,8 @@ func (r *rig) invariants() error {
 		}
 	}
 	switch {
-	case l.wheel.armed != open:
-		return fmt.Errorf("%d deadlines for %d connections", l.wheel.armed, open)
+	case l.wheel.Armed() != open:
+		return fmt.Errorf("%d deadlines for %d connections", l.wheel.Armed(), open)
 	case len(l.free)+open != len(l.slots):
 		return fmt.Errorf("%d slots free, %d taken, of %d", len(l.free), open, len(l.slots))
 	case listed != streams || l.m.streams.Load() != int64(streams) || r.s.streams.Load() != int64(streams):

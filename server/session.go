@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
 // A session of an earlier revision is its ticket (sealed.go). This file holds what a session has besides, while it has it: an open stream, a log level, subscriptions, calls in
@@ -412,7 +413,7 @@ func (l *loop) sweepSessions() {
 			l.swept = l.idx
 		}
 		if l.swept < numShards {
-			s.sessions.sweep(l.swept, l.now, uint32(s.clock().Unix()), ticks(s.opts.SessionIdle))
+			s.sessions.sweep(l.swept, l.now, uint32(s.clock().Unix()), wheel.Ticks(s.opts.SessionIdle))
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
 // keyOf returns the key of session n; sessions n and n+64 share a shard.
@@ -286,7 +287,7 @@ func TestSweepReachesEveryShard(t *testing.T) {
 		}
 		for range 2 * numShards {
 			for _, l := range s.loops {
-				l.now += 1 + ticks(s.opts.SessionIdle)
+				l.now += 1 + wheel.Ticks(s.opts.SessionIdle)
 				l.sweepSessions()
 			}
 		}

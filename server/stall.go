@@ -32,12 +32,12 @@ func (c *conn) hurry() {
 	st.full, st.seen = true, 0
 	st.due, st.left = l.now+1, c.sk.OutboundBuffered()
 	l.stalls[c.slot] = st
-	if at, armed := l.wheel.due(c.slot); !armed || st.due < at {
+	if at, armed := l.wheel.Due(c.slot); !armed || st.due < at {
 		if armed {
 			st.own = min(st.own, at)
 			l.stalls[c.slot] = st
 		}
-		l.wheel.arm(c.slot, st.due)
+		l.wheel.Arm(c.slot, st.due)
 	}
 }
 
@@ -68,14 +68,14 @@ func (c *conn) stalled(left, added int) {
 	if l.stalls == nil {
 		l.stalls = make(stalls)
 	}
-	own, armed := l.wheel.due(c.slot)
+	own, armed := l.wheel.Due(c.slot)
 	if !armed {
 		own = ^tick(0) // a deadline is being served: what comes of it arms the next
 	}
 	st := stall{due: l.now + l.srv.ticks.write, own: own, left: left}
 	l.hold(c.slot, &st, left)
 	l.stalls[c.slot] = st
-	l.wheel.arm(c.slot, min(st.own, st.due))
+	l.wheel.Arm(c.slot, min(st.own, st.due))
 }
 
 // checkStall serves the clock and reports whether the state's own deadline has come too. A peer that has taken nothing in time is disconnected.

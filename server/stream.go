@@ -5,6 +5,7 @@ import (
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
 	"github.com/mooring-mcp/mooring/sse"
 )
 
@@ -63,7 +64,7 @@ func (l *loop) endStream(c *conn) {
 func (c *conn) endGracefully(now tick) {
 	l := c.loop
 	if l.carrying(c) {
-		c.arm(now + ticks(retryTime)) // its calls finish first
+		c.arm(now + wheel.Ticks(retryTime)) // its calls finish first
 		return
 	}
 	if c.has(flagSession) {

@@ -1,6 +1,9 @@
 package server
 
-import "time"
+import (
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
+	"time"
+)
 
 // A loop gets a tick every tickUnit while it has work that depends on time. A loop that has had none for a while rests: it publishes when its next tick is due, and the ticker leaves it alone until
 // then. The ticker itself parks while all loops rest, so that an idle server sleeps.
@@ -9,8 +12,7 @@ import "time"
 // wake-up of its own; the ticker publishes that it parks before it looks at the loops for the last time.
 
 const (
-	awake  tick = 0        // the loop gets every tick
-	noTick tick = ^tick(0) // nothing on the loop depends on time
+	awake tick = 0 // the loop gets every tick
 
 	restAfter = 10 // ticks without a reason to wake, until a loop rests
 	restLeast = 5  // ticks: for a shorter rest it is not worth while
@@ -75,7 +77,7 @@ func (s *Server) park(at, swept tick) time.Duration {
 	case next <= at+1:
 		s.parked.Store(false)
 		return 0
-	case next == noTick:
+	case next == wheel.Never:
 		return noRest
 	}
 	return max(s.start.Add(time.Duration(next)*tickUnit).Sub(s.clock()), 1)
@@ -83,7 +85,7 @@ func (s *Server) park(at, swept tick) time.Duration {
 
 // nextTick returns when the first of the loops needs a tick.
 func (s *Server) nextTick(swept tick) tick {
-	next := noTick
+	next := wheel.Never
 	for _, l := range s.loops {
 		next = min(next, l.restsUntil())
 	}
@@ -134,7 +136,7 @@ func (l *loop) stir() {
 	l.rest.Store(uint32(awake)) // before the ticker is roused: see park
 	now := l.srv.clock()
 	l.now = max(l.now, l.srv.tickAt(now))
-	l.wheel.skip(l.now)
+	l.wheel.Skip(l.now)
 	l.srv.refreshDate(now)
 	l.srv.rouse()
 }
@@ -156,7 +158,7 @@ func (l *loop) nextTick() tick {
 	if l.more || l.kicked || len(l.backlog) > 0 || len(l.detached) > 0 || len(l.stalls) > 0 {
 		return l.now
 	}
-	next := l.wheel.next()
+	next := l.wheel.Next()
 	if len(l.workers.idle) > 0 {
 		next = min(next, l.workers.until)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
 // setClock makes it the middle of tick n on the server's clock.
@@ -36,7 +37,7 @@ func TestRestChangesNothing(t *testing.T) {
 			r := newRig(t, &opts)
 			rng := rand.New(rand.NewPCG(seed, 1))
 			r.l.rng = rand.New(rand.NewPCG(seed, 2))
-			r.l.now, r.l.wheel = 0, newWheel(0)
+			r.l.now, r.l.wheel = 0, wheel.New(0)
 			var peers []*fakePeer
 			var logs [][]string
 			var now tick
@@ -114,12 +115,12 @@ func TestRest(t *testing.T) {
 		with func(*rig)
 		want func(*rig) tick
 	}{
-		{"nothing to do", func(*rig) {}, func(*rig) tick { return noTick }},
-		{"a connection", func(r *rig) { r.connect() }, func(r *rig) tick { return r.l.wheel.next() }},
+		{"nothing to do", func(*rig) {}, func(*rig) tick { return wheel.Never }},
+		{"a connection", func(r *rig) { r.connect() }, func(r *rig) tick { return r.l.wheel.Next() }},
 		{"workers", func(r *rig) { r.l.workers.idle = append(r.l.workers.idle, &worker{work: make(chan work)}) }, func(r *rig) tick { return r.l.workers.until }},
 		{"a call without its connection", func(r *rig) {
 			j := &job{loop: r.l}
-			j.legacy.detached, j.legacy.due = true, noTick
+			j.legacy.detached, j.legacy.due = true, wheel.Never
 			r.l.detached = append(r.l.detached, callRef{job: j})
 		}, func(*rig) tick { return awake }},
 		{"more to do", func(r *rig) { r.l.kicked = true }, func(*rig) tick { return awake }},
@@ -222,7 +223,7 @@ func TestNoWakeIsLost(t *testing.T) {
 
 // stirAndRest lets the loop rest for some time, then arms a deadline and waits for it.
 func stirAndRest(t *testing.T, l *loop, work <-chan task, rounds int, rng *rand.Rand, parked *atomic.Int64) {
-	l.wheel.grow(0)
+	l.wheel.Grow(0)
 	l.slots = []*conn{nil}
 	for range rounds {
 		for rest := time.After(time.Duration(rng.IntN(int(250 * time.Millisecond)))); ; {
@@ -242,7 +243,7 @@ func stirAndRest(t *testing.T, l *loop, work <-chan task, rounds int, rng *rand.
 		if rng.IntN(2) == 0 {
 			due += restLeast + 1 // the loop rests until then
 		}
-		for l.wheel.arm(0, due); l.wheel.armed > 0; {
+		for l.wheel.Arm(0, due); l.wheel.Armed() > 0; {
 			l.quiet = restAfter
 			select {
 			case f := <-work:

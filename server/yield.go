@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
 	"golang.org/x/sys/unix"
 )
 
@@ -114,7 +115,7 @@ func (l *loop) serveYield(r *yieldRequest) {
 			continue
 		}
 		s := silence{c, now - c.silentSince()}
-		if s.long < ticks(r.kind.after()) || s.long > now {
+		if s.long < wheel.Ticks(r.kind.after()) || s.long > now {
 			continue
 		}
 		i := found
@@ -159,7 +160,7 @@ func (c *conn) yields(k yieldKind) bool {
 
 // silentSince returns when c last said something, of a connection that yields.
 func (c *conn) silentSince() tick {
-	due, _ := c.loop.wheel.due(c.slot)
+	due, _ := c.loop.wheel.Due(c.slot)
 	switch {
 	case c.has(flagBeyond):
 		return due - c.headTime()
@@ -173,7 +174,7 @@ func (c *conn) silentSince() tick {
 func (c *conn) headTime() tick {
 	d := &c.loop.srv.ticks
 	if c.has(flagBeyond) {
-		return min(d.head, ticks(beyondTime))
+		return min(d.head, wheel.Ticks(beyondTime))
 	}
 	return d.head
 }

@@ -1,4 +1,4 @@
-package server
+package wheel
 
 import (
 	"math/rand/v2"
@@ -9,14 +9,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestWheelFiresAtDeadline compares the wheel with the plainest model: a map of deadlines.
-func TestWheelFiresAtDeadline(t *testing.T) {
+// TestFiresAtDeadline compares the wheel with the plainest model: a map of deadlines.
+func TestFiresAtDeadline(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const entries = 20
-		start := tick(rapid.Uint32Range(0, 5000).Draw(t, "start"))
-		w := newWheel(start)
-		w.grow(entries - 1)
-		model := map[uint32]tick{}
+		start := Tick(rapid.Uint32Range(0, 5000).Draw(t, "start"))
+		w := New(start)
+		w.Grow(entries - 1)
+		model := map[uint32]Tick{}
 		now := start
 		fire := func(i uint32) {
 			due, ok := model[i]
@@ -31,24 +31,24 @@ func TestWheelFiresAtDeadline(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"arm": func(t *rapid.T) {
 				i := rapid.Uint32Range(0, entries-1).Draw(t, "i")
-				due := now + tick(rapid.Uint32Range(0, 3*wheelSize).Draw(t, "in"))
-				w.arm(i, due)
+				due := now + Tick(rapid.Uint32Range(0, 3*size).Draw(t, "in"))
+				w.Arm(i, due)
 				model[i] = due
 			},
 			"disarm": func(t *rapid.T) {
 				i := rapid.Uint32Range(0, entries-1).Draw(t, "i")
-				w.disarm(i)
+				w.Disarm(i)
 				delete(model, i)
 			},
 			"advance": func(t *rapid.T) {
-				now += tick(rapid.Uint32Range(0, 2*wheelSize).Draw(t, "by"))
+				now += Tick(rapid.Uint32Range(0, 2*size).Draw(t, "by"))
 				limit := rapid.IntRange(1, 10).Draw(t, "limit")
-				for w.advance(now, limit, fire) {
+				for w.Advance(now, limit, fire) {
 				}
 				for i, due := range model {
 					if due <= now && due > start {
-						// What was armed with a deadline already past fires at the next tick, which may not have come yet.
-						if at, armed := w.due(i); armed && at <= now && w.now == now && due < now {
+						// What was armed with a deadline already past fires at the next Tick, which may not have come yet.
+						if at, armed := w.Due(i); armed && at <= now && w.now == now && due < now {
 							t.Fatalf("entry %d with deadline %d has not fired at %d", i, due, now)
 						}
 					}
@@ -56,13 +56,13 @@ func TestWheelFiresAtDeadline(t *testing.T) {
 			},
 			"skip": func(t *rapid.T) { // a rest of any length ends; the wheel may be empty or not
 				if len(model) == 0 && !w.pending {
-					now += tick(rapid.Uint32Range(0, 1<<24).Draw(t, "by"))
+					now += Tick(rapid.Uint32Range(0, 1<<24).Draw(t, "by"))
 				}
-				w.skip(now)
+				w.Skip(now)
 			},
 			"": func(t *rapid.T) {
-				next := w.next()
-				if (next == noTick) != (len(model) == 0) {
+				next := w.Next()
+				if (next == Never) != (len(model) == 0) {
 					t.Fatalf("next = %d with %d deadlines", next, len(model))
 				}
 				for i, due := range model {
@@ -70,11 +70,11 @@ func TestWheelFiresAtDeadline(t *testing.T) {
 						t.Fatalf("next = %d, after the deadline %d of entry %d at %d", next, due, i, w.now)
 					}
 				}
-				if w.armed != len(model) {
-					t.Fatalf("armed = %d, want %d", w.armed, len(model))
+				if w.Armed() != len(model) {
+					t.Fatalf("armed = %d, want %d", w.Armed(), len(model))
 				}
 				for i, want := range model {
-					if got, armed := w.due(i); !armed || got != want {
+					if got, armed := w.Due(i); !armed || got != want {
 						t.Fatalf("due(%d) = %d, %v, want %d", i, got, armed, want)
 					}
 				}
@@ -83,29 +83,29 @@ func TestWheelFiresAtDeadline(t *testing.T) {
 	})
 }
 
-func TestWheelPastDeadlineFiresAtNextTick(t *testing.T) {
-	w := newWheel(100)
-	w.grow(0)
-	w.arm(0, 50)
+func TestPastDeadlineFiresAtNextTick(t *testing.T) {
+	w := New(100)
+	w.Grow(0)
+	w.Arm(0, 50)
 	var fired []uint32
-	w.advance(101, 10, func(i uint32) { fired = append(fired, i) })
+	w.Advance(101, 10, func(i uint32) { fired = append(fired, i) })
 	if !slices.Equal(fired, []uint32{0}) {
 		t.Errorf("fired = %v, want [0]", fired)
 	}
 }
 
-// TestWheelLimit checks that work is sliced and none of it is lost.
-func TestWheelLimit(t *testing.T) {
+// TestLimit checks that work is sliced and none of it is lost.
+func TestLimit(t *testing.T) {
 	const n = 1000
-	w := newWheel(0)
-	w.grow(n - 1)
+	w := New(0)
+	w.Grow(n - 1)
 	for i := range uint32(n) {
-		w.arm(i, 10)
+		w.Arm(i, 10)
 	}
 	seen := 0
 	for calls := 1; ; calls++ {
 		before := seen
-		more := w.advance(10, 64, func(uint32) { seen++ })
+		more := w.Advance(10, 64, func(uint32) { seen++ })
 		if seen-before > 64 {
 			t.Fatalf("one advance fired %d, limit 64", seen-before)
 		}
@@ -116,37 +116,37 @@ func TestWheelLimit(t *testing.T) {
 			t.Fatal("advance does not end")
 		}
 	}
-	if seen != n || w.armed != 0 {
-		t.Errorf("fired %d, armed %d, want %d, 0", seen, w.armed, n)
+	if seen != n || w.Armed() != 0 {
+		t.Errorf("fired %d, armed %d, want %d, 0", seen, w.Armed(), n)
 	}
 }
 
-// TestWheelJumps checks that an empty wheel passes a long time at once: a server may have slept for years.
-func TestWheelJumps(t *testing.T) {
-	w := newWheel(0)
-	w.grow(0)
+// TestJumps checks that an empty wheel passes a long time at once: a server may have slept for years.
+func TestJumps(t *testing.T) {
+	w := New(0)
+	w.Grow(0)
 	begun := time.Now()
-	for i := range tick(1000) {
-		w.advance(i*4_000_000, 10, nil)
+	for i := range Tick(1000) {
+		w.Advance(i*4_000_000, 10, nil)
 	}
 	if took := time.Since(begun); took > time.Second || w.now != 999*4_000_000 {
 		t.Errorf("a thousand long rests took %v, the wheel is at %d", took, w.now)
 	}
-	w.arm(0, w.now+7)
-	if n := w.next(); n != w.now+7 {
+	w.Arm(0, w.now+7)
+	if n := w.Next(); n != w.now+7 {
 		t.Errorf("next = %d, want %d", n, w.now+7)
 	}
 }
 
-// TestWheelLaterIsOneStore checks the lazy way: a deadline that moves later does not move the entry.
-func TestWheelLaterIsOneStore(t *testing.T) {
-	w := newWheel(0)
-	w.grow(0)
-	w.arm(0, 5)
-	fired := tick(0)
-	for now := tick(1); now <= 100; now++ {
-		w.arm(0, max(now, 80))
-		for w.advance(now, 1, func(uint32) { fired = now }) {
+// TestLaterIsOneStore checks the lazy way: a deadline that moves later does not move the entry.
+func TestLaterIsOneStore(t *testing.T) {
+	w := New(0)
+	w.Grow(0)
+	w.Arm(0, 5)
+	fired := Tick(0)
+	for now := Tick(1); now <= 100; now++ {
+		w.Arm(0, max(now, 80))
+		for w.Advance(now, 1, func(uint32) { fired = now }) {
 		}
 		if fired != 0 {
 			break
@@ -157,32 +157,32 @@ func TestWheelLaterIsOneStore(t *testing.T) {
 	}
 }
 
-func TestWheelAllocs(t *testing.T) {
-	w := newWheel(0)
-	w.grow(99)
-	now := tick(0)
+func TestAllocs(t *testing.T) {
+	w := New(0)
+	w.Grow(99)
+	now := Tick(0)
 	if n := testing.AllocsPerRun(1000, func() {
 		now++
-		w.arm(uint32(now)%100, now+150)
-		w.advance(now, 100, func(i uint32) { w.arm(i, now+150) })
+		w.Arm(uint32(now)%100, now+150)
+		w.Advance(now, 100, func(i uint32) { w.Arm(i, now+150) })
 	}); n != 0 {
 		t.Errorf("%v allocations, want 0", n)
 	}
 }
 
-func BenchmarkWheelMillion(b *testing.B) {
+func BenchmarkMillion(b *testing.B) {
 	const n, period = 1_000_000, 150
-	w := newWheel(0)
-	w.grow(n - 1)
+	w := New(0)
+	w.Grow(n - 1)
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range uint32(n) {
-		w.arm(i, 1+tick(rng.Uint32N(period)))
+		w.Arm(i, 1+Tick(rng.Uint32N(period)))
 	}
-	now, fired := tick(0), 0
+	now, fired := Tick(0), 0
 	b.ResetTimer()
 	for range b.N {
 		now++
-		for w.advance(now, sliceLimit, func(i uint32) { fired++; w.arm(i, now+period) }) {
+		for w.Advance(now, 256, func(i uint32) { fired++; w.Arm(i, now+period) }) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(max(1, fired)), "ns/heartbeat")
