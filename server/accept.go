@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"io"
 	"net"
 	"syscall"
@@ -91,10 +92,10 @@ func (s *Server) setDescriptorBounds(limit int64) error {
 
 // reserve counts a connection more, unless there are MaxConnections, or as many as a listener of its trust takes at the descriptor limit. It reports whether the connection is
 // beyond that limit. May wait for others to give way.
-func (s *Server) reserve(from trust) (beyond, ok bool) {
+func (s *Server) reserve(from endpoint.Trust) (beyond, ok bool) {
 	for {
 		n := s.conns.Load()
-		beyond = from != trustRemote && n >= s.fdLimit
+		beyond = from != endpoint.TrustRemote && n >= s.fdLimit
 		if n >= int64(s.opts.MaxConnections) || beyond && n >= s.fdLimit+s.fdBeyond {
 			return false, false
 		}
@@ -110,7 +111,7 @@ func (s *Server) reserve(from trust) (beyond, ok bool) {
 }
 
 // newConn returns a connection for a loop.
-func newConn(l *loop, from trust, beyond bool) *conn {
+func newConn(l *loop, from endpoint.Trust, beyond bool) *conn {
 	c := &conn{loop: l, trust: from}
 	if beyond {
 		c.flags = flagBeyond
@@ -170,8 +171,8 @@ func (s *Server) refuseConn(nc net.Conn) {
 // refusal returns what a connection above MaxConnections is told.
 func (s *Server) refusal() []byte {
 	s.refreshDate(s.clock()) // the loops may rest
-	h := respHead{status: 503, date: s.date(), close: true, retryAfter: true}
-	return appendRefusal(nil, &h, tooManyConnections)
+	h := endpoint.ResponseHead{Status: 503, Date: s.date(), Close: true, RetryAfter: true}
+	return endpoint.AppendRefusal(nil, &h, tooManyConnections)
 }
 
 const tooManyConnections = "too many connections"
@@ -188,16 +189,16 @@ func isTransient(err error) bool {
 }
 
 // trustOf tells what a listener at a lets pass by default.
-func trustOf(a net.Addr) trust {
+func trustOf(a net.Addr) endpoint.Trust {
 	switch a := a.(type) {
 	case *net.TCPAddr:
 		if a.IP.IsLoopback() {
-			return trustLoopback
+			return endpoint.TrustLoopback
 		}
 	case *net.UnixAddr:
-		return trustUnix
+		return endpoint.TrustUnix
 	}
-	return trustRemote
+	return endpoint.TrustRemote
 }
 
 // descriptorLimit returns how many descriptors the process may have.

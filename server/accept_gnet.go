@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/panjf2000/gnet/v2"
 )
 
@@ -12,7 +13,7 @@ import (
 type gnetAcceptor struct {
 	net.Listener
 	engine   *gnetEngine
-	trust    trust
+	trust    endpoint.Trust
 	inherits bool // connections have their options from the listener
 }
 
@@ -35,7 +36,7 @@ func (a *gnetAcceptor) accept() (n int, err error) {
 }
 
 // from implements acceptor.
-func (a *gnetAcceptor) from() trust { return a.trust }
+func (a *gnetAcceptor) from() endpoint.Trust { return a.trust }
 
 // waiting implements acceptor.
 func (a *gnetAcceptor) waiting() bool { return clientWaits(a.Listener) }
@@ -76,7 +77,7 @@ func (e *gnetEngine) endAccepting(ctx context.Context) error {
 }
 
 // admit gives nc to a loop, or refuses it above MaxConnections. It waits while all spares are in use.
-func (e *gnetEngine) admit(nc net.Conn, from trust) {
+func (e *gnetEngine) admit(nc net.Conn, from endpoint.Trust) {
 	s := e.srv
 	e.admitting.RLock()
 	defer e.admitting.RUnlock()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"golang.org/x/sys/unix"
 )
 
@@ -15,7 +16,7 @@ type epollAcceptor struct {
 	net.Listener
 	engine   *epollEngine
 	srv      *Server
-	trust    trust
+	trust    endpoint.Trust
 	inherits bool // connections have their options from the listener
 
 	file  *os.File // a duplicate of the listener, to wait for; nil where there is none
@@ -65,7 +66,7 @@ func (a *epollAcceptor) lookAgain() error {
 }
 
 // from implements acceptor.
-func (a *epollAcceptor) from() trust { return a.trust }
+func (a *epollAcceptor) from() endpoint.Trust { return a.trust }
 
 // waiting implements acceptor.
 func (a *epollAcceptor) waiting() bool { return clientWaits(a.Listener) }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
 // idleSocket is the least that a connection needs: what is written is counted.
@@ -57,7 +58,7 @@ func (s *idleSocket) end(err error) {
 }
 
 func (l *loop) connect() *idleSocket {
-	s := &idleSocket{c: &conn{loop: l, trust: trustLoopback}}
+	s := &idleSocket{c: &conn{loop: l, trust: endpoint.TrustLoopback}}
 	l.srv.conns.Add(1)
 	s.c.open(s, l.now)
 	return s

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/sse"
 )
 
@@ -111,7 +112,7 @@ func (c *conn) message(now tick) {
 		return
 	}
 	j := l.takeJob()
-	j.h, j.stream, j.json = c.handle(), x.verdict.stream, x.verdict.json
+	j.h, j.stream, j.json = c.handle(), x.verdict.Stream, x.verdict.JSON
 	j.content, x.content = x.content, nil
 	if j.content == nil {
 		j.content = takeBuffer(0) // a POST without content: no JSON at all
@@ -225,9 +226,9 @@ func (c *conn) respondError(status int, id []byte, e *jsonrpc.Error) {
 // respond makes the response of the exchange in loop.out: a message in JSON, or the last event of the stream if one has begun or the client takes nothing else.
 func (c *conn) respond(status int, msg []byte) {
 	x, l := c.x, c.loop
-	if !x.began && (x.verdict.json || status != 200) {
+	if !x.began && (x.verdict.JSON || status != 200) {
 		h := c.respHead(status)
-		l.out = appendHead(l.out, &h, typeJSON, len(msg))
+		l.out = endpoint.AppendHead(l.out, &h, endpoint.TypeJSON, len(msg))
 		l.out = append(l.out, msg...)
 		return
 	}
@@ -247,7 +248,7 @@ func (c *conn) beginStream() {
 		c.flags |= flagClose // its end is the end of the connection
 	}
 	h := c.respHead(200)
-	c.loop.out = appendStreamHead(c.loop.out, &h, !c.has(flagHTTP10))
+	c.loop.out = endpoint.AppendStreamHead(c.loop.out, &h, !c.has(flagHTTP10))
 }
 
 // appendEvent puts msg on the stream in loop.out.
@@ -258,7 +259,7 @@ func (c *conn) appendEvent(msg []byte) {
 		return
 	}
 	frame := sse.AppendData(l.frame[:0], msg)
-	l.out = appendChunk(l.out, frame)
+	l.out = endpoint.AppendChunk(l.out, frame)
 	if cap(frame) > keepOut {
 		frame = nil
 	}
@@ -267,15 +268,15 @@ func (c *conn) appendEvent(msg []byte) {
 
 func (c *conn) appendHeartbeat() {
 	if c.has(flagHTTP10) {
-		c.loop.out = append(c.loop.out, heartbeat...)
+		c.loop.out = append(c.loop.out, endpoint.Heartbeat...)
 	} else {
-		c.loop.out = append(c.loop.out, heartbeatChunk...)
+		c.loop.out = append(c.loop.out, endpoint.HeartbeatChunk...)
 	}
 }
 
 func (c *conn) endEvents() {
 	if !c.has(flagHTTP10) {
-		c.loop.out = append(c.loop.out, lastChunk...)
+		c.loop.out = append(c.loop.out, endpoint.LastChunk...)
 	}
 }
 
@@ -285,7 +286,7 @@ type inlineSink struct{ c *conn }
 // Notify implements mcp.Sink.
 func (s *inlineSink) Notify(msg []byte) bool {
 	c := s.c
-	if c == nil || !c.x.verdict.stream || len(c.loop.out) > c.loop.srv.opts.MaxUnsent {
+	if c == nil || !c.x.verdict.Stream || len(c.loop.out) > c.loop.srv.opts.MaxUnsent {
 		return false
 	}
 	c.beginStream()
@@ -312,7 +313,7 @@ func (s *inlineSink) RespondPage(head, page []byte) {
 	c := s.c
 	l, x := c.loop, c.x
 	n := len(head) + len(page)
-	asJSON := !x.began && x.verdict.json
+	asJSON := !x.began && x.verdict.JSON
 	if n > l.srv.opts.MaxResponse || l.page != nil || !asJSON && (bytes.IndexByte(page, '\n') >= 0 || bytes.IndexByte(page, '\r') >= 0) {
 		s.Respond(append(bytes.Clone(head), page...), 0)
 		return
@@ -321,7 +322,7 @@ func (s *inlineSink) RespondPage(head, page []byte) {
 	const field, end = "data: ", "\n\n"
 	if asJSON {
 		h := c.respHead(200)
-		l.out = appendHead(l.out, &h, typeJSON, n)
+		l.out = endpoint.AppendHead(l.out, &h, endpoint.TypeJSON, n)
 	} else {
 		c.beginStream()
 		if !c.has(flagHTTP10) {

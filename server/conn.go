@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
@@ -22,7 +23,7 @@ type conn struct {
 	next   uint32    // in loop.streams
 	prev   uint32    // in loop.streams
 	state  connState
-	trust  trust
+	trust  endpoint.Trust
 	topics mcp.Topic // the lists a stream listens to
 	dirty  mcp.Topic // notices that a slow stream still gets
 	flags  connFlags

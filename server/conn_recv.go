@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/mooring-mcp/mooring/httpparse"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
 // recv takes what the socket has. It is the whole of OnTraffic.
@@ -187,7 +188,7 @@ func (c *conn) parseHead(now tick, b []byte) int {
 	}
 	if err != nil {
 		head := b[:min(len(b), l.srv.limits.Head)]
-		if origin := l.srv.policy.sharedOrigin(head, c.trust); origin != nil {
+		if origin := l.srv.policy.SharedOrigin(head, c.trust); origin != nil {
 			l.beginRequest(x)
 			x.origin = append(x.origin[:0], origin...)
 		}
@@ -208,19 +209,19 @@ func (c *conn) parseHead(now tick, b []byte) int {
 // begin decides on a head and takes as much of its content as is there. It returns how many bytes of rest were content.
 func (c *conn) begin(now tick, head, rest []byte) int {
 	x, s, req := c.x, c.loop.srv, &c.loop.req
-	x.verdict = s.policy.check(req, c.trust)
+	x.verdict = s.policy.Check(req, c.trust)
 	if c.has(flagBeyond) {
 		c.admitLate()
 	}
-	if req.Origin != nil && s.policy.sharesWith(req, x.verdict.route, c.trust) {
+	if req.Origin != nil && s.policy.SharesWith(req, x.verdict.Route, c.trust) {
 		x.origin = append(x.origin[:0], req.Origin...)
 	}
 	if err := req.CheckContent(&s.limits); err != nil {
 		c.refuseFraming(now, err)
 		return 0
 	}
-	if req.Duplicate && sentTwice(req) {
-		x.verdict = refuse(400, "field line sent more than once")
+	if req.Duplicate && endpoint.SentTwice(req) {
+		x.verdict = endpoint.Refuse(400, "field line sent more than once")
 	}
 	n := 0
 	if req.HasContent() {
@@ -235,7 +236,7 @@ func (c *conn) begin(now tick, head, rest []byte) int {
 			return n
 		}
 		if !x.body.Done() {
-			if !x.verdict.route.takesMessage() {
+			if !x.verdict.Route.TakesMessage() {
 				// The content of a request that is refused is not waited for (RFC 9112 section 9.3: then the connection cannot be used again).
 				c.flags |= flagClose | flagUnread
 				c.answer(now)
@@ -254,7 +255,7 @@ func (c *conn) awaitBody(now tick, head []byte, got int) {
 	x, l := c.x, c.loop
 	// "A server that receives a 100-continue expectation in a request that has already received some or all of the content MAY omit sending a 100" (RFC 9110 section 10.1.1).
 	if l.req.ExpectContinue && got == 0 {
-		l.out = append(l.out, continueHead...)
+		l.out = append(l.out, endpoint.ContinueHead...)
 	}
 	x.head = bufferOf(head)
 	c.setState(now, connStateBody)
@@ -302,55 +303,55 @@ func (c *conn) refuseFraming(now tick, err error) {
 	c.reason = closeRefused
 	h := c.respHead(e.Status)
 	if e.Status == 405 {
-		h.allow = "POST"
+		h.Allow = "POST"
 	}
-	c.loop.out = appendRefusal(c.loop.out, &h, e.Reason)
+	c.loop.out = endpoint.AppendRefusal(c.loop.out, &h, e.Reason)
 	c.finish(now)
 }
 
 // answer responds to a request that was taken whole, or is refused.
 func (c *conn) answer(now tick) {
 	x := c.x
-	switch v := &x.verdict; v.route {
-	case routeMCP:
+	switch v := &x.verdict; v.Route {
+	case endpoint.RouteMCP:
 		c.message(now)
 		return
-	case routeStream:
+	case endpoint.RouteStream:
 		c.openStream(now)
 		return
-	case routeDelete:
+	case endpoint.RouteDelete:
 		c.deleteSession(now)
 		return
-	case routeSSE:
+	case endpoint.RouteSSE:
 		c.openSSE(now)
 		return
-	case routeMessage:
+	case endpoint.RouteMessage:
 		c.messageSSE(now)
 		return
-	case routeHealth:
+	case endpoint.RouteHealth:
 		c.loop.m.http.Add(1)
 		c.plain(200, "ok\n")
-	case routeReady:
+	case endpoint.RouteReady:
 		c.loop.m.http.Add(1)
 		if c.loop.srv.Ready() {
 			c.plain(200, "ready\n")
 		} else {
 			c.plain(503, "draining\n")
 		}
-	case routeOptions:
+	case endpoint.RouteOptions:
 		c.loop.m.http.Add(1)
 		h := c.respHead(204)
-		c.loop.out = appendHead(c.loop.out, &h, "", 0)
-	case routePreflight:
+		c.loop.out = endpoint.AppendHead(c.loop.out, &h, "", 0)
+	case endpoint.RoutePreflight:
 		c.loop.m.http.Add(1)
 		h := c.respHead(204)
-		c.loop.out = appendPreflight(c.loop.out, &h)
+		c.loop.out = endpoint.AppendPreflight(c.loop.out, &h)
 	default:
 		c.loop.m.refused.Add(1)
-		h := c.respHead(v.status)
-		h.allow = v.allow
+		h := c.respHead(v.Status)
+		h.Allow = v.Allow
 		start := len(c.loop.out)
-		c.loop.out = appendRefusal(c.loop.out, &h, v.reason)
+		c.loop.out = endpoint.AppendRefusal(c.loop.out, &h, v.Reason)
 		if c.loop.req.Method == httpparse.MethodHead {
 			c.loop.out = headOnly(c.loop.out, start)
 		}
@@ -361,7 +362,7 @@ func (c *conn) answer(now tick) {
 func (c *conn) plain(status int, text string) {
 	h := c.respHead(status)
 	start := len(c.loop.out)
-	c.loop.out = appendHead(c.loop.out, &h, typePlain, len(text))
+	c.loop.out = endpoint.AppendHead(c.loop.out, &h, endpoint.TypePlain, len(text))
 	c.loop.out = append(c.loop.out, text...)
 	if c.loop.req.Method == httpparse.MethodHead {
 		c.loop.out = headOnly(c.loop.out, start)
@@ -377,19 +378,19 @@ func headOnly(out []byte, start int) []byte {
 }
 
 // respHead is the head of a response to the request under way.
-func (c *conn) respHead(status int) respHead {
+func (c *conn) respHead(status int) endpoint.ResponseHead {
 	if c.loop.draining {
 		c.flags |= flagClose // the drain may not have come to it yet
 	}
-	h := respHead{status: status, date: c.loop.srv.date(), close: c.has(flagClose), retryAfter: status == 503}
+	h := endpoint.ResponseHead{Status: status, Date: c.loop.srv.date(), Close: c.has(flagClose), RetryAfter: status == 503}
 	if c.x == nil || c.x.requestState == nil {
 		return h
 	}
 	if len(c.x.origin) > 0 {
-		h.origin = c.x.origin
+		h.Origin = c.x.origin
 	}
 	if len(c.x.session) > 0 {
-		h.session = c.x.session
+		h.Session = c.x.session
 	}
 	return h
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 	"strings"
 	"testing"
@@ -305,7 +306,7 @@ func TestLongCallBecomesStream(t *testing.T) {
 		t.Fatalf("got %q", res.body)
 	}
 	r.pass(11*time.Second + tickUnit)
-	if s := p.take(); !strings.HasPrefix(s, heartbeatChunk) {
+	if s := p.take(); !strings.HasPrefix(s, endpoint.HeartbeatChunk) {
 		t.Fatalf("got %q, want a second heartbeat", s)
 	}
 	r.hold <- struct{}{}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 	"net"
 )
@@ -33,7 +34,7 @@ type engine interface {
 // acceptor accepts the connections of a listener and gives each to a loop, or refuses it above MaxConnections.
 type acceptor interface {
 	accept() (n int, err error) // waits for some; with an error too there may be some, and without one there may be none
-	from() trust
+	from() endpoint.Trust
 	waiting() bool // whether a client waits; true where it cannot be told
 	look() error   // of a listener that its host has closed, and of which the acceptor keeps something
 	Close() error  // may be called more than once

@@ -1,6 +1,9 @@
 package server
 
-import "github.com/mooring-mcp/mooring/httpparse"
+import (
+	"github.com/mooring-mcp/mooring/httpparse"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+)
 
 // exchange is what a connection holds from the first byte of a request to the last of its response, unless all of it happens in one turn. Its loop owns it and keeps free ones.
 //
@@ -18,7 +21,7 @@ type exchange struct {
 // requestState is what an exchange has of a request whose head is whole.
 type requestState struct {
 	body    httpparse.BodyDecoder
-	verdict verdict
+	verdict endpoint.Verdict
 	head    *buffer // the head, while its content is still arriving
 	content *buffer // moves to the job
 	origin  []byte  // an allowed Origin to be named in the response

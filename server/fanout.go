@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/sse"
 )
 
@@ -247,7 +248,7 @@ func (f *frames) encodeSession(dst []byte, c *conn) []byte {
 	if c.has(flagHTTP10) {
 		return append(dst, event...)
 	}
-	return appendChunk(dst, event)
+	return endpoint.AppendChunk(dst, event)
 }
 
 // frame returns the bytes for c, valid until the next call.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/sse"
 )
 
@@ -47,7 +48,7 @@ func (c *conn) refuse(now tick, status int, reason string) {
 	l := c.loop
 	l.m.refused.Add(1)
 	h := c.respHead(status)
-	l.out = appendRefusal(l.out, &h, reason)
+	l.out = endpoint.AppendRefusal(l.out, &h, reason)
 	c.finish(now)
 }
 
@@ -63,7 +64,7 @@ func (c *conn) deleteSession(now tick) {
 	held := s.sessions.revoke(t.key, s.tickets.expires(&t))
 	s.endHeld(&held)
 	h := c.respHead(204)
-	l.out = appendHead(l.out, &h, "", 0)
+	l.out = endpoint.AppendHead(l.out, &h, "", 0)
 	c.finish(now)
 }
 

@@ -22,7 +22,7 @@ func (l *loop) dispatchLeft(j *job) {
 	}
 	// What there would be to say to the client is said to a connection that nobody sees.
 	c := &conn{loop: l, x: &exchange{requestState: new(requestState)}, state: connStateClosed}
-	c.x.verdict.json = true
+	c.x.verdict.JSON = true
 	c.dispatch(l.now, j)
 	l.keepScratch(l.out)
 }

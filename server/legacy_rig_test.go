@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
 // A port is a rig of two loops, with a tool that does what the test says. Both loops run on the test's goroutine, one turn after the other.
@@ -115,7 +116,7 @@ func (r *port) wait(d time.Duration) {
 // dial opens a connection on a loop.
 func (r *port) dial(loop int) *fakePeer {
 	p := &fakePeer{r: r.rig, room: -1}
-	p.c = &conn{loop: r.loops[loop], trust: trustLoopback}
+	p.c = &conn{loop: r.loops[loop], trust: endpoint.TrustLoopback}
 	r.s.conns.Add(1)
 	p.c.open(p, p.c.loop.now)
 	r.peers = append(r.peers, p)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 	"github.com/mooring-mcp/mooring/sse"
 )
@@ -204,7 +205,7 @@ func (c *conn) appendRaw(events []byte) {
 	if c.has(flagHTTP10) {
 		l.out = append(l.out, events...)
 	} else {
-		l.out = appendChunk(l.out, events)
+		l.out = endpoint.AppendChunk(l.out, events)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
 // C7: a second GET takes over at once, on whichever loop: 200 for the newcomer, the old stream ends, and each message is on one stream only.
@@ -212,11 +213,11 @@ func TestSessionStreamHeartbeatAndDrain(t *testing.T) {
 	r := newPort(t, nil)
 	s := r.initialize("2025-03-26")
 	p := s.get(0, "")
-	if res := p.next("GET"); res.body != heartbeat || res.head.Get("X-Accel-Buffering") != "no" {
+	if res := p.next("GET"); res.body != endpoint.Heartbeat || res.head.Get("X-Accel-Buffering") != "no" {
 		t.Fatalf("begins with %q", res.body)
 	}
 	r.wait(40 * time.Second)
-	if n := strings.Count(p.take(), heartbeatChunk); n < 2 || n > 4 {
+	if n := strings.Count(p.take(), endpoint.HeartbeatChunk); n < 2 || n > 4 {
 		t.Errorf("%d heartbeats in 40 s", n)
 	}
 	for _, l := range r.loops {

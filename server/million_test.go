@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"golang.org/x/sys/unix"
 )
 
@@ -35,7 +36,7 @@ func million(b *testing.B, n int, alone bool) {
 	start := cpuTime()
 	for i := range socks {
 		s := &socks[i]
-		s.c = &conn{loop: l, trust: trustLoopback}
+		s.c = &conn{loop: l, trust: endpoint.TrustLoopback}
 		l.srv.conns.Add(1)
 		s.c.open(s, l.now)
 		request = append(request[:0], listenTo(strconv.Itoa(i%1000), `"toolsListChanged":true`).String()...)

@@ -1,12 +1,15 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/mooring-mcp/mooring/httpparse"
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
 // What an option may say is held against what check then does with the request that a client
@@ -108,9 +111,16 @@ func TestOptionsThatCanNeverMatch(t *testing.T) {
 			continue
 		}
 		s := New(mcp.NewServer(&mcp.Implementation{Name: "t", Version: "1"}, nil), &o)
-		head := checkCase{line: line, host: host, origin: origin}.head()
-		if v := s.policy.check(parsed(t, head), trustLoopback); v.route == routeRefused {
-			t.Errorf("%s: a client that sends %q gets %d %s", name, tt.match, v.status, v.reason)
+		head := line + " HTTP/1.1\r\nHost: " + cmp.Or(host, "localhost") + "\r\nContent-Type: application/json\r\n"
+		if origin != "" {
+			head += "Origin: " + origin + "\r\n"
+		}
+		var req httpparse.Request
+		if _, err := httpparse.ParseRequest(&req, []byte(head+"\r\n"), 0, nil); err != nil {
+			t.Fatal(err)
+		}
+		if v := s.policy.Check(&req, endpoint.TrustLoopback); v.Route == endpoint.RouteRefused {
+			t.Errorf("%s: a client that sends %q gets %d %s", name, tt.match, v.Status, v.Reason)
 		}
 	}
 }

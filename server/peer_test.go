@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/sse"
 )
 
@@ -34,9 +35,9 @@ type fakePeer struct {
 }
 
 // connect opens a connection to a loopback listener.
-func (r *rig) connect() *fakePeer { return r.connectFrom(trustLoopback) }
+func (r *rig) connect() *fakePeer { return r.connectFrom(endpoint.TrustLoopback) }
 
-func (r *rig) connectFrom(from trust) *fakePeer {
+func (r *rig) connectFrom(from endpoint.Trust) *fakePeer {
 	p := &fakePeer{r: r, room: -1}
 	p.c = &conn{loop: r.l, trust: from}
 	r.s.conns.Add(1)
@@ -360,7 +361,7 @@ func (res *response) wantField(why, name, want string) *response {
 func (p *fakePeer) events(content string) (data []string) {
 	p.r.t.Helper()
 	for _, block := range strings.SplitAfter(content, "\n\n") {
-		if block == heartbeat {
+		if block == endpoint.Heartbeat {
 			data = append(data, ":")
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"golang.org/x/sys/unix"
 )
 
@@ -14,7 +15,7 @@ import (
 // silent give way to them. A listener that its host has closed meanwhile is an error.
 func (s *Server) awaitRoom(a acceptor) error {
 	limit := s.fdLimit
-	if a.from() != trustRemote {
+	if a.from() != endpoint.TrustRemote {
 		limit += s.fdBeyond
 	}
 	full := func() bool { return s.conns.Load() >= limit }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mooring-mcp/mooring/httpparse"
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
 // Server serves an mcp.Server over Streamable HTTP. Its methods may be called from any goroutine, but Shutdown not from an inline tool.
@@ -19,7 +20,7 @@ type Server struct {
 	opts     Options
 	ticks    deadlines
 	limits   httpparse.Limits
-	policy   policy
+	policy   endpoint.Policy
 	start    time.Time
 	smallIDs [1024]string // "0", "1", …: shared by the streams with such an id
 	base     context.Context
@@ -80,7 +81,7 @@ func New(s *mcp.Server, opts *Options) *Server {
 		opts:       o,
 		ticks:      deadlinesOf(&o),
 		limits:     httpparse.Limits{RequestLine: o.MaxRequestLine, Head: o.MaxHead, Fields: o.MaxFields, Content: o.MaxBody},
-		policy:     policy{path: o.Path, origins: o.AllowedOrigins, hosts: o.AllowedHosts, modern: o.ModernOnly},
+		policy:     endpoint.Policy{Path: o.Path, Origins: o.AllowedOrigins, Hosts: o.AllowedHosts, Modern: o.ModernOnly},
 		start:      time.Now(),
 		listeners:  make(map[acceptor]struct{}),
 		stopped:    make(chan struct{}),
@@ -93,7 +94,7 @@ func New(s *mcp.Server, opts *Options) *Server {
 		panic(err) // a programmer's error
 	}
 	if o.SSEPath != "" && !o.ModernOnly {
-		srv.policy.sse, srv.policy.messages = o.SSEPath, o.SSEPath+messagePath
+		srv.policy.SSE, srv.policy.Messages = o.SSEPath, o.SSEPath+messagePath
 	}
 	if srv.tickets, err = newTickets(o.SessionKeys, o.SessionLifetime); err != nil {
 		panic(err) // a key that is too short: a programmer's error

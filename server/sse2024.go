@@ -6,6 +6,7 @@ import (
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/sse"
 )
 
@@ -214,7 +215,7 @@ func (c *conn) accept() {
 		return
 	}
 	h := c.respHead(202)
-	c.loop.out = appendHead(c.loop.out, &h, "", 0)
+	c.loop.out = endpoint.AppendHead(c.loop.out, &h, "", 0)
 }
 
 // startCarried hands j to a worker. A bound that is reached is an answer at once, to the POST.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/sse"
 )
 
@@ -595,7 +596,7 @@ func TestSSEHeartbeat(t *testing.T) {
 	r := newSSERig(t, &Options{Heartbeat: 2 * time.Second})
 	p := r.openSSE()
 	r.pass(5 * time.Second)
-	if n := strings.Count(p.take(), heartbeatChunk); n < 1 || n > 3 {
+	if n := strings.Count(p.take(), endpoint.HeartbeatChunk); n < 1 || n > 3 {
 		t.Errorf("%d heartbeats in 5 s, every 2 s", n)
 	}
 	p.wantOpen("an idle stream")

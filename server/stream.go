@@ -5,6 +5,7 @@ import (
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 	"github.com/mooring-mcp/mooring/sse"
 )
@@ -145,7 +146,7 @@ func (c *conn) timedOut(now tick) {
 	}
 	c.flags |= flagClose | flagUnread
 	h := c.respHead(408)
-	c.loop.out = appendRefusal(c.loop.out, &h, reason)
+	c.loop.out = endpoint.AppendRefusal(c.loop.out, &h, reason)
 	c.finish(now)
 	c.flush()
 }
@@ -172,8 +173,8 @@ func (c *conn) expireStream(now tick) {
 }
 
 var (
-	heartbeatBytes      = []byte(heartbeat)
-	heartbeatChunkBytes = []byte(heartbeatChunk)
+	heartbeatBytes      = []byte(endpoint.Heartbeat)
+	heartbeatChunkBytes = []byte(endpoint.HeartbeatChunk)
 )
 
 // heartbeatOf returns the comment that keeps c's stream alive.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"pgregory.net/rapid"
 )
 
@@ -64,7 +65,7 @@ func TestStreamsModel(t *testing.T) {
 				if ended {
 					rt.Fatalf("the stream has ended")
 				}
-				if event == heartbeat {
+				if event == endpoint.Heartbeat {
 					continue
 				}
 				topic := ""

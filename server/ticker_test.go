@@ -30,9 +30,10 @@ func (r *rig) tickAt(n tick) {
 func TestRestChangesNothing(t *testing.T) {
 	opts := Options{HeadTimeout: 3 * time.Second, BodyTimeout: 5 * time.Second, IdleTimeout: 70 * time.Second, Heartbeat: 900 * time.Millisecond}
 	waits := []tick{1, 2, 9, 11, 12, 15, 30, 31, 60, 200, 511, 512, 513, 800, 5000}
-	for seed := range uint64(20) {
+	late := 0 // seeds that are run again: the machine was so slow that a tick passed by itself
+	for seed := uint64(0); seed < 20; seed++ {
 		var seen [2][]string
-		rested := 0
+		rested, slow := 0, false
 		for mode := range 2 {
 			r := newRig(t, &opts)
 			rng := rand.New(rand.NewPCG(seed, 1))
@@ -48,6 +49,7 @@ func TestRestChangesNothing(t *testing.T) {
 						r.l.quiet = -1 << 30 // it never rests
 					}
 					r.tickAt(now)
+					slow = slow || r.s.tick() != now
 					if mode == 0 && r.l.restsUntil() > now {
 						rested++
 					}
@@ -90,12 +92,18 @@ func TestRestChangesNothing(t *testing.T) {
 					p.onClose(nil)
 				}
 				r.run()
+				slow = slow || r.s.tick() != now
 			}
 			wait(1500)
 			for i, l := range logs {
 				seen[mode] = append(seen[mode], fmt.Sprintf("client %d: %v", i, l))
 			}
 			r.wantInvariants("at the end")
+		}
+		if slow && late < 100 {
+			late++
+			seed--
+			continue
 		}
 		for i := range seen[0] {
 			if seen[0][i] != seen[1][i] {

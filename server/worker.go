@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/mooring-mcp/mooring/httpparse"
@@ -222,7 +223,7 @@ func (c *conn) notify(j *job, msg []byte) {
 
 // nextCallDue is when to look at a call again: for its time limit or a heartbeat.
 func (c *conn) nextCallDue() tick {
-	if !c.x.verdict.stream || c.x.job.preparing {
+	if !c.x.verdict.Stream || c.x.job.preparing {
 		return c.x.due
 	}
 	return min(c.x.due, c.loop.nextHeartbeat())
@@ -256,7 +257,7 @@ func (c *conn) expireCall(now tick) {
 	}
 	// A stream keeps proxies from giving up on a long call. It is begun here if nothing else has begun it.
 	// While a message is prepared it is not known whether it may have one: a notification gets 202, and initialize a session in its head.
-	if x.verdict.stream && !x.job.preparing && c.sk.OutboundBuffered() == 0 {
+	if x.verdict.Stream && !x.job.preparing && c.sk.OutboundBuffered() == 0 {
 		if !x.began && x.job.legacy.on {
 			c.openReplay(x.job)
 			c.beginCallStream(x.job)
@@ -275,7 +276,7 @@ func paramFields(r *httpparse.Request) iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
 		const prefix = "mcp-param-"
 		for name, value := range r.Fields() {
-			if len(name) > len(prefix) && equalFold(name[:len(prefix)], prefix) && !yield(name[len(prefix):], value) {
+			if len(name) > len(prefix) && strings.EqualFold(string(name[:len(prefix)]), prefix) && !yield(name[len(prefix):], value) {
 				return
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 	"golang.org/x/sys/unix"
 )
@@ -203,10 +204,10 @@ func (c *conn) admitLate() {
 		return
 	}
 	c.flags |= flagClose
-	switch v := &c.x.verdict; v.route {
-	case routeHealth, routeReady, routeRefused:
+	switch v := &c.x.verdict; v.Route {
+	case endpoint.RouteHealth, endpoint.RouteReady, endpoint.RouteRefused:
 	default:
 		s.acceptRefused.Add(1)
-		*v = refuse(503, tooManyConnections)
+		*v = endpoint.Refuse(503, tooManyConnections)
 	}
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"strings"
 	"testing"
 	"time"
@@ -204,7 +205,7 @@ func TestAdmitLate(t *testing.T) {
 	for _, part := range []string{"", "G", getHealth[:len(getHealth)-1]} {
 		r := newRig(t, nil)
 		p := &fakePeer{r: r, room: -1}
-		p.c = newConn(r.l, trustLoopback, true)
+		p.c = newConn(r.l, endpoint.TrustLoopback, true)
 		r.s.conns.Add(1)
 		p.c.open(p, r.l.now)
 		p.send(part)

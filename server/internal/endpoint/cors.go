@@ -1,4 +1,4 @@
-package server
+package endpoint
 
 import (
 	"bytes"
@@ -6,19 +6,19 @@ import (
 	"github.com/mooring-mcp/mooring/httpparse"
 )
 
-// sharesWith reports whether the origin of r is allowed, so that a browser may show the response
+// SharesWith reports whether the origin of r is allowed, so that a browser may show the response
 // to it: any response, since a client must be able to read why it was refused.
-func (p *policy) sharesWith(r *httpparse.Request, to route, from trust) bool {
+func (p *Policy) SharesWith(r *httpparse.Request, to Route, from Trust) bool {
 	switch to {
-	case routeRefused, routeHealth, routeReady, routeOptions:
+	case RouteRefused, RouteHealth, RouteReady, RouteOptions:
 		return p.hostAllowed(r.Host, from) && p.originAllowed(r.Origin, from)
 	}
 	return true // check has found so
 }
 
-// sharedOrigin returns the origin of a head that was refused, if it is allowed and the head got
+// SharedOrigin returns the origin of a head that was refused, if it is allowed and the head got
 // far enough to say so: its first complete Origin and Host lines count. It returns nil otherwise.
-func (p *policy) sharedOrigin(head []byte, from trust) []byte {
+func (p *Policy) SharedOrigin(head []byte, from Trust) []byte {
 	origin, ok := fieldOf(head, "origin")
 	host, hasHost := fieldOf(head, "host")
 	if !ok || !hasHost || !p.hostAllowed(host, from) || !p.originAllowed(origin, from) {

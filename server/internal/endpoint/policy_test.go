@@ -1,4 +1,4 @@
-package server
+package endpoint
 
 import (
 	"fmt"
@@ -18,7 +18,8 @@ func parsed(t testing.TB, head string) *httpparse.Request {
 	return &r
 }
 
-// A checkCase is a head and what check makes of it. Fields that are not given are those of a good POST.
+// A checkCase is a head and what check makes of it. Fields that are not given are those of a good
+// POST.
 type checkCase struct {
 	name   string
 	line   string // method and request-target
@@ -26,9 +27,9 @@ type checkCase struct {
 	origin string
 	ctype  string // "-": none
 	accept string // "-": none; lines are separated by "|"
-	from   trust
-	policy policy
-	want   verdict // status, route, allow, json, stream; reason is not compared
+	from   Trust
+	policy Policy
+	want   Verdict // status, route, allow, json, stream; reason is not compared
 }
 
 func (c checkCase) head() string {
@@ -59,17 +60,17 @@ func (c checkCase) head() string {
 }
 
 var (
-	good     = verdict{route: routeMCP, json: true, stream: true}
-	onlyJSON = verdict{route: routeMCP, json: true}
-	onlySSE  = verdict{route: routeMCP, stream: true}
-	forbid   = verdict{status: 403}
-	message  = verdict{route: routeMessage, json: true, stream: true}
-	both     = policy{path: "/mcp", sse: "/sse", messages: "/sse/message"}
+	good     = Verdict{Route: RouteMCP, JSON: true, Stream: true}
+	onlyJSON = Verdict{Route: RouteMCP, JSON: true}
+	onlySSE  = Verdict{Route: RouteMCP, Stream: true}
+	forbid   = Verdict{Status: 403}
+	message  = Verdict{Route: RouteMessage, JSON: true, Stream: true}
+	both     = Policy{Path: "/mcp", SSE: "/sse", Messages: "/sse/message"}
 )
 
-func status(code int) verdict { return verdict{status: code} }
+func status(code int) Verdict { return Verdict{Status: code} }
 
-func notAllowed(allow string) verdict { return verdict{status: 405, allow: allow} }
+func notAllowed(allow string) Verdict { return Verdict{Status: 405, Allow: allow} }
 
 var checkCases = []checkCase{
 	{name: "a plain POST", want: good},
@@ -80,32 +81,32 @@ var checkCases = []checkCase{
 	{name: "a path in percent-encoding", line: "POST /%6dcp", want: status(404)},
 	{name: "the root", line: "GET /", want: status(404)},
 	{name: "a well-known page", line: "GET /.well-known/oauth-protected-resource", want: status(404)},
-	{name: "a path of its own", line: "POST /a/b", policy: policy{path: "/a/b"}, want: good},
+	{name: "a path of its own", line: "POST /a/b", policy: Policy{Path: "/a/b"}, want: good},
 
-	{name: "GET", line: "GET /mcp", want: verdict{route: routeStream, json: true, stream: true}},
+	{name: "GET", line: "GET /mcp", want: Verdict{Route: RouteStream, JSON: true, Stream: true}},
 	{name: "GET of who takes no stream", line: "GET /mcp", accept: "application/json", want: status(406)},
-	{name: "GET without a content type", line: "GET /mcp", ctype: "-", want: verdict{route: routeStream, json: true, stream: true}},
-	{name: "DELETE", line: "DELETE /mcp", ctype: "-", accept: "-", want: verdict{route: routeDelete}},
+	{name: "GET without a content type", line: "GET /mcp", ctype: "-", want: Verdict{Route: RouteStream, JSON: true, Stream: true}},
+	{name: "DELETE", line: "DELETE /mcp", ctype: "-", accept: "-", want: Verdict{Route: RouteDelete}},
 	{name: "HEAD", line: "HEAD /mcp", want: notAllowed("GET, POST, DELETE")},
 	{name: "PUT", line: "PUT /mcp", want: notAllowed("GET, POST, DELETE")},
 	{name: "PATCH", line: "PATCH /mcp", want: notAllowed("GET, POST, DELETE")},
 	{name: "TRACE", line: "TRACE /mcp", want: notAllowed("GET, POST, DELETE")},
 	{name: "OPTIONS without an origin", line: "OPTIONS /mcp", want: notAllowed("GET, POST, DELETE")},
-	{name: "modern only, POST", policy: policy{path: "/mcp", modern: true}, want: good},
-	{name: "modern only, GET", line: "GET /mcp", policy: policy{path: "/mcp", modern: true}, want: notAllowed("POST")},
-	{name: "modern only, DELETE", line: "DELETE /mcp", policy: policy{path: "/mcp", modern: true}, want: notAllowed("POST")},
-	{name: "modern only, HEAD", line: "HEAD /mcp", policy: policy{path: "/mcp", modern: true}, want: notAllowed("POST")},
+	{name: "modern only, POST", policy: Policy{Path: "/mcp", Modern: true}, want: good},
+	{name: "modern only, GET", line: "GET /mcp", policy: Policy{Path: "/mcp", Modern: true}, want: notAllowed("POST")},
+	{name: "modern only, DELETE", line: "DELETE /mcp", policy: Policy{Path: "/mcp", Modern: true}, want: notAllowed("POST")},
+	{name: "modern only, HEAD", line: "HEAD /mcp", policy: Policy{Path: "/mcp", Modern: true}, want: notAllowed("POST")},
 
 	{name: "HTTP+SSE, off", line: "GET /sse", want: status(404)},
 	{name: "HTTP+SSE, off, a message", line: "POST /message", want: status(404)},
-	{name: "HTTP+SSE", line: "GET /sse", ctype: "-", policy: both, want: verdict{route: routeSSE, json: true, stream: true}},
-	{name: "HTTP+SSE with a query", line: "GET /sse?x=1", policy: both, want: verdict{route: routeSSE, json: true, stream: true}},
-	{name: "HTTP+SSE, Accept absent", line: "GET /sse", accept: "-", policy: both, want: verdict{route: routeSSE, json: true, stream: true}},
+	{name: "HTTP+SSE", line: "GET /sse", ctype: "-", policy: both, want: Verdict{Route: RouteSSE, JSON: true, Stream: true}},
+	{name: "HTTP+SSE with a query", line: "GET /sse?x=1", policy: both, want: Verdict{Route: RouteSSE, JSON: true, Stream: true}},
+	{name: "HTTP+SSE, Accept absent", line: "GET /sse", accept: "-", policy: both, want: Verdict{Route: RouteSSE, JSON: true, Stream: true}},
 	{name: "HTTP+SSE of who takes no stream", line: "GET /sse", accept: "application/json", policy: both, want: status(406)},
 	{name: "HTTP+SSE, POST", line: "POST /sse", policy: both, want: notAllowed("GET")},
 	{name: "HTTP+SSE, HEAD", line: "HEAD /sse", policy: both, want: notAllowed("GET")},
 	{name: "HTTP+SSE, OPTIONS without an origin", line: "OPTIONS /sse", policy: both, want: notAllowed("GET")},
-	{name: "HTTP+SSE, a preflight", line: "OPTIONS /sse/message", origin: "http://localhost:3000", policy: both, want: verdict{route: routePreflight}},
+	{name: "HTTP+SSE, a preflight", line: "OPTIONS /sse/message", origin: "http://localhost:3000", policy: both, want: Verdict{Route: RoutePreflight}},
 	{name: "HTTP+SSE, another host", line: "GET /sse", host: "evil.example", policy: both, want: forbid},
 	{name: "HTTP+SSE, another origin", line: "GET /sse", origin: "https://evil.example", policy: both, want: forbid},
 	{name: "a message", line: "POST /sse/message?sessionId=x", policy: both, want: message},
@@ -115,17 +116,17 @@ var checkCases = []checkCase{
 	{name: "a message, DELETE", line: "DELETE /sse/message", policy: both, want: notAllowed("POST")},
 	{name: "a message from elsewhere", line: "POST /sse/message", origin: "https://evil.example", policy: both, want: forbid},
 	{name: "the MCP endpoint beside HTTP+SSE", policy: both, want: good},
-	{name: "a preflight", line: "OPTIONS /mcp", origin: "http://localhost:3000", want: verdict{route: routePreflight}},
+	{name: "a preflight", line: "OPTIONS /mcp", origin: "http://localhost:3000", want: Verdict{Route: RoutePreflight}},
 	{name: "a preflight from elsewhere", line: "OPTIONS /mcp", origin: "https://evil.example", want: forbid},
-	{name: "OPTIONS *", line: "OPTIONS *", host: "evil.example", want: verdict{route: routeOptions}},
+	{name: "OPTIONS *", line: "OPTIONS *", host: "evil.example", want: Verdict{Route: RouteOptions}},
 
-	{name: "health", line: "GET /healthz", want: verdict{route: routeHealth}},
-	{name: "health by HEAD", line: "HEAD /healthz", want: verdict{route: routeHealth}},
+	{name: "health", line: "GET /healthz", want: Verdict{Route: RouteHealth}},
+	{name: "health by HEAD", line: "HEAD /healthz", want: Verdict{Route: RouteHealth}},
 	{name: "health by POST", line: "POST /healthz", want: notAllowed("GET, HEAD")},
-	{name: "health under any host", line: "GET /healthz", host: "10.0.0.7:8080", want: verdict{route: routeHealth}},
-	{name: "health from any origin", line: "GET /healthz", origin: "https://evil.example", want: verdict{route: routeHealth}},
-	{name: "health of HTTP/1.0", line: "GET /healthz", host: "-", want: verdict{route: routeHealth}},
-	{name: "ready", line: "GET /readyz", host: "lb", want: verdict{route: routeReady}},
+	{name: "health under any host", line: "GET /healthz", host: "10.0.0.7:8080", want: Verdict{Route: RouteHealth}},
+	{name: "health from any origin", line: "GET /healthz", origin: "https://evil.example", want: Verdict{Route: RouteHealth}},
+	{name: "health of HTTP/1.0", line: "GET /healthz", host: "-", want: Verdict{Route: RouteHealth}},
+	{name: "ready", line: "GET /readyz", host: "lb", want: Verdict{Route: RouteReady}},
 	{name: "ready by DELETE", line: "DELETE /readyz", want: notAllowed("GET, HEAD")},
 
 	{name: "Content-Type absent", ctype: "-", want: status(415)},
@@ -162,11 +163,11 @@ var checkCases = []checkCase{
 func TestCheck(t *testing.T) {
 	for _, c := range checkCases {
 		t.Run(c.name, func(t *testing.T) {
-			if c.policy.path == "" {
-				c.policy.path = "/mcp"
+			if c.policy.Path == "" {
+				c.policy.Path = "/mcp"
 			}
-			if c.from == trustRemote {
-				c.from = trustLoopback
+			if c.from == TrustRemote {
+				c.from = TrustLoopback
 			}
 			wantVerdict(t, c)
 		})
@@ -175,22 +176,23 @@ func TestCheck(t *testing.T) {
 
 func wantVerdict(t *testing.T, c checkCase) {
 	t.Helper()
-	got := c.policy.check(parsed(t, c.head()), c.from)
-	if got.route == routeRefused && got.reason == "" {
+	got := c.policy.Check(parsed(t, c.head()), c.from)
+	if got.Route == RouteRefused && got.Reason == "" {
 		t.Error("refused without a reason")
 	}
-	got.reason = ""
+	got.Reason = ""
 	if got != c.want {
 		t.Errorf("%q\n got %+v\nwant %+v", c.head(), got, c.want)
 	}
 }
 
-// TestCheckHostAndOrigin: each of the two alone can refuse, and what passes by default depends on the listener.
+// TestCheckHostAndOrigin: each of the two alone can refuse, and what passes by default depends on
+// the listener.
 func TestCheckHostAndOrigin(t *testing.T) {
 	const (
-		loopback = 1 << trustLoopback
-		remote   = 1 << trustRemote
-		unix     = 1 << trustUnix
+		loopback = 1 << TrustLoopback
+		remote   = 1 << TrustRemote
+		unix     = 1 << TrustUnix
 		all      = loopback | remote | unix
 	)
 	hosts := []struct {
@@ -214,7 +216,7 @@ func TestCheckHostAndOrigin(t *testing.T) {
 		{"file://localhost", 0}, {"localhost", 0}, {"http://", 0}, {"://", 0}, {"http://localhost/", 0}, {"http://%6cocalhost:x", 0},
 		{"http://evil@localhost", 0}, {"http://localhost?x", 0}, {"http://localhost#x", 0},
 	}
-	for from, name := range map[trust]string{trustLoopback: "loopback", trustRemote: "remote", trustUnix: "unix"} {
+	for from, name := range map[Trust]string{TrustLoopback: "loopback", TrustRemote: "remote", TrustUnix: "unix"} {
 		for _, h := range hosts {
 			for _, o := range origins {
 				want := good
@@ -222,7 +224,7 @@ func TestCheckHostAndOrigin(t *testing.T) {
 					want = forbid
 				}
 				t.Run(fmt.Sprintf("%s,%s,%s", name, h.host, o.origin), func(t *testing.T) {
-					wantVerdict(t, checkCase{host: h.host, origin: o.origin, from: from, policy: policy{path: "/mcp"}, want: want})
+					wantVerdict(t, checkCase{host: h.host, origin: o.origin, from: from, policy: Policy{Path: "/mcp"}, want: want})
 				})
 			}
 		}
@@ -231,9 +233,9 @@ func TestCheckHostAndOrigin(t *testing.T) {
 
 // TestCheckLists: a list replaces the default, on every listener.
 func TestCheckLists(t *testing.T) {
-	hosts := policy{path: "/mcp", hosts: []string{"mcp.example", "::1"}}
-	origins := policy{path: "/mcp", origins: []string{"https://app.example", "http://app.example:8080"}}
-	for _, from := range []trust{trustLoopback, trustRemote, trustUnix} {
+	hosts := Policy{Path: "/mcp", Hosts: []string{"mcp.example", "::1"}}
+	origins := Policy{Path: "/mcp", Origins: []string{"https://app.example", "http://app.example:8080"}}
+	for _, from := range []Trust{TrustLoopback, TrustRemote, TrustUnix} {
 		for _, c := range []checkCase{
 			{name: "a host of the list", host: "mcp.example:443", policy: hosts, want: good},
 			{name: "in another case", host: "MCP.Example", policy: hosts, want: good},
@@ -241,15 +243,15 @@ func TestCheckLists(t *testing.T) {
 			{name: "a loopback name that is not in the list", host: "localhost", policy: hosts, want: forbid},
 			{name: "a suffix", host: "evil.mcp.example", policy: hosts, want: forbid},
 			{name: "HTTP/1.0 without a host", host: "-", policy: hosts, want: forbid},
-			{name: "any host", host: "whatever", policy: policy{path: "/mcp", hosts: []string{"*"}}, want: good},
-			{name: "health under any host", line: "GET /healthz", host: "10.1.2.3", policy: hosts, want: verdict{route: routeHealth}},
+			{name: "any host", host: "whatever", policy: Policy{Path: "/mcp", Hosts: []string{"*"}}, want: good},
+			{name: "health under any host", line: "GET /healthz", host: "10.1.2.3", policy: hosts, want: Verdict{Route: RouteHealth}},
 			{name: "an origin of the list", origin: "https://app.example", policy: origins, want: good},
 			{name: "its scheme", origin: "http://app.example", policy: origins, want: forbid},
 			{name: "its port", origin: "https://app.example:8443", policy: origins, want: forbid},
 			{name: "a port of the list", origin: "http://app.example:8080", policy: origins, want: good},
 			{name: "a loopback origin that is not in the list", origin: "http://localhost", policy: origins, want: forbid},
 			{name: "no origin", policy: origins, want: good},
-			{name: "any origin", origin: "null", policy: policy{path: "/mcp", origins: []string{"*"}}, want: good},
+			{name: "any origin", origin: "null", policy: Policy{Path: "/mcp", Origins: []string{"*"}}, want: good},
 			{name: "a good host does not excuse the origin", origin: "https://evil.example", host: "mcp.example", policy: hosts, want: forbid},
 		} {
 			c.from = from
@@ -258,7 +260,8 @@ func TestCheckLists(t *testing.T) {
 	}
 }
 
-// FuzzCheck: whatever the parser takes, check decides on it, the same each time, and lets nothing pass that a loopback listener must not.
+// FuzzCheck: whatever the parser takes, check decides on it, the same each time, and lets nothing
+// pass that a loopback listener must not.
 func FuzzCheck(f *testing.F) {
 	for _, c := range checkCases {
 		f.Add(c.head())
@@ -270,26 +273,26 @@ func FuzzCheck(f *testing.F) {
 		if _, err := httpparse.ParseRequest(&r, []byte(head), 0, nil); err != nil {
 			return
 		}
-		v := p.check(&r, trustLoopback)
-		if again := p.check(&r, trustLoopback); v != again {
+		v := p.Check(&r, TrustLoopback)
+		if again := p.Check(&r, TrustLoopback); v != again {
 			t.Fatalf("%+v, then %+v", v, again)
 		}
-		switch v.route {
-		case routeRefused:
-			if v.status < 400 || v.status > 499 || v.reason == "" || (v.status == 405) != (v.allow != "") {
+		switch v.Route {
+		case RouteRefused:
+			if v.Status < 400 || v.Status > 499 || v.Reason == "" || (v.Status == 405) != (v.Allow != "") {
 				t.Fatalf("refused with %+v", v)
 			}
-		case routeSSE, routeMessage:
-			get := v.route == routeSSE
+		case RouteSSE, RouteMessage:
+			get := v.Route == RouteSSE
 			if get != (string(r.Path) == "/sse") || get != (r.Method == httpparse.MethodGet) || !get && !isJSON(r.ContentType) {
 				t.Fatalf("passed: %+v", v)
 			}
-		case routeMCP:
-			if r.Method != httpparse.MethodPost || !v.json && !v.stream || string(r.Path) != "/mcp" {
+		case RouteMCP:
+			if r.Method != httpparse.MethodPost || !v.JSON && !v.Stream || string(r.Path) != "/mcp" {
 				t.Fatalf("passed: %+v", v)
 			}
 			fallthrough
-		case routePreflight:
+		case RoutePreflight:
 			if h := strings.ToLower(string(r.Host)); h != "" && !strings.Contains(h, "localhost") && !strings.Contains(h, "127.") && !strings.Contains(h, ":") {
 				t.Fatalf("host %q passed", h)
 			}
