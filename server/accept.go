@@ -3,11 +3,12 @@ package server
 import (
 	"errors"
 	"fmt"
-	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"io"
 	"net"
 	"syscall"
 	"time"
+
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
 const (

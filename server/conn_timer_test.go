@@ -1,11 +1,12 @@
 package server
 
 import (
-	"github.com/mooring-mcp/mooring/server/internal/endpoint"
-	"github.com/mooring-mcp/mooring/server/internal/wheel"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
 // waits holds that p is open for d and then, within three ticks, not any more.

@@ -2,13 +2,9 @@ package server
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 )
-
-// ErrServerClosed is returned by Serve and ListenAndServe after Shutdown.
-var ErrServerClosed = errors.New("server: closed")
 
 // Streams end over a part of the drain, that their clients do not all come back at once.
 const (

@@ -3,9 +3,10 @@ package server
 import (
 	"context"
 	"fmt"
+	"net"
+
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
-	"net"
 )
 
 // Engine names what waits for the sockets below the event loops. Both do the same, and are held by the same tests.

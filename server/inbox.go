@@ -3,9 +3,6 @@ package server
 import (
 	"sync"
 	"sync/atomic"
-
-	"github.com/mooring-mcp/mooring/jsonrpc"
-	"github.com/mooring-mcp/mooring/mcp"
 )
 
 // Everything that another goroutine may ask of a loop is in this file.
@@ -89,9 +86,6 @@ func (it *item) cost() int64 {
 
 // flooded reports whether so many bytes wait for the loop that what is meant for it has to be refused. It may be called from any goroutine.
 func (l *loop) flooded() bool { return l.in.bytes.Load() > int64(l.srv.opts.MaxInbox) }
-
-// errFlooded refuses what would have to wait for an event loop that is behind.
-var errFlooded = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many bytes wait to be served"}
 
 // bury ends the workers of a loop that runs no more: the idle ones, and those whose job it did not take back. Others end with their job.
 func (l *loop) bury() {
@@ -194,31 +188,3 @@ func (l *loop) settleInbox() {
 	}
 	l.in.posted = false
 }
-
-// changes is a set of things that changed.
-type changes struct {
-	topics mcp.Topic
-	uris   map[string]struct{} // nil when empty
-	seq    uint64              // number of the newest, in the server's log of changes
-}
-
-func (c *changes) add(ch mcp.Change) {
-	if ch.Topic == mcp.TopicResource {
-		if c.uris == nil {
-			c.uris = make(map[string]struct{})
-		}
-		c.uris[ch.URI] = struct{}{}
-		return
-	}
-	c.topics |= ch.Topic
-}
-
-func (c *changes) merge(o *changes) {
-	c.topics |= o.topics
-	c.seq = max(c.seq, o.seq)
-	for uri := range o.uris {
-		c.add(mcp.Change{Topic: mcp.TopicResource, URI: uri})
-	}
-}
-
-func (c *changes) empty() bool { return c.topics == 0 && len(c.uris) == 0 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/mooring-mcp/mooring/httpparse"
-	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
@@ -90,12 +89,6 @@ type reactor interface {
 
 // task is something to run on a loop.
 type task func()
-
-const (
-	inboxRounds = 4        // services of the inbox until other input gets its turn
-	sliceLimit  = 256      // connections served before other input gets its turn
-	keepOut     = 64 << 10 // scratch up to this capacity is kept from turn to turn
-)
 
 func newLoop(s *Server, idx int, r reactor) *loop {
 	l := &loop{srv: s, idx: idx, reactor: r, now: s.tick(), told: s.log.base, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), retry: wheel.Ticks(retryTime)}
@@ -245,101 +238,3 @@ func (l *loop) serveContinue() {
 	}
 	l.serveInbox()
 }
-
-// serveInbox serves what was posted, and what that brings about: workers that have not begun go first. What is posted while it runs does not wake the loop again at once, for workers that post
-// without a pause would keep it from its sockets.
-func (l *loop) serveInbox() {
-	l.present()
-	defer l.settleInbox()
-	for range inboxRounds {
-		l.yield()
-		l.servePosted()
-		if l.more || !l.gave && !l.hasPosted() {
-			return
-		}
-	}
-}
-
-// servePosted serves a slice of what was posted.
-func (l *loop) servePosted() {
-	items, ch, drain := l.takeInbox(l.spare)
-	l.spare = nil
-	if len(l.backlog) == 0 {
-		l.backlog = items
-	} else {
-		l.backlog = append(l.backlog, items...)
-		clear(items)
-		l.spare = items[:0]
-	}
-	l.serveBacklog()
-	if !ch.empty() {
-		l.fan.add(l, &ch)
-		l.serveFanout()
-	}
-	if drain != nil {
-		l.startDrain(drain)
-	}
-}
-
-// serveBacklog serves a slice of the items.
-func (l *loop) serveBacklog() {
-	all := l.backlog
-	for i := range all[:min(len(all), sliceLimit)] {
-		it := all[i]
-		all[i] = item{}
-		l.backlog = all[i+1:] // first: a panic must not find the item again
-		l.in.bytes.Add(-it.cost())
-		l.serveItem(&it)
-	}
-	if len(l.backlog) > 0 {
-		l.continueLater()
-		return
-	}
-	l.backlog = nil
-	if l.spare == nil && cap(all) <= 4*sliceLimit {
-		l.spare = all[:0]
-	}
-}
-
-// keepScratch gives the buffer of the turn back, grown as it may be.
-func (l *loop) keepScratch(out []byte) {
-	if cap(out) > keepOut {
-		out = nil
-	}
-	l.out = out[:0]
-}
-
-// nextHeartbeat returns when a stream's next heartbeat is due: the period, within ±10 %.
-func (l *loop) nextHeartbeat() tick {
-	hb := l.srv.ticks.heartbeat
-	if j := hb / 10; j > 0 {
-		hb = hb - j + tick(l.rng.Uint32N(uint32(2*j+1)))
-	}
-	return l.now + hb
-}
-
-// firstHeartbeat spreads the streams that were opened together over the whole period.
-func (l *loop) firstHeartbeat() tick {
-	return l.now + 1 + tick(l.rng.Uint32N(uint32(l.srv.ticks.heartbeat)))
-}
-
-// count counts a request that ended.
-func (l *loop) count(m mcp.Method, o outcome) {
-	l.m.requests[m][o].Add(1)
-}
-
-// deadlines are the options in ticks.
-type deadlines struct {
-	heartbeat, head, body, idle, call, write tick
-}
-
-func deadlinesOf(o *Options) deadlines {
-	return deadlines{wheel.Ticks(o.Heartbeat), wheel.Ticks(o.HeadTimeout), wheel.Ticks(o.BodyTimeout), wheel.Ticks(o.IdleTimeout), wheel.Ticks(o.CallTimeout), wheel.Ticks(o.WriteTimeout)}
-}
-
-const (
-	lingerTime  = 2 * time.Second        // for a peer to read a refusal and close
-	lingerBytes = 64 << 10               // and what it may send meanwhile
-	retryTime   = 200 * time.Millisecond // between two looks at a peer that does not take what waits for it
-	retryTold   = 2 * time.Second        // where the engine tells when it has (conn.caughtUp): in case something else emptied the buffer
-)

@@ -3,6 +3,7 @@ package server
 import (
 	"sync/atomic"
 
+	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
@@ -173,4 +174,16 @@ func (s *Server) Stats() Stats {
 		st.LoopLag = append(st.LoopLag, float64(lag)/1e9)
 	}
 	return st
+}
+
+// count counts a request that ended.
+func (l *loop) count(m mcp.Method, o outcome) {
+	l.m.requests[m][o].Add(1)
+}
+
+func outcomeOf(code jsonrpc.Code) outcome {
+	if code == 0 {
+		return outcomeOK
+	}
+	return outcomeError
 }

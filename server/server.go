@@ -187,31 +187,6 @@ func (s *Server) refreshDate(t time.Time) {
 	}
 }
 
-// changed notes a change for all loops. What changes within Options.NoticeDelay is told at once, once. It may be called from any goroutine.
-func (s *Server) changed(ch mcp.Change) {
-	if !s.up.Load() {
-		return
-	}
-	s.noticeMu.Lock()
-	defer s.noticeMu.Unlock()
-	if s.notices.empty() {
-		time.AfterFunc(s.opts.NoticeDelay, s.tellLoops)
-	}
-	s.notices.add(ch)
-}
-
-// tellLoops posts the changes that were noted.
-func (s *Server) tellLoops() {
-	s.noticeMu.Lock()
-	c := s.notices
-	s.notices = changes{}
-	c.seq = s.log.add(&c)
-	s.noticeMu.Unlock()
-	for _, l := range s.loops {
-		l.postChanges(&c)
-	}
-}
-
 // released is called when an admitted connection is gone.
 func (s *Server) released() {
 	s.conns.Add(-1)

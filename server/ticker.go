@@ -1,8 +1,9 @@
 package server
 
 import (
-	"github.com/mooring-mcp/mooring/server/internal/wheel"
 	"time"
+
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
 // A loop gets a tick every tickUnit while it has work that depends on time. A loop that has had none for a while rests: it publishes when its next tick is due, and the ticker leaves it alone until

@@ -1,312 +1,90 @@
 package server
 
-import (
-	"context"
-	"fmt"
-	"iter"
-	"runtime/debug"
-	"strings"
-	"time"
+// worker is a goroutine that runs jobs, one after another. A loop owns its workers while they are idle, and uses the one that was idle for the shortest time: its stack has grown
+// to what handlers need, which is worth more than the hand-over costs.
+type worker struct {
+	work chan work // room for one: a worker may still be on its way back
+}
 
-	"github.com/mooring-mcp/mooring/httpparse"
-	"github.com/mooring-mcp/mooring/jsonrpc"
-	"github.com/mooring-mcp/mooring/mcp"
+// work is a job and how to run it.
+type work struct {
+	job *job
+	run func(*job)
+}
+
+const (
+	keepWorkers  = 256 // idle ones of a loop
+	retireWindow = tick(100)
 )
 
-// startCall hands j to a worker. A bound that is reached is an answer at once: nothing queues.
-func (c *conn) startCall(now tick, j *job, run func(*job)) {
-	l := c.loop
-	s := l.srv
-	if n := s.calls.Add(1); n > int64(s.opts.MaxCalls) {
-		s.calls.Add(-1)
-		l.count(j.method, outcomeOverload)
-		c.respondError(503, j.msg.ID, errOverload)
-		l.putJob(j)
-		c.finish(now)
+// workers are the idle workers of a loop, the newest last.
+type workers struct {
+	idle  []*worker
+	low   int  // the fewest that were idle since the window began
+	until tick // the end of the window
+}
+
+func (l *loop) takeWorker() *worker {
+	ws := &l.workers
+	n := len(ws.idle) - 1
+	if n < 0 {
+		w := &worker{work: make(chan work, 1)}
+		go w.loop()
+		return w
+	}
+	w := ws.idle[n]
+	ws.idle[n] = nil
+	ws.idle = ws.idle[:n]
+	ws.low = min(ws.low, n)
+	return w
+}
+
+// hand gives j to a worker, which begins as soon as the loop lets it: see lend.
+func (l *loop) hand(j *job, run func(*job)) {
+	j.worker = l.takeWorker()
+	l.handed++
+	l.gave = true
+	j.worker.work <- work{j, run}
+}
+
+func (l *loop) putWorker(w *worker) {
+	if len(l.workers.idle) >= keepWorkers {
+		close(w.work)
 		return
 	}
-	if refusal := l.register(j); refusal != nil {
-		s.calls.Add(-1)
-		l.count(j.method, outcomeRefused)
-		c.respondError(refusalStatus(refusal), j.msg.ID, refusal)
-		l.putJob(j)
-		c.finish(now)
+	l.workers.idle = append(l.workers.idle, w)
+}
+
+// retireWorkers ends those that were not needed for a whole window.
+func (l *loop) retireWorkers() {
+	ws := &l.workers
+	if l.now < ws.until {
 		return
 	}
-	j.ctx, j.stop = context.WithCancelCause(s.base)
-	j.handed = !j.preparing
-	if c.state == connStateClosed {
-		l.letGoOn(j, j.legacy.due) // its client left while it was prepared
-	} else {
-		c.x.job = j
-		c.setState(now, connStateCall)
+	for _, w := range ws.idle[:ws.low] {
+		close(w.work)
 	}
-	l.hand(j, run)
+	ws.idle = append(ws.idle[:0], ws.idle[ws.low:]...)
+	clear(ws.idle[len(ws.idle):cap(ws.idle)])
+	ws.low, ws.until = len(ws.idle), l.now+retireWindow
 }
 
-var errOverload = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many calls in flight"}
-
-func errTooLarge(n int) *jsonrpc.Error {
-	return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: fmt.Sprintf("the result of %d bytes exceeds the server's limit", n)}
-}
-
-func (s *Server) errTimeout() *jsonrpc.Error {
-	return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "the call took longer than the server's limit of " + s.opts.CallTimeout.Round(time.Millisecond).String()}
-}
-
-// run runs a prepared call.
-func (j *job) run() {
-	defer j.contain()
-	j.call.Run(j.ctx, j)
-}
-
-// prepareBig is for content that is too long to be decoded on the loop, which serves it then as any other.
-func (j *job) prepareBig() {
-	defer j.contain()
-	j.refusal = j.prepare(j.loop.srv.mcp)
-	j.prepped = true
-}
-
-// contain keeps a panic in one call; it must be deferred itself. mcp answers for a handler that panics; what arrives here is a fault of this module.
-func (j *job) contain() {
-	if r := recover(); r != nil {
-		j.loop.srv.opts.Logger.Error("panic in a call", "panic", r, "stack", string(debug.Stack()))
-		j.loop.m.panics.Add(1)
-		e := &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "internal error"}
-		j.respond(j.call.Status(e.Code), e.Code, jsonrpc.AppendError(nil, j.msg.ID, e))
-	}
-}
-
-// end gives the job, and with it its worker, back to the loop. It reports false when the loop is gone.
-func (j *job) end() bool {
-	switch {
-	case j.prepped:
-		return j.loop.postItem(item{kind: itemPrepared, job: j})
-	case j.call.Asking():
-		return j.loop.postItem(item{kind: itemPark, job: j})
-	}
-	j.stop(context.Canceled)
-	j.loop.srv.calls.Add(-1)
-	return j.loop.postItem(item{kind: itemReturn, job: j})
-}
-
-// Notify implements mcp.Sink. It may be called from any goroutine.
-func (j *job) Notify(msg []byte) bool {
-	if !j.stream || j.ctx.Err() != nil || j.legacy.carried && j.legacy.to.flooded() {
-		return false
-	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.done {
-		return false
-	}
-	if j.queued.Load()+j.unsent.Load()+int64(len(msg)+frameRoom) > int64(j.loop.srv.opts.MaxUnsent) {
-		if j.full.CompareAndSwap(false, true) {
-			j.loop.postItem(item{kind: itemFull, job: j, gen: j.gen})
+// loop runs jobs until the loop lets go of the worker.
+func (w *worker) loop() {
+	var running *job
+	defer func() {
+		// A handler ended its goroutine (runtime.Goexit, as testing.T.FailNow does): its call was answered, and another goroutine carries on.
+		if running != nil && running.end() {
+			go w.loop()
 		}
-		return false
-	}
-	j.queued.Add(int64(len(msg) + frameRoom))
-	j.loop.postItem(item{kind: itemNotify, job: j, buf: bufferOf(msg)})
-	return true
-}
-
-// Respond implements mcp.Sink.
-func (j *job) Respond(msg []byte, code jsonrpc.Code) {
-	if len(msg) > j.loop.srv.opts.MaxResponse {
-		code = jsonrpc.CodeInternalError
-		msg = jsonrpc.AppendError(nil, j.call.ID(), errTooLarge(len(msg)))
-	}
-	j.respond(j.call.Status(code), code, msg)
-}
-
-func (j *job) respond(status int, code jsonrpc.Code, msg []byte) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.done {
-		return
-	}
-	j.done = true
-	j.status, j.code, j.answer = status, code, msg // not a copy: msg is the call's until the loop takes the job back, which sends it
-}
-
-// serveItem serves one item of the inbox.
-func (l *loop) serveItem(it *item) {
-	j := it.job
-	switch it.kind {
-	case itemReturn:
-		l.serveReturn(j)
-		return
-	case itemNotify:
-		if j.legacy.on {
-			l.serveLegacy(it)
+	}()
+	for k := range w.work {
+		running = k.job
+		k.job.loop.begun.Add(1)
+		k.run(k.job)
+		running = nil
+		if !k.job.end() {
 			return
 		}
-	case itemPrepared:
-		l.servePrepared(j)
-		return
-	case itemFull:
-		l.serveFull(it)
-		return
-	default:
-		l.serveSession(it)
-		return
 	}
-	c := l.lookup(j.h)
-	if c == nil || c.x == nil || c.x.job != j {
-		release(it.buf) // the client is gone, or was answered already
-		return
-	}
-	l.serving = c
-	c.notify(j, it.buf.B)
-	release(it.buf)
-}
-
-// serveReturn takes a job back from its worker and sends the answer that it brings.
-func (l *loop) serveReturn(j *job) {
-	if j.worker != nil {
-		l.putWorker(j.worker) // first: the connection's next request may need one
-		j.worker = nil
-	}
-	defer l.putJob(j)
-	if !j.done {
-		return
-	}
-	if j.legacy.on {
-		l.emit(j, j.status, j.code, j.answer, true)
-		return
-	}
-	c := l.lookup(j.h)
-	if c == nil || c.x == nil || c.x.job != j {
-		return // the client is gone, or was answered already
-	}
-	l.serving = c
-	c.x.job = nil
-	l.count(j.call.Method(), outcomeOf(j.code))
-	if j.status == 202 {
-		c.accept()
-	} else {
-		c.respond(j.status, j.answer)
-	}
-	c.finish(l.now)
-	c.resume(l.now)
-}
-
-// servePrepared takes a message back from the worker that decoded it.
-func (l *loop) servePrepared(j *job) {
-	l.putWorker(j.worker)
-	j.stop(context.Canceled)
-	j.ctx, j.stop, j.worker, j.prepped, j.preparing = nil, nil, nil, false, false
-	l.srv.calls.Add(-1)
-	c := l.lookup(j.h)
-	if c == nil || c.x == nil || c.x.job != j {
-		l.dispatchLeft(j)
-		return
-	}
-	l.serving = c
-	c.x.job = nil
-	c.dispatch(l.now, j)
-	c.resume(l.now)
-}
-
-// notify puts a notification of a worker's call on the wire. What the peer does not read in time counts against MaxUnsent.
-func (c *conn) notify(j *job, msg []byte) {
-	c.beginStream()
-	c.appendEvent(msg)
-	c.flushNotice()
-	if c.state == connStateCall {
-		j.unsent.Store(int64(c.sk.OutboundBuffered()))
-		c.arm(c.nextCallDue())
-	}
-	j.queued.Add(-int64(len(msg) + frameRoom)) // last: counted nowhere, it would let one more in than there is room for
-}
-
-// nextCallDue is when to look at a call again: for its time limit or a heartbeat.
-func (c *conn) nextCallDue() tick {
-	if !c.x.verdict.Stream || c.x.job.preparing {
-		return c.x.due
-	}
-	return min(c.x.due, c.loop.nextHeartbeat())
-}
-
-// expireCall serves the deadline of a call under way.
-func (c *conn) expireCall(now tick) {
-	x, l := c.x, c.loop
-	if j := x.job; j.full.Load() && now < x.due {
-		c.makeRoom(j)
-		if c.state == connStateCall && !j.full.Load() {
-			c.arm(c.nextCallDue())
-		}
-		return
-	}
-	if now >= x.due && x.job.legacy.on {
-		c.arm(now + 1) // the answer to a call that is parked is on its way through the inbox
-		l.timeOut(x.job)
-		return
-	}
-	if now >= x.due {
-		j := x.job
-		x.job = nil
-		j.cancel(errCallTimeout)
-		l.count(j.method, outcomeTimeout)
-		l.srv.opts.Logger.Warn("call timed out; its handler keeps its goroutine until it returns", "method", j.method.String(), "limit", l.srv.opts.CallTimeout)
-		c.respondError(200, j.id, l.srv.errTimeout())
-		c.finish(now)
-		c.resume(now)
-		return
-	}
-	// A stream keeps proxies from giving up on a long call. It is begun here if nothing else has begun it.
-	// While a message is prepared it is not known whether it may have one: a notification gets 202, and initialize a session in its head.
-	if x.verdict.Stream && !x.job.preparing && c.sk.OutboundBuffered() == 0 {
-		if !x.began && x.job.legacy.on {
-			c.openReplay(x.job)
-			c.beginCallStream(x.job)
-		}
-		c.beginStream()
-		c.appendHeartbeat()
-		c.flush()
-	}
-	if c.state == connStateCall {
-		c.arm(c.nextCallDue())
-	}
-}
-
-// paramFields ranges over the Mcp-Param-* fields of r.
-func paramFields(r *httpparse.Request) iter.Seq2[[]byte, []byte] {
-	return func(yield func(name, value []byte) bool) {
-		const prefix = "mcp-param-"
-		for name, value := range r.Fields() {
-			if len(name) > len(prefix) && strings.EqualFold(string(name[:len(prefix)]), prefix) && !yield(name[len(prefix):], value) {
-				return
-			}
-		}
-	}
-}
-
-// detachMeta copies what meta aliases, for use after the head is gone.
-func detachMeta(m *mcp.RequestMeta) {
-	m.ProtocolVersion, m.Method, m.Name = cloneBytes(m.ProtocolVersion), cloneBytes(m.Method), cloneBytes(m.Name)
-	if m.Params == nil {
-		return
-	}
-	type field struct{ name, value []byte }
-	var fields []field
-	for name, value := range m.Params {
-		fields = append(fields, field{cloneBytes(name), cloneBytes(value)})
-	}
-	m.Params = func(yield func(name, value []byte) bool) {
-		for _, f := range fields {
-			if !yield(f.name, f.value) {
-				return
-			}
-		}
-	}
-}
-
-// cloneBytes keeps nil apart from empty: absent is not the same as sent empty.
-func cloneBytes(b []byte) []byte {
-	if b == nil {
-		return nil
-	}
-	return append([]byte{}, b...)
 }

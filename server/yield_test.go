@@ -1,10 +1,11 @@
 package server
 
 import (
-	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
 // yield asks the loop of the rig for room, and returns how many connections gave way.

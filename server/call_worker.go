@@ -1,0 +1,215 @@
+package server
+
+import (
+	"context"
+	"iter"
+	"runtime/debug"
+	"strings"
+
+	"github.com/mooring-mcp/mooring/httpparse"
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// startCall hands j to a worker. A bound that is reached is an answer at once: nothing queues.
+func (c *conn) startCall(now tick, j *job, run func(*job)) {
+	l := c.loop
+	s := l.srv
+	if n := s.calls.Add(1); n > int64(s.opts.MaxCalls) {
+		s.calls.Add(-1)
+		l.count(j.method, outcomeOverload)
+		c.respondError(503, j.msg.ID, errOverload)
+		l.putJob(j)
+		c.finish(now)
+		return
+	}
+	if refusal := l.register(j); refusal != nil {
+		s.calls.Add(-1)
+		l.count(j.method, outcomeRefused)
+		c.respondError(refusalStatus(refusal), j.msg.ID, refusal)
+		l.putJob(j)
+		c.finish(now)
+		return
+	}
+	j.ctx, j.stop = context.WithCancelCause(s.base)
+	j.handed = !j.preparing
+	if c.state == connStateClosed {
+		l.letGoOn(j, j.legacy.due) // its client left while it was prepared
+	} else {
+		c.x.job = j
+		c.setState(now, connStateCall)
+	}
+	l.hand(j, run)
+}
+
+// run runs a prepared call.
+func (j *job) run() {
+	defer j.contain()
+	j.call.Run(j.ctx, j)
+}
+
+// prepareBig is for content that is too long to be decoded on the loop, which serves it then as any other.
+func (j *job) prepareBig() {
+	defer j.contain()
+	j.refusal = j.prepare(j.loop.srv.mcp)
+	j.prepped = true
+}
+
+// contain keeps a panic in one call; it must be deferred itself. mcp answers for a handler that panics; what arrives here is a fault of this module.
+func (j *job) contain() {
+	if r := recover(); r != nil {
+		j.loop.srv.opts.Logger.Error("panic in a call", "panic", r, "stack", string(debug.Stack()))
+		j.loop.m.panics.Add(1)
+		e := &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "internal error"}
+		j.respond(j.call.Status(e.Code), e.Code, jsonrpc.AppendError(nil, j.msg.ID, e))
+	}
+}
+
+// end gives the job, and with it its worker, back to the loop. It reports false when the loop is gone.
+func (j *job) end() bool {
+	switch {
+	case j.prepped:
+		return j.loop.postItem(item{kind: itemPrepared, job: j})
+	case j.call.Asking():
+		return j.loop.postItem(item{kind: itemPark, job: j})
+	}
+	j.stop(context.Canceled)
+	j.loop.srv.calls.Add(-1)
+	return j.loop.postItem(item{kind: itemReturn, job: j})
+}
+
+// Notify implements mcp.Sink. It may be called from any goroutine.
+func (j *job) Notify(msg []byte) bool {
+	if !j.stream || j.ctx.Err() != nil || j.legacy.carried && j.legacy.to.flooded() {
+		return false
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.done {
+		return false
+	}
+	if j.queued.Load()+j.unsent.Load()+int64(len(msg)+frameRoom) > int64(j.loop.srv.opts.MaxUnsent) {
+		if j.full.CompareAndSwap(false, true) {
+			j.loop.postItem(item{kind: itemFull, job: j, gen: j.gen})
+		}
+		return false
+	}
+	j.queued.Add(int64(len(msg) + frameRoom))
+	j.loop.postItem(item{kind: itemNotify, job: j, buf: bufferOf(msg)})
+	return true
+}
+
+// Respond implements mcp.Sink.
+func (j *job) Respond(msg []byte, code jsonrpc.Code) {
+	msg, code = j.loop.srv.limitResponse(&j.call, msg, code)
+	j.respond(j.call.Status(code), code, msg)
+}
+
+func (j *job) respond(status int, code jsonrpc.Code, msg []byte) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.done {
+		return
+	}
+	j.done = true
+	j.status, j.code, j.answer = status, code, msg // not a copy: msg is the call's until the loop takes the job back, which sends it
+}
+
+// serveReturn takes a job back from its worker and sends the answer that it brings.
+func (l *loop) serveReturn(j *job) {
+	if j.worker != nil {
+		l.putWorker(j.worker) // first: the connection's next request may need one
+		j.worker = nil
+	}
+	defer l.putJob(j)
+	if !j.done {
+		return
+	}
+	if j.legacy.on {
+		l.emit(j, j.status, j.code, j.answer, true)
+		return
+	}
+	c := l.lookup(j.h)
+	if c == nil || c.x == nil || c.x.job != j {
+		return // the client is gone, or was answered already
+	}
+	l.serving = c
+	c.x.job = nil
+	l.count(j.call.Method(), outcomeOf(j.code))
+	if j.status == 202 {
+		c.accept()
+	} else {
+		c.respond(j.status, j.answer)
+	}
+	c.finish(l.now)
+	c.resume(l.now)
+}
+
+// servePrepared takes a message back from the worker that decoded it.
+func (l *loop) servePrepared(j *job) {
+	l.putWorker(j.worker)
+	j.stop(context.Canceled)
+	j.ctx, j.stop, j.worker, j.prepped, j.preparing = nil, nil, nil, false, false
+	l.srv.calls.Add(-1)
+	c := l.lookup(j.h)
+	if c == nil || c.x == nil || c.x.job != j {
+		l.dispatchLeft(j)
+		return
+	}
+	l.serving = c
+	c.x.job = nil
+	c.dispatch(l.now, j)
+	c.resume(l.now)
+}
+
+// notify puts a notification of a worker's call on the wire. What the peer does not read in time counts against MaxUnsent.
+func (c *conn) notify(j *job, msg []byte) {
+	c.beginStream()
+	c.appendEvent(msg)
+	c.flushNotice()
+	if c.state == connStateCall {
+		j.unsent.Store(int64(c.sk.OutboundBuffered()))
+		c.arm(c.nextCallDue())
+	}
+	j.queued.Add(-int64(len(msg) + frameRoom)) // last: counted nowhere, it would let one more in than there is room for
+}
+
+// paramFields ranges over the Mcp-Param-* fields of r.
+func paramFields(r *httpparse.Request) iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		const prefix = "mcp-param-"
+		for name, value := range r.Fields() {
+			if len(name) > len(prefix) && strings.EqualFold(string(name[:len(prefix)]), prefix) && !yield(name[len(prefix):], value) {
+				return
+			}
+		}
+	}
+}
+
+// detachMeta copies what meta aliases, for use after the head is gone.
+func detachMeta(m *mcp.RequestMeta) {
+	m.ProtocolVersion, m.Method, m.Name = cloneBytes(m.ProtocolVersion), cloneBytes(m.Method), cloneBytes(m.Name)
+	if m.Params == nil {
+		return
+	}
+	type field struct{ name, value []byte }
+	var fields []field
+	for name, value := range m.Params {
+		fields = append(fields, field{cloneBytes(name), cloneBytes(value)})
+	}
+	m.Params = func(yield func(name, value []byte) bool) {
+		for _, f := range fields {
+			if !yield(f.name, f.value) {
+				return
+			}
+		}
+	}
+}
+
+// cloneBytes keeps nil apart from empty: absent is not the same as sent empty.
+func cloneBytes(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	return append([]byte{}, b...)
+}

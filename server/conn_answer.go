@@ -1,0 +1,151 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+
+	"github.com/mooring-mcp/mooring/httpparse"
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+)
+
+// refuseFraming answers a request that broke HTTP. Where the next one would begin is not known.
+func (c *conn) refuseFraming(now tick, err error) {
+	var e *httpparse.Error
+	if !errors.As(err, &e) {
+		e = &httpparse.Error{Status: 400, Reason: "bad request"}
+	}
+	c.loop.m.refused.Add(1)
+	c.flags |= flagClose | flagUnread
+	c.reason = closeRefused
+	h := c.respHead(e.Status)
+	if e.Status == 405 {
+		h.Allow = "POST"
+	}
+	c.loop.out = endpoint.AppendRefusal(c.loop.out, &h, e.Reason)
+	c.finish(now)
+}
+
+// answer responds to a request that was taken whole, or is refused.
+func (c *conn) answer(now tick) {
+	x := c.x
+	switch v := &x.verdict; v.Route {
+	case endpoint.RouteMCP:
+		c.message(now)
+		return
+	case endpoint.RouteStream:
+		c.openStream(now)
+		return
+	case endpoint.RouteDelete:
+		c.deleteSession(now)
+		return
+	case endpoint.RouteSSE:
+		c.openSSE(now)
+		return
+	case endpoint.RouteMessage:
+		c.messageSSE(now)
+		return
+	case endpoint.RouteHealth:
+		c.loop.m.http.Add(1)
+		c.plain(200, "ok\n")
+	case endpoint.RouteReady:
+		c.loop.m.http.Add(1)
+		if c.loop.srv.Ready() {
+			c.plain(200, "ready\n")
+		} else {
+			c.plain(503, "draining\n")
+		}
+	case endpoint.RouteOptions:
+		c.loop.m.http.Add(1)
+		h := c.respHead(204)
+		c.loop.out = endpoint.AppendHead(c.loop.out, &h, "", 0)
+	case endpoint.RoutePreflight:
+		c.loop.m.http.Add(1)
+		h := c.respHead(204)
+		c.loop.out = endpoint.AppendPreflight(c.loop.out, &h)
+	default:
+		c.loop.m.refused.Add(1)
+		h := c.respHead(v.Status)
+		h.Allow = v.Allow
+		start := len(c.loop.out)
+		c.loop.out = endpoint.AppendRefusal(c.loop.out, &h, v.Reason)
+		if c.loop.req.Method == httpparse.MethodHead {
+			c.loop.out = headOnly(c.loop.out, start)
+		}
+	}
+	c.finish(now)
+}
+
+func (c *conn) plain(status int, text string) {
+	h := c.respHead(status)
+	start := len(c.loop.out)
+	c.loop.out = endpoint.AppendHead(c.loop.out, &h, endpoint.TypePlain, len(text))
+	c.loop.out = append(c.loop.out, text...)
+	if c.loop.req.Method == httpparse.MethodHead {
+		c.loop.out = headOnly(c.loop.out, start)
+	}
+}
+
+// headOnly takes the content of the response at out[start:] away (RFC 9110 section 9.3.2).
+func headOnly(out []byte, start int) []byte {
+	if i := bytes.Index(out[start:], []byte("\r\n\r\n")); i >= 0 {
+		return out[:start+i+4]
+	}
+	return out
+}
+
+// respHead is the head of a response to the request under way.
+func (c *conn) respHead(status int) endpoint.ResponseHead {
+	if c.loop.draining {
+		c.flags |= flagClose // the drain may not have come to it yet
+	}
+	h := endpoint.ResponseHead{Status: status, Date: c.loop.srv.date(), Close: c.has(flagClose), RetryAfter: status == 503}
+	if c.x == nil || c.x.requestState == nil {
+		return h
+	}
+	if len(c.x.origin) > 0 {
+		h.Origin = c.x.origin
+	}
+	if len(c.x.session) > 0 {
+		h.Session = c.x.session
+	}
+	return h
+}
+
+// refuseMessage answers a message that was refused before its method ran.
+func (c *conn) refuseMessage(now tick, j *job, e *jsonrpc.Error) {
+	c.loop.count(j.call.Method(), outcomeRefused)
+	c.respondError(j.call.Status(e.Code), j.msg.ID, e)
+	c.loop.putJob(j)
+	c.finish(now)
+}
+
+// accepted answers a notification.
+func (c *conn) accepted(now tick, j *job) {
+	l := c.loop
+	l.count(j.call.Method(), outcomeOK)
+	c.accept()
+	l.putJob(j)
+	c.finish(now)
+}
+
+// respondError makes the response for an error of this package or of Prepare.
+func (c *conn) respondError(status int, id []byte, e *jsonrpc.Error) {
+	l := c.loop
+	l.event = jsonrpc.AppendError(l.event[:0], id, e)
+	c.respond(status, l.event)
+}
+
+// respond makes the response of the exchange in loop.out: a message in JSON, or the last event of the stream if one has begun or the client takes nothing else.
+func (c *conn) respond(status int, msg []byte) {
+	x, l := c.x, c.loop
+	if !x.began && (x.verdict.JSON || status != 200) {
+		h := c.respHead(status)
+		l.out = endpoint.AppendHead(l.out, &h, endpoint.TypeJSON, len(msg))
+		l.out = append(l.out, msg...)
+		return
+	}
+	c.beginStream()
+	c.appendEvent(msg)
+	c.endEvents()
+}

@@ -1,0 +1,66 @@
+package server
+
+import (
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+	"github.com/mooring-mcp/mooring/sse"
+)
+
+// escapeForEvent returns JSON text as it stands in an event. An id is a string or an integer, whose text has no line end but those that an event escapes.
+func escapeForEvent(json string) string {
+	const before, after = len("data: "), len("\n\n")
+	data := sse.AppendData(nil, []byte(json))
+	return string(data[before : len(data)-after])
+}
+
+var heartbeatBytes = []byte(endpoint.Heartbeat)
+
+// heartbeatOf returns the comment that keeps c's stream alive.
+func heartbeatOf(c *conn) []byte {
+	if c.has(flagHTTP10) {
+		return heartbeatBytes
+	}
+	return heartbeatChunkBytes
+}
+
+// beginStream makes the exchange an event stream.
+func (c *conn) beginStream() {
+	x := c.x
+	if x.began {
+		return
+	}
+	x.began = true
+	if c.has(flagHTTP10) {
+		c.flags |= flagClose // its end is the end of the connection
+	}
+	h := c.respHead(200)
+	c.loop.out = endpoint.AppendStreamHead(c.loop.out, &h, !c.has(flagHTTP10))
+}
+
+// appendEvent puts msg on the stream in loop.out.
+func (c *conn) appendEvent(msg []byte) {
+	l := c.loop
+	if c.has(flagHTTP10) {
+		l.out = sse.AppendData(l.out, msg)
+		return
+	}
+	frame := sse.AppendData(l.frame[:0], msg)
+	l.out = endpoint.AppendChunk(l.out, frame)
+	if cap(frame) > keepOut {
+		frame = nil
+	}
+	l.frame = frame
+}
+
+func (c *conn) appendHeartbeat() {
+	if c.has(flagHTTP10) {
+		c.loop.out = append(c.loop.out, endpoint.Heartbeat...)
+	} else {
+		c.loop.out = append(c.loop.out, endpoint.HeartbeatChunk...)
+	}
+}
+
+func (c *conn) endEvents() {
+	if !c.has(flagHTTP10) {
+		c.loop.out = append(c.loop.out, endpoint.LastChunk...)
+	}
+}

@@ -1,0 +1,153 @@
+package server
+
+import "github.com/mooring-mcp/mooring/server/internal/endpoint"
+
+// nextHeartbeat returns when a stream's next heartbeat is due: the period, within ±10 %.
+func (l *loop) nextHeartbeat() tick {
+	hb := l.srv.ticks.heartbeat
+	if j := hb / 10; j > 0 {
+		hb = hb - j + tick(l.rng.Uint32N(uint32(2*j+1)))
+	}
+	return l.now + hb
+}
+
+// firstHeartbeat spreads the streams that were opened together over the whole period.
+func (l *loop) firstHeartbeat() tick {
+	return l.now + 1 + tick(l.rng.Uint32N(uint32(l.srv.ticks.heartbeat)))
+}
+
+// expire serves c's deadline.
+func (c *conn) expire(now tick) {
+	if !c.has(flagStalled) || c.checkStall(now) {
+		c.expireState(now)
+	}
+}
+
+// expireState serves the deadline of c's state.
+func (c *conn) expireState(now tick) {
+	switch c.state {
+	case connStateIdle:
+		c.expireIdle(now)
+	case connStateHead, connStateBody:
+		c.timedOut(now)
+	case connStateCall:
+		c.expireCall(now)
+	case connStateStream:
+		c.expireStream(now)
+	case connStateLinger:
+		c.expireLinger(now)
+	}
+}
+
+// expireIdle closes a connection whose client asks for nothing more, or goes on where it was told to wait.
+func (c *conn) expireIdle(now tick) {
+	switch left := c.sk.OutboundBuffered(); {
+	case c.has(flagChoked) && left <= c.loop.srv.aheadLimit():
+		c.flags &^= flagChoked
+		c.setState(now, connStateIdle)
+		c.resume(now)
+	case c.has(flagChoked):
+		c.arm(now + 1)
+	case left > 0:
+		c.arm(now + c.loop.srv.ticks.idle) // it is not idle: its last response is under way
+	default:
+		c.close(closeIdleTimeout)
+	}
+}
+
+// timedOut answers a request that did not arrive in time.
+func (c *conn) timedOut(now tick) {
+	reason := "the head took too long"
+	c.reason = closeHeadTimeout
+	if c.state == connStateBody {
+		c.reason, reason = closeBodyTimeout, "the content took too long"
+	}
+	c.flags |= flagClose | flagUnread
+	h := c.respHead(408)
+	c.loop.out = endpoint.AppendRefusal(c.loop.out, &h, reason)
+	c.finish(now)
+	c.flush()
+}
+
+// expireStream sends a heartbeat, or the notices that a slow stream still gets.
+func (c *conn) expireStream(now tick) {
+	l := c.loop
+	switch {
+	case l.draining && !c.resumed():
+		c.endGracefully(now)
+		c.flush()
+	case c.sk.OutboundBuffered() > 0:
+		if c.slow() {
+			c.arm(now + l.retry)
+		} else {
+			c.arm(l.nextHeartbeat())
+		}
+	case c.slow():
+		l.deliverDirty(c)
+	default:
+		c.arm(l.nextHeartbeat())
+		c.write(heartbeatOf(c))
+	}
+}
+
+// expireLinger ends a linger whose time is up, once all bytes are with the kernel.
+func (c *conn) expireLinger(now tick) {
+	switch {
+	case c.sk.OutboundBuffered() > 0:
+		c.arm(now + c.loop.retry)
+	case !c.has(flagShut):
+		c.wind()
+	default:
+		c.close(c.reason)
+	}
+}
+
+// nextCallDue is when to look at a call again: for its time limit or a heartbeat.
+func (c *conn) nextCallDue() tick {
+	if !c.x.verdict.Stream || c.x.job.preparing {
+		return c.x.due
+	}
+	return min(c.x.due, c.loop.nextHeartbeat())
+}
+
+// expireCall serves the deadline of a call under way.
+func (c *conn) expireCall(now tick) {
+	x, l := c.x, c.loop
+	if j := x.job; j.full.Load() && now < x.due {
+		c.makeRoom(j)
+		if c.state == connStateCall && !j.full.Load() {
+			c.arm(c.nextCallDue())
+		}
+		return
+	}
+	if now >= x.due && x.job.legacy.on {
+		c.arm(now + 1) // the answer to a call that is parked is on its way through the inbox
+		l.timeOut(x.job)
+		return
+	}
+	if now >= x.due {
+		j := x.job
+		x.job = nil
+		j.cancel(errCallTimeout)
+		l.count(j.method, outcomeTimeout)
+		l.srv.opts.Logger.Warn("call timed out; its handler keeps its goroutine until it returns", "method", j.method.String(), "limit", l.srv.opts.CallTimeout)
+		c.respondError(200, j.id, l.srv.errTimeout())
+		c.finish(now)
+		c.resume(now)
+		return
+	}
+	// A stream keeps proxies from giving up on a long call. It is begun here if nothing else has begun it.
+	// While a message is prepared it is not known whether it may have one: a notification gets 202, and initialize a session in its head.
+	if x.verdict.Stream && !x.job.preparing && c.sk.OutboundBuffered() == 0 {
+		if !x.began && x.job.legacy.on {
+			c.openReplay(x.job)
+			c.beginCallStream(x.job)
+		}
+		c.beginStream()
+		c.appendHeartbeat()
+		c.flush()
+	}
+	if c.state == connStateCall {
+		c.arm(c.nextCallDue())
+	}
+}

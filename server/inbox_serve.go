@@ -1,0 +1,88 @@
+package server
+
+// serveInbox serves what was posted, and what that brings about: workers that have not begun go first. What is posted while it runs does not wake the loop again at once, for workers that post
+// without a pause would keep it from its sockets.
+func (l *loop) serveInbox() {
+	l.present()
+	defer l.settleInbox()
+	for range inboxRounds {
+		l.yield()
+		l.servePosted()
+		if l.more || !l.gave && !l.hasPosted() {
+			return
+		}
+	}
+}
+
+// servePosted serves a slice of what was posted.
+func (l *loop) servePosted() {
+	items, ch, drain := l.takeInbox(l.spare)
+	l.spare = nil
+	if len(l.backlog) == 0 {
+		l.backlog = items
+	} else {
+		l.backlog = append(l.backlog, items...)
+		clear(items)
+		l.spare = items[:0]
+	}
+	l.serveBacklog()
+	if !ch.empty() {
+		l.fan.add(l, &ch)
+		l.serveFanout()
+	}
+	if drain != nil {
+		l.startDrain(drain)
+	}
+}
+
+// serveBacklog serves a slice of the items.
+func (l *loop) serveBacklog() {
+	all := l.backlog
+	for i := range all[:min(len(all), sliceLimit)] {
+		it := all[i]
+		all[i] = item{}
+		l.backlog = all[i+1:] // first: a panic must not find the item again
+		l.in.bytes.Add(-it.cost())
+		l.serveItem(&it)
+	}
+	if len(l.backlog) > 0 {
+		l.continueLater()
+		return
+	}
+	l.backlog = nil
+	if l.spare == nil && cap(all) <= 4*sliceLimit {
+		l.spare = all[:0]
+	}
+}
+
+// serveItem serves one item of the inbox.
+func (l *loop) serveItem(it *item) {
+	j := it.job
+	switch it.kind {
+	case itemReturn:
+		l.serveReturn(j)
+		return
+	case itemNotify:
+		if j.legacy.on {
+			l.serveLegacy(it)
+			return
+		}
+	case itemPrepared:
+		l.servePrepared(j)
+		return
+	case itemFull:
+		l.serveFull(it)
+		return
+	default:
+		l.serveSession(it)
+		return
+	}
+	c := l.lookup(j.h)
+	if c == nil || c.x == nil || c.x.job != j {
+		release(it.buf) // the client is gone, or was answered already
+		return
+	}
+	l.serving = c
+	c.notify(j, it.buf.B)
+	release(it.buf)
+}
