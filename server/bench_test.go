@@ -1,0 +1,173 @@
+package server
+
+import (
+	"bytes"
+	"strconv"
+	"testing"
+
+	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+)
+
+// The benchmarks of the request path: a loop on the benchmark's goroutine, over sockets that only
+// count. They measure what is ours alone, without a kernel or an event loop below. They also report
+// processor time (cpu-ns/op), which stays the same when other processes keep the machine busy. It is
+// steadiest with one processor:
+//
+//	go test ./server -run '^$' -bench 'Call$|Notice' -benchmem -count 6 -cpu 1
+
+// benchReactor is an idleReactor that workers may call too.
+type benchReactor struct {
+	idleReactor
+	posted chan task // has room for more tasks than a loop asks for at once
+}
+
+func (f *benchReactor) execute(t task) { f.posted <- t }
+
+// benchSocket is an idleSocket that keeps what was written last.
+type benchSocket struct {
+	idleSocket
+	last []byte
+}
+
+func (s *benchSocket) Write(b []byte) (int, error) {
+	s.last = append(s.last[:0], b...)
+	return s.idleSocket.Write(b)
+}
+
+// A bench is a loop and a client with one connection.
+type bench struct {
+	b     *testing.B
+	l     *loop
+	react *benchReactor
+	sk    *benchSocket
+}
+
+func newBench(b *testing.B) *bench {
+	r := newRig(b, nil)
+	k := &bench{b: b, react: &benchReactor{posted: make(chan task, 64)}}
+	k.l = newLoop(r.s, 0, k.react)
+	b.Cleanup(k.l.bury)
+	r.s.mu.Lock()
+	r.s.loops = []*loop{k.l}
+	r.s.mu.Unlock()
+	k.sk = &benchSocket{}
+	k.sk.c = &conn{loop: k.l, trust: endpoint.TrustLoopback}
+	r.s.conns.Add(1)
+	k.sk.c.open(k.sk, k.l.now)
+	return k
+}
+
+// do sends a request and runs the loop until its response is written, as the engines do.
+func (k *bench) do(in []byte) {
+	writes := k.sk.writes
+	k.sk.deliver(in)
+	if k.l.gave {
+		k.l.lend()
+	}
+	for k.sk.writes == writes {
+		select {
+		case t := <-k.react.posted:
+			t()
+			continue
+		default:
+		}
+		if later := k.react.later; len(later) > 0 {
+			k.react.later = nil
+			for _, t := range later {
+				t()
+			}
+			continue
+		}
+		t := <-k.react.posted
+		t()
+	}
+}
+
+// want sends a request whose response must have all of the texts.
+func (k *bench) want(in string, texts ...string) {
+	k.b.Helper()
+	k.do([]byte(in))
+	for _, text := range texts {
+		if !bytes.Contains(k.sk.last, []byte(text)) {
+			k.b.Fatalf("%q is not in %q", text, k.sk.last)
+		}
+	}
+}
+
+// run measures the request. Its response must have the text.
+func (k *bench) run(in, text string) {
+	k.want(in, "HTTP/1.1 200 ", text)
+	b := []byte(in)
+	for range 1000 {
+		k.do(b) // free lists and scratch have their size
+	}
+	writes, n := k.sk.writes, 0
+	k.b.ReportAllocs()
+	start := cpuTime()
+	for k.b.Loop() {
+		k.do(b)
+		n++
+	}
+	k.b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(n), "cpu-ns/op")
+	if k.sk.writes-writes != n {
+		k.b.Errorf("%d writes for %d requests", k.sk.writes-writes, n)
+	}
+	k.want(in, "HTTP/1.1 200 ", text)
+}
+
+func BenchmarkInlineCall(b *testing.B) {
+	newBench(b).run(addCall(1, 2).String(), `"sum":3`)
+}
+
+func BenchmarkWorkerCall(b *testing.B) {
+	newBench(b).run(callTool("echo", `{"text":"ahoy"}`).String(), `"text":"ahoy"`)
+}
+
+// BenchmarkLegacyCall is a call of revision 2025-11-25 in a session.
+func BenchmarkLegacyCall(b *testing.B) {
+	const rev = "2025-11-25"
+	k := newBench(b)
+	k.want(post("", "", initializeBody(rev)), "HTTP/1.1 200 ", rev)
+	_, id, _ := bytes.Cut(k.sk.last, []byte("Mcp-Session-Id: "))
+	id, _, _ = bytes.Cut(id, []byte("\r"))
+	session := string(id)
+	k.want(post(session, rev, `{"jsonrpc":"2.0","method":"notifications/initialized"}`), "HTTP/1.1 202 ")
+	k.run(post(session, rev, `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"text":"ahoy"}}}`), `"text":"ahoy"`)
+}
+
+// BenchmarkNotice10000 tells 10,000 streams that the list of tools changed.
+func BenchmarkNotice10000(b *testing.B) {
+	const n = 10_000
+	l := newIdleLoop(b, nil)
+	socks := make([]idleSocket, n)
+	for i := range socks {
+		s := &socks[i]
+		s.c = &conn{loop: l, trust: endpoint.TrustLoopback}
+		l.srv.conns.Add(1)
+		s.c.open(s, l.now)
+		s.deliver([]byte(listenTo(strconv.Itoa(i), `"toolsListChanged":true`).String()))
+	}
+	var tools changes
+	tools.add(mcp.Change{Topic: mcp.TopicTools})
+	writes := func() (k int) {
+		for i := range socks {
+			k += socks[i].writes
+		}
+		return k
+	}
+	before, rounds := writes(), 0
+	b.ReportAllocs()
+	start := cpuTime()
+	for b.Loop() {
+		l.postChanges(&tools)
+		l.run()
+		rounds++
+	}
+	cpu := float64((cpuTime() - start).Nanoseconds()) / float64(rounds)
+	b.ReportMetric(cpu, "cpu-ns/op")
+	b.ReportMetric(cpu/n, "cpu-ns/stream")
+	if got := writes() - before; got != rounds*n {
+		b.Errorf("%d notices, want %d", got, rounds*n)
+	}
+}
