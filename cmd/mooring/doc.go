@@ -2,6 +2,7 @@
 //
 //	mooring serve                     the built-in features on http://127.0.0.1:8080/mcp
 //	mooring print-config claude-code  what a client needs to find it
+//	mooring healthcheck               whether that server is healthy, as the exit code
 //	mooring version
 //
 // A setting of serve comes from its flag, else from the environment (MOORING_ and

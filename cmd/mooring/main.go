@@ -26,6 +26,6 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(newServe(), newPrintConfig(), newVersion())
+	root.AddCommand(newServe(), newPrintConfig(), newHealthcheck(), newVersion())
 	return root
 }
