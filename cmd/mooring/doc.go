@@ -12,4 +12,7 @@
 //	listen: [127.0.0.1:8080, "unix:/run/mooring.sock"]
 //	heartbeat: 30s
 //	log-format: json
+//
+// Where the environment has NOTIFY_SOCKET, as under systemd with Type=notify, serve reports when it
+// is ready and when it begins to drain.
 package main

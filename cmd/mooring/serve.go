@@ -92,6 +92,8 @@ func serve(c *config, stderr io.Writer) error {
 		return err
 	}
 	greet(stderr, listeners, c)
+	manager := serviceManager(os.Getenv("NOTIFY_SOCKET"))
+	manager.report(stateReady, logger)
 	if c.memoryReturn > 0 {
 		returnMemory(ctx, s, c.memoryReturn)
 	}
@@ -105,6 +107,7 @@ func serve(c *config, stderr io.Writer) error {
 		<-signals
 		os.Exit(1)
 	}()
+	manager.report(stateStopping, logger)
 	if e := s.Shutdown(context.Background()); e != nil {
 		logger.Warn("not everything ended in time", "err", e)
 	}
