@@ -20,8 +20,8 @@ import (
 // envPrefix begins the environment variables of settings.
 const envPrefix = "MOORING_"
 
-// A config holds the settings of serve. Their names, defaults and meaning stand in
-// flags.
+// A config holds the settings of serve. The method flags defines their names, defaults and
+// meanings.
 type config struct {
 	listen         []string
 	socketMode     mode
@@ -48,36 +48,36 @@ type config struct {
 	logLevel       string
 	logFormat      string
 
-	names []string // of the settings
+	names []string // the names of the settings, which are the names of their flags
 }
 
-// flags makes the flags of cmd, with c as what they set.
+// flags adds the flags of serve to cmd. They set the fields of c.
 func (c *config) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	c.maxBody, c.replayBytes, c.unsentTotal = 4<<20, 1<<20, 256<<20
-	f.StringSliceVar(&c.listen, "listen", []string{"127.0.0.1:8080"}, "`address` to serve on: host:port or unix:/path; may be repeated")
-	f.Var(&c.socketMode, "socket-mode", "`permissions` of the file of a unix socket, in octal, for example 0660 (default: as the umask has it)")
+	f.StringSliceVar(&c.listen, "listen", []string{"127.0.0.1:8080"}, "`address` to listen on: host:port or unix:/path; may be repeated")
+	f.Var(&c.socketMode, "socket-mode", "octal `permissions` of a unix socket file, for example 0660 (default set by the umask)")
 	f.StringVar(&c.path, "path", "/mcp", "`path` of the MCP endpoint")
-	f.StringVar(&c.ssePath, "sse-path", "", "`path` of the HTTP+SSE transport of 2024-11-05, for example /sse (default off)")
-	f.BoolVar(&c.modernOnly, "modern-only", false, "serve revision 2026-07-28 alone, without sessions")
-	f.StringVar(&c.admin, "admin", "", "`address` of metrics, health and profiles, for example 127.0.0.1:9464 (default off)")
-	f.StringSliceVar(&c.allowedOrigins, "allowed-origin", nil, "`origin` that browsers may call from, * for any; may be repeated (default loopback origins, on a loopback address)")
-	f.StringSliceVar(&c.allowedHosts, "allowed-host", nil, "`host` that requests may name, * for any; may be repeated (default loopback names, on a loopback address)")
-	f.DurationVar(&c.heartbeat, "heartbeat", 15*time.Second, "`time` between comments on an idle stream, 0 for none")
-	f.DurationVar(&c.keepalive, "keepalive", time.Minute, "`time` of silence before the kernel asks whether a peer is still there, 0 for never")
-	f.IntVar(&c.maxConnections, "max-connections", 1_000_000, "`number` of connections served at once, 0 for any")
-	f.StringVar(&c.keyFile, "session-key-file", "", "`file` of the keys of session ids, one a line in hex or base64: the first seals, all open (default a random key)")
-	f.DurationVar(&c.lifetime, "session-lifetime", 24*time.Hour, "`time` after which a session ends in any case")
-	f.IntVar(&c.maxSessions, "max-sessions", 1_000_000, "`number` of sessions of which something is held, 0 for any")
-	f.Var(&c.replayBytes, "replay-bytes", "`size` of what is kept of a call's stream for a client that comes back, 0 for none")
-	f.DurationVar(&c.replayAge, "replay-age", time.Minute, "`time` for which it is kept")
-	f.Var(&c.maxBody, "max-body", "`size` of a request's content in bytes, or as in 4MiB")
-	f.Var(&c.unsentTotal, "unsent-total", "`size` of what may wait for slow readers, all together, before those for whom most waits are disconnected; 0 for any")
-	f.DurationVar(&c.drainTimeout, "drain-timeout", 10*time.Second, "`time` that calls and streams have to end after SIGTERM")
-	f.DurationVar(&c.memoryReturn, "memory-return", time.Second, "`time` of calm after a burst before memory that it needed is given back to the system, 0 for never")
-	f.IntVar(&c.loops, "loops", 0, "`number` of event loops, 0 for one per processor")
-	f.StringVar(&c.engine, "engine", "", "`name` of what waits for the sockets: gnet, or epoll on Linux, which needs less memory and processor time (default gnet)")
-	f.StringVar(&c.logLevel, "log-level", "info", "least `level` that is logged: debug, info, warn or error")
+	f.StringVar(&c.ssePath, "sse-path", "", "`path` of the HTTP+SSE transport of revision 2024-11-05, for example /sse (default off)")
+	f.BoolVar(&c.modernOnly, "modern-only", false, "serve only revision 2026-07-28, without sessions")
+	f.StringVar(&c.admin, "admin", "", "`address` for metrics, health and profiles, for example 127.0.0.1:9464 (default off)")
+	f.StringSliceVar(&c.allowedOrigins, "allowed-origin", nil, "`origin` that browsers may call from, or * for any; may be repeated (default on a loopback address or unix socket: loopback origins; elsewhere: none)")
+	f.StringSliceVar(&c.allowedHosts, "allowed-host", nil, "`host` that requests may name, or * for any; may be repeated (default on a loopback address: loopback names; elsewhere: any)")
+	f.DurationVar(&c.heartbeat, "heartbeat", 15*time.Second, "`time` between comments on an idle stream; 0 disables them")
+	f.DurationVar(&c.keepalive, "keepalive", time.Minute, "`time` without traffic before the kernel checks that a peer is still there; 0 disables the check")
+	f.IntVar(&c.maxConnections, "max-connections", 1_000_000, "maximum `number` of open connections; 0 means no limit")
+	f.StringVar(&c.keyFile, "session-key-file", "", "`file` of session id keys, one per line in hex or base64: the first seals new ids, all open existing ones (default a random key)")
+	f.DurationVar(&c.lifetime, "session-lifetime", 24*time.Hour, "`time` after which a session expires, even if it is in use")
+	f.IntVar(&c.maxSessions, "max-sessions", 1_000_000, "maximum `number` of sessions that hold state; 0 means no limit")
+	f.Var(&c.replayBytes, "replay-bytes", "maximum `size` of the events kept from a call's stream for a client that reconnects; 0 disables replay")
+	f.DurationVar(&c.replayAge, "replay-age", time.Minute, "`time` after a call's answer to keep the events of its stream")
+	f.Var(&c.maxBody, "max-body", "maximum `size` of a request's content, in bytes or with a unit as in 4MiB")
+	f.Var(&c.unsentTotal, "unsent-total", "maximum `size` of all data that waits for slow readers; beyond it, the clients with the most unsent data are disconnected; 0 means no limit")
+	f.DurationVar(&c.drainTimeout, "drain-timeout", 10*time.Second, "`time` that calls and streams get to finish after SIGTERM")
+	f.DurationVar(&c.memoryReturn, "memory-return", time.Second, "quiet `time` after a burst before its memory is returned to the operating system; 0 means never")
+	f.IntVar(&c.loops, "loops", 0, "`number` of event loops; 0 means one per processor")
+	f.StringVar(&c.engine, "engine", "", "`name` of the event loop to use: gnet, or epoll, which is Linux-only and needs less memory and processor time (default gnet)")
+	f.StringVar(&c.logLevel, "log-level", "info", "minimum `level` to log: debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "text", "`format` of the log: text or json")
 	c.names = []string{
 		"listen", "socket-mode", "path", "sse-path", "modern-only", "admin", "allowed-origin", "allowed-host", "heartbeat", "keepalive",
@@ -86,8 +86,8 @@ func (c *config) flags(cmd *cobra.Command) {
 	}
 }
 
-// check returns what is wrong with the settings beyond their types. White space around an
-// address or an entry of a list is not part of it.
+// check returns an error for the first invalid setting. The types of the values have already been
+// checked. It strips white space around an address or a list entry.
 func (c *config) check() error {
 	c.admin = strings.TrimSpace(c.admin)
 	for _, list := range [][]string{c.listen, c.allowedOrigins, c.allowedHosts} {
@@ -125,7 +125,7 @@ func (c *config) check() error {
 	case !slices.Contains([]server.Engine{"", server.EngineGnet, server.EngineEpoll}, server.Engine(c.engine)):
 		return fmt.Errorf("engine: %q is neither gnet nor epoll", c.engine)
 	case server.Engine(c.engine) == server.EngineEpoll && runtime.GOOS != "linux":
-		return errors.New("engine: epoll is Linux's alone")
+		return errors.New("engine: epoll is available only on Linux")
 	}
 	if err := c.checkSSE(); err != nil {
 		return err
@@ -142,7 +142,7 @@ func (c *config) check() error {
 	return nil
 }
 
-// checkSSE is the part of check for HTTP+SSE, which takes two paths.
+// checkSSE checks the path of HTTP+SSE, which occupies two paths: its own and that with /message.
 func (c *config) checkSSE() error {
 	switch p := c.ssePath; {
 	case p == "":
@@ -150,12 +150,12 @@ func (c *config) checkSSE() error {
 	case p == "/healthz" || p == "/readyz" || p == c.path || p+"/message" == c.path:
 		return fmt.Errorf("sse-path: %s is taken", p)
 	case c.modernOnly:
-		return errors.New("sse-path: not together with modern-only")
+		return errors.New("sse-path: cannot be combined with modern-only")
 	}
 	return nil
 }
 
-// checkOptions is the part of check that the server does itself.
+// checkOptions runs the checks that the server makes itself and names the setting in their errors.
 func (c *config) checkOptions() error {
 	var e *server.OptionError
 	err := c.options(nil).Validate()
@@ -177,17 +177,17 @@ func (c *config) level() (slog.Level, error) {
 	case "error":
 		return slog.LevelError, nil
 	}
-	return 0, fmt.Errorf("log-level: %q is none of debug, info, warn and error", c.logLevel)
+	return 0, fmt.Errorf("log-level: %q is not one of debug, info, warn and error", c.logLevel)
 }
 
-// options returns the settings as the server takes them.
+// options converts the settings to the options of the server.
 func (c *config) options(logger *slog.Logger) *server.Options {
 	o := &server.Options{
 		SocketMode: fs.FileMode(c.socketMode), Path: c.path, SSEPath: c.ssePath, ModernOnly: c.modernOnly, AllowedOrigins: c.allowedOrigins, AllowedHosts: c.allowedHosts, Heartbeat: c.heartbeat, KeepAlive: c.keepalive,
 		MaxConnections: c.maxConnections, MaxBody: int64(c.maxBody), UnsentTotal: int(min(c.unsentTotal, math.MaxInt)), DrainTimeout: c.drainTimeout, Loops: c.loops, Engine: server.Engine(c.engine), Logger: logger,
 		SessionLifetime: c.lifetime, MaxSessions: c.maxSessions, ReplayBytes: int(c.replayBytes), ReplayAge: c.replayAge,
 	}
-	// To the server zero is the default and a negative value none.
+	// For the server, zero means the default, and a negative value means none.
 	if o.Heartbeat == 0 {
 		o.Heartbeat = -1
 	}
@@ -204,19 +204,19 @@ func (c *config) options(logger *slog.Logger) *server.Options {
 		o.UnsentTotal = -1
 	}
 	if o.ReplayBytes == 0 {
-		o.ReplayBytes = 1 // no event is as short
+		o.ReplayBytes = 1 // every event is longer, so none is kept
 	}
 	return o
 }
 
-// A mode is the permissions of a file. It is written in octal; zero stands for the default.
+// A mode is the permissions of a file, written in octal. Zero means the default.
 type mode fs.FileMode
 
 // Set implements pflag.Value.
 func (m *mode) Set(text string) error {
 	n, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 32)
 	if err != nil || n == 0 || n > 0o777 {
-		return errors.New("not permissions such as 0660")
+		return errors.New("not octal permissions such as 0660")
 	}
 	*m = mode(n)
 	return nil
@@ -233,7 +233,7 @@ func (m *mode) String() string {
 // Type implements pflag.Value.
 func (m *mode) Type() string { return "permissions" }
 
-// A size is a number of bytes. It is written with or without KiB, MiB or GiB.
+// A size is a number of bytes, written with or without the unit KiB, MiB or GiB.
 type size int64
 
 // Set implements pflag.Value.

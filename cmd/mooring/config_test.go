@@ -15,7 +15,8 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// load merges a command line, an environment and a file ("" for none) as serve does.
+// load merges a command line, an environment and the content of a file as serve does. There is no
+// file if file is "".
 func load(t *testing.T, args []string, env map[string]string, file string) (*config, error) {
 	t.Helper()
 	c := new(config)
@@ -62,22 +63,22 @@ func TestPrecedence(t *testing.T) {
 		file string
 		want func(*config)
 	}{
-		{"nothing", nil, nil, "", func(*config) {}},
+		{"no settings", nil, nil, "", func(*config) {}},
 		{"an empty file", nil, nil, "# nothing\n", func(*config) {}},
-		{"file", nil, nil, file, func(c *config) {
+		{"a file", nil, nil, file, func(c *config) {
 			c.listen, c.path, c.heartbeat, c.maxBody, c.loops, c.logFormat = []string{"127.0.0.1:1", "unix:/f"}, "/file", time.Second, 1<<20, 1, "json"
 			c.allowedOrigins = []string{"https://a.example", "https://b.example"}
 		}},
-		{"environment over file", nil, env, file, func(c *config) {
+		{"the environment overrides the file", nil, env, file, func(c *config) {
 			c.listen, c.path, c.heartbeat, c.maxBody, c.loops, c.logFormat = []string{"127.0.0.1:1", "unix:/f"}, "/env", 2*time.Second, 2<<20, 1, "json"
 			c.allowedOrigins, c.allowedHosts = []string{"https://a.example", "https://b.example"}, []string{"a.example", "b.example"}
 		}},
-		{"flags over all", args, env, file, func(c *config) {
+		{"flags override both", args, env, file, func(c *config) {
 			c.listen, c.path, c.heartbeat, c.maxBody, c.loops, c.logFormat = []string{"127.0.0.1:1", "unix:/f"}, "/env", 3*time.Second, 3<<20, 1, "json"
 			c.allowedOrigins, c.allowedHosts = []string{"https://a.example", "https://b.example"}, []string{"a.example", "b.example"}
 			c.admin = "127.0.0.1:9464"
 		}},
-		{"sessions, from all three", []string{"--session-lifetime=1h", "--modern-only"}, map[string]string{"MOORING_MAX_SESSIONS": "7", "MOORING_SESSION_KEY_FILE": "/k", "MOORING_SESSION_LIFETIME": "2h"},
+		{"settings of sessions, from all three sources", []string{"--session-lifetime=1h", "--modern-only"}, map[string]string{"MOORING_MAX_SESSIONS": "7", "MOORING_SESSION_KEY_FILE": "/k", "MOORING_SESSION_LIFETIME": "2h"},
 			"replay-bytes: 64KiB\nreplay-age: 5s\nmodern-only: false\nmax-sessions: 8\n", func(c *config) {
 				c.lifetime, c.modernOnly, c.maxSessions, c.keyFile, c.replayBytes, c.replayAge = time.Hour, true, 7, "/k", 64<<10, 5*time.Second
 			}},
@@ -92,7 +93,7 @@ func TestPrecedence(t *testing.T) {
 				c.listen, c.admin = []string{"127.0.0.1:1", "unix:/x"}, "127.0.0.1:2"
 				c.allowedHosts, c.allowedOrigins = []string{"a.example", "localhost"}, []string{"https://a.example", "https://b.example"}
 			}},
-		{"lists replace, they do not add", []string{"--listen", "127.0.0.1:2", "--listen", "unix:/x"}, map[string]string{"MOORING_LISTEN": "127.0.0.1:3"}, file,
+		{"lists replace, they do not append", []string{"--listen", "127.0.0.1:2", "--listen", "unix:/x"}, map[string]string{"MOORING_LISTEN": "127.0.0.1:3"}, file,
 			func(c *config) {
 				c.listen, c.path, c.heartbeat, c.maxBody, c.loops, c.logFormat = []string{"127.0.0.1:2", "unix:/x"}, "/file", time.Second, 1<<20, 1, "json"
 				c.allowedOrigins = []string{"https://a.example", "https://b.example"}
@@ -134,16 +135,16 @@ func TestRefusedSettings(t *testing.T) {
 		{"a list in a list", nil, nil, "listen: [[a]]\n", `not a value or a list`},
 		{"a bad value", nil, nil, "\nheartbeat: soon\n", `c.yaml:2: heartbeat: time: invalid duration "soon"`},
 		{"a bad number", nil, nil, "loops: many\n", `c.yaml:1: loops:`},
-		{"no mapping", nil, nil, "- a\n", `not a mapping`},
+		{"not a mapping", nil, nil, "- a\n", `not a mapping`},
 		{"two documents", nil, nil, "path: /x\n---\npath: /y\n", `more than one document`},
 		{"an anchor", nil, nil, "path: &a /x\n", `not a value`},
 		{"a merge key", nil, nil, "<<: {path: /x}\n", `unknown setting`},
-		{"no YAML", nil, nil, "listen: [a\n", `c.yaml: [1:`},
+		{"not YAML", nil, nil, "listen: [a\n", `c.yaml: [1:`},
 		{"a bad variable", nil, map[string]string{"MOORING_MAX_CONNECTIONS": "x"}, "", `MOORING_MAX_CONNECTIONS:`},
 		{"a bad flag", []string{"--max-body=4MB"}, nil, "", `not a size`},
 		{"a relative path", []string{"--path=mcp"}, nil, "", `path: "mcp"`},
 		{"a query", []string{"--path=/mcp?x"}, nil, "", `path:`},
-		{"a path that is taken", []string{"--path=/healthz"}, nil, "", `taken`},
+		{"a reserved path", []string{"--path=/healthz"}, nil, "", `taken`},
 		{"no address", []string{"--listen="}, nil, "", `listen: no address`},
 		{"an empty address", nil, nil, "listen: ['']\n", `listen: no address`},
 		{"a path that needs encoding", []string{"--path=/hafen/anlegen-ü"}, nil, "", `path: "/hafen/anlegen-ü" has a character`},
@@ -152,27 +153,27 @@ func TestRefusedSettings(t *testing.T) {
 		{"an origin with a slash", []string{"--allowed-origin=https://a.example/"}, nil, "", `allowed-origin: "https://a.example/" has more than`},
 		{"a host with a port", nil, nil, "allowed-host: [a.example, 'b.example:8080']\n", `allowed-host: "b.example:8080" has a port`},
 		{"an empty host", nil, map[string]string{"MOORING_ALLOWED_HOST": "a.example,"}, "", `allowed-host: "" is empty`},
-		{"negative heartbeat", []string{"--heartbeat=-1s"}, nil, "", `negative`},
-		{"negative connections", []string{"--max-connections=-1"}, nil, "", `negative`},
-		{"no body", []string{"--max-body=0"}, nil, "", `too small`},
-		{"no drain", []string{"--drain-timeout=0"}, nil, "", `not positive`},
+		{"a negative heartbeat", []string{"--heartbeat=-1s"}, nil, "", `negative`},
+		{"a negative number of connections", []string{"--max-connections=-1"}, nil, "", `negative`},
+		{"a zero maximum for the body", []string{"--max-body=0"}, nil, "", `too small`},
+		{"no time to drain", []string{"--drain-timeout=0"}, nil, "", `not positive`},
 		{"a relative SSE path", []string{"--sse-path=sse"}, nil, "", `sse-path: "sse"`},
 		{"an SSE path with a query", nil, map[string]string{"MOORING_SSE_PATH": "/sse?x"}, "", `sse-path: "/sse?x"`},
 		{"the SSE path is the path", []string{"--sse-path=/mcp"}, nil, "", `sse-path: /mcp is taken`},
 		{"the path is where SSE messages go", []string{"--sse-path=/a", "--path=/a/message"}, nil, "", `sse-path: /a is taken`},
-		{"SSE without sessions", nil, nil, "sse-path: /sse\nmodern-only: true\n", `sse-path: not together`},
-		{"modern perhaps", nil, map[string]string{"MOORING_MODERN_ONLY": "perhaps"}, "", `MOORING_MODERN_ONLY:`},
-		{"negative sessions", []string{"--max-sessions=-1"}, nil, "", `max-sessions: -1`},
+		{"SSE without sessions", nil, nil, "sse-path: /sse\nmodern-only: true\n", `sse-path: cannot be combined`},
+		{"a boolean that is neither true nor false", nil, map[string]string{"MOORING_MODERN_ONLY": "perhaps"}, "", `MOORING_MODERN_ONLY:`},
+		{"a negative number of sessions", []string{"--max-sessions=-1"}, nil, "", `max-sessions: -1`},
 		{"no lifetime", []string{"--session-lifetime=0"}, nil, "", `session-lifetime: 0s`},
 		{"no replay age", []string{"--replay-age=0"}, nil, "", `replay-age: 0s`},
-		{"a replay of no size", nil, nil, "replay-bytes: -1\n", `c.yaml:1: replay-bytes: not a size`},
-		{"negative loops", []string{"--loops=-1"}, nil, "", `negative`},
-		{"an engine", []string{"--engine=kqueue"}, nil, "", `engine: "kqueue"`},
-		{"a mode", nil, map[string]string{"MOORING_SOCKET_MODE": "rw"}, "", `MOORING_SOCKET_MODE: not permissions`},
-		{"a mode that nobody can use", []string{"--socket-mode=0"}, nil, "", `not permissions`},
-		{"a mode with more bits", nil, nil, "socket-mode: '01777'\n", `c.yaml:1: socket-mode: not permissions`},
-		{"a level", []string{"--log-level=INFO"}, nil, "", `log-level: "INFO"`},
-		{"a format", []string{"--log-format=xml"}, nil, "", `log-format: "xml"`},
+		{"a negative replay size", nil, nil, "replay-bytes: -1\n", `c.yaml:1: replay-bytes: not a size`},
+		{"a negative number of loops", []string{"--loops=-1"}, nil, "", `negative`},
+		{"an unknown engine", []string{"--engine=kqueue"}, nil, "", `engine: "kqueue"`},
+		{"a mode that is not octal", nil, map[string]string{"MOORING_SOCKET_MODE": "rw"}, "", `MOORING_SOCKET_MODE: not octal permissions`},
+		{"a mode that nobody can use", []string{"--socket-mode=0"}, nil, "", `not octal permissions`},
+		{"a mode with too many bits", nil, nil, "socket-mode: '01777'\n", `c.yaml:1: socket-mode: not octal permissions`},
+		{"an unknown level", []string{"--log-level=INFO"}, nil, "", `log-level: "INFO"`},
+		{"an unknown format", []string{"--log-format=xml"}, nil, "", `log-format: "xml"`},
 	}
 	for _, tt := range tests {
 		if _, err := load(t, tt.args, tt.env, tt.file); err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -195,7 +196,7 @@ func TestOptions(t *testing.T) {
 	}
 	c.heartbeat, c.maxConnections, c.maxSessions, c.replayBytes, c.unsentTotal = 0, 0, 0, 0, 0
 	if o := c.options(logger); o.Heartbeat >= 0 || o.MaxConnections >= 0 || o.MaxSessions >= 0 || o.ReplayBytes != 1 || o.UnsentTotal >= 0 {
-		t.Errorf("zero does not turn off: heartbeat %v, connections %d, sessions %d, replay %d, unsent %d", o.Heartbeat, o.MaxConnections, o.MaxSessions, o.ReplayBytes, o.UnsentTotal)
+		t.Errorf("zero does not mean none: heartbeat %v, connections %d, sessions %d, replay %d, unsent %d", o.Heartbeat, o.MaxConnections, o.MaxSessions, o.ReplayBytes, o.UnsentTotal)
 	}
 	c = defaults()
 	c.ssePath, c.modernOnly = "/sse", true
@@ -212,7 +213,7 @@ func TestSize(t *testing.T) {
 		}
 		var again size
 		if err := again.Set(s.String()); err != nil || again != s {
-			t.Errorf("%q is written as %q, which is %d", text, s.String(), again)
+			t.Errorf("%q is written as %q, which is read as %d", text, s.String(), again)
 		}
 	}
 	for _, text := range []string{"", "MiB", "-1", "-1KiB", "1.5MiB", "4MB", "1KiBMiB", "8589934592GiB", "99999999999999999999", "0x10"} {

@@ -1,13 +1,13 @@
-// Command mooring serves MCP to very many connections.
+// Command mooring is an MCP server for very many connections.
 //
-//	mooring serve                     the built-in features on http://127.0.0.1:8080/mcp
-//	mooring print-config claude-code  what a client needs to find it
-//	mooring healthcheck               whether that server is healthy, as the exit code
-//	mooring version
+//	mooring serve                     serve the built-in features on http://127.0.0.1:8080/mcp
+//	mooring print-config claude-code  print the configuration of a client
+//	mooring healthcheck               check that server's health; the exit code says the result
+//	mooring version                   print the version
 //
-// A setting of serve comes from its flag, else from the environment (MOORING_ and
-// the flag's name in capitals, - as _), else from the file of --config, else it has
-// its default. The file is YAML, its keys are the names of the flags:
+// Each setting of serve is taken from the first of these that has it: its flag, the environment,
+// the file of --config, its default. The environment variable is MOORING_ and the flag's name in
+// capitals, with _ for each -. The file is YAML, and its keys are the names of the flags:
 //
 //	listen: [127.0.0.1:8080, "unix:/run/mooring.sock"]
 //	heartbeat: 30s

@@ -12,12 +12,12 @@ import (
 	"strings"
 )
 
-// minKey is the least length of a session key in bytes.
+// minKey is the minimum length of a session key in bytes.
 const minKey = 16
 
-// readKeys reads the session keys of a file: one a line, in hex or base64, of at
-// least minKey bytes. Empty lines and those that begin with # do not count. It returns
-// none for the file "". An error never holds what stands in the file.
+// readKeys reads session keys from a file: one per line, in hex or base64, of at least minKey
+// bytes each. It ignores empty lines and lines that begin with #. If file is "", there are no
+// keys. An error never contains any of the file's content.
 func readKeys(file string) ([][]byte, error) {
 	if file == "" {
 		return nil, nil
@@ -43,7 +43,7 @@ func readKeys(file string) ([][]byte, error) {
 		}
 		key, err := parseKey(line)
 		if err == nil && slices.ContainsFunc(keys, func(k []byte) bool { return bytes.Equal(k, key) }) {
-			err = errors.New("a key a second time")
+			err = errors.New("duplicate key")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("session-key-file: %s:%d: %w", file, number, err)
@@ -51,13 +51,13 @@ func readKeys(file string) ([][]byte, error) {
 		keys = append(keys, key)
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("session-key-file: %s: no key", file)
+		return nil, fmt.Errorf("session-key-file: %s: no keys", file)
 	}
 	return keys, nil
 }
 
-// parseKey reads hex, or base64 of either alphabet with or without padding. What can
-// be read as hex is hex.
+// parseKey decodes hex, or base64 of either alphabet with or without padding. Text that is valid
+// hex is taken as hex.
 func parseKey(text string) ([]byte, error) {
 	key, err := hex.DecodeString(text)
 	if err != nil {
@@ -68,7 +68,7 @@ func parseKey(text string) ([]byte, error) {
 	case err != nil:
 		return nil, errors.New("neither hex nor base64")
 	case len(key) < minKey:
-		return nil, fmt.Errorf("a key of %d bytes, at least %d are needed", len(key), minKey)
+		return nil, fmt.Errorf("key has only %d bytes, at least %d are required", len(key), minKey)
 	}
 	return key, nil
 }

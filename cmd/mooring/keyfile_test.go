@@ -47,10 +47,10 @@ func TestRefusedKeys(t *testing.T) {
 		"a folder":      {t.TempDir(), "directory"},
 		"empty":         {keyFile(t, ""), ": no key"},
 		"comments only": {keyFile(t, "# none\n"), ": no key"},
-		"too short":     {keyFile(t, good+"\n"+strings.Repeat("0b", 15)), ":2: a key of 15 bytes"},
+		"too short":     {keyFile(t, good+"\n"+strings.Repeat("0b", 15)), ":2: key has only 15 bytes"},
 		"not a key":     {keyFile(t, "correct horse battery staple"), ":1: neither hex nor base64"},
 		"half a byte":   {keyFile(t, good+"!"), ":1: neither"},
-		"twice":         {keyFile(t, good+"\n\n"+strings.ToUpper(good)), ":3: a key a second time"},
+		"twice":         {keyFile(t, good+"\n\n"+strings.ToUpper(good)), ":3: duplicate key"},
 		"too large":     {keyFile(t, strings.Repeat("#\n", maxFile)), "larger than"},
 	} {
 		keys, err := readKeys(tt.file)
@@ -58,7 +58,7 @@ func TestRefusedKeys(t *testing.T) {
 			t.Errorf("%s: %v, want an error with %q", why, err, tt.want)
 		}
 		if err != nil && (strings.Contains(err.Error(), "0b0b") || strings.Contains(err.Error(), "horse")) {
-			t.Errorf("%s: the error tells the key: %v", why, err)
+			t.Errorf("%s: the error reveals the key: %v", why, err)
 		}
 	}
 }

@@ -9,31 +9,39 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// A memoryReturner gives memory back to the system when the server has become calm after a burst. The collector runs when the heap has doubled: what some thousand clients left behind who came
-// or went at once stays resident until as many have come again, or for minutes.
+// A memoryReturner returns memory to the operating system once the server is quiet after a burst.
+// Go's garbage collector runs only when the heap has doubled. Without a memoryReturner, what some
+// thousand clients leave behind when they connect or disconnect at once stays resident until as
+// many have connected again, or for minutes.
 type memoryReturner struct {
 	stats func() server.Stats
 	free  func()
 
-	seen  server.Stats // when it was last looked
-	freed server.Stats // when memory was last given back
-	burst bool         // there was one since then
+	seen  server.Stats // at the previous sample
+	freed server.Stats // when memory was last returned
+	burst bool         // whether there was a burst since then
 }
 
+// The server is calm if, from one sample to the next, it stays within all of these limits.
 const (
-	calmBytes  = 64 << 10  // received between two looks at most: a server that is asked something now and then is calm
-	calmOut    = 1 << 20   // sent
-	calmOutPer = 16        // and this for each connection, for heartbeats
-	calmWait   = 1 << 20   // more or fewer bytes that wait for slow readers
-	calmConns  = 256       // come, or gone: it takes some seconds until thousands have
-	burstConns = 256       // more or fewer connections than when memory was last given back make it worth while
-	burstEnds  = 2000      // or connections that have ended since then: who came and went between two looks
-	burstBytes = 64 << 20  // or bytes received
-	burstOut   = 256 << 20 // or sent
-	burstWait  = 8 << 20   // or as many that waited for slow readers
+	calmBytes  = 64 << 10 // bytes received: a server that gets an occasional request is calm
+	calmOut    = 1 << 20  // bytes sent, and in addition
+	calmOutPer = 16       // bytes sent per connection, which allows for heartbeats
+	calmWait   = 1 << 20  // change in the bytes that wait for slow readers
+	calmConns  = 256      // change in connections, or ends: thousands take seconds to connect or leave
 )
 
-// run looks every so often until ctx ends, on the dot of every: an idle process wakes once for all that looks then.
+// There was a burst if, since memory was last returned, any of these was reached.
+const (
+	burstConns = 256       // change in connections
+	burstEnds  = 2000      // connections ended: some come and go between two samples
+	burstBytes = 64 << 20  // bytes received
+	burstOut   = 256 << 20 // bytes sent
+	burstWait  = 8 << 20   // change in the bytes that wait for slow readers
+)
+
+// run samples the server at each multiple of every until ctx ends. Timers that are due at the same
+// moment wake an idle process only once.
 func (m *memoryReturner) run(ctx context.Context, every time.Duration) {
 	t := time.NewTimer(untilDot(every))
 	defer t.Stop()
@@ -42,13 +50,14 @@ func (m *memoryReturner) run(ctx context.Context, every time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
-			m.look()
+			m.sample()
 			t.Reset(untilDot(every))
 		}
 	}
 }
 
-// untilDot returns how long it is until a multiple of d, from half of d on: a timer that is early finds the next one, not the same again.
+// untilDot returns the time until the next multiple of d that is at least half of d away. So a
+// timer that fires early does not get the same multiple again.
 func untilDot(d time.Duration) time.Duration {
 	now := time.Now()
 	left := now.Truncate(d).Add(d).Sub(now.Round(0))
@@ -58,8 +67,9 @@ func untilDot(d time.Duration) time.Duration {
 	return left
 }
 
-// look gives memory back if there was a burst and is calm now. Calls in flight tell nothing: one that asked its client, or does not end, would keep the memory for ever.
-func (m *memoryReturner) look() {
+// sample returns memory if there was a burst and the server is calm now. Calls in flight do not
+// count: one that waits for its client's answer, or never ends, would keep the memory for ever.
+func (m *memoryReturner) sample() {
 	now, before := m.stats(), m.seen
 	m.seen = now
 	if apart(now.Connections, m.freed.Connections) >= burstConns || ends(&now)-ends(&m.freed) >= burstEnds || now.BytesIn-m.freed.BytesIn >= burstBytes ||
@@ -75,7 +85,7 @@ func (m *memoryReturner) look() {
 	m.free()
 }
 
-// apart returns how far a and b are from each other.
+// apart returns the distance between a and b.
 func apart(a, b int64) int64 { return max(a-b, b-a) }
 
 // ends returns how many connections have ended.
@@ -86,14 +96,15 @@ func ends(st *server.Stats) (n uint64) {
 	return n
 }
 
-// freeMemory collects what is not used and returns it to the system. What lies in a sync.Pool survives a collection: it is moved aside first, and let go by the next.
+// freeMemory collects garbage and returns free memory to the operating system. It collects twice:
+// the first collection only moves the objects in a sync.Pool aside, and the second frees them.
 func freeMemory() {
 	runtime.GC()
 	runtime.GC()
 	debug.FreeOSMemory()
 }
 
-// returnMemory has a memoryReturner look at s until ctx ends.
+// returnMemory starts a memoryReturner that samples s until ctx ends.
 func returnMemory(ctx context.Context, s *server.Server, every time.Duration) {
 	m := &memoryReturner{stats: s.Stats, free: freeMemory}
 	go m.run(ctx, every)

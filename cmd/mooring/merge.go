@@ -14,17 +14,17 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// maxFile bounds a configuration file.
+// maxFile is the maximum size in bytes of a configuration file or a key file.
 const maxFile = 1 << 20
 
-// An entry is a setting in a file.
+// An entry is a setting in a configuration file.
 type entry struct {
 	values []string
 	line   int
 }
 
-// merge fills in the settings that the command line of cmd does not give: from the
-// environment, and from the file if it is not "". Errors name the source.
+// merge fills in the settings that are not on the command line of cmd. It takes each from the
+// environment, or else from the file, unless file is "". Errors name the source.
 func merge(cmd *cobra.Command, names []string, file string, getenv func(string) string) error {
 	entries := map[string]entry{}
 	if file != "" {
@@ -53,8 +53,8 @@ func merge(cmd *cobra.Command, names []string, file string, getenv func(string) 
 	return nil
 }
 
-// cause returns err without the sentence that the flag package puts around it,
-// which speaks of a flag that nobody gave.
+// cause returns err without the text that pflag wraps around it, which names a flag although the
+// value did not come from one.
 func cause(err error) error {
 	if inner := errors.Unwrap(err); inner != nil {
 		return inner
@@ -62,8 +62,8 @@ func cause(err error) error {
 	return err
 }
 
-// readFile reads a YAML file that maps names to scalars or lists of scalars, and
-// nothing else: no unknown name, none twice, no anchors, one document.
+// readFile reads a YAML file that maps names to scalars or lists of scalars. Anything else is an
+// error: an unknown or duplicate name, an anchor, a second document.
 func readFile(file string, names []string) (map[string]entry, error) {
 	info, err := os.Stat(file)
 	if err != nil {
@@ -96,7 +96,7 @@ func readFile(file string, names []string) (map[string]entry, error) {
 				return nil, fmt.Errorf("%s:%d: unknown setting %q", file, line, name)
 			}
 			if _, twice := entries[name]; twice {
-				return nil, fmt.Errorf("%s:%d: %s twice", file, line, name)
+				return nil, fmt.Errorf("%s:%d: %s is set twice", file, line, name)
 			}
 			values, ok := scalarsOf(pair.Value)
 			if !ok {
@@ -111,7 +111,7 @@ func readFile(file string, names []string) (map[string]entry, error) {
 	return entries, nil
 }
 
-// withoutBOM returns text without the byte order mark that editors on Windows put in front of it.
+// withoutBOM returns text without the byte order mark that some Windows editors put at its start.
 func withoutBOM(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\ufeff")) }
 
 func pairsOf(n ast.Node) []*ast.MappingValueNode {
@@ -124,7 +124,8 @@ func pairsOf(n ast.Node) []*ast.MappingValueNode {
 	return nil
 }
 
-// scalarsOf returns the texts of a scalar, or of the scalars of a list.
+// scalarsOf returns the text of a scalar, or the texts of a list of scalars. It reports false for
+// any other node.
 func scalarsOf(n ast.Node) ([]string, bool) {
 	switch n := n.(type) {
 	case *ast.StringNode:
@@ -145,5 +146,5 @@ func scalarsOf(n ast.Node) ([]string, bool) {
 	return nil, false
 }
 
-// oneLine returns the text of err without line breaks.
+// oneLine returns the text of err on a single line.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The kernel gives the first process of a container no default action for signals:
-// one that it does not handle is lost.
+// TestSignalsAsTheFirstProcess checks that signals end a server that is the first process of a
+// container. Signals have no default action there: the kernel discards those without a handler.
 func TestSignalsAsTheFirstProcess(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root for a PID namespace")

@@ -11,14 +11,14 @@ import (
 
 const defaultURL = "http://127.0.0.1:8080/mcp"
 
-// A client is a program that print-config knows.
+// A client is a program whose configuration print-config can print.
 type client struct {
 	name string
-	file string                  // where its configuration stands
-	text func(url string) string // what stands there
+	file string                  // the file that holds its configuration
+	text func(url string) string // the content of that file
 }
 
-// clients returns the clients in the order of the help.
+// clients returns the clients in the order in which the help lists them.
 func clients() []client {
 	return []client{
 		{"claude-code", ".mcp.json", func(u string) string {
@@ -39,12 +39,13 @@ func clients() []client {
 	}
 }
 
-// object returns the JSON file that names the server mooring under key.
+// object returns a JSON document with a server named mooring under key.
 func object(key string, members ...string) string {
 	return "{\n  \"" + key + "\": {\n    \"mooring\": {\n      " + strings.Join(members, ",\n      ") + "\n    }\n  }\n}\n"
 }
 
-// quote returns u, a checked URL and so printable ASCII, as a string of JSON and TOML.
+// quote returns u as a string literal that is valid in JSON and in TOML. u must have been
+// returned by checkURL, so it is printable ASCII.
 func quote(u string) string { return strconv.Quote(u) }
 
 func newPrintConfig() *cobra.Command {
@@ -55,12 +56,12 @@ func newPrintConfig() *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:       "print-config " + strings.Join(names, "|"),
-		Short:     "Print what a client needs to find the server",
-		Long:      "Print what a client needs to find the server. It goes to the standard output, and the name of its file to the standard error.",
+		Short:     "Print a client's configuration for this server",
+		Long:      "Print a client's configuration for this server to standard output, and the name of the file it belongs in to standard error.",
 		ValidArgs: names,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return fmt.Errorf("print-config needs one of %s", strings.Join(names, ", "))
+				return fmt.Errorf("print-config needs one argument: %s", strings.Join(names, ", "))
 			}
 			u, err := checkURL(target)
 			if err != nil {
@@ -73,23 +74,23 @@ func newPrintConfig() *cobra.Command {
 					return err
 				}
 			}
-			return fmt.Errorf("print-config knows no client %q, only %s", args[0], strings.Join(names, ", "))
+			return fmt.Errorf("print-config: unknown client %q, want one of %s", args[0], strings.Join(names, ", "))
 		},
 	}
 	cmd.Flags().StringVar(&target, "url", defaultURL, "`URL` of the MCP endpoint")
 	return cmd
 }
 
-// checkURL returns the URL that s spells, in ASCII.
+// checkURL returns s as an http or https URL in ASCII.
 func checkURL(s string) (string, error) {
 	u, err := url.Parse(s)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return "", fmt.Errorf("url: %q is no http or https URL", s)
+		return "", fmt.Errorf("url: %q is not an http or https URL", s)
 	}
 	text := u.String()
 	for i := range len(text) {
 		if text[i] <= ' ' || text[i] >= 0x7f {
-			return "", fmt.Errorf("url: %q is not in ASCII", s)
+			return "", fmt.Errorf("url: %q is not ASCII", s)
 		}
 	}
 	return text, nil

@@ -58,11 +58,11 @@ url = "http://127.0.0.1:8080/mcp"
 			t.Errorf("%s: %v, %q\n%s\nwant\n%s", name, err, errs.String(), out.String(), want.text)
 		}
 		if name != "codex" && !json.Valid(out.Bytes()) {
-			t.Errorf("%s: no JSON", name)
+			t.Errorf("%s: not valid JSON", name)
 		}
 	}
 	if len(golden) != len(clients()) {
-		t.Errorf("%d clients, %d tested", len(clients()), len(golden))
+		t.Errorf("%d clients are tested, but there are %d", len(golden), len(clients()))
 	}
 }
 
@@ -84,7 +84,7 @@ func TestPrintConfigURL(t *testing.T) {
 		err := root.Execute()
 		if want == "" {
 			if err == nil || out.Len() != 0 {
-				t.Errorf("%q: %v, %s, want an error alone", in, err, out.String())
+				t.Errorf("%q: %v, %s, want an error and no output", in, err, out.String())
 			}
 		} else if err != nil || !strings.Contains(out.String(), want) || !json.Valid(out.Bytes()) {
 			t.Errorf("%q: %v\n%s\nwant %s", in, err, out.String(), want)
@@ -98,7 +98,7 @@ func TestVersion(t *testing.T) {
 	}}
 	b := readBuild("", info)
 	if b.Version != "v1.2.3" || b.Commit != "0123456789abcdef" || b.Time != "2026-11-22T00:00:00Z" || !b.Modified {
-		t.Errorf("of the module: %+v", b)
+		t.Errorf("build information of the module: %+v", b)
 	}
 	if !strings.HasPrefix(b.String(), "mooring v1.2.3 (commit 0123456789ab, modified) go1.") {
 		t.Errorf("printed as %q", b)
@@ -107,6 +107,6 @@ func TestVersion(t *testing.T) {
 		t.Errorf("the linker's version is not used: %+v", b)
 	}
 	if b := readBuild("", nil); b.Version != "(devel)" || b.Go == "" || b.Platform == "" {
-		t.Errorf("without information: %+v", b)
+		t.Errorf("without build information: %+v", b)
 	}
 }

@@ -22,7 +22,8 @@ import (
 	"github.com/mooring-mcp/mooring/internal/wirecheck"
 )
 
-// asMain makes the test binary the command: tests run it as a process of its own.
+// asMain names the environment variable that turns the test binary into the command, so that
+// tests can run it as a separate process.
 const asMain = "MOORING_TEST_AS_MAIN"
 
 func TestMain(m *testing.M) {
@@ -33,7 +34,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// command returns the command with a clean environment.
+// command returns the command, to be run with env and nothing else from the environment of the
+// test.
 func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	exe, err := os.Executable()
@@ -70,13 +72,13 @@ func TestErrorsAreOneLineAndExit1(t *testing.T) {
 		{"a bad address", nil, []string{"serve", "--listen", "nonsense"}, "nonsense"},
 		{"an unreadable file", nil, []string{"serve", "--config", unreadable}, "no such file"},
 		{"the same from the environment", []string{"MOORING_CONFIG=" + unreadable}, []string{"serve"}, "no such file"},
-		{"a folder as file", nil, []string{"serve", "--config", t.TempDir()}, "directory"},
+		{"a folder instead of a file", nil, []string{"serve", "--config", t.TempDir()}, "directory"},
 		{"a broken file", nil, []string{"serve", "--config", broken}, broken},
-		{"no key file", nil, []string{"serve", "--session-key-file", unreadable}, "session-key-file: "},
+		{"a missing key file", nil, []string{"serve", "--session-key-file", unreadable}, "session-key-file: "},
 		{"a key file without keys", nil, []string{"serve", "--session-key-file", broken}, broken + ":1: neither hex nor base64"},
-		{"a socket in no folder", nil, []string{"serve", "--listen", "unix:" + filepath.Join(t.TempDir(), "no", "s")}, "no such file"},
+		{"a socket in a folder that does not exist", nil, []string{"serve", "--listen", "unix:" + filepath.Join(t.TempDir(), "no", "s")}, "no such file"},
 		{"an unknown command", nil, []string{"srve"}, `unknown command "srve"`},
-		{"an argument too many", nil, []string{"serve", "now"}, `"now"`},
+		{"one argument too many", nil, []string{"serve", "now"}, `"now"`},
 		{"an unknown client", nil, []string{"print-config", "emacs"}, `"emacs"`},
 		{"no client", nil, []string{"print-config"}, "claude-code"},
 	} {
@@ -99,14 +101,14 @@ func TestErrorsAreOneLineAndExit1(t *testing.T) {
 type process struct {
 	t    *testing.T
 	cmd  *exec.Cmd
-	urls []string // that it printed
+	urls []string // the addresses that it printed
 	done chan error
 
 	mu  sync.Mutex // guards log
 	log strings.Builder
 }
 
-// start runs serve with the arguments and waits until it has greeted.
+// start starts cmd, which runs serve, and waits until it has printed its addresses.
 func start(t *testing.T, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{t: t, cmd: cmd, done: make(chan error, 1)}
@@ -141,7 +143,7 @@ func start(t *testing.T, cmd *exec.Cmd) *process {
 	})
 	<-greeted
 	if len(p.urls) == 0 {
-		t.Fatalf("it did not greet: %s", p.output())
+		t.Fatalf("the process printed no address: %s", p.output())
 	}
 	return p
 }
@@ -159,7 +161,7 @@ func (p *process) signal(sig os.Signal) {
 	}
 }
 
-// wait returns the exit code.
+// wait waits until the process has ended and returns its exit code.
 func (p *process) wait() int {
 	p.t.Helper()
 	select {
@@ -174,12 +176,12 @@ func (p *process) wait() int {
 		}
 		return 0
 	case <-time.After(15 * time.Second):
-		p.t.Fatalf("it does not end: %s", p.output())
+		p.t.Fatalf("the process does not end: %s", p.output())
 		return -1
 	}
 }
 
-// call posts tools/call and returns the status and the content of the answer.
+// call posts tools/call and returns the status and the content of the response.
 func call(ctx context.Context, client *http.Client, url, tool, args string) (int, string, error) {
 	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":%q,"arguments":%s,"_meta":{`+
 		`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`, tool, args)
@@ -229,7 +231,7 @@ func TestServe(t *testing.T) {
 	}
 	out := p.output()
 	if !strings.Contains(out, `"url": "`+p.urls[0]+`"`) {
-		t.Errorf("no snippet for a client: %s", out)
+		t.Errorf("the output has no client configuration: %s", out)
 	}
 	var logged bool
 	for line := range strings.Lines(out) {
@@ -239,7 +241,7 @@ func TestServe(t *testing.T) {
 		}
 	}
 	if !logged {
-		t.Errorf("no JSON in the log: %s", out)
+		t.Errorf("the log has no entry in JSON: %s", out)
 	}
 }
 
@@ -254,7 +256,7 @@ func TestTheFirstSignalDrains(t *testing.T) {
 		time.Sleep(300 * time.Millisecond)
 		p.signal(sig)
 		if got := <-answer; !strings.Contains(got, "counted 1 s") {
-			t.Errorf("%v: the call under way got %s", sig, got)
+			t.Errorf("%v: the call in flight got %s", sig, got)
 		}
 		if code := p.wait(); code != 0 {
 			t.Errorf("%v: exit %d: %s", sig, code, p.output())
@@ -272,7 +274,7 @@ func TestTheSecondSignalEndsAtOnce(t *testing.T) {
 	time.Sleep(300 * time.Millisecond)
 	select {
 	case err := <-p.done:
-		t.Fatalf("it ended before its call did: %v: %s", err, p.output())
+		t.Fatalf("the process ended before its call did: %v: %s", err, p.output())
 	default:
 	}
 	begin := time.Now()

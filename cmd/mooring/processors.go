@@ -7,10 +7,10 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// spareProcessor gives Go a processor more than there are event loops. A loop that is busy never
-// lets go of its own, and Go looks at its other sockets, the listeners, only where it has one to
-// spare: under full load new clients would wait for tens of milliseconds. An operator's GOMAXPROCS
-// stands.
+// spareProcessor gives Go one processor more than there are event loops. A busy loop never gives
+// up its processor, and Go polls its other sockets, the listeners, only on a processor that has
+// nothing else to run. Without a spare one, new clients would wait for tens of milliseconds under
+// full load. spareProcessor leaves GOMAXPROCS alone if the environment sets it.
 func spareProcessor(o *server.Options) {
 	procs := runtime.GOMAXPROCS(0)
 	if o.Loops <= 0 {

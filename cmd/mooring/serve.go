@@ -27,8 +27,8 @@ func newServe() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the built-in features over Streamable HTTP",
-		Long: "Serve the built-in features over Streamable HTTP until SIGTERM or SIGINT; a second signal ends at once.\n\n" +
-			"A setting comes from its flag, else from the environment (--max-body from MOORING_MAX_BODY),\nelse from the file of --config (YAML, max-body: 4MiB), else it has its default.",
+		Long: "Serve the built-in features over Streamable HTTP until SIGTERM or SIGINT. The first signal drains the server, a second one ends it at once.\n\n" +
+			"Each setting is taken from the first of these that has it: its flag (--max-body), the environment\n(MOORING_MAX_BODY), the YAML file of --config (max-body: 4MiB), its default.",
 		Example: "  mooring serve --listen 127.0.0.1:8080 --listen unix:/run/mooring.sock --admin 127.0.0.1:9464",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -45,14 +45,14 @@ func newServe() *cobra.Command {
 		},
 	}
 	c.flags(cmd)
-	cmd.Flags().StringVar(&file, "config", "", "`file` with settings")
+	cmd.Flags().StringVar(&file, "config", "", "`file` with settings, in YAML")
 	return cmd
 }
 
-// serve serves until a signal ends it: then it returns nil. Errors before that are
-// those of listening.
+// serve runs the server until a signal ends it, and then returns nil. It returns an error if the
+// server cannot start or a listener fails.
 func serve(c *config, stderr io.Writer) error {
-	// Two signals: the first drains, the second ends the process.
+	// There is room for two signals: the first drains the server, the second ends the process.
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
@@ -99,7 +99,7 @@ func serve(c *config, stderr io.Writer) error {
 	}
 
 	select {
-	case err = <-failed: // before Shutdown there is no other reason to return
+	case err = <-failed: // before Shutdown, Serve returns only if it fails
 	case sig := <-signals:
 		logger.Info("draining", "signal", sig.String(), "timeout", c.drainTimeout)
 	}
@@ -109,12 +109,12 @@ func serve(c *config, stderr io.Writer) error {
 	}()
 	manager.report(stateStopping, logger)
 	if e := s.Shutdown(context.Background()); e != nil {
-		logger.Warn("not everything ended in time", "err", e)
+		logger.Warn("not everything finished in time", "err", e)
 	}
 	return err
 }
 
-// listen listens on all addresses or on none.
+// listen listens on all addresses. If one of them fails, it closes the others.
 func listen(s *server.Server, addrs []string) ([]net.Listener, error) {
 	var ls []net.Listener
 	for _, addr := range addrs {
@@ -152,7 +152,7 @@ func serveAdmin(s *server.Server, addr string, failed chan<- error) (stop func()
 }
 
 func newLogger(c *config, w io.Writer) *slog.Logger {
-	level, _ := c.level() // checked
+	level, _ := c.level() // check has ruled out an error
 	o := &slog.HandlerOptions{Level: level}
 	if c.logFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, o))
@@ -160,7 +160,7 @@ func newLogger(c *config, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-// awaitReady waits until s serves, which takes a moment, or has failed to.
+// awaitReady waits until s is ready, which takes a moment, or returns the error that came first.
 func awaitReady(s *server.Server, failed <-chan error) error {
 	for !s.Ready() {
 		select {
@@ -172,7 +172,7 @@ func awaitReady(s *server.Server, failed <-chan error) error {
 	return nil
 }
 
-// greet tells where the server is and how a client finds it.
+// greet prints the addresses of the server and the configuration of a client.
 func greet(w io.Writer, ls []net.Listener, c *config) {
 	var first string
 	var b strings.Builder
@@ -192,9 +192,8 @@ func greet(w io.Writer, ls []net.Listener, c *config) {
 	_, _ = io.WriteString(w, b.String())
 }
 
-// addressOf returns the URL of the endpoint, or for a unix socket its path and that
-// of the endpoint. An address that stands for all of the machine's is shown as
-// localhost.
+// addressOf returns the URL of the endpoint at path. For a unix socket it returns the path of the
+// socket and that of the endpoint. An unspecified address, such as 0.0.0.0, is shown as localhost.
 func addressOf(a net.Addr, path string) string {
 	tcp, ok := a.(*net.TCPAddr)
 	if !ok {

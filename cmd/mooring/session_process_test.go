@@ -13,7 +13,8 @@ const (
 	pingBody       = `{"jsonrpc":"2.0","id":2,"method":"ping"}`
 )
 
-// post posts a message of an earlier revision and returns the status and the session id of the answer.
+// post posts a message of an earlier revision and returns the status and the session id of the
+// response.
 func post(t *testing.T, url, session, body string) (status int, id string) {
 	t.Helper()
 	req, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
@@ -61,10 +62,10 @@ func TestSessionsOutliveTheProcessByTheirKeys(t *testing.T) {
 
 	p = serve(newer)
 	if status, _ := post(t, p.urls[0], id, pingBody); status != 404 {
-		t.Errorf("its key is gone: ping %d, want 404", status)
+		t.Errorf("the key of the session was removed: ping %d, want 404", status)
 	}
 	if status, _ := post(t, p.urls[0], next, pingBody); status != 200 {
-		t.Errorf("sealed by the first key: ping %d, want 200", status)
+		t.Errorf("the session was sealed with the first key: ping %d, want 200", status)
 	}
 	end(p)
 }
@@ -93,7 +94,7 @@ func TestHTTPAndSSEAndModernOnly(t *testing.T) {
 		}
 	}
 	if event != `data: {"jsonrpc":"2.0","id":2,"result":{}}`+"\n" {
-		t.Errorf("answered %s", event)
+		t.Errorf("the stream answers %s", event)
 	}
 
 	p = start(t, command(t, nil, "serve", "--listen", "127.0.0.1:0", "--modern-only"))

@@ -9,21 +9,22 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker in releases: -X main.version=v1.2.3. Otherwise it is
-// that of the module.
+// version is set by the linker in releases: -X main.version=v1.2.3. If it is empty, the version
+// of the module is used.
 var version string
 
-// A buildInfo says what the binary was built from.
+// A buildInfo describes what the binary was built from.
 type buildInfo struct {
 	Version  string `json:"version"`
 	Commit   string `json:"commit,omitempty"`
-	Time     string `json:"time,omitempty"` // of the commit
+	Time     string `json:"time,omitempty"` // when the commit was made
 	Modified bool   `json:"modified,omitempty"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 }
 
-// readBuild returns what the binary knows of itself. Info may be nil.
+// readBuild returns the description for a version, which may be empty, and the build information
+// that Go embeds in a binary. info may be nil.
 func readBuild(version string, info *debug.BuildInfo) buildInfo {
 	b := buildInfo{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info == nil {
@@ -48,7 +49,7 @@ func readBuild(version string, info *debug.BuildInfo) buildInfo {
 	return b
 }
 
-// build returns what this binary knows of itself.
+// build returns the description of this binary.
 func build() buildInfo {
 	info, _ := debug.ReadBuildInfo()
 	return readBuild(version, info)

@@ -7,17 +7,17 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// askForm is what the user is shown.
+// askForm is the schema of the form that the client shows to its user.
 const askForm = `{"type":"object","properties":{` +
-	`"name":{"type":"string","title":"Name","description":"of the ship","maxLength":80},` +
+	`"name":{"type":"string","title":"Name","description":"Name of the ship","maxLength":80},` +
 	`"berth":{"type":"string","title":"Berth","enum":["north","south"],"enumNames":["North quay","South quay"],"default":"north"}},"required":["name"]}`
 
 type askIn struct {
-	Question string `json:"question,omitempty" jsonschema:"what to ask; a question of its own if empty"`
+	Question string `json:"question,omitempty" jsonschema:"the question; if empty, the tool asks its own"`
 }
 
-// addAsk adds the tool that needs the user. It does not know how its question travels:
-// as a result that asks for input, or as a request to the client.
+// addAsk adds the tool that asks the user. The tool does not know how its question reaches the
+// client: as a result that asks for input, or as a request.
 func addAsk(s *mcp.Server) {
 	mcp.AddTool(s, &mcp.Tool{
 		Name: "ask", Title: "Ask", Description: "Asks the user for the name of a ship and its berth.",
@@ -40,9 +40,9 @@ func ask(_ context.Context, req *mcp.CallToolRequest, in askIn) (*mcp.CallToolRe
 		}}, nil, nil
 	}
 	if answer.Action != mcp.ElicitAccept {
-		return textResult("The user did not say."), nil, nil
+		return textResult("The user did not answer."), nil, nil
 	}
-	// The content conforms to the form; what is not required may be missing.
+	// The content conforms to the form. Members that are not required may be missing.
 	name, _ := answer.Content["name"].(string)
 	berth, _ := answer.Content["berth"].(string)
 	if berth != "south" {

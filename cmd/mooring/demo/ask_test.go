@@ -10,7 +10,7 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// asker is the Sink of a transport that asks clients of earlier revisions.
+// An asker is the Sink of a transport that can send questions to clients of earlier revisions.
 type asker struct {
 	recorder
 	asks []mcp.Ask
@@ -21,7 +21,8 @@ func (a *asker) Request(asks []mcp.Ask) bool {
 	return true
 }
 
-// The tool asks in every revision whose clients can be asked, by the means of each.
+// TestAsk checks that the tool asks in every revision in which a server can ask, in the way of that
+// revision.
 func TestAsk(t *testing.T) {
 	c := newClient(t)
 	const caps = `"io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}`
@@ -44,12 +45,12 @@ func TestAsk(t *testing.T) {
 	answers := map[string]string{
 		`{"action":"accept","content":{"name":"Vega","berth":"south"}}`: "Vega moors at the south quay.",
 		`{"action":"accept","content":{"name":"Vega","berth":null}}`:    "Vega moors at the north quay.",
-		`{"action":"accept","content":{"name":"Vega","berth":7}}`:       "berth", // an error, or the form again
+		`{"action":"accept","content":{"name":"Vega","berth":7}}`:       "berth", // the call fails, or the tool shows the form again
 		`{"action":"accept","content":{"berth":"south"}}`:               "name",
-		`{"action":"decline"}`: "The user did not say.",
+		`{"action":"decline"}`: "The user did not answer.",
 	}
 	if got := modern(""); !strings.Contains(got, `"resultType":"input_required"`) || !strings.Contains(got, "Which ship") {
-		t.Errorf("asked by %s", got)
+		t.Errorf("the tool asks with %s", got)
 	}
 	for answer, want := range answers {
 		if got := modern(`,"inputResponses":{"ship":` + answer + `}`); !strings.Contains(got, want) {
@@ -57,7 +58,7 @@ func TestAsk(t *testing.T) {
 		}
 	}
 	if got := c.call(context.Background(), "tools/call", `,"name":"ask"`); !strings.Contains(got.last, "cannot ask") {
-		t.Errorf("a client without users: %s", got.last)
+		t.Errorf("a client that cannot ask its user: %s", got.last)
 	}
 	for _, rev := range []string{"2025-11-25", "2025-06-18"} {
 		for answer, want := range answers {

@@ -9,8 +9,8 @@ import (
 
 const clockURI = "mooring://clock"
 
-// A clock is the resource of the time. It ticks only while someone subscribes. Its
-// hooks run one at a time, see [mcp.ServerOptions], so its fields need no lock.
+// A clock is a resource that holds the current time. It ticks only while there is a subscriber. Its
+// hooks run one at a time, as [mcp.ServerOptions] promises, so its fields need no lock.
 type clock struct {
 	server *mcp.Server // set before the first hook
 	ctx    context.Context
@@ -20,7 +20,7 @@ type clock struct {
 func (c *clock) add() {
 	c.server.AddResource(&mcp.Resource{
 		URI: clockURI, Name: "clock", Title: "Clock", MIMEType: "text/plain",
-		Description: "The time in UTC. It changes each second while someone subscribes.",
+		Description: "The time in UTC. It changes every second while a client is subscribed.",
 	}, func(context.Context, *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
 		now := time.Now().UTC().Format(time.RFC3339)
 		return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: clockURI, MIMEType: "text/plain", Text: now}}}, nil
@@ -44,7 +44,7 @@ func (c *clock) unsubscribed(uri string) {
 	c.stop = nil
 }
 
-// tick tells of a change each second until ctx ends.
+// tick reports a change every second until ctx ends.
 func (c *clock) tick(ctx context.Context) {
 	t := time.NewTicker(time.Second)
 	defer t.Stop()

@@ -9,8 +9,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// countdownSchema bounds what one caller can hold.
-const countdownSchema = `{"type":"object","properties":{"seconds":{"type":"integer","description":"how long to count","minimum":0,"maximum":300,"default":3}}}`
+// countdownSchema limits how long one call can run.
+const countdownSchema = `{"type":"object","properties":{"seconds":{"type":"integer","description":"how long to count down, in seconds","minimum":0,"maximum":300,"default":3}}}`
 
 type countdownIn struct {
 	Seconds int `json:"seconds"`
@@ -19,7 +19,7 @@ type countdownIn struct {
 func addCountdown(s *mcp.Server) {
 	mcp.AddTool(s, &mcp.Tool{
 		Name: "countdown", Title: "Countdown", InputSchema: json.RawMessage(countdownSchema),
-		Description: "Counts down with a progress notification each second. Hang up to cancel it.",
+		Description: "Counts down and sends a progress notification every second. Disconnect to cancel it.",
 		Annotations: &mcp.ToolAnnotations{ReadOnlyHint: true, OpenWorldHint: new(bool)},
 	}, countdown)
 }
@@ -29,7 +29,7 @@ func countdown(ctx context.Context, req *mcp.CallToolRequest, in countdownIn) (*
 	defer tick.Stop()
 	for done := range in.Seconds {
 		left := in.Seconds - done
-		// A client that takes no notifications still gets its answer.
+		// A client that accepts no notifications still gets its result.
 		_ = req.Progress(float64(done), float64(in.Seconds), fmt.Sprintf("%d s left", left))
 		select {
 		case <-tick.C:

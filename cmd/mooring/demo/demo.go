@@ -7,8 +7,9 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// New returns a server with the built-in features. What they run besides calls ends
-// with ctx; the caller closes the server.
+// New returns a server with the built-in features. Goroutines that they start outside of calls
+// end with ctx. The first key seals the state that clients carry, and all of them open it;
+// without keys, a random key is used. The caller must close the server.
 func New(ctx context.Context, version string, logger *slog.Logger, keys ...[]byte) *mcp.Server {
 	c := &clock{ctx: ctx}
 	var key []byte
@@ -21,7 +22,7 @@ func New(ctx context.Context, version string, logger *slog.Logger, keys ...[]byt
 		Description: "The built-in features of Mooring, an MCP server for very many connections.",
 	}, &mcp.ServerOptions{
 		Instructions: "A demonstration: echo and add answer at once, countdown reports progress and can be cancelled, " +
-			"ask asks the user by way of the client, toggle adds or removes the tool extra, and " + clockURI + " changes each second while someone subscribes.",
+			"ask asks the user through the client, toggle adds or removes the tool extra, and " + clockURI + " changes every second while a client is subscribed.",
 		Logger:            logger,
 		StateKey:          key,
 		OldStateKeys:      old,

@@ -25,7 +25,7 @@ type client struct {
 	t     *testing.T
 	s     *mcp.Server
 	check *wirecheck.Checker
-	meta  string // more members of _meta, with a comma before each
+	meta  string // more members of _meta, each after a comma
 }
 
 func newClient(t *testing.T) *client {
@@ -38,7 +38,7 @@ func newClient(t *testing.T) *client {
 	return &client{t: t, s: s, check: wirecheck.Open(t)}
 }
 
-// A recorder is a Sink.
+// A recorder is a Sink that keeps the messages of a call.
 type recorder struct {
 	mu    sync.Mutex
 	notes []string
@@ -54,7 +54,7 @@ func (r *recorder) Notify(msg []byte) bool {
 
 func (r *recorder) Respond(msg []byte, _ jsonrpc.Code) { r.last = string(msg) }
 
-// prepare readies a request with the members of params.
+// prepare prepares a request. params holds more members of the params, each after a comma.
 func (c *client) prepare(call *mcp.Call, method, params string) *jsonrpc.Error {
 	c.t.Helper()
 	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":{"_meta":{"io.modelcontextprotocol/protocolVersion":%q,`+
@@ -125,7 +125,7 @@ func TestToggle(t *testing.T) {
 	c.wants("off", "tools/call", `,"name":"toggle"`, `extra is gone`)
 	c.wants("after", "tools/call", `,"name":"extra"`, `-32602`)
 	if changes != 2 {
-		t.Errorf("%d changes were told, want 2", changes)
+		t.Errorf("%d changes were reported, want 2", changes)
 	}
 }
 
@@ -142,11 +142,11 @@ func TestCountdown(t *testing.T) {
 		c.wants("zero", "tools/call", `,"name":"countdown","arguments":{"seconds":0}`, "counted 0 s")
 
 		ctx, cancel := context.WithCancelCause(t.Context())
-		time.AfterFunc(1500*time.Millisecond, func() { cancel(errors.New("gone")) })
+		time.AfterFunc(1500*time.Millisecond, func() { cancel(errors.New("client disconnected")) })
 		begin = time.Now()
 		r = c.call(ctx, "tools/call", `,"name":"countdown","arguments":{"seconds":60}`)
 		if took := time.Since(begin); took != 1500*time.Millisecond {
-			t.Errorf("went on for %v after 1.5 s: %s", took, r.last)
+			t.Errorf("the call took %v, want 1.5 s: %s", took, r.last)
 		}
 	})
 }
@@ -199,7 +199,7 @@ func TestHarbours(t *testing.T) {
 	c.wants("templates", "resources/templates/list", ``, `mooring://harbour/{name}`)
 	c.wants("prompts", "prompts/list", ``, `"plan_visit"`, `"required":true`)
 	c.wants("prompt", "prompts/get", `,"name":"plan_visit","arguments":{"harbour":"kiel","days":"2"}`, `2 day(s)`, `kiel (Germany, 9.5 m deep)`)
-	c.wants("prompt of the unknown", "prompts/get", `,"name":"plan_visit","arguments":{"harbour":"atlantis"}`, `1 day(s)`, `atlantis`)
+	c.wants("prompt for an unknown harbour", "prompts/get", `,"name":"plan_visit","arguments":{"harbour":"atlantis"}`, `1 day(s)`, `atlantis`)
 	c.wants("prompt without its argument", "prompts/get", `,"name":"plan_visit"`, `-32602`)
 
 	complete := func(ref, arg, typed string, want ...string) {

@@ -1,3 +1,3 @@
-// Package demo is the built-in set of features of the mooring command: one of each
-// kind, small enough to be understood by calling it.
+// Package demo provides the built-in features of the mooring command. There is one of each kind,
+// small enough to be understood by calling it.
 package demo

@@ -21,8 +21,7 @@ type harbour struct {
 	depth         float64 // metres
 }
 
-// harbours returns the harbours in the order of their names. Names need no
-// percent-encoding.
+// harbours returns the harbours in the order of their names. The names need no percent-encoding.
 func harbours() []harbour {
 	return []harbour{
 		{"antwerp", "Belgium", 17}, {"bergen", "Norway", 11}, {"bremerhaven", "Germany", 14}, {"genoa", "Italy", 15},
@@ -31,7 +30,7 @@ func harbours() []harbour {
 	}
 }
 
-// find returns the harbour of a name in any case.
+// find returns the harbour with the given name, regardless of case.
 func find(name string) (harbour, bool) {
 	all := harbours()
 	i, ok := slices.BinarySearchFunc(all, strings.ToLower(name), func(h harbour, name string) int { return cmp.Compare(h.name, name) })
@@ -41,16 +40,17 @@ func find(name string) (harbour, bool) {
 	return all[i], true
 }
 
-// addHarbours adds the resource template and the prompt, whose arguments complete.
+// addHarbours adds the resource template and the prompt. Both support completion of their
+// arguments.
 func addHarbours(s *mcp.Server) {
 	s.AddResourceTemplate(&mcp.ResourceTemplate{
-		URITemplate: harbourTemplate, Name: "harbour", Title: "Harbour", MIMEType: "text/plain", Description: "A harbour by its name, for example oslo.",
+		URITemplate: harbourTemplate, Name: "harbour", Title: "Harbour", MIMEType: "text/plain", Description: "A harbour by name, for example oslo.",
 	}, readHarbour)
 	s.AddPrompt(&mcp.Prompt{
 		Name: planPrompt, Title: "Plan a visit", Description: "Plans a visit to a harbour.",
 		Arguments: []*mcp.PromptArgument{
 			{Name: "harbour", Title: "Harbour", Description: "Where to go, for example oslo", Required: true},
-			{Name: "days", Title: "Days", Description: "How long to stay, 1 if not given"},
+			{Name: "days", Title: "Days", Description: "How long to stay, 1 by default"},
 		},
 	}, planVisit)
 }
@@ -78,7 +78,7 @@ func planVisit(_ context.Context, req *mcp.GetPromptRequest) (*mcp.GetPromptResu
 	}, nil
 }
 
-// complete proposes what may follow what was typed.
+// complete returns the values that begin with what the user has typed.
 func complete(_ context.Context, req *mcp.CompleteRequest) (*mcp.CompleteResult, error) {
 	var values []string
 	switch ref, arg := req.Params.Ref, req.Params.Argument.Name; {

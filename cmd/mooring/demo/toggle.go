@@ -9,12 +9,12 @@ import (
 
 type noArgs struct{}
 
-// addToggle adds the tool that adds and removes the tool extra.
+// addToggle adds the tool toggle, which adds and removes the tool extra.
 func addToggle(s *mcp.Server) {
-	var mu sync.Mutex // guards there, and keeps the additions and removals in its order
+	var mu sync.Mutex // guards there, and keeps additions and removals in order
 	there := false
 	mcp.AddTool(s, &mcp.Tool{
-		Name: "toggle", Title: "Toggle", Description: "Adds the tool extra, or removes it. Listeners are told that the list changed.",
+		Name: "toggle", Title: "Toggle", Description: "Adds the tool extra or removes it. Listeners are notified that the list has changed.",
 		Annotations: &mcp.ToolAnnotations{DestructiveHint: new(bool), OpenWorldHint: new(bool)},
 	}, func(context.Context, *mcp.CallToolRequest, noArgs) (*mcp.CallToolResult, any, error) {
 		mu.Lock()

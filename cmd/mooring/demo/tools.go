@@ -7,7 +7,7 @@ import (
 )
 
 type echoIn struct {
-	Text string `json:"text" jsonschema:"what to say back"`
+	Text string `json:"text" jsonschema:"the text to return"`
 }
 
 type addIn struct {
@@ -19,11 +19,11 @@ type addOut struct {
 	Sum int64 `json:"sum" jsonschema:"a plus b"`
 }
 
-// addTools adds the tools that answer at once.
+// addTools adds the tools that answer immediately.
 func addTools(s *mcp.Server) {
 	readOnly := &mcp.ToolAnnotations{ReadOnlyHint: true, IdempotentHint: true, OpenWorldHint: new(bool)}
 	mcp.AddTool(s, &mcp.Tool{
-		Name: "echo", Title: "Echo", Description: "Says the text back. Runs on a worker.", Annotations: readOnly,
+		Name: "echo", Title: "Echo", Description: "Returns the text. Runs on a worker.", Annotations: readOnly,
 	}, echo)
 	mcp.AddInlineTool(s, &mcp.Tool{
 		Name: "add", Title: "Add", Description: "Adds two integers. Runs on the event loop.", Annotations: readOnly,
