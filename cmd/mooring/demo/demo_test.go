@@ -120,9 +120,9 @@ func TestToggle(t *testing.T) {
 		}
 	})
 	c.wants("before", "tools/call", `,"name":"extra"`, `-32602`)
-	c.wants("on", "tools/call", `,"name":"toggle"`, `extra is there`)
+	c.wants("on", "tools/call", `,"name":"toggle"`, `added extra`)
 	c.wants("extra", "tools/call", `,"name":"extra"`, `I am extra.`)
-	c.wants("off", "tools/call", `,"name":"toggle"`, `extra is gone`)
+	c.wants("off", "tools/call", `,"name":"toggle"`, `removed extra`)
 	c.wants("after", "tools/call", `,"name":"extra"`, `-32602`)
 	if changes != 2 {
 		t.Errorf("%d changes were reported, want 2", changes)

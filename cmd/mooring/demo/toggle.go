@@ -11,21 +11,21 @@ type noArgs struct{}
 
 // addToggle adds the tool toggle, which adds and removes the tool extra.
 func addToggle(s *mcp.Server) {
-	var mu sync.Mutex // guards there, and keeps additions and removals in order
-	there := false
+	var mu sync.Mutex // guards exists, and keeps additions and removals in order
+	exists := false
 	mcp.AddTool(s, &mcp.Tool{
 		Name: "toggle", Title: "Toggle", Description: "Adds the tool extra or removes it. Listeners are notified that the list has changed.",
 		Annotations: &mcp.ToolAnnotations{DestructiveHint: new(bool), OpenWorldHint: new(bool)},
 	}, func(context.Context, *mcp.CallToolRequest, noArgs) (*mcp.CallToolResult, any, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		there = !there
-		if !there {
+		exists = !exists
+		if !exists {
 			s.RemoveTools("extra")
-			return textResult("extra is gone"), nil, nil
+			return textResult("removed extra"), nil, nil
 		}
 		mcp.AddTool(s, &mcp.Tool{Name: "extra", Title: "Extra", Description: "Exists until toggle is called again."}, extra)
-		return textResult("extra is there"), nil, nil
+		return textResult("added extra"), nil, nil
 	})
 }
 
