@@ -13,15 +13,13 @@ import (
 //
 // While it is idle, or an idle stream, it holds nothing but this struct, a slot and an entry of the wheel.
 type conn struct {
-	sk     socket
-	loop   *loop
-	x      *exchange // what a request under way holds; nil when there is none
-	uris   *uriSet   // the resources a stream listens to; nil when there are none
-	id     string    // of the subscription: JSON text, safe in an event
-	slot   uint32    // index in loop.slots
-	gen    uint32    // tells the conn from others that had the slot
-	next   uint32    // in loop.streams
-	prev   uint32    // in loop.streams
+	sk   socket
+	loop *loop
+	x    *exchange // what a request under way holds; nil when there is none
+	streamNode
+	id     string // of the subscription: JSON text, safe in an event
+	slot   uint32 // index in loop.slots
+	gen    uint32 // tells the conn from others that had the slot
 	state  connState
 	trust  endpoint.Trust
 	topics mcp.Topic // the lists a stream listens to

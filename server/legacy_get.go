@@ -135,7 +135,7 @@ func (c *conn) openStream(now tick) {
 	}
 	c.topics = l.srv.mcp.Topics() &^ mcp.TopicResource
 	for _, uri := range uris {
-		l.streams.listenTo(l, c, []string{uri})
+		l.streams.listen(c.slot, []string{uri})
 	}
 	if id := l.req.LastEventID; id != nil {
 		c.missedSince(id)
@@ -160,7 +160,7 @@ func (c *conn) enterStream(k sessionKey, replay uint64) {
 	c.uris = &uriSet{session: k, replay: replay}
 	l.m.streams.Add(1)
 	l.m.sessionStreams.Add(1)
-	l.streams.push(l, c)
+	l.streams.push(c.slot)
 }
 
 // refuseStream answers a request for whose stream, or for whose session, there is no room.
@@ -377,12 +377,12 @@ func (l *loop) serveSubscribe(it *item) {
 	for i := range c.uris.refs {
 		if r := &c.uris.refs[i]; r.list.uri == it.uri {
 			if !wanted {
-				l.streams.unlisten(l, c, i)
+				l.streams.unlisten(c.slot, i)
 			}
 			return
 		}
 	}
 	if wanted {
-		l.streams.listenTo(l, c, []string{it.uri})
+		l.streams.listen(c.slot, []string{it.uri})
 	}
 }

@@ -93,7 +93,7 @@ type task func()
 func newLoop(s *Server, idx int, r reactor) *loop {
 	l := &loop{srv: s, idx: idx, reactor: r, now: s.tick(), told: s.log.base, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), retry: wheel.Ticks(retryTime)}
 	l.wheel = wheel.New(l.now)
-	l.streams.init()
+	l.streams.init(func(slot uint32) *streamNode { return &l.slots[slot].streamNode }, s.mcp)
 	l.runInbox = l.guard(l.serveInbox)
 	l.runTick = l.guard(l.serveTick)
 	l.runContinue = l.guard(l.serveContinue)

@@ -11,12 +11,8 @@ import (
 // fanout is the walk over a loop's streams that tells them of changes, one change at a time and a slice of streams a turn. What changes meanwhile is told by the next walk: nothing queues.
 type fanout struct {
 	todo   changes
-	active bool
 	change mcp.Change
 	notice notice
-	cursor uint32   // next slot of a list
-	list   *uriList // or next member of a resource's
-	member int
 	frames frames
 }
 
@@ -37,15 +33,14 @@ func (f *fanout) next(l *loop) bool {
 	for _, t := range allTopics {
 		if f.todo.topics&t != 0 {
 			f.todo.topics &^= t
-			f.cursor, f.list = l.streams.head, nil
+			l.streams.walkAll()
 			f.start(l, mcp.Change{Topic: t})
 			return true
 		}
 	}
 	for uri := range f.todo.uris {
 		delete(f.todo.uris, uri)
-		if list := l.streams.byURI[uri]; list != nil {
-			f.list, f.member = list, len(list.members)
+		if l.streams.walkListeners(uri) {
 			f.start(l, mcp.Change{Topic: mcp.TopicResource, URI: uri})
 			return true
 		}
@@ -63,14 +58,6 @@ func (f *fanout) start(l *loop, ch mcp.Change) {
 		l.told = f.todo.seq // whoever is told this has been told all
 		f.notice.seq = l.told
 	}
-	f.active = true
-}
-
-// leave is told that c is about to leave the lists.
-func (f *fanout) leave(c *conn) {
-	if f.active && f.list == nil && f.cursor == c.slot {
-		f.cursor = c.next
-	}
 }
 
 // passCost is what a stream costs that is not told, in parts of one that is.
@@ -80,31 +67,21 @@ const passCost = 16
 func (l *loop) serveFanout() {
 	f := &l.fan
 	for n := 0; n < sliceLimit*passCost; {
-		if !f.active && !f.next(l) {
+		if !l.streams.walk.active && !f.next(l) {
 			return
 		}
-		if f.list != nil {
-			// From the end: who comes meanwhile is behind, and forget keeps it so for who leaves.
-			if f.member == 0 {
-				f.active = false
-				continue
-			}
-			f.member--
-			m := f.list.members[f.member]
-			l.tellResource(l.slots[m.slot], m.ref)
+		slot, ref, ok := l.streams.step()
+		if !ok {
+			continue
+		}
+		switch c := l.slots[slot]; {
+		case f.change.Topic == mcp.TopicResource:
+			l.tellResource(c, ref)
 			n += passCost
-			continue
-		}
-		if f.cursor == noSlot {
-			f.active = false
-			continue
-		}
-		c := l.slots[f.cursor]
-		f.cursor = c.next
-		if c.topics&f.change.Topic != 0 {
+		case c.topics&f.change.Topic != 0:
 			l.tellList(c)
 			n += passCost
-		} else {
+		default:
 			n++
 		}
 	}
@@ -151,7 +128,7 @@ func (l *loop) tellResource(c *conn, ref uint32) {
 func (l *loop) deliverDirty(c *conn) {
 	tell := func(ch mcp.Change) bool {
 		n := l.noticeOf(ch)
-		if !c.slow() && !l.fan.active {
+		if !c.slow() && !l.streams.walk.active {
 			n.seq = l.told
 		}
 		if !n.tells(c) {

@@ -36,9 +36,9 @@ func (c *conn) listen(now tick, j *job) {
 	c.topics = sub.Topics &^ mcp.TopicResource
 	c.flags |= flagStreaming
 	l.m.streams.Add(1)
-	l.streams.push(l, c)
+	l.streams.push(c.slot)
 	if len(sub.URIs) > 0 {
-		l.streams.listenTo(l, c, sub.URIs)
+		l.streams.listen(c.slot, sub.URIs)
 	}
 	l.count(j.call.Method(), outcomeOK)
 	l.resetRequest(x)
@@ -50,8 +50,11 @@ func (c *conn) listen(now tick, j *job) {
 
 // endStream takes c out of all lists of streams.
 func (l *loop) endStream(c *conn) {
-	l.streams.remove(l, c)
+	u := l.streams.remove(c.slot)
 	if c.has(flagSession) {
+		if u != nil {
+			l.leaveSession(c, u)
+		}
 		l.m.sessionStreams.Add(-1)
 	}
 	c.flags &^= flagStreaming | flagSession | flagTyped
