@@ -47,7 +47,7 @@ func newBench(b *testing.B) *bench {
 	r := newRig(b, nil)
 	k := &bench{b: b, react: &benchReactor{posted: make(chan task, 64)}}
 	k.l = newLoop(r.s, 0, k.react)
-	b.Cleanup(k.l.bury)
+	b.Cleanup(k.l.stopWorkers)
 	r.s.mu.Lock()
 	r.s.loops = []*loop{k.l}
 	r.s.mu.Unlock()

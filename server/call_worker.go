@@ -118,7 +118,7 @@ func (j *job) respond(status int, code jsonrpc.Code, msg []byte) {
 // serveReturn takes a job back from its worker and sends the answer that it brings.
 func (l *loop) serveReturn(j *job) {
 	if j.worker != nil {
-		l.putWorker(j.worker) // first: the connection's next request may need one
+		l.workers.put(j.worker) // first: the connection's next request may need one
 		j.worker = nil
 	}
 	defer l.putJob(j)
@@ -147,7 +147,7 @@ func (l *loop) serveReturn(j *job) {
 
 // servePrepared takes a message back from the worker that decoded it.
 func (l *loop) servePrepared(j *job) {
-	l.putWorker(j.worker)
+	l.workers.put(j.worker)
 	j.stop(context.Canceled)
 	j.ctx, j.stop, j.worker, j.prepped, j.preparing = nil, nil, nil, false, false
 	l.srv.calls.Add(-1)

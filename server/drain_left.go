@@ -52,7 +52,7 @@ func (s *Server) stopEngine(grace context.Context, roll []chan struct{}, cause e
 		for i, l := range s.loops {
 			select {
 			case <-roll[i]:
-				l.execute(l.bury)
+				l.execute(l.stopWorkers)
 			default:
 			}
 		}
@@ -61,7 +61,7 @@ func (s *Server) stopEngine(grace context.Context, roll []chan struct{}, cause e
 	go func() {
 		s.engine.stop()
 		for _, l := range s.loops {
-			l.bury()
+			l.stopWorkers()
 		}
 		close(ended)
 	}()

@@ -146,7 +146,7 @@ func TestReplayTotalIsShared(t *testing.T) {
 func retained(v reflect.Value, seen map[uintptr]bool) (n int) {
 	switch v.Kind() {
 	case reflect.Pointer:
-		if v.IsNil() || seen[v.Pointer()] || v.Type() == reflect.TypeFor[*loop]() || v.Type() == reflect.TypeFor[*worker]() {
+		if v.IsNil() || seen[v.Pointer()] || v.Type() == reflect.TypeFor[*loop]() || v.Type() == reflect.TypeFor[*worker[*job]]() {
 			return 0
 		}
 		seen[v.Pointer()] = true

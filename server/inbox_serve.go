@@ -4,11 +4,16 @@ package server
 // without a pause would keep it from its sockets.
 func (l *loop) serveInbox() {
 	l.present()
-	defer l.settleInbox()
+	defer func() {
+		// A worker that has still to begin brings its loop back here.
+		if !l.in.settle(l.gave) {
+			l.continueLater()
+		}
+	}()
 	for range inboxRounds {
 		l.yield()
 		l.servePosted()
-		if l.more || !l.gave && !l.hasPosted() {
+		if l.more || !l.gave && !l.in.waiting() {
 			return
 		}
 	}
@@ -16,7 +21,7 @@ func (l *loop) serveInbox() {
 
 // servePosted serves a slice of what was posted.
 func (l *loop) servePosted() {
-	items, ch, drain := l.takeInbox(l.spare)
+	items, ch, drain := l.in.take(l.spare)
 	l.spare = nil
 	if len(l.backlog) == 0 {
 		l.backlog = items
@@ -42,7 +47,7 @@ func (l *loop) serveBacklog() {
 		it := all[i]
 		all[i] = item{}
 		l.backlog = all[i+1:] // first: a panic must not find the item again
-		l.in.bytes.Add(-it.cost())
+		l.in.served(&it)
 		l.serveItem(&it)
 	}
 	if len(l.backlog) > 0 {

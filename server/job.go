@@ -24,7 +24,7 @@ type job struct {
 	json      bool // and a single message
 	ctx       context.Context
 	stop      context.CancelCauseFunc
-	worker    *worker        // that runs it
+	worker    *worker[*job]  // that runs it
 	prepped   bool           // what it ran was prepareBig
 	preparing bool           // it runs prepareBig; the loop's
 	handed    bool           // a handler on a worker has seen content: it is never used again

@@ -313,7 +313,7 @@ func (l *loop) serveAnswer(it *item) {
 
 // parkedJob takes the worker back from a call that asked its client.
 func (l *loop) parkedJob(j *job) {
-	l.putWorker(j.worker)
+	l.workers.put(j.worker)
 	j.worker = nil
 	j.legacy.parked = true
 	lc := &j.legacy

@@ -49,7 +49,7 @@ type loop struct {
 	exchanges []*exchange     // free ones
 	requests  []*requestState // free ones
 	jobs      []*job          // free ones
-	workers   workers
+	workers   workers[*job]
 	handed    int64     // calls that workers were handed
 	gave      bool      // some of them since the loop last let go of its processor: see lend
 	lendAfter time.Time // until then sockets go first
@@ -93,6 +93,9 @@ type task func()
 func newLoop(s *Server, idx int, r reactor) *loop {
 	l := &loop{srv: s, idx: idx, reactor: r, now: s.tick(), told: s.log.base, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), retry: wheel.Ticks(retryTime)}
 	l.wheel = wheel.New(l.now)
+	l.workers.begin = func(j *job) { j.loop.begun.Add(1) }
+	l.workers.end = (*job).end
+	l.in.wake, l.in.max = func() { l.execute(l.runInbox) }, int64(s.opts.MaxInbox)
 	l.streams.init(func(slot uint32) *streamNode { return &l.slots[slot].streamNode }, s.mcp)
 	l.runInbox = l.guard(l.serveInbox)
 	l.runTick = l.guard(l.serveTick)
@@ -192,7 +195,7 @@ func (l *loop) serveTick() {
 
 // turn does what is due at a tick.
 func (l *loop) turn() {
-	l.retireWorkers()
+	l.workers.retire(l.now)
 	l.expireDetached()
 	l.sweepSessions()
 	l.refreshSome()

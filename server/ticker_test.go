@@ -125,7 +125,7 @@ func TestRest(t *testing.T) {
 	}{
 		{"nothing to do", func(*rig) {}, func(*rig) tick { return wheel.Never }},
 		{"a connection", func(r *rig) { r.connect() }, func(r *rig) tick { return r.l.wheel.Next() }},
-		{"workers", func(r *rig) { r.l.workers.idle = append(r.l.workers.idle, &worker{work: make(chan work)}) }, func(r *rig) tick { return r.l.workers.until }},
+		{"workers", func(r *rig) { r.l.workers.idle = append(r.l.workers.idle, &worker[*job]{work: make(chan work[*job])}) }, func(r *rig) tick { return r.l.workers.until }},
 		{"a call without its connection", func(r *rig) {
 			j := &job{loop: r.l}
 			j.legacy.detached, j.legacy.due = true, wheel.Never

@@ -23,13 +23,19 @@ func (l *loop) lend() {
 		l.callInbox()
 		return
 	}
-	l.in.mu.Lock()
-	l.in.posted = true // the loop looks itself: workers need not wake it
-	l.in.mu.Unlock()
+	l.in.attend()
 	l.runInbox()
 	if took := l.srv.clock().Sub(now); took > lendLong {
 		l.lendAfter = now.Add(lendPause * took)
 	}
+}
+
+// hand gives j to a worker, which begins as soon as the loop lets it: see lend.
+func (l *loop) hand(j *job, run func(*job)) {
+	j.worker = l.workers.take()
+	l.handed++
+	l.gave = true
+	j.worker.start(j, run)
 }
 
 // yield lets the workers begin that were handed something. One turn of Go's scheduler in 61 begins with those that let go of their processor, of which the loop is one, and ends with them after as many.

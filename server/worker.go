@@ -1,35 +1,45 @@
 package server
 
-// worker is a goroutine that runs jobs, one after another. A loop owns its workers while they are idle, and uses the one that was idle for the shortest time: its stack has grown
-// to what handlers need, which is worth more than the hand-over costs.
-type worker struct {
-	work chan work // room for one: a worker may still be on its way back
+// worker is a goroutine that runs jobs, one after another.
+type worker[T any] struct {
+	work chan work[T] // room for one: a worker may still be on its way back
 }
 
 // work is a job and how to run it.
-type work struct {
-	job *job
-	run func(*job)
+type work[T any] struct {
+	job T
+	run func(T)
 }
+
+// start has the worker, which is idle, run a job.
+func (w *worker[T]) start(job T, run func(T)) { w.work <- work[T]{job, run} }
+
+// stop ends the worker once it is idle.
+func (w *worker[T]) stop() { close(w.work) }
 
 const (
 	keepWorkers  = 256 // idle ones of a loop
 	retireWindow = tick(100)
 )
 
-// workers are the idle workers of a loop, the newest last.
-type workers struct {
-	idle  []*worker
+// workers are the idle workers of a loop, the newest last. The one that was idle for the shortest
+// time is reused first: its stack has already grown to what handlers need. Their methods run on the
+// loop.
+type workers[T any] struct {
+	begin func(T)      // called by a worker before it runs a job
+	end   func(T) bool // and after; false if the worker is not needed any more
+
+	idle  []*worker[T]
 	low   int  // the fewest that were idle since the window began
 	until tick // the end of the window
 }
 
-func (l *loop) takeWorker() *worker {
-	ws := &l.workers
+// take returns an idle worker, or a new one.
+func (ws *workers[T]) take() *worker[T] {
 	n := len(ws.idle) - 1
 	if n < 0 {
-		w := &worker{work: make(chan work, 1)}
-		go w.loop()
+		w := &worker[T]{work: make(chan work[T], 1)}
+		go ws.loop(w)
 		return w
 	}
 	w := ws.idle[n]
@@ -39,51 +49,53 @@ func (l *loop) takeWorker() *worker {
 	return w
 }
 
-// hand gives j to a worker, which begins as soon as the loop lets it: see lend.
-func (l *loop) hand(j *job, run func(*job)) {
-	j.worker = l.takeWorker()
-	l.handed++
-	l.gave = true
-	j.worker.work <- work{j, run}
-}
-
-func (l *loop) putWorker(w *worker) {
-	if len(l.workers.idle) >= keepWorkers {
-		close(w.work)
+// put takes a worker back whose job has ended.
+func (ws *workers[T]) put(w *worker[T]) {
+	if len(ws.idle) >= keepWorkers {
+		w.stop()
 		return
 	}
-	l.workers.idle = append(l.workers.idle, w)
+	ws.idle = append(ws.idle, w)
 }
 
-// retireWorkers ends those that were not needed for a whole window.
-func (l *loop) retireWorkers() {
-	ws := &l.workers
-	if l.now < ws.until {
+// retire ends the workers that were not needed for a whole window.
+func (ws *workers[T]) retire(now tick) {
+	if now < ws.until {
 		return
 	}
 	for _, w := range ws.idle[:ws.low] {
-		close(w.work)
+		w.stop()
 	}
 	ws.idle = append(ws.idle[:0], ws.idle[ws.low:]...)
 	clear(ws.idle[len(ws.idle):cap(ws.idle)])
-	ws.low, ws.until = len(ws.idle), l.now+retireWindow
+	ws.low, ws.until = len(ws.idle), now+retireWindow
 }
 
-// loop runs jobs until the loop lets go of the worker.
-func (w *worker) loop() {
-	var running *job
+// stop ends all that are idle.
+func (ws *workers[T]) stop() {
+	for _, w := range ws.idle {
+		w.stop()
+	}
+	ws.idle = nil
+}
+
+// loop is the goroutine of a worker.
+func (ws *workers[T]) loop(w *worker[T]) {
+	var running T
+	busy := false
 	defer func() {
-		// A handler ended its goroutine (runtime.Goexit, as testing.T.FailNow does): its call was answered, and another goroutine carries on.
-		if running != nil && running.end() {
-			go w.loop()
+		// A handler ended its goroutine (runtime.Goexit, as testing.T.FailNow does). Its call got
+		// a response, and another goroutine carries on.
+		if busy && ws.end(running) {
+			go ws.loop(w)
 		}
 	}()
 	for k := range w.work {
-		running = k.job
-		k.job.loop.begun.Add(1)
+		running, busy = k.job, true
+		ws.begin(k.job)
 		k.run(k.job)
-		running = nil
-		if !k.job.end() {
+		busy = false
+		if !ws.end(k.job) {
 			return
 		}
 	}
