@@ -99,7 +99,7 @@ func serve(c *config, stderr io.Writer) error {
 	}
 
 	select {
-	case err = <-failed: // before Shutdown, Serve returns only if it fails
+	case err = <-failed: // until Shutdown is called, only failures arrive
 	case sig := <-signals:
 		logger.Info("draining", "signal", sig.String(), "timeout", c.drainTimeout)
 	}
