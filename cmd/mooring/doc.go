@@ -2,7 +2,7 @@
 //
 //	mooring serve                     serve the built-in features on http://127.0.0.1:8080/mcp
 //	mooring print-config claude-code  print the configuration of a client
-//	mooring healthcheck               check that server's health; the exit code says the result
+//	mooring healthcheck               check the server's health, which the exit code reports
 //	mooring version                   print the version
 //
 // Each setting of serve is taken from the first of these that has it: its flag, the environment,
@@ -13,6 +13,6 @@
 //	heartbeat: 30s
 //	log-format: json
 //
-// Where the environment has NOTIFY_SOCKET, as under systemd with Type=notify, serve reports when it
-// is ready and when it begins to drain.
+// If NOTIFY_SOCKET is set, as under systemd with Type=notify, serve reports when it is ready and
+// when it begins to drain.
 package main

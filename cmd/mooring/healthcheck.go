@@ -22,8 +22,8 @@ func newHealthcheck() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "healthcheck",
 		Short: "Check that a server is healthy",
-		Long: "Check that a server is healthy: exit with 0 if it answers a health check with 200 within 5 s, else with 1.\n\n" +
-			"Containers use it as their HEALTHCHECK, since an image of Mooring contains no other program.",
+		Long: "Check that a server is healthy. The exit code is 0 if the server answers a health check with 200 within 5 s, and 1 otherwise.\n\n" +
+			"Containers use this as their HEALTHCHECK, because an image of Mooring contains no other program.",
 		Example: "  mooring healthcheck --url http://127.0.0.1:8080/readyz\n  mooring healthcheck --url unix:/run/mooring.sock",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -36,10 +36,11 @@ func newHealthcheck() *cobra.Command {
 	return cmd
 }
 
-// checkHealth returns nil if a GET of target has status 200. A target of unix:/path stands for
-// /healthz of the server on that socket.
+// checkHealth returns nil if a GET of target returns 200. The target unix:/path means /healthz of
+// the server on that socket.
 func checkHealth(ctx context.Context, target string) error {
-	// A proxy of the environment is not asked: it could not reach this machine's loopback address.
+	// Proxy settings in the environment are ignored, because a proxy cannot reach the loopback
+	// address of this machine.
 	transport := &http.Transport{DisableKeepAlives: true}
 	link := target
 	if socket, ok := strings.CutPrefix(target, "unix:"); ok {
@@ -64,7 +65,7 @@ func checkHealth(ctx context.Context, target string) error {
 	}
 	resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("unhealthy: %s says %s", target, resp.Status)
+		return fmt.Errorf("unhealthy: %s returned %s", target, resp.Status)
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func TestHealthcheck(t *testing.T) {
 
 	for _, tt := range []struct {
 		why, url string
-		want     string // in the error; empty: healthy
+		want     string // part of the error; empty if the server is healthy
 	}{
 		{"healthz", base + "/healthz", ""},
 		{"readyz", base + "/readyz", ""},
@@ -40,7 +40,7 @@ func TestHealthcheck(t *testing.T) {
 		{"another scheme", "ftp://127.0.0.1/healthz", "neither"},
 		{"no host", "http:///healthz", "neither"},
 	} {
-		// A proxy of the environment must not be asked.
+		// The command must ignore a proxy in the environment.
 		cmd := command(t, []string{"HTTP_PROXY=http://" + nobody, "http_proxy=http://" + nobody}, "healthcheck", "--url", tt.url)
 		var out bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &out
@@ -65,12 +65,12 @@ func TestHealthcheck(t *testing.T) {
 		t.Fatalf("exit %d: %s", code, p.output())
 	}
 	if err := checkHealth(t.Context(), base+"/healthz"); err == nil {
-		t.Error("a server that has ended is healthy")
+		t.Error("a server that has ended still counts as healthy")
 	}
 }
 
-// TestHealthcheckOfAServerThatHangs holds that the time limit ends a check, and that a redirect is
-// not a sign of health.
+// TestHealthcheckOfAServerThatHangs checks that the time limit ends a check, and that a redirect
+// does not count as healthy.
 func TestHealthcheckOfAServerThatHangs(t *testing.T) {
 	release := make(chan struct{})
 	ts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -8,8 +8,8 @@ import (
 )
 
 // A serviceManager is the value of NOTIFY_SOCKET: the path of the unix datagram socket on which
-// systemd, or another manager that speaks sd_notify(3), hears of its service's state. An abstract
-// name begins with @. It is empty where there is no such manager.
+// systemd, or another manager that supports sd_notify(3), receives the state of its service. An
+// abstract name begins with @. The value is empty if there is no such manager.
 type serviceManager string
 
 // The states that a service reports.
@@ -18,22 +18,22 @@ const (
 	stateStopping = "STOPPING=1"
 )
 
-// notifyTimeout bounds the wait for a manager that does not read. The server goes on without it.
+// notifyTimeout limits the wait for a manager that does not read. After that the server continues.
 const notifyTimeout = time.Second
 
-// report sends a state to the manager, if there is one. A failure is logged: the manager then
-// takes its own measures when its start timeout ends.
+// report sends a state to the manager, if there is one. It only logs a failure: the manager takes
+// its own measures when its start timeout ends.
 func (m serviceManager) report(state string, logger *slog.Logger) {
 	if m == "" {
 		return
 	}
 	if err := m.send(state); err != nil {
-		logger.Warn("the service manager cannot be notified", "state", state, "err", err)
+		logger.Warn("cannot notify the service manager", "state", state, "err", err)
 	}
 }
 
 func (m serviceManager) send(state string) error {
-	// Package net takes a leading @ for an abstract name where the system has them.
+	// Package net treats a leading @ as an abstract name on systems that have them.
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: string(m), Net: "unixgram"})
 	if err != nil {
 		return fmt.Errorf("NOTIFY_SOCKET: %w", err)

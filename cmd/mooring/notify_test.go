@@ -90,7 +90,8 @@ func TestServiceManagerIsNotified(t *testing.T) {
 	}
 }
 
-// TestServesWithoutItsServiceManager holds that a manager that cannot be reached is logged and no more.
+// TestServesWithoutItsServiceManager checks that a manager that cannot be reached has no other
+// effect than a log entry.
 func TestServesWithoutItsServiceManager(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "nobody")
 	p := start(t, command(t, []string{"NOTIFY_SOCKET=" + socket}, "serve", "--listen", "127.0.0.1:0"))
@@ -102,11 +103,12 @@ func TestServesWithoutItsServiceManager(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 	if out := p.output(); !strings.Contains(out, "NOTIFY_SOCKET") || !strings.Contains(out, "no such file") {
-		t.Errorf("the log does not say why: %s", out)
+		t.Errorf("the log does not give the reason: %s", out)
 	}
 }
 
-// TestServiceManagerThatDoesNotRead holds that reporting does not wait for longer than notifyTimeout.
+// TestServiceManagerThatDoesNotRead checks that a report does not wait for longer than
+// notifyTimeout.
 func TestServiceManagerThatDoesNotRead(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "notify")
 	newManager(t, socket)
@@ -114,7 +116,7 @@ func TestServiceManagerThatDoesNotRead(t *testing.T) {
 	for range 10_000 { // fills the socket's buffer
 		if err := serviceManager(socket).send(stateReady); err != nil {
 			if d := time.Since(begin); d > 30*time.Second {
-				t.Errorf("reporting took %v", d)
+				t.Errorf("the report took %v", d)
 			}
 			return
 		}
@@ -126,7 +128,7 @@ func TestNoServiceManager(t *testing.T) {
 	serviceManager("").report(stateReady, slog.New(slog.NewTextHandler(panicWriter{}, nil)))
 }
 
-// panicWriter is a log to which nothing may be written.
+// A panicWriter is a log that must stay empty: any write panics.
 type panicWriter struct{ io.Writer }
 
 func (panicWriter) Write(p []byte) (int, error) { panic(string(p)) }
