@@ -17,7 +17,7 @@ func Humanise(value float64, unit string) string {
 	}
 	switch unit {
 	case "B":
-		return scaled(value, steps{{1, " B"}, {1e3, " KB"}, {1e6, " MB"}, {1e9, " GB"}, {1e12, " TB"}})
+		return scaled(value, byteSteps)
 	case "s":
 		return duration(value)
 	case "ms":
@@ -49,26 +49,28 @@ func HumaniseRatio(ratio float64) string {
 }
 
 // steps are the multiples of a unit, ascending.
-type steps []struct {
+type steps []step
+
+type step struct {
 	size float64
 	name string
 }
+
+var (
+	byteSteps = steps{{1, " B"}, {1e3, " KB"}, {1e6, " MB"}, {1e9, " GB"}, {1e12, " TB"}}
+	timeSteps = steps{{1e-9, " ns"}, {1e-6, " µs"}, {1e-3, " ms"}, {1, " s"}}
+)
 
 func duration(seconds float64) string {
 	if seconds == 0 {
 		return "0 ms"
 	}
-	return scaled(seconds, steps{{1e-9, " ns"}, {1e-6, " µs"}, {1e-3, " ms"}, {1, " s"}})
+	return scaled(seconds, timeSteps)
 }
 
 // scaled writes value in the largest step that leaves it at 1 or more once it is rounded.
 func scaled(value float64, of steps) string {
-	step := of[0]
-	for _, s := range of[1:] {
-		if math.Abs(value) >= s.size*0.9995 {
-			step = s
-		}
-	}
+	step := of.fit(value)
 	return digits(value/step.size) + step.name
 }
 

@@ -69,44 +69,6 @@ func (c *Comparison) WriteMarkdown(w io.Writer) error {
 	return flush(w, &b)
 }
 
-// WriteReadme writes the short table of a README, in Markdown: a line that says when and where, the key figures of all scenarios, one column for each server, with what the measuring side had
-// beside them, and who takes no part in what is best for what the scenario found.
-func (c *Comparison) WriteReadme(w io.Writer) error {
-	var b bytes.Buffer
-	if len(c.Runs) == 0 {
-		return nil
-	}
-	m := c.Runs[0].Machine
-	fmt.Fprintf(&b, "Measured on %s with mooring-bench %s: %s, %d cores, %s.", c.Runs[0].Began.Format("2006-01-02"), escapeMarkdown(Plain(c.Runs[0].Tool.Version, 60)),
-		escapeMarkdown(Plain(m.CPU, 60)), m.Cores, fmt.Sprintf("%.3g GiB", float64(m.MemoryBytes)/(1<<30)))
-	if len(c.Runs) > 1 {
-		fmt.Fprintf(&b, " In brackets: how many times %s's, and what the client itself had. Bold: the best", escapeMarkdown(c.Labels[0]))
-		if slices.ContainsFunc(c.Runs, (*Run).IsFloor) {
-			b.WriteString("; floors, which are no finished servers, take no part in it")
-		}
-		b.WriteByte('.')
-	} else {
-		b.WriteString(" In brackets: what the client itself had.")
-	}
-	if slices.ContainsFunc(c.Runs, func(r *Run) bool { return r.Machine != m }) {
-		b.WriteString(" The servers were not all measured on one machine.")
-	}
-	b.WriteString("\n\n")
-	grid := [][]string{append([]string{""}, each(c.Labels, escapeMarkdown)...)}
-	for _, s := range c.Scenarios {
-		for _, row := range s.Rows {
-			if row.Key {
-				grid = append(grid, append([]string{escapeMarkdown(s.Name + ": " + Plain(row.Title, maxText))}, each(row.Cells, readmeCell)...))
-			}
-		}
-	}
-	writeMarkdown(&b, grid)
-	if list := c.apart(); len(list) > 0 {
-		fmt.Fprintf(&b, "\nNot judged, for faults that were found or what was not finished: %s.\n", escapeMarkdown(strings.Join(list, "; ")))
-	}
-	return flush(w, &b)
-}
-
 // apart returns which runs take no part in what is best, and why: "storm: a server (streams_refused)". Floors are not among them.
 func (c *Comparison) apart() (list []string) {
 	for i := range c.Scenarios {
@@ -218,18 +180,6 @@ func markdownCell(c Cell) string {
 		text += " (" + ratio + ")"
 	}
 	return text
-}
-
-// readmeCell is markdownCell with what the measuring side had, in the same brackets.
-func readmeCell(c Cell) string {
-	text, client := markdownCell(c), c.Client()
-	switch {
-	case client == "":
-		return text
-	case HumaniseRatio(c.Ratio) != "":
-		return strings.TrimSuffix(text, ")") + "; client " + client + ")"
-	}
-	return text + " (client " + client + ")"
 }
 
 // writeAligned writes a grid whose first column is aligned left and the others right.
