@@ -56,7 +56,7 @@ pressure: ## how it is under loads that are meant to hurt, and idle, both engine
 	bash bench/pressure.sh
 
 compare: build peers ## this server beside those of bench/peers, into bench/results/DATE.json, DATE.html and the README; ARGS="--eras modern" for a part
-	bin/mooring-bench suite bench/peers/peers.json -o $(RESULTS).json --html $(RESULTS).html --readme README.md $(COMPARE) $(ARGS)
+	bin/mooring-bench suite bench/peers/peers.json -o $(RESULTS).json --html $(RESULTS).html --readme README.md --overview docs/overview.svg $(COMPARE) $(ARGS)
 
 report: ## look at the HTML page of the suite in headless Chromium (INSTALL=1 fetches it)
 	bash bench/report/chromium.sh

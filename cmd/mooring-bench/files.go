@@ -38,26 +38,30 @@ Results of several eras are compared within each; servers that do not speak MCP 
 }
 
 func newReport() *cobra.Command {
-	var out, readme string
+	var out, readme, overview string
 	var merge bool
 	cmd := &cobra.Command{
 		Use: "report FILE...", Short: "Write one HTML page with charts, several servers side by side", Args: cobra.MinimumNArgs(1),
-		Long: `Writes the page of the results in these files, and with --readme the tables of a README, as suite does when it has measured.
-With --readme alone there is no page.`,
+		Long: `Writes the page of the results in these files, as suite does when it has measured. With --readme it writes the short tables
+into a page of documentation, with --overview an image. With one of these and without --output it does not write the page.`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			runs, err := readAll(names, merge)
 			if err != nil {
 				return err
 			}
 			page := out
-			if readme != "" && !cmd.Flags().Changed("output") {
+			if readme+overview != "" && !cmd.Flags().Changed("output") {
 				page = ""
 			}
-			return writeFiles(cmd.OutOrStdout(), runs, page, readme)
+			if err := writeFiles(cmd.OutOrStdout(), runs, page, readme); err != nil {
+				return err
+			}
+			return writeOverview(cmd.OutOrStdout(), runs, overview)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "output", "o", "report.html", "file to write, - for standard output")
 	readmeFlag(cmd, &readme)
+	overviewFlag(cmd, &overview)
 	mergeFlag(cmd, &merge)
 	return cmd
 }

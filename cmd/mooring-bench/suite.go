@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mooring-mcp/mooring/bench"
+	"github.com/mooring-mcp/mooring/bench/report"
 	"github.com/mooring-mcp/mooring/bench/result"
 	"github.com/mooring-mcp/mooring/bench/suite"
 )
@@ -16,7 +18,7 @@ const seriesPoints = 150
 func newSuite() *cobra.Command {
 	var o suite.Options
 	var p bench.Params
-	var out, page, readme string
+	var out, page, readme, overview string
 	var quiet bool
 	cmd := &cobra.Command{
 		Use: "suite LIST", Short: "Start the servers of a list in turn and measure each", Args: cobra.ExactArgs(1),
@@ -52,6 +54,10 @@ after all others have been measured and everything is written.`,
 			if err := present(cmd.OutOrStdout(), runs, page, readme); err != nil {
 				return err
 			}
+			// A part of the suite may have none of the figures that the overview shows.
+			if err := writeOverview(cmd.OutOrStdout(), runs, overview); err != nil && !errors.Is(err, report.ErrNoOverview) {
+				return err
+			}
 			return unfinished(runs...)
 		},
 	}
@@ -63,6 +69,7 @@ after all others have been measured and everything is written.`,
 	fs.StringVarP(&out, "output", "o", "", "write the results to this file, as JSON")
 	fs.StringVar(&page, "html", "", "write the report to this file")
 	readmeFlag(cmd, &readme)
+	overviewFlag(cmd, &overview)
 	fs.BoolVarP(&quiet, "quiet", "q", false, "no progress")
 	paramFlags(fs, &p, nil, &bench.Params{})
 	return cmd
