@@ -49,14 +49,14 @@ fuzz: ## every fuzz target, FUZZTIME (60s) each; PKGS=./sse for some
 	done; \
 	if [[ $$found -eq 0 ]]; then echo "no fuzz target found" >&2; exit 1; fi
 
-bench: ## the figures of the README, medians of ROUNDS (5), into bench/results/; some ten minutes on a quiet machine
+bench: ## the figures of docs/benchmarks.md, medians of ROUNDS (5), into bench/results/; ten minutes on a quiet machine
 	bash bench/run.sh
 
 pressure: ## how it is under loads that are meant to hurt, and idle, both engines, ROUNDS (5), into bench/results/; half an hour; GROUP=idle for a part
 	bash bench/pressure.sh
 
-compare: build peers ## this server beside those of bench/peers, into bench/results/DATE.json, DATE.html and the README; ARGS="--eras modern" for a part
-	bin/mooring-bench suite bench/peers/peers.json -o $(RESULTS).json --html $(RESULTS).html --readme README.md --overview docs/overview.svg $(COMPARE) $(ARGS)
+compare: build peers ## measure this server and those of bench/peers: bench/results/DATE.json, DATE.html, docs/benchmarks.md and docs/overview.svg; ARGS="--eras modern" for a part
+	bin/mooring-bench suite bench/peers/peers.json -o $(RESULTS).json --html $(RESULTS).html --readme docs/benchmarks.md --overview docs/overview.svg $(COMPARE) $(ARGS)
 
 report: ## look at the HTML page of the suite in headless Chromium (INSTALL=1 fetches it)
 	bash bench/report/chromium.sh

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Measures the figures that the README quotes and writes them, with machine, date and commands, to bench/results/DATE.md. Run by `make bench`. It takes some ten minutes; a
-# machine with other work to do spoils the absolute figures, less so the ratios.
+# Measures the figures that docs/benchmarks.md quotes and writes them, with machine, date and
+# commands, to bench/results/DATE.md. `make bench` runs it; it takes about ten minutes. Other work on
+# the machine spoils the absolute figures, and the ratios less.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=${ROUNDS:-5}

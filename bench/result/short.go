@@ -28,7 +28,7 @@ func (c *Comparison) WriteReadme(w io.Writer) error {
 				continue
 			}
 			unit := row.shortUnit()
-			cells := []string{escapeMarkdown(Plain(s.Name, maxText)), escapeMarkdown(Plain(row.Title, maxText)), escapeMarkdown(strings.TrimSpace(unit.name))}
+			cells := []string{escapeMarkdown(Plain(s.Name, maxText)), escapeMarkdown(row.shortTitle(s.Name)), escapeMarkdown(strings.TrimSpace(unit.name))}
 			for _, cell := range row.Cells {
 				cells = append(cells, unit.cell(row, cell))
 			}

@@ -42,3 +42,34 @@ func TestShortTableHasOneUnitPerRow(t *testing.T) {
 		t.Errorf("another unit in a row:\n%s", got)
 	}
 }
+
+// TestShortTitles checks that each key figure of the committed results has a short title, and no
+// two of a scenario the same.
+func TestShortTitles(t *testing.T) {
+	runs, err := ReadRuns("../results/2026-11-28.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := 0
+	for _, s := range Compare(runs).Scenarios {
+		seen := map[string]bool{}
+		for _, row := range s.Rows {
+			if !row.Key {
+				continue
+			}
+			title, ok := shortTitles[s.Name][row.Name]
+			if !ok || seen[title] {
+				t.Errorf("%s %s: the short title is %q", s.Name, row.Name, title)
+			}
+			seen[title] = true
+			used++
+		}
+	}
+	all := 0
+	for _, titles := range shortTitles {
+		all += len(titles)
+	}
+	if used != all {
+		t.Errorf("%d short titles, %d of them used", all, used)
+	}
+}

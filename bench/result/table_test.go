@@ -200,7 +200,7 @@ func TestTables(t *testing.T) {
 		{readme, []string{
 			"Measured on 2026-11-22 with mooring-bench v0.4.0: Sample CPU 2.4 GHz, 2 cores, 24 GiB. In parentheses: the ratio to the value of sample: Anchor. Bold: the best value.\n\n" +
 				"| scenario | figure | unit | sample: Anchor |",
-			"| idle | Resident memory per stream | B | **680** | 38,200 (56 ×) | 56,000 (82 ×) |\n",
+			"| idle | resident memory per stream | B | **680** | 38,200 (56 ×) | 56,000 (82 ×) |\n",
 			"| drain | Streams that ended with their result | count | **8,000** | – | 7,410 (0.93 ×) |\n",
 		}},
 	} {
@@ -223,7 +223,7 @@ func TestTables(t *testing.T) {
 	for _, s := range c.Scenarios {
 		for _, row := range s.Rows {
 			unit := row.shortUnit()
-			line := "| " + s.Name + " | " + escapeMarkdown(row.Title) + " | " + strings.TrimSpace(unit.name) + " |"
+			line := "| " + s.Name + " | " + escapeMarkdown(row.shortTitle(s.Name)) + " | " + strings.TrimSpace(unit.name) + " |"
 			for _, cell := range row.Cells {
 				line += " " + unit.cell(&row, cell) + " |"
 			}
