@@ -39,8 +39,8 @@ var panels = [...]panel{
 
 // WriteOverview writes one SVG image for a README: the memory of an idle stream and the processor
 // time of calls, as horizontal bars, one for each server. It shows the first group of the runs
-// ([result.Groups]) without its floors. Bars begin at zero and their lengths are proportional to the
-// values. The image has a background of its own and follows the reader's light or dark theme.
+// ([result.Groups]) without its floors. Bars begin at zero and their lengths are proportional to
+// the values. The image has a background of its own and follows the reader's light or dark theme.
 // If no such run has one of the figures it writes nothing and returns [ErrNoOverview].
 func WriteOverview(w io.Writer, runs []*result.Run) error {
 	groups := result.Groups(runs)

@@ -14,8 +14,8 @@ func overviewFlag(cmd *cobra.Command, file *string) {
 	cmd.Flags().StringVar(file, "overview", "", "write an SVG image with the memory of an idle stream and the CPU time of calls to this file")
 }
 
-// writeOverview writes the overview of the runs, if file is not empty. An error leaves a file that is
-// there as it is.
+// writeOverview writes the overview of the runs, if file is not empty. An error from drawing leaves
+// an existing file unchanged.
 func writeOverview(stdout io.Writer, runs []*result.Run, file string) error {
 	if file == "" {
 		return nil
