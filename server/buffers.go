@@ -88,11 +88,3 @@ func (b *buffer) fit() *buffer {
 	release(b)
 	return fitting
 }
-
-// keepScratch gives the buffer of the turn back, grown as it may be.
-func (l *loop) keepScratch(out []byte) {
-	if cap(out) > keepOut {
-		out = nil
-	}
-	l.out = out[:0]
-}

@@ -114,7 +114,7 @@ func (s *inlineSink) Notify(msg []byte) bool {
 func (s *inlineSink) Respond(msg []byte, code jsonrpc.Code) {
 	c := s.c
 	j := c.x.job
-	msg, code = c.loop.srv.limitResponse(&j.call, msg, code)
+	msg, code = c.loop.srv.opts.limitResponse(&j.call, msg, code)
 	c.loop.count(j.call.Method(), outcomeOf(code))
 	c.respond(j.call.Status(code), msg)
 }

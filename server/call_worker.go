@@ -101,7 +101,7 @@ func (j *job) Notify(msg []byte) bool {
 
 // Respond implements mcp.Sink.
 func (j *job) Respond(msg []byte, code jsonrpc.Code) {
-	msg, code = j.loop.srv.limitResponse(&j.call, msg, code)
+	msg, code = j.loop.srv.opts.limitResponse(&j.call, msg, code)
 	j.respond(j.call.Status(code), code, msg)
 }
 

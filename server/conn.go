@@ -191,3 +191,37 @@ func reasonOf(err error) closeReason {
 func isWriteError(s string) bool {
 	return len(s) >= 5 && s[:5] == "write"
 }
+
+// nextHeartbeat returns when a stream's next heartbeat is due: the period, within ±10 %.
+func (l *loop) nextHeartbeat() tick {
+	hb := l.srv.ticks.heartbeat
+	if j := hb / 10; j > 0 {
+		hb = hb - j + tick(l.rng.Uint32N(uint32(2*j+1)))
+	}
+	return l.now + hb
+}
+
+// firstHeartbeat spreads the streams that were opened together over the whole period.
+func (l *loop) firstHeartbeat() tick {
+	return l.now + 1 + tick(l.rng.Uint32N(uint32(l.srv.ticks.heartbeat)))
+}
+
+// nextCallDue is when to look at a call again: for its time limit or a heartbeat.
+func (c *conn) nextCallDue() tick {
+	if !c.x.verdict.Stream || c.x.job.preparing {
+		return c.x.due
+	}
+	return min(c.x.due, c.loop.nextHeartbeat())
+}
+
+// headTime is how long the head of a request may take.
+func (c *conn) headTime() tick {
+	d := &c.loop.srv.ticks
+	if c.has(flagBeyond) {
+		return min(d.head, wheel.Ticks(beyondTime))
+	}
+	return d.head
+}
+
+// firstTime is how long the first byte may take: IdleTimeout is for the time between two requests.
+func (c *conn) firstTime() tick { return min(c.headTime(), c.loop.srv.ticks.idle) }

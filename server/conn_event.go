@@ -64,3 +64,7 @@ func (c *conn) endEvents() {
 		c.loop.out = append(c.loop.out, endpoint.LastChunk...)
 	}
 }
+
+var (
+	heartbeatChunkBytes = []byte(endpoint.HeartbeatChunk)
+)

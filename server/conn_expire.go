@@ -2,20 +2,6 @@ package server
 
 import "github.com/mooring-mcp/mooring/server/internal/endpoint"
 
-// nextHeartbeat returns when a stream's next heartbeat is due: the period, within ±10 %.
-func (l *loop) nextHeartbeat() tick {
-	hb := l.srv.ticks.heartbeat
-	if j := hb / 10; j > 0 {
-		hb = hb - j + tick(l.rng.Uint32N(uint32(2*j+1)))
-	}
-	return l.now + hb
-}
-
-// firstHeartbeat spreads the streams that were opened together over the whole period.
-func (l *loop) firstHeartbeat() tick {
-	return l.now + 1 + tick(l.rng.Uint32N(uint32(l.srv.ticks.heartbeat)))
-}
-
 // expire serves c's deadline.
 func (c *conn) expire(now tick) {
 	if !c.has(flagStalled) || c.checkStall(now) {
@@ -102,14 +88,6 @@ func (c *conn) expireLinger(now tick) {
 	}
 }
 
-// nextCallDue is when to look at a call again: for its time limit or a heartbeat.
-func (c *conn) nextCallDue() tick {
-	if !c.x.verdict.Stream || c.x.job.preparing {
-		return c.x.due
-	}
-	return min(c.x.due, c.loop.nextHeartbeat())
-}
-
 // expireCall serves the deadline of a call under way.
 func (c *conn) expireCall(now tick) {
 	x, l := c.x, c.loop
@@ -131,7 +109,7 @@ func (c *conn) expireCall(now tick) {
 		j.cancel(errCallTimeout)
 		l.count(j.method, outcomeTimeout)
 		l.srv.opts.Logger.Warn("call timed out; its handler keeps its goroutine until it returns", "method", j.method.String(), "limit", l.srv.opts.CallTimeout)
-		c.respondError(200, j.id, l.srv.errTimeout())
+		c.respondError(200, j.id, l.srv.opts.errTimeout())
 		c.finish(now)
 		c.resume(now)
 		return
@@ -150,4 +128,26 @@ func (c *conn) expireCall(now tick) {
 	if c.state == connStateCall {
 		c.arm(c.nextCallDue())
 	}
+}
+
+// caughtUp is told by an engine that can tell it that all bytes which waited for the peer are with the kernel. What waited for that goes on at once.
+func (c *conn) caughtUp(now tick) {
+	l := c.loop
+	waits := false
+	switch c.state {
+	case connStateIdle:
+		waits = c.has(flagChoked)
+	case connStateCall:
+		waits = c.x.job != nil && c.x.job.full.Load()
+	case connStateStream:
+		waits = c.slow()
+	case connStateLinger:
+		waits = !c.has(flagShut)
+	}
+	if !waits {
+		return
+	}
+	l.serving = c
+	l.stalls.remove(c)
+	c.expireState(now)
 }

@@ -118,25 +118,3 @@ func (c *conn) checkStall(now tick) bool {
 	c.arm(st.own)
 	return false
 }
-
-// caughtUp is told by an engine that can tell it that all bytes which waited for the peer are with the kernel. What waited for that goes on at once.
-func (c *conn) caughtUp(now tick) {
-	l := c.loop
-	waits := false
-	switch c.state {
-	case connStateIdle:
-		waits = c.has(flagChoked)
-	case connStateCall:
-		waits = c.x.job != nil && c.x.job.full.Load()
-	case connStateStream:
-		waits = c.slow()
-	case connStateLinger:
-		waits = !c.has(flagShut)
-	}
-	if !waits {
-		return
-	}
-	l.serving = c
-	l.stalls.remove(c)
-	c.expireState(now)
-}

@@ -11,8 +11,7 @@ const (
 	drainPerStream = 40 * time.Microsecond
 	drainPart      = 0.75 // of the drain at most
 	drainPoll      = 5 * time.Millisecond
-	drainHead      = time.Second            // for the rest of a request that has begun
-	stopGrace      = 500 * time.Millisecond // for answers of calls that were cancelled at the end of the drain
+	drainHead      = time.Second // for the rest of a request that has begun
 )
 
 // Shutdown ends the server gracefully. In this order: /readyz answers 503, listeners close, idle connections close, listen streams end with the result of their

@@ -59,18 +59,18 @@ func TestShutdownLeavesMCP(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-served
-		s.changed(mcp.Change{Topic: mcp.TopicTools}) // one that was under way
-		s.tellLoops()
+		s.notices.add(mcp.Change{Topic: mcp.TopicTools}) // one that was under way
+		s.notices.flush()
 		for range 100 {
 			mcp.AddTool(m, &mcp.Tool{Name: "t"}, func(_ context.Context, _ *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
 				return nil, nil, nil
 			})
 		}
-		s.noticeMu.Lock()
-		if !s.notices.empty() {
+		s.notices.mu.Lock()
+		if !s.notices.pending.empty() {
 			t.Error("changes are collected after Shutdown")
 		}
-		s.noticeMu.Unlock()
+		s.notices.mu.Unlock()
 		for _, l := range s.loops {
 			if !l.in.changes.empty() {
 				t.Error("a loop that has ended collects changes")

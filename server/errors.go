@@ -29,14 +29,14 @@ func errTooLarge(n int) *jsonrpc.Error {
 	return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: fmt.Sprintf("the result of %d bytes exceeds the server's limit", n)}
 }
 
-func (s *Server) errTimeout() *jsonrpc.Error {
-	return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "the call took longer than the server's limit of " + s.opts.CallTimeout.Round(time.Millisecond).String()}
+func (o *Options) errTimeout() *jsonrpc.Error {
+	return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "the call took longer than the server's limit of " + o.CallTimeout.Round(time.Millisecond).String()}
 }
 
 // limitResponse returns msg and code, or an error in their place if msg is longer than
 // MaxResponse.
-func (s *Server) limitResponse(call *mcp.Call, msg []byte, code jsonrpc.Code) ([]byte, jsonrpc.Code) {
-	if len(msg) <= s.opts.MaxResponse {
+func (o *Options) limitResponse(call *mcp.Call, msg []byte, code jsonrpc.Code) ([]byte, jsonrpc.Code) {
+	if len(msg) <= o.MaxResponse {
 		return msg, code
 	}
 	return jsonrpc.AppendError(nil, call.ID(), errTooLarge(len(msg))), jsonrpc.CodeInternalError

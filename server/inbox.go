@@ -22,11 +22,6 @@ type inbox struct {
 	dead    bool // the loop has ended
 }
 
-// drainOrder tells a loop to let go of its connections.
-type drainOrder struct {
-	spread tick // streams end within so many ticks
-}
-
 // post adds an item. It reports false when the loop has ended.
 func (in *inbox) post(it item) bool {
 	in.mu.Lock()

@@ -43,3 +43,8 @@ func (it *item) cost() int64 {
 	}
 	return int64(n)
 }
+
+// drainOrder tells a loop to let go of its connections.
+type drainOrder struct {
+	spread tick // streams end within so many ticks
+}

@@ -153,7 +153,7 @@ func (l *loop) expireDetached() {
 			j.legacy.detached = false
 			j.cancel(errCallTimeout)
 			if j.id != nil {
-				l.carry(j, jsonrpc.AppendError(nil, j.id, l.srv.errTimeout()))
+				l.carry(j, jsonrpc.AppendError(nil, j.id, l.srv.opts.errTimeout()))
 			}
 			l.abandon(j)
 		default:
@@ -178,7 +178,7 @@ func (l *loop) timeOut(j *job) {
 		return
 	}
 	j.cancel(errCallTimeout)
-	e := l.srv.errTimeout()
+	e := l.srv.opts.errTimeout()
 	l.emit(j, 200, e.Code, jsonrpc.AppendError(nil, j.id, e), true)
 }
 

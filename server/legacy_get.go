@@ -199,11 +199,11 @@ func (c *conn) missedSince(id []byte) {
 		return
 	}
 	s := c.loop.srv
-	s.noticeMu.Lock()
-	defer s.noticeMu.Unlock()
-	c.dirty |= s.log.since(n) & c.topics
+	s.notices.mu.Lock()
+	defer s.notices.mu.Unlock()
+	c.dirty |= s.notices.log.since(n) & c.topics
 	for i := range c.uris.refs {
-		if s.log.updatedSince(c.uris.refs[i].list.uri, n) {
+		if s.notices.log.updatedSince(c.uris.refs[i].list.uri, n) {
 			c.uris.refs[i].dirty = true
 		}
 	}

@@ -98,7 +98,7 @@ func (r *port) play(ctx context.Context, req *mcp.CallToolRequest, in playIn) (*
 
 // tell tells the loops of what has changed.
 func (r *port) tell() {
-	r.s.tellLoops()
+	r.s.notices.flush()
 	r.run()
 }
 

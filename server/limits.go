@@ -27,18 +27,8 @@ const (
 	retryTime   = 200 * time.Millisecond // between two looks at a peer that reads nothing
 	retryTold   = 2 * time.Second        // the same where the engine reports that a peer has read all
 
+	stopGrace = 500 * time.Millisecond // for responses of calls that the end of the drain cancelled
+
 	frameRoom = 96       // bytes that an event adds to its message at most
 	keepOut   = 64 << 10 // scratch up to this capacity is kept from turn to turn
 )
-
-// deadlines are the options in ticks.
-type deadlines struct {
-	heartbeat, head, body, idle, call, write tick
-}
-
-func deadlinesOf(o *Options) deadlines {
-	return deadlines{
-		wheel.Ticks(o.Heartbeat), wheel.Ticks(o.HeadTimeout), wheel.Ticks(o.BodyTimeout),
-		wheel.Ticks(o.IdleTimeout), wheel.Ticks(o.CallTimeout), wheel.Ticks(o.WriteTimeout),
-	}
-}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/mooring-mcp/mooring/mcp"
 )
 
 // Listen listens on addr: host:port, or unix:/path. A socket file that nobody serves any more is
@@ -141,4 +143,28 @@ func removeStaleSocket(path string) {
 	} else if errors.Is(err, syscall.ECONNREFUSED) {
 		_ = os.Remove(path)
 	}
+}
+
+// ListenAndServe serves s on addr with the default options: see Server.ListenAndServe.
+func ListenAndServe(addr string, s *mcp.Server) error {
+	return New(s, nil).ListenAndServe(addr)
+}
+
+// ListenAndServe listens on addr, which is host:port or unix:/path, as ListenAll does, and serves
+// until Shutdown; it then returns ErrServerClosed.
+func (s *Server) ListenAndServe(addr string) error {
+	ls, err := s.ListenAll(addr)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, len(ls))
+	for _, l := range ls {
+		go func() { ended <- s.Serve(l) }()
+	}
+	err = <-ended
+	closeListeners(ls) // all end with the first
+	for range ls[1:] {
+		<-ended
+	}
+	return err
 }

@@ -91,7 +91,7 @@ type reactor interface {
 type task func()
 
 func newLoop(s *Server, idx int, r reactor) *loop {
-	l := &loop{srv: s, idx: idx, reactor: r, now: s.tick(), told: s.log.base, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), retry: wheel.Ticks(retryTime)}
+	l := &loop{srv: s, idx: idx, reactor: r, now: s.tick(), told: s.notices.log.base, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), retry: wheel.Ticks(retryTime)}
 	l.wheel = wheel.New(l.now)
 	l.workers.begin = func(j *job) { j.loop.begun.Add(1) }
 	l.workers.end = (*job).end
@@ -117,7 +117,7 @@ func (l *loop) guard(f func()) task {
 			}
 			if l.gave {
 				l.gave = false
-				l.callInbox()
+				l.in.call()
 			}
 			l.kickOnce()
 		}()
@@ -240,4 +240,12 @@ func (l *loop) serveContinue() {
 		l.serveRelief()
 	}
 	l.serveInbox()
+}
+
+// keepScratch gives the buffer of the turn back, grown as it may be.
+func (l *loop) keepScratch(out []byte) {
+	if cap(out) > keepOut {
+		out = nil
+	}
+	l.out = out[:0]
 }

@@ -15,9 +15,6 @@ func (l *loop) postChanges(c *changes) { l.in.postChanges(c) }
 // postDrain starts the drain.
 func (l *loop) postDrain(d *drainOrder) { l.in.postDrain(d) }
 
-// callInbox has the loop serve its inbox, whether something was posted or not.
-func (l *loop) callInbox() { l.in.call() }
-
 // postRelief has the loop reset those of its connections that hold most unsent bytes.
 func (l *loop) postRelief() {
 	if l.relieving.CompareAndSwap(false, true) {

@@ -1,34 +1,41 @@
 package server
 
 import (
+	"sync"
 	"time"
 
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// changed notes a change for all loops. What changes within Options.NoticeDelay is told at once, once. It may be called from any goroutine.
-func (s *Server) changed(ch mcp.Change) {
-	if !s.up.Load() {
-		return
-	}
-	s.noticeMu.Lock()
-	defer s.noticeMu.Unlock()
-	if s.notices.empty() {
-		time.AfterFunc(s.opts.NoticeDelay, s.tellLoops)
-	}
-	s.notices.add(ch)
+// noticeBoard collects changes for all loops. What changes within delay of the first is reported at
+// once, and once.
+type noticeBoard struct {
+	delay  time.Duration
+	report func(*changes) // reports to the loops; called from any goroutine
+
+	mu      sync.Mutex // guards log and pending
+	log     changeLog
+	pending changes // not yet reported
 }
 
-// tellLoops posts the changes that were noted.
-func (s *Server) tellLoops() {
-	s.noticeMu.Lock()
-	c := s.notices
-	s.notices = changes{}
-	c.seq = s.log.add(&c)
-	s.noticeMu.Unlock()
-	for _, l := range s.loops {
-		l.postChanges(&c)
+// add notes a change. It may be called from any goroutine.
+func (b *noticeBoard) add(ch mcp.Change) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pending.empty() {
+		time.AfterFunc(b.delay, b.flush)
 	}
+	b.pending.add(ch)
+}
+
+// flush reports the changes that were noted.
+func (b *noticeBoard) flush() {
+	b.mu.Lock()
+	c := b.pending
+	b.pending = changes{}
+	c.seq = b.log.add(c.topics, c.uris)
+	b.mu.Unlock()
+	b.report(&c)
 }
 
 // changes is a set of things that changed.

@@ -28,8 +28,8 @@ func (f *fanout) add(l *loop, ch *changes) {
 	}
 }
 
-// next begins the walk for one of the changes that are due. It reports whether there was one.
-func (f *fanout) next(l *loop) bool {
+// begin begins the walk for one of the changes that are due. It reports whether there was one.
+func (f *fanout) begin(l *loop) bool {
 	for _, t := range allTopics {
 		if f.todo.topics&t != 0 {
 			f.todo.topics &^= t
@@ -67,7 +67,7 @@ const passCost = 16
 func (l *loop) serveFanout() {
 	f := &l.fan
 	for n := 0; n < sliceLimit*passCost; {
-		if !l.streams.walk.active && !f.next(l) {
+		if !l.streams.walk.active && !f.begin(l) {
 			return
 		}
 		slot, ref, ok := l.streams.step()
@@ -102,7 +102,7 @@ func (l *loop) tellList(c *conn) {
 	}
 	c.dirty &^= l.fan.change.Topic
 	if l.fan.notice.tells(c) {
-		c.write(l.fan.frames.frame(c))
+		c.write(l.fan.frames.bytesFor(c))
 	}
 }
 
@@ -120,7 +120,7 @@ func (l *loop) tellResource(c *conn, ref uint32) {
 	}
 	r.dirty = false
 	if l.fan.notice.tells(c) {
-		c.write(l.fan.frames.frame(c))
+		c.write(l.fan.frames.bytesFor(c))
 	}
 }
 
@@ -136,7 +136,7 @@ func (l *loop) deliverDirty(c *conn) {
 		}
 		var f frames
 		f.reset(&n)
-		c.write(f.frame(c))
+		c.write(f.bytesFor(c))
 		return c.state == connStateStream && c.sk.OutboundBuffered() == 0
 	}
 	for _, t := range allTopics {
@@ -228,8 +228,8 @@ func (f *frames) encodeSession(dst []byte, c *conn) []byte {
 	return endpoint.AppendChunk(dst, event)
 }
 
-// frame returns the bytes for c, valid until the next call.
-func (f *frames) frame(c *conn) []byte {
+// bytesFor returns the bytes for c, valid until the next call.
+func (f *frames) bytesFor(c *conn) []byte {
 	if c.has(flagSession) {
 		return f.sessionFrame(c)
 	}

@@ -24,14 +24,15 @@ func newChangeLog(now time.Time) changeLog {
 	return changeLog{base: n, seq: n}
 }
 
-func (g *changeLog) add(c *changes) uint64 {
+// add numbers a set of changes and returns the number.
+func (g *changeLog) add(topics mcp.Topic, uris map[string]struct{}) uint64 {
 	g.seq++
 	for i := range g.lists {
-		if c.topics&(1<<i) != 0 {
+		if topics&(1<<i) != 0 {
 			g.lists[i] = g.seq
 		}
 	}
-	switch n := len(c.uris); {
+	switch n := len(uris); {
 	case n > maxLoggedURIs:
 		g.uris, g.floor = nil, g.seq
 		return g.seq
@@ -41,7 +42,7 @@ func (g *changeLog) add(c *changes) uint64 {
 		}
 		g.uris = make(map[string]uint64)
 	}
-	for uri := range c.uris {
+	for uri := range uris {
 		g.uris[uri] = g.seq
 	}
 	return g.seq

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
 // Options configure a Server. New copies them. Unless a field says otherwise, zero means its default and a negative value turns the bound off.
@@ -186,3 +188,39 @@ func bound[T int | time.Duration](v *T, def T) {
 
 // forever is as far as ticks reach, with room for additions.
 const forever = time.Duration(1<<31) * tickUnit
+
+// deadlines are the options in ticks.
+type deadlines struct {
+	heartbeat, head, body, idle, call, write tick
+}
+
+func deadlinesOf(o *Options) deadlines {
+	return deadlines{
+		wheel.Ticks(o.Heartbeat), wheel.Ticks(o.HeadTimeout), wheel.Ticks(o.BodyTimeout),
+		wheel.Ticks(o.IdleTimeout), wheel.Ticks(o.CallTimeout), wheel.Ticks(o.WriteTimeout),
+	}
+}
+
+// trimHost returns host as it is compared: without white space around it and without the
+// brackets of an IPv6 address.
+func trimHost(host string) string {
+	host = strings.TrimSpace(host)
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		if inner, ok = strings.CutSuffix(inner, "]"); ok {
+			return inner
+		}
+	}
+	return host
+}
+
+// trimmed returns a copy of list with trim applied to each of its strings.
+func trimmed(list []string, trim func(string) string) []string {
+	if list == nil {
+		return nil
+	}
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = trim(s)
+	}
+	return out
+}

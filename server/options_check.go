@@ -135,18 +135,6 @@ func isScheme(s string) bool {
 	return s != ""
 }
 
-// trimHost returns host as it is compared: without white space around it and without the
-// brackets of an IPv6 address.
-func trimHost(host string) string {
-	host = strings.TrimSpace(host)
-	if inner, ok := strings.CutPrefix(host, "["); ok {
-		if inner, ok = strings.CutSuffix(inner, "]"); ok {
-			return inner
-		}
-	}
-	return host
-}
-
 // hostFault returns why no request names the host, "" if one may. host comes from trimHost.
 func hostFault(host string) string {
 	if host == "*" {
@@ -183,16 +171,4 @@ func nameFault(name string) string {
 		}
 	}
 	return ""
-}
-
-// trimmed returns a copy of list with trim applied to each of its strings.
-func trimmed(list []string, trim func(string) string) []string {
-	if list == nil {
-		return nil
-	}
-	out := make([]string, len(list))
-	for i, s := range list {
-		out[i] = trim(s)
-	}
-	return out
 }

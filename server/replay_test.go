@@ -182,17 +182,17 @@ func TestReplayModel(t *testing.T) {
 func TestChangeLog(t *testing.T) {
 	var g changeLog
 	g.base, g.seq = 1000, 1000
-	uri := func(u ...string) *changes {
-		c := &changes{uris: make(map[string]struct{})}
+	uri := func(u ...string) map[string]struct{} {
+		set := make(map[string]struct{})
 		for _, u := range u {
-			c.uris[u] = struct{}{}
+			set[u] = struct{}{}
 		}
-		return c
+		return set
 	}
-	g.add(&changes{topics: 1}) // 1001
-	g.add(uri("a"))            // 1002
-	g.add(&changes{topics: 2}) // 1003
-	g.add(uri("b", "a"))       // 1004
+	g.add(1, nil)           // 1001
+	g.add(0, uri("a"))      // 1002
+	g.add(2, nil)           // 1003
+	g.add(0, uri("b", "a")) // 1004
 	for _, w := range []struct {
 		n      uint64
 		topics uint8
@@ -213,7 +213,7 @@ func TestChangeLog(t *testing.T) {
 		t.Error("a resource that was never updated was")
 	}
 	for i := range 3 * maxLoggedURIs {
-		g.add(uri(fmt.Sprint("u", i)))
+		g.add(0, uri(fmt.Sprint("u", i)))
 	}
 	if len(g.uris) > maxLoggedURIs {
 		t.Errorf("%d resources are remembered", len(g.uris))
@@ -229,7 +229,7 @@ func TestChangeLog(t *testing.T) {
 		many[i] = fmt.Sprint("v", i)
 	}
 	before := g.seq
-	g.add(uri(many...))
+	g.add(0, uri(many...))
 	if len(g.uris) > maxLoggedURIs || !g.updatedSince("v1", before) || !g.updatedSince(many[len(many)-1], before) {
 		t.Errorf("%d resources of one change are remembered", len(g.uris))
 	}

@@ -31,10 +31,8 @@ type Server struct {
 	halt   chan struct{} // closed to end the ticker
 	helper sync.WaitGroup
 
-	noticeMu sync.Mutex // guards notices and log
-	log      changeLog
-	unwatch  func()  // ends the reports of changes
-	notices  changes // not yet told to the loops
+	notices noticeBoard
+	unwatch func() // ends the reports of changes
 
 	dateNow atomic.Pointer[dateLine]
 	parked  atomic.Bool   // the ticker waits for longer than a tick, or is about to
@@ -107,33 +105,13 @@ func New(s *mcp.Server, opts *Options) *Server {
 	}
 	srv.base, srv.cancel = context.WithCancelCause(context.Background())
 	srv.refreshDate(srv.start)
-	srv.log = newChangeLog(srv.start)
-	srv.unwatch = s.OnChange(srv.changed)
+	srv.notices.delay, srv.notices.report, srv.notices.log = o.NoticeDelay, srv.postChanges, newChangeLog(srv.start)
+	srv.unwatch = s.OnChange(func(ch mcp.Change) {
+		if srv.up.Load() {
+			srv.notices.add(ch)
+		}
+	})
 	return srv
-}
-
-// ListenAndServe serves s on addr with the default options: see Server.ListenAndServe.
-func ListenAndServe(addr string, s *mcp.Server) error {
-	return New(s, nil).ListenAndServe(addr)
-}
-
-// ListenAndServe listens on addr, which is host:port or unix:/path, as ListenAll does, and serves
-// until Shutdown; it then returns ErrServerClosed.
-func (s *Server) ListenAndServe(addr string) error {
-	ls, err := s.ListenAll(addr)
-	if err != nil {
-		return err
-	}
-	ended := make(chan error, len(ls))
-	for _, l := range ls {
-		go func() { ended <- s.Serve(l) }()
-	}
-	err = <-ended
-	closeListeners(ls) // all end with the first
-	for range ls[1:] {
-		<-ended
-	}
-	return err
 }
 
 // Ready reports whether the server takes new work: it serves and does not drain.
@@ -184,6 +162,13 @@ func (s *Server) refreshDate(t time.Time) {
 	second := t.Unix()
 	if d := s.dateNow.Load(); d == nil || d.second != second {
 		s.dateNow.Store(&dateLine{second, t.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")})
+	}
+}
+
+// postChanges reports changes to all loops.
+func (s *Server) postChanges(c *changes) {
+	for _, l := range s.loops {
+		l.postChanges(c)
 	}
 }
 

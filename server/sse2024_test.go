@@ -50,9 +50,9 @@ func newSSERig(t testing.TB, opts *Options) *rig {
 		return addOut{in.A}, nil
 	})
 	r.await("the loop knows of the tools", func() bool {
-		r.s.noticeMu.Lock()
-		defer r.s.noticeMu.Unlock()
-		return r.s.notices.empty() && r.s.log.seq > 0 && r.l.told == r.s.log.seq
+		r.s.notices.mu.Lock()
+		defer r.s.notices.mu.Unlock()
+		return r.s.notices.pending.empty() && r.s.notices.log.seq > 0 && r.l.told == r.s.notices.log.seq
 	})
 	return r
 }

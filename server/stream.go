@@ -5,7 +5,6 @@ import (
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
-	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
@@ -92,10 +91,6 @@ func (l *loop) intern(id string) string {
 	}
 	return escapeForEvent(id)
 }
-
-var (
-	heartbeatChunkBytes = []byte(endpoint.HeartbeatChunk)
-)
 
 // slow reports whether c missed notices.
 func (c *conn) slow() bool {

@@ -20,7 +20,7 @@ func (l *loop) lend() {
 	l.gave = false
 	now := l.srv.clock()
 	if now.Before(l.lendAfter) {
-		l.callInbox()
+		l.in.call()
 		return
 	}
 	l.in.attend()

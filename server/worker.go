@@ -5,14 +5,14 @@ type worker[T any] struct {
 	work chan work[T] // room for one: a worker may still be on its way back
 }
 
-// work is a job and how to run it.
+// work is what a worker runs: run(arg).
 type work[T any] struct {
-	job T
+	arg T
 	run func(T)
 }
 
 // start has the worker, which is idle, run a job.
-func (w *worker[T]) start(job T, run func(T)) { w.work <- work[T]{job, run} }
+func (w *worker[T]) start(arg T, run func(T)) { w.work <- work[T]{arg, run} }
 
 // stop ends the worker once it is idle.
 func (w *worker[T]) stop() { close(w.work) }
@@ -39,7 +39,7 @@ func (ws *workers[T]) take() *worker[T] {
 	n := len(ws.idle) - 1
 	if n < 0 {
 		w := &worker[T]{work: make(chan work[T], 1)}
-		go ws.loop(w)
+		go ws.serve(w)
 		return w
 	}
 	w := ws.idle[n]
@@ -79,23 +79,23 @@ func (ws *workers[T]) stop() {
 	ws.idle = nil
 }
 
-// loop is the goroutine of a worker.
-func (ws *workers[T]) loop(w *worker[T]) {
+// serve is the goroutine of a worker.
+func (ws *workers[T]) serve(w *worker[T]) {
 	var running T
 	busy := false
 	defer func() {
 		// A handler ended its goroutine (runtime.Goexit, as testing.T.FailNow does). Its call got
 		// a response, and another goroutine carries on.
 		if busy && ws.end(running) {
-			go ws.loop(w)
+			go ws.serve(w)
 		}
 	}()
 	for k := range w.work {
-		running, busy = k.job, true
-		ws.begin(k.job)
-		k.run(k.job)
+		running, busy = k.arg, true
+		ws.begin(k.arg)
+		k.run(k.arg)
 		busy = false
-		if !ws.end(k.job) {
+		if !ws.end(k.arg) {
 			return
 		}
 	}

@@ -171,18 +171,6 @@ func (c *conn) silentSince() tick {
 	return due - c.loop.srv.ticks.idle
 }
 
-// headTime is how long the head of a request may take.
-func (c *conn) headTime() tick {
-	d := &c.loop.srv.ticks
-	if c.has(flagBeyond) {
-		return min(d.head, wheel.Ticks(beyondTime))
-	}
-	return d.head
-}
-
-// firstTime is how long the first byte may take: IdleTimeout is for the time between two requests.
-func (c *conn) firstTime() tick { return min(c.headTime(), c.loop.srv.ticks.idle) }
-
 // hasInput reports whether the kernel has something of c's client that was not read yet.
 func (c *conn) hasInput() bool {
 	s, ok := c.sk.(interface{ Fd() int })

@@ -1,0 +1,33 @@
+package server
+
+import (
+	"bytes"
+
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+)
+
+// headOnly takes the content of the response at out[start:] away (RFC 9110 section 9.3.2).
+func headOnly(out []byte, start int) []byte {
+	if i := bytes.Index(out[start:], []byte("\r\n\r\n")); i >= 0 {
+		return out[:start+i+4]
+	}
+	return out
+}
+
+// respHead is the head of a response to the request under way.
+func (c *conn) respHead(status int) endpoint.ResponseHead {
+	if c.loop.draining {
+		c.flags |= flagClose // the drain may not have come to it yet
+	}
+	h := endpoint.ResponseHead{Status: status, Date: c.loop.srv.date(), Close: c.has(flagClose), RetryAfter: status == 503}
+	if c.x == nil || c.x.requestState == nil {
+		return h
+	}
+	if len(c.x.origin) > 0 {
+		h.Origin = c.x.origin
+	}
+	if len(c.x.session) > 0 {
+		h.Session = c.x.session
+	}
+	return h
+}
