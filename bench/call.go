@@ -12,41 +12,55 @@ import (
 var call = Scenario{
 	Name:  "call",
 	Title: "What a request costs, and how long it takes",
-	Help: `Makes requests on --concurrency connections that stay, one at a time on each; before 2026-07-28 each has a session of its own. Each answer is checked.
-Closed loop: tools/call with --tool and --args, tools/list, and server/discover (2026-07-28) or ping (before), each for --duration after a second to warm up (a quarter of --duration at most); whoever has its answer makes the next request.
-Open loop: the same three at --rate, each by default at half of what its closed loop reached. Only with --rate have several servers the same load: without it, none is marked as the best. Each request is due at a time of its own, whatever becomes of those before, and its time counts from then; one that
-finds no connection free waits, and that counts. What this client was late with it counts as well: the time from when a request was sent stands beside it, in which neither is, nor what a server that
-stalls does to the requests that come behind. --order says which idle connection gets the next request.
-Client and server share the machine: processor time tells more than throughput does.
-
+	Help: `Makes requests on --concurrency persistent connections, one at a time on each. Before 2026-07-28
+each connection has a session of its own. Every answer is checked.
+Closed loop: tools/call with --tool and --args, tools/list, and server/discover (2026-07-28) or ping
+(before), each for --duration after a second to warm up (a quarter of --duration at most). A client
+sends its next request as soon as it has the answer to the previous one.
+Open loop: the same three at --rate, by default half of the rate that the closed loop of each
+reached. Only with --rate do several servers get the same load; without it, none is marked as the
+best. Each request is due at a fixed time, whatever becomes of the ones before it, and its latency
+counts from then: the time that it waits for a free connection counts, and so does any delay of this
+client. A second set of figures counts from when a request was sent. It excludes both, but also the
+effect of a stalled server on the requests behind.
+--order says which idle connection gets the next request.
+Client and server share the machine, so processor time says more than throughput.
 call_cpu                        seconds of the server's processor time for 100,000 tools/call
-list_cpu, discover_cpu/ping_cpu the same of tools/list, and of server/discover or ping
-call_rate                       tools/call each second of the closed loop; list_rate and discover_rate or ping_rate are of the others
-list_p99, discover_p99/ping_p99 99 % of those are answered within, in the closed loop
-call_p50, _p99, _p999, _max     time of a tools/call in the closed loop, of which half, 99 % and 99.9 % are shorter, and the longest
-open_p50, _p99, _p999, _max     the same of the open loop
+list_cpu, discover_cpu/ping_cpu the same for tools/list, and for server/discover or ping
+call_rate                       tools/call each second in the closed loop; list_rate and
+                                discover_rate or ping_rate are the same for the others
+list_p99, discover_p99/ping_p99 99 % of them took at most this long, in the closed loop
+call_p50, _p99, _p999, _max     latency of tools/call in the closed loop: median, 99 %, 99.9 %,
+                                longest
+open_p50, _p99, _p999, _max     the same for the open loop
 open_sent_p50, _p99, _p999, _max
-                                the same of the open loop, but from when a tools/call was sent instead of when it was due
-open_sent_slow                  tools/call of the open loop that took more than 5 ms from when they were sent
-open_list_p99, open_discover_p99/open_ping_p99   99 % of those are answered within, in the open loop;
-                                open_list_sent_p99, open_discover_sent_p99/open_ping_sent_p99: from when they were sent
-                                (the client's own part of the open loop's 99 %: by how much it was itself late with 99 % of them)
-open_rate, open_cpu             tools/call each second that were due in the open loop, and the server's processor time meanwhile, of one core
+                                the same for the open loop, counted from when a tools/call was sent
+                                instead of when it was due
+open_sent_slow                  tools/call of the open loop that took more than 5 ms after they were
+                                sent
+open_list_p99, open_discover_p99/open_ping_p99
+                                99 % of them took at most this long, in the open loop; the client's
+                                own part is how late the client itself was with 99 % of them
+open_list_sent_p99, open_discover_sent_p99/open_ping_sent_p99
+                                the same, counted from when they were sent
+open_rate, open_cpu             tools/call each second that were due in the open loop, and the
+                                server's processor time meanwhile, as a share of one core
 errors                          requests that failed, in all loops
-
-Finding: call_errors (requests failed).`,
+Findings: call_errors (requests failed).`,
 	Uses:     []string{"tool", "concurrency", "rate", "order", "duration"},
 	Defaults: Params{Concurrency: 64, Order: lastFirst, Duration: 5 * time.Second},
 	skip:     func(e *env) string { return e.hasTool(e.Tool, "tool") },
-	bound:    func(p *Params) time.Duration { return 10*time.Minute + 7*p.Duration }, // three closed loops and three open ones
-	run:      runCall,
+	// three closed loops and three open ones
+	bound: func(p *Params) time.Duration { return 10*time.Minute + 7*p.Duration },
+	run:   runCall,
 }
 
 // warming is how long requests are made before they are counted.
 func (e *env) warming() time.Duration { return min(time.Second, e.Duration/4) }
 
 func runCall(ctx context.Context, e *env) error {
-	e.watch(time.Second) // to look at the sockets takes processor time, and none is to be seen there
+	// looking at the sockets takes processor time, and there is nothing to see there
+	e.watch(time.Second)
 	e.progress("connecting %d clients", e.Concurrency)
 	t, err := e.traffic(ctx, e.Concurrency, e.callKind(), e.listKind(), e.pingKind())
 	if err != nil {
@@ -67,7 +81,7 @@ func runCall(ctx context.Context, e *env) error {
 		reached[i] = e.tellClosed(short[i], k.name, i, &m)
 		errs.add(m.tallies)
 		if m.dials > 0 && i == 0 {
-			e.note("the server ended connections between requests: %d were made anew during %.0f tools/call", m.dials, m.done())
+			e.note("the server closed connections between requests: %d were opened again during %.0f tools/call", m.dials, m.done())
 		}
 	}
 	for i, rate := range reached {
@@ -83,7 +97,8 @@ func runCall(ctx context.Context, e *env) error {
 	return nil
 }
 
-// tellClosed adds the figures of a closed loop and returns its rate. Of tools/call there are more.
+// tellClosed adds the figures of a closed loop and returns its rate. There are more of them for
+// tools/call.
 func (e *env) tellClosed(name, method string, kind int, m *measured) float64 {
 	h := m.tallies[kind].hist
 	rate := m.done() / m.seconds
@@ -110,13 +125,14 @@ func (e *env) tellClosed(name, method string, kind int, m *measured) float64 {
 	return rate
 }
 
-// runOpen measures requests of a kind at a rate, which reached is that of the closed loop. Of tools/call there are more figures.
+// runOpen measures requests of one kind at a rate; reached is the rate of its closed loop. There
+// are more figures for tools/call.
 func (e *env) runOpen(ctx context.Context, t *traffic, kind int, name string, reached float64, errs *failures) error {
 	method := t.kinds[kind].name
 	rate, better := e.Rate, lower
 	if rate == 0 {
 		rate = float64(int(reached/2)/10*10 + 10)
-		better = neither // each server has a load of its own then: the slower ones an easier
+		better = neither // each server then has a load of its own, and slower servers an easier one
 		e.note("open loop at %.0f %s each second, half of what the closed loop reached", rate, method)
 	}
 	e.progress("%s at %.0f/s for %v", method, rate, e.Duration)
@@ -133,7 +149,7 @@ func (e *env) runOpen(ctx context.Context, t *traffic, kind int, name string, re
 		return err
 	}
 	if m.unsent > 0 {
-		e.note("open loop: %d %s were never sent, because no connection became free; they count with the time that they waited", m.unsent, method)
+		e.note("open loop: %d %s were never sent, because no connection became free; each counts with the time that it waited", m.unsent, method)
 	}
 	errs.add(m.tallies)
 	h, sent := m.tallies[kind].hist, m.tallies[kind].sent
@@ -163,7 +179,8 @@ func (e *env) runOpen(ctx context.Context, t *traffic, kind int, name string, re
 	return nil
 }
 
-// tellSent adds the figures of tools/call of the open loop that count from when a request was sent.
+// tellSent adds the figures for tools/call in the open loop that count from when a request was
+// sent.
 func (e *env) tellSent(method string, h *hdrhistogram.Histogram, better string) {
 	e.figure("open_sent_p50", "Half of "+method+" within, from when they were sent, open loop", "ms", millis(h, 50), better)
 	e.key("open_sent_p99", "99 % of "+method+" within, from when they were sent, open loop", "ms", millis(h, 99), better)
@@ -173,7 +190,7 @@ func (e *env) tellSent(method string, h *hdrhistogram.Histogram, better string) 
 	e.distribution("open_sent", method+" from when they were sent, open loop", h)
 }
 
-// slowCall is what a call of the open loop takes at most, in µs, that does not count as slow.
+// slowCall is how long a call of the open loop may take, in µs, without counting as slow.
 const slowCall = 5000
 
 // above returns how many values of h are above v.
@@ -186,7 +203,7 @@ func above(h *hdrhistogram.Histogram, v int64) (n int64) {
 	return n
 }
 
-// failures are requests that failed, and of how many.
+// failures counts requests that failed, and how many were made.
 type failures struct {
 	failed, all int
 	why         string
@@ -200,7 +217,7 @@ func (f *failures) add(ts []tally) {
 	}
 }
 
-// tell tells a fault if there was a failure.
+// tell records a finding if there was a failure.
 func (f *failures) tell(e *env, code, what string) {
 	if f.failed > 0 {
 		e.fault(code, "%d of %d %s failed; the first: %s", f.failed, f.all, what, f.why)

@@ -11,35 +11,37 @@ import (
 	"github.com/mooring-mcp/mooring/bench/load"
 )
 
-// A caller makes one request at a time on a connection that stays. It is the load.Driver of its connection and belongs to its lane. Its requests are made once, with room for ids of ten digits that
-// are written over: what a request costs this side must be small beside what it costs the server.
+// A caller makes one request at a time on a persistent connection. It is the load.Driver of its
+// connection and belongs to its lane. Its requests are built once, with room for ids of ten digits
+// that are overwritten in place: a request must cost this side little compared with what it costs
+// the server.
 type caller struct {
 	lane     *lane
 	requests []request
 	session  []byte
 	id       int64
 	conn     *load.Conn
-	setup    exchange.Client // opens the session, where there are sessions
-	ready    chan<- error    // is told when the first connection is there; nil afterwards
+	setup    exchange.Client // opens the session, if the era has sessions
+	ready    chan<- error    // receives the outcome of the first connection; nil afterwards
 
 	busy    bool
 	job     job
-	sent    bool // the request is on its way, and not only the connection
+	sent    bool // the request has been sent, and not only a connection opened
 	began   int64
 	retried bool
-	got     bool  // of an answer that is a stream: the result is there
-	at      int64 // when it came
+	got     bool  // the result has arrived, in an answer that is a stream
+	at      int64 // when it arrived
 	failure string
 	givenUp bool // there was no answer in time
 }
 
-// A job is one request that is to be made.
+// A job is one request to make.
 type job struct {
 	kind int
-	due  int64 // when it was to be sent; load.Now
+	due  int64 // when it is to be sent, by load.Now
 }
 
-// A request is its bytes and where its id stands.
+// A request is its bytes and the position of its id.
 type request struct {
 	b  []byte
 	at int
@@ -50,7 +52,7 @@ const (
 	idDigits = 10
 )
 
-// newRequest finds the place of the id in what kind.append has made with firstID.
+// newRequest finds the position of the id in what kind.append made with firstID.
 func newRequest(b []byte) (request, error) {
 	head := bytes.Index(b, []byte("\r\n\r\n"))
 	if head < 0 {
@@ -66,7 +68,7 @@ func newRequest(b []byte) (request, error) {
 // number writes an id into the request.
 func (r *request) number(id int64) { strconv.AppendInt(r.b[:r.at], id, 10) }
 
-// prepare makes the requests, once the session is known.
+// prepare builds the requests, once the session is known.
 func (c *caller) prepare() error {
 	c.requests = c.requests[:0]
 	for _, k := range c.lane.traffic.kinds {
@@ -80,7 +82,7 @@ func (c *caller) prepare() error {
 	return nil
 }
 
-// begin begins a request. The one before has ended.
+// begin begins a request. The previous one must have ended.
 func (c *caller) begin(j job) {
 	c.busy, c.job, c.began, c.retried, c.givenUp = true, j, load.Now(), false, false
 	c.again()
@@ -115,7 +117,7 @@ func (c *caller) send() {
 	c.conn.Write(r.b)
 }
 
-// end ends the request: well if failure is empty.
+// end ends the request. An empty failure means success.
 func (c *caller) end(failure string) {
 	c.busy = false
 	c.lane.ended(c, failure)
@@ -134,7 +136,7 @@ func (c *caller) drop() {
 	}
 }
 
-// tell tells that the caller is ready, or why it is not, the first time.
+// tell reports, the first time, that the caller is ready, or why it is not.
 func (c *caller) tell(err error) {
 	if c.ready != nil {
 		c.ready <- err
@@ -142,7 +144,7 @@ func (c *caller) tell(err error) {
 	}
 }
 
-// Opened sends what the connection was opened for.
+// Opened sends the request that the connection was opened for.
 func (c *caller) Opened(*load.Conn) {
 	c.tell(nil)
 	if c.busy && !c.sent {
@@ -150,24 +152,24 @@ func (c *caller) Opened(*load.Conn) {
 	}
 }
 
-// Response takes an answer, or the head of one that is a stream.
+// Response handles an answer, or the head of one that is a stream.
 func (c *caller) Response(_ *load.Conn, r *load.Response) {
 	if !c.busy {
-		c.drop() // nobody asked
+		c.drop() // nothing was requested
 		return
 	}
 	last := r.Last
 	switch {
 	case r.Status != 200:
-		c.failure = fmt.Sprintf("answered %d %.200s", r.Status, r.Body)
+		c.failure = fmt.Sprintf("got status %d %.200s", r.Status, r.Body)
 	case r.Stream:
 	case c.lane.right(c.job.kind, r.Body, c.id):
 		c.got, c.at = true, r.At
 	default:
-		c.failure = fmt.Sprintf("answered 200 %.200s", r.Body)
+		c.failure = fmt.Sprintf("got status 200 %.200s", r.Body)
 	}
 	if r.Stream {
-		return // its end is told by StreamEnded or by Closed
+		return // StreamEnded or Closed ends it
 	}
 	if last {
 		c.drop()
@@ -175,7 +177,7 @@ func (c *caller) Response(_ *load.Conn, r *load.Response) {
 	c.end(c.failure)
 }
 
-// Event takes an event of an answer that is a stream.
+// Event handles an event of an answer that is a stream.
 func (c *caller) Event(_ *load.Conn, e *load.Event) {
 	if e.Data == nil || !c.busy || c.got {
 		return
@@ -183,7 +185,7 @@ func (c *caller) Event(_ *load.Conn, e *load.Event) {
 	if c.lane.right(c.job.kind, e.Data, c.id) {
 		c.got, c.at = true, e.At
 	} else if _, isError, ok := dialect.Result(e.Data); ok && isError {
-		c.failure = fmt.Sprintf("answered 200 %.200s", e.Data)
+		c.failure = fmt.Sprintf("got status 200 %.200s", e.Data)
 	}
 }
 
@@ -198,7 +200,8 @@ func (c *caller) StreamEnded(*load.Conn) {
 	c.end(c.failure)
 }
 
-// Closed tells that the connection has ended. A server may close one that is idle at the very moment at which a request goes out: that one request is made again, once.
+// Closed handles the end of the connection. A server may close an idle one at the very moment a
+// request goes out; that one request is made again, once.
 func (c *caller) Closed(_ *load.Conn, how load.End) {
 	c.conn = nil
 	c.tell(errors.New("bench: the connection was " + how.String()))
@@ -217,13 +220,15 @@ func (c *caller) Closed(_ *load.Conn, how load.End) {
 	}
 }
 
-// A shape is an answer as the last one of its kind was: the next is compared with it, and read as JSON only where it differs in more than the id.
+// A shape is what the last answer of its kind looked like: the next is compared with it, and is
+// parsed as JSON only if it differs in more than the id.
 type shape struct {
 	before, after []byte
 	learned       int
 }
 
-// maxLearned bounds how often a shape is learned anew: a server whose answers differ each time is read as JSON each time.
+// maxLearned limits how many times a shape is learned: if a server's answers differ every time,
+// each one is parsed as JSON.
 const maxLearned = 16
 
 // right reports whether body is the result with that id.

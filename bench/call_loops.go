@@ -9,14 +9,15 @@ import (
 	"github.com/mooring-mcp/mooring/bench/load"
 )
 
-// A measured is what a loop of requests found: what became of them, and what it cost.
+// A measured is what a loop of requests found: what became of them, and what they cost.
 type measured struct {
 	tallies        []tally
 	seconds        float64
 	server, client float64 // seconds of processor time
 	dials, retries int
-	unsent         int                     // requests of the open loop that had no connection when it ended
-	late           *hdrhistogram.Histogram // µs from when a request was due to when this side came to it; nil: no open loop
+	unsent         int // requests of the open loop that had no connection when it ended
+	// µs between when a request was due and when this side got to it; nil: not an open loop
+	late *hdrhistogram.Histogram
 }
 
 // done returns how many requests were answered.
@@ -36,7 +37,8 @@ func (m *measured) per100k() (server, client float64) {
 	return m.server / n * 100_000, m.client / n * 100_000
 }
 
-// closedLoop has all callers make requests of one kind, each as soon as it has the answer to the one before: for warm, and then for d, which is measured.
+// closedLoop has all callers make requests of one kind, each as soon as it has the answer to the
+// previous one. It does so for warm, which is not measured, and then for d, which is.
 func (e *env) closedLoop(ctx context.Context, t *traffic, kind int, warm, d time.Duration) (m measured, err error) {
 	begin := func(l *lane) {
 		l.closed, l.over, l.kind, l.from = true, false, kind, 0
@@ -61,7 +63,8 @@ func (e *env) closedLoop(ctx context.Context, t *traffic, kind int, warm, d time
 	}
 	m.server, m.client = e.since(used)
 	m.seconds = time.Since(at).Seconds()
-	// Those under way have begun while it was measured and count, in place of those that were under way when it began; the slowest must not be missing.
+	// Requests in flight at the end began while the loop was measured. They count instead of those
+	// that were in flight at the start, so that the slowest are not missing.
 	if err := t.each(func(l *lane) { l.over = true }); err != nil {
 		return m, err
 	}
@@ -72,7 +75,7 @@ func (e *env) closedLoop(ctx context.Context, t *traffic, kind int, warm, d time
 	return m, err
 }
 
-// rest waits until no request is under way.
+// rest waits until no request is in flight.
 func (t *traffic) rest(ctx context.Context) error {
 	for end := time.Now().Add(callPatience + time.Second); time.Now().Before(end); {
 		busy := 0
@@ -92,19 +95,22 @@ func (t *traffic) rest(ctx context.Context) error {
 	return nil
 }
 
-// A schedule says when the requests of a lane are due, whatever becomes of those before: the one number n of them all at start + n/rate. Lanes take turns.
+// A schedule says when the requests of a lane are due, whatever becomes of the ones before: request
+// number n of all lanes is due at start + n/rate. The lanes take turns.
 type schedule struct {
 	start int64   // load.Now
-	each  float64 // nanoseconds from one request of all lanes to the next
-	n     int64   // of the lane's next request, among those of all
+	each  float64 // nanoseconds from one request of any lane to the next
+	n     int64   // number of the lane's next request, counted over all lanes
 	step  int64   // how many lanes there are
 	kind  func(n int64) int
 }
 
 func (s *schedule) due() int64 { return s.start + int64(float64(s.n)*s.each) }
 
-// openLoop has requests made at a rate, each when it is due: by a connection that is idle, else by the first that will be. Their time counts from when they were due. The kinds say which each of
-// them is. While it runs, during is called, which decides how long; what it does before measuring begins is to warm up.
+// openLoop makes requests at a rate, each when it is due: on an idle connection, or else on the
+// first one to become idle. Their latency counts from when they were due. kinds says which kind
+// each request is. The loop runs until during returns; what during does before it calls measure is
+// warm-up.
 func (e *env) openLoop(ctx context.Context, t *traffic, rate float64, kinds func(n int64) int, during func(measure func() error) error) (m measured, err error) {
 	start := load.Now()
 	err = t.each(func(l *lane) {
@@ -147,7 +153,7 @@ func (e *env) openLoop(ctx context.Context, t *traffic, rate float64, kinds func
 	return m, err
 }
 
-// drain waits until the requests of the open loop have ended, for a while.
+// drain waits until the requests of the open loop have ended, for a limited time.
 func (t *traffic) drain(ctx context.Context) error {
 	for end := time.Now().Add(callPatience); time.Now().Before(end); {
 		pending := 0
@@ -161,7 +167,7 @@ func (t *traffic) drain(ctx context.Context) error {
 	return nil
 }
 
-// send begins what is due.
+// send begins the requests that are due.
 func (l *lane) send() {
 	if l.over {
 		return
@@ -187,7 +193,8 @@ func (l *lane) send() {
 	l.loop.At(s.due(), l.pace)
 }
 
-// abandon ends what the server has not answered in time. What waited for that long counts with the time that it has waited until now, or the slowest would be missing.
+// abandon ends the requests that the server has not answered in time. A request that still waits
+// counts with the time that it has waited, or the slowest would be missing.
 func (l *lane) abandon() (unsent int) {
 	now := load.Now()
 	for _, j := range l.waiting[l.first:] {

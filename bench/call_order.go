@@ -2,13 +2,13 @@ package bench
 
 // Which idle connection of the open loop gets the next request.
 const (
-	lastFirst = "last" // that which was used last: few connections are busy, and the others are quiet
-	inTurn    = "turn" // that which has been idle for longest: all are used alike
+	lastFirst = "last" // most recently used: few connections are busy, and the others are quiet
+	inTurn    = "turn" // idle for longest: all connections are used equally
 )
 
-// free are the callers of a lane that wait for a request, in a ring that holds them all.
+// free holds the idle callers of a lane, in a ring that has room for all of them.
 type free struct {
-	turn bool // the first to come is the first to go
+	turn bool // first in, first out
 	ring []*caller
 	head int
 	n    int

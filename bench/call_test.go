@@ -54,7 +54,7 @@ func TestCall(t *testing.T) {
 	})
 }
 
-// TestCallAgainstOthers measures a server on net/http.
+// TestCallAgainstOthers measures a server built on net/http.
 func TestCallAgainstOthers(t *testing.T) {
 	t.Parallel()
 	p := badserver.StartProcess(t)
@@ -64,7 +64,7 @@ func TestCallAgainstOthers(t *testing.T) {
 	})
 }
 
-// fake is a server of 2026-07-28 that answers discover and tools/list, and calls as it is told.
+// fake is a server of 2026-07-28 that answers discover and tools/list, and leaves calls to call.
 func fake(t *testing.T, call http.HandlerFunc, configure ...func(*http.Server)) string {
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var m struct{ ID json.RawMessage }
@@ -105,7 +105,7 @@ func answerCall(w http.ResponseWriter, r *http.Request, stream bool) {
 	_, _ = w.Write([]byte(body))
 }
 
-// TestCallErrors finds a server that fails now and then, in each way in which it can.
+// TestCallErrors measures a server that fails now and then, in each way in which it can.
 func TestCallErrors(t *testing.T) {
 	t.Parallel()
 	for name, bad := range map[string]http.HandlerFunc{
@@ -129,7 +129,7 @@ func TestCallErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var n atomic.Int64
 			url := fake(t, func(w http.ResponseWriter, r *http.Request) {
-				// Two in a row, so that a cut connection is not mended by trying again.
+				// Three in a row, so that a retry does not hide a cut connection.
 				if k := n.Add(1) % 40; k < 4 {
 					bad(w, r)
 					return
@@ -145,7 +145,7 @@ func TestCallErrors(t *testing.T) {
 	}
 }
 
-// TestCallStreams measures a server that answers by streams: the time is that of the result.
+// TestCallStreams measures a server that answers with streams: the latency is that of the result.
 func TestCallStreams(t *testing.T) {
 	t.Parallel()
 	url := fake(t, func(w http.ResponseWriter, r *http.Request) { answerCall(w, r, true) })
@@ -153,7 +153,8 @@ func TestCallStreams(t *testing.T) {
 	wantNone(t, s)
 }
 
-// TestCallStreamsKept measures a server that leaves each stream open behind the result: it has answered, and its time is that of the result.
+// TestCallStreamsKept measures a server that leaves each stream open after the result: it has
+// answered, and the latency is that of the result.
 func TestCallStreamsKept(t *testing.T) {
 	t.Parallel()
 	url := fake(t, func(w http.ResponseWriter, r *http.Request) {
@@ -168,7 +169,8 @@ func TestCallStreamsKept(t *testing.T) {
 	}
 }
 
-// TestNoCoordinatedOmission holds that a server which rests for 300 ms shows that in the open loop's percentiles, though few requests are under way meanwhile.
+// TestNoCoordinatedOmission checks that a server which pauses for 300 ms shows it in the
+// percentiles of the open loop, although few requests are in flight meanwhile.
 func TestNoCoordinatedOmission(t *testing.T) {
 	var from atomic.Int64
 	url := fake(t, func(w http.ResponseWriter, r *http.Request) {
@@ -204,11 +206,13 @@ func TestNoCoordinatedOmission(t *testing.T) {
 	if n := h.TotalCount(); n < 550 || n > 750 {
 		t.Errorf("at 1,000/s for 600 ms %d requests were counted", n)
 	}
-	// Of 600 requests some 300 were due while the server rested: half of those waited for 150 ms and more.
+	// Some 300 of the 600 requests were due during the pause: half of those waited for 150 ms or
+	// more.
 	if p := millis(h, 80); p < 100 {
-		t.Errorf("80 %% within %.1f ms: what waited for the server does not count from when it was due", p)
+		t.Errorf("80 %% within %.1f ms: requests that waited for the server do not count from when they were due", p)
 	}
-	// Only those that were on the two connections when it began to rest waited for it themselves; the others were not sent meanwhile.
+	// Only the requests in flight on the two connections when the pause began waited for it
+	// themselves; the others had not been sent.
 	if sent.TotalCount() != h.TotalCount() {
 		t.Errorf("%d requests have a time from when they were due, %d from when they were sent", h.TotalCount(), sent.TotalCount())
 	}
@@ -217,7 +221,8 @@ func TestNoCoordinatedOmission(t *testing.T) {
 	}
 }
 
-// TestLateClient holds that what the client was late with is in the time from when a request was due and not in that from when it was sent.
+// TestLateClient checks that a delay of the client counts in the time from when a request was due,
+// and does not count in the time from when it was sent.
 func TestLateClient(t *testing.T) {
 	url := fake(t, func(w http.ResponseWriter, r *http.Request) { answerCall(w, r, false) })
 	target, err := dialect.Ask(t.Context(), url, nil)
@@ -249,7 +254,8 @@ func TestLateClient(t *testing.T) {
 	}
 }
 
-// TestOrder holds which connections the open loop uses: all of them in turn, or as few as it can.
+// TestOrder checks which connections the open loop uses: all of them in turn, or as few as
+// possible.
 func TestOrder(t *testing.T) {
 	a, b, c := new(caller), new(caller), new(caller)
 	for _, tt := range []struct {
@@ -261,7 +267,7 @@ func TestOrder(t *testing.T) {
 		for i, want := range tt.want {
 			got := q.take()
 			if got != want {
-				t.Errorf("in turn %v: take %d is another", tt.turn, i)
+				t.Errorf("in turn %v: take %d returned another caller", tt.turn, i)
 			}
 			q.put(got)
 		}
@@ -273,14 +279,14 @@ func TestOrder(t *testing.T) {
 		q.put(b)
 		q.put(a)
 		if want := map[bool]*caller{true: b, false: a}[tt.turn]; q.take() != want {
-			t.Errorf("in turn %v: of two that came back the other goes first", tt.turn)
+			t.Errorf("in turn %v: of two that were put back, the wrong one goes first", tt.turn)
 		}
 		q.fill(tt.turn, nil)
 		q.put(a)
 		q.put(b)
 		first, second := q.take(), q.take()
 		if first == nil || second == nil || q.take() != nil {
-			t.Errorf("in turn %v: callers more than it began with are lost", tt.turn)
+			t.Errorf("in turn %v: callers added later are lost", tt.turn)
 		}
 	}
 }
@@ -321,7 +327,7 @@ func TestShape(t *testing.T) {
 		}
 	}
 	if n := testing.AllocsPerRun(100, func() { s.right(body("1000000008", `"a":22`), 1000000008) }); n > 2 {
-		t.Errorf("a known answer takes %v allocations beside its own", n)
+		t.Errorf("a known answer takes %v allocations in addition to its own", n)
 	}
 }
 
@@ -336,12 +342,13 @@ func TestRequestNumber(t *testing.T) {
 	}
 	for _, bad := range []string{"", "x\r\n\r\n{}"} {
 		if _, err := newRequest([]byte(bad)); err == nil {
-			t.Errorf("%q was taken", bad)
+			t.Errorf("%q was accepted", bad)
 		}
 	}
 }
 
-// TestUnansweredCounts: a request that was given up is no answer, and its time is among the others: a server that does not answer is not quick.
+// TestUnansweredCounts checks that a request that was given up does not count as answered, but that
+// its time is among the others: a server that does not answer is not fast.
 func TestUnansweredCounts(t *testing.T) {
 	l := &lane{tallies: newTallies(1), closed: true, over: true, from: 1}
 	c := &caller{lane: l, job: job{0, load.Now() - int64(3*time.Second)}}

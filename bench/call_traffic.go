@@ -19,7 +19,7 @@ type kind struct {
 	append func(dst []byte, id int64, session []byte) []byte
 }
 
-// kinds of requests that any server of MCP answers, and the tool's.
+// callKind, listKind and pingKind are requests that any MCP server answers, and a call of the tool.
 func (e *env) callKind() kind {
 	return kind{"tools/call", func(dst []byte, id int64, session []byte) []byte {
 		return e.target.AppendCall(dst, id, session, e.Tool, []byte(e.Args))
@@ -36,31 +36,33 @@ func (e *env) pingKind() kind {
 	return kind{name, e.target.AppendPing}
 }
 
-// traffic is requests on connections that stay, one at a time on each. One goroutine may call its methods.
+// traffic is requests on persistent connections, one at a time on each. Only one goroutine may call
+// its methods.
 type traffic struct {
 	target *dialect.Target
 	kinds  []kind
 	lanes  []*lane
 }
 
-// lane is the part of a traffic that one loop drives, and belongs to that loop.
+// lane is the part of a traffic that one loop drives. It belongs to that loop.
 type lane struct {
 	traffic *traffic
 	loop    *load.Loop
 	callers []*caller
-	shapes  []shape // of each kind
-	tallies []tally // of each kind
-	dials   int     // connections that were made for a request
+	shapes  []shape // one for each kind
+	tallies []tally // one for each kind
+	dials   int     // connections that were opened for a request
 	retries int     // requests that were made again
 
 	closed  bool // a caller that has its answer makes the next request
-	kind    int  // of the closed loop
+	kind    int  // the kind of the closed loop
 	open    schedule
-	waiting []job                   // are due and have no connection
-	first   int                     // of waiting
-	idle    free                    // in the open loop
-	from    int64                   // what was due before is not counted; 0: nothing is counted
-	pending int                     // requests of the open loop without their end
+	waiting []job // due, but without a connection
+	first   int   // index of the first one in waiting
+	idle    free  // used in the open loop
+	// requests that were due before this are not counted; 0: nothing is counted
+	from    int64
+	pending int                     // requests of the open loop that have not ended
 	late    *hdrhistogram.Histogram // µs by which this side itself was late
 	over    bool
 	pace    func()
@@ -68,14 +70,17 @@ type lane struct {
 
 // A tally is what became of the requests of one kind.
 type tally struct {
-	hist     *hdrhistogram.Histogram // µs until the answer; what was given up has the time until then, or a server that does not answer would seem quick
-	sent     *hdrhistogram.Histogram // the same in the open loop, but from when the request was sent; what never was is not in it
+	// µs until the answer, or until the request was given up: a server that does not answer must
+	// not seem fast
+	hist *hdrhistogram.Histogram
+	// the same for the open loop, from when the request was sent; requests never sent are not in it
+	sent     *hdrhistogram.Histogram
 	answered int
 	failed   int
 	why      string
 }
 
-// add adds another's.
+// add adds o to t.
 func (t *tally) add(o *tally) {
 	t.hist.Merge(o.hist)
 	t.sent.Merge(o.sent)
@@ -95,7 +100,8 @@ func newTallies(n int) []tally {
 // callPatience is how long a request may take.
 const callPatience = 10 * time.Second
 
-// traffic connects n callers that make requests of these kinds, each with a session of its own where there are sessions. The end of the scenario closes it.
+// traffic connects n callers that make requests of these kinds, each with a session of its own if
+// the era has sessions. They are closed when the scenario ends.
 func (e *env) traffic(ctx context.Context, n int, kinds ...kind) (*traffic, error) {
 	client, err := load.New(load.Options{Addr: e.target.Addr, Sources: load.Sources(e.target.Addr.Addr(), 40_000, 64)})
 	if err != nil {
@@ -125,7 +131,7 @@ func (e *env) traffic(ctx context.Context, n int, kinds ...kind) (*traffic, erro
 				return nil, err
 			}
 		case <-ctx.Done():
-			return nil, fmt.Errorf("bench: %d of %d clients had no answer: %w", n-i, n, ctx.Err())
+			return nil, fmt.Errorf("bench: %d of %d clients got no answer: %w", n-i, n, ctx.Err())
 		}
 	}
 	return t, t.each((*lane).look)
@@ -141,7 +147,7 @@ func (t *traffic) each(f func(*lane)) error {
 	return nil
 }
 
-// join makes a caller more, and tells when it is ready.
+// join adds a caller, and sends its outcome to ready once it is connected.
 func (l *lane) join(ready chan<- error) {
 	c := &caller{lane: l}
 	if l.traffic.target.Era != dialect.Legacy {
@@ -179,7 +185,7 @@ func (l *lane) join(ready chan<- error) {
 	x.Answer = func(a *exchange.Answer) {
 		switch {
 		case !a.OK:
-			text := fmt.Sprintf("a session was refused: %d %.200s", a.Status, a.Body)
+			text := fmt.Sprintf("a session was refused: status %d %.200s", a.Status, a.Body)
 			x.Close()
 			failed(text)
 		case confirming:
@@ -199,7 +205,7 @@ func (l *lane) join(ready chan<- error) {
 	}
 	x.Lost = func(how load.End) {
 		if confirming && !retried && (how == load.ByFIN || how == load.ByRST) {
-			retried = true // the server keeps no connection from one request to the next
+			retried = true // the server does not keep connections open between requests
 			if err := x.Dial(l.loop, nil); err != nil {
 				failed(err.Error())
 			}
@@ -215,12 +221,12 @@ func (l *lane) join(ready chan<- error) {
 // right reports whether body answers the request of that kind and id.
 func (l *lane) right(kind int, body []byte, id int64) bool { return l.shapes[kind].right(body, id) }
 
-// look ends requests that take too long.
+// look ends requests that take too long. It repeats itself.
 func (l *lane) look() {
 	now := load.Now()
 	for _, c := range l.callers {
 		if c.busy && c.got && now-c.at > int64(exchange.EndOfStream) {
-			c.drop() // the result is there, but the server does not end the stream
+			c.drop() // the result has arrived, but the server does not end the stream
 			c.end(c.failure)
 			continue
 		}
@@ -232,7 +238,7 @@ func (l *lane) look() {
 	l.loop.After(200*time.Millisecond, l.look)
 }
 
-// ended is told by a caller that its request has ended.
+// ended is called by a caller when its request has ended.
 func (l *lane) ended(c *caller, failure string) {
 	j := c.job
 	if l.from != 0 && j.due >= l.from {
@@ -257,7 +263,8 @@ func (l *lane) ended(c *caller, failure string) {
 		l.first++
 		j := l.waiting[l.first-1]
 		if failure != "" {
-			_ = l.loop.Do(func() { c.begin(j) }) // not from within: failures in a row would be frames deep
+			// not from here: a row of failures would nest one call in the other
+			_ = l.loop.Do(func() { c.begin(j) })
 			c.busy, c.job, c.began = true, j, load.Now()
 			return
 		}
@@ -267,7 +274,8 @@ func (l *lane) ended(c *caller, failure string) {
 	l.idle.put(c)
 }
 
-// took records the time of a request that ended at end: from when it was due, and in the open loop from when it was sent.
+// took records the latency of a request that ended at end: from when it was due, and in the open
+// loop also from when it was sent.
 func (l *lane) took(t *tally, c *caller, end int64) {
 	_ = t.hist.RecordValue((end - c.job.due) / 1000)
 	if !l.closed {
@@ -275,7 +283,8 @@ func (l *lane) took(t *tally, c *caller, end int64) {
 	}
 }
 
-// next has a caller of the closed loop make its next request; after a failure a little later, or a server that refuses would be asked as fast as goes.
+// next has a caller of the closed loop make its next request. After a failure it waits a little, so
+// that a server that refuses requests does not get them as fast as possible.
 func (l *lane) next(c *caller, failure string) {
 	if l.over {
 		return
@@ -291,7 +300,8 @@ func (l *lane) next(c *caller, failure string) {
 	})
 }
 
-// take returns what was counted and begins anew, counting what is due from now on if it is to count.
+// take returns what was counted and starts over. If count is set, it counts what is due from now
+// on.
 func (t *traffic) take(count bool) (sum []tally, dials, retries int, err error) {
 	sum = newTallies(len(t.kinds))
 	now := load.Now()

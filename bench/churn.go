@@ -12,27 +12,36 @@ import (
 
 var churn = Scenario{
 	Name:  "churn",
-	Title: "What stays behind of clients that go without a word",
-	Help: `Has --clients clients come in --rounds rounds, --concurrency at a time. Each does what a client does (initialize, notifications/initialized, tools/call; at 2026-07-28 server/discover, tools/call)
-and then closes its connection, without DELETE, as most clients end. With --with-stream each opens a stream on a second connection too. After each round the server gets time to rest and its memory
-is read; after the last one --wait passes. Meanwhile a prober asks for a sign of life 50 times a second.
-
-retained_per_client  memory that each client leaves behind: the slope of the server's resident memory over the clients that have come and gone, the first round left out; the notes tell its interval,
-                     and it is 0 where that has 0 in it: what cannot be told from chance is not told as a figure.
-                     What the server's allocator holds for it besides is among it: a garbage collector commonly doubles what lives. A server that forgets sessions after a time shows what it holds until then
+	Title: "What clients leave behind that disconnect without a DELETE",
+	Help: `Runs --clients clients in --rounds rounds, --concurrency at a time. Each does what a client does
+(initialize, notifications/initialized, tools/call; at 2026-07-28 server/discover, tools/call) and
+then closes its connection without a DELETE, as most clients do. With --with-stream each also opens
+a stream on a second connection. After each round the server gets time to rest and its memory is
+read; --wait passes after the last one. Meanwhile a prober makes 50 health checks a second.
+retained_per_client  memory that each client leaves behind: the slope of the server's resident
+                     memory over the clients that have come and gone, without the first round. The
+                     notes report its confidence interval; the figure is 0 if the interval includes
+                     0, because it may then be chance. It includes what the server's allocator holds
+                     on top: a garbage collector commonly doubles the live memory. A server that
+                     forgets sessions after a time shows what it holds until then
 client_cpu           processor time of the server for each client that got what it asked for
 clients_rate         clients each second
-close_wait_max       most sockets of the server in CLOSE-WAIT at a time: the client has gone, the server has not closed
-close_wait_final     those that there are after --wait, beyond those that there were before
-established_final    sockets in ESTABLISHED then, beyond those that there were before, though no client is there
-sockets_gone         from the end of the last client of a round to that of its socket at the server, of the slowest round; only if all ended within --wait
-rss_growth           memory of the server after the last round, less that after the first
-left_per_client      memory of the server after --wait, less that before the first round, for each client
+close_wait_max       most sockets of the server in CLOSE-WAIT at a time: the client has
+                     disconnected, the server has not closed its end
+close_wait_final     sockets in CLOSE-WAIT after --wait, minus those that were there before
+established_final    sockets in ESTABLISHED then, minus those that were there before, although no
+                     client is left
+sockets_gone         from the end of the last client of a round to the end of its socket at the
+                     server, slowest round; reported only if all sockets ended within --wait
+rss_growth           memory of the server after the last round, minus that after the first
+left_per_client      memory of the server after --wait, minus that before the first round, for each
+                     client
 client_errors        clients that did not get what they asked for
-health_…             what the prober saw: see the titles (the client's own part of health_p99: by how much it was itself late with asking)
-
-Findings: close_wait (close_wait_final is not 0), connections_kept (established_final is not 0), sessions_kept or, where there are no sessions, memory_kept (memory grows with each client, by more than chance, and to more than twice of what the server had),
-client_errors, health_failed.`,
+health_…             what the prober saw: see the titles (the client's own part of health_p99 is how
+                     late the prober itself was)
+Findings: close_wait (close_wait_final is not 0), connections_kept (established_final is not 0),
+sessions_kept or, where there are no sessions, memory_kept (memory grows with each client, by more
+than chance, and to more than twice what the server had), client_errors, health_failed.`,
 	Uses:     []string{"clients", "rounds", "concurrency", "with-stream", "wait", "tool", "health"},
 	Defaults: Params{Clients: 20000, Rounds: 5, Concurrency: 64, Wait: 5 * time.Second},
 	skip:     func(e *env) string { return e.hasTool(e.Tool, "tool") },
@@ -42,9 +51,11 @@ client_errors, health_failed.`,
 const (
 	churnProbe = 20 * time.Millisecond
 
-	// Below these a slope is not told as a fault: an allocator's steps make some of that.
-	keptEach   = 256     // bytes for each client, with 95 %
-	keptGrowth = 2 << 20 // bytes in all, and no less than what the server had before: a garbage collector may let memory double before it looks
+	// Below these limits a slope is not a finding: an allocator's steps can cause that much.
+	keptEach = 256 // bytes for each client, with 95 % confidence
+	// bytes in all, and at least what the server had before: a garbage collector may let memory
+	// double before it runs
+	keptGrowth = 2 << 20
 )
 
 func runChurn(ctx context.Context, e *env) error {
@@ -62,7 +73,7 @@ func runChurn(ctx context.Context, e *env) error {
 		return err
 	}
 	if base.CloseWait > 0 {
-		e.note("%d sockets were in CLOSE-WAIT before; only those beyond count", base.CloseWait)
+		e.note("%d sockets were in CLOSE-WAIT before; only additional ones count", base.CloseWait)
 	}
 	before, _ := e.memory()
 	rounds, each := max(1, e.Rounds), max(1, e.Clients/max(1, e.Rounds))
@@ -96,7 +107,7 @@ func runChurn(ctx context.Context, e *env) error {
 		p.hold(false)
 	}
 	e.progress("waiting for %v", e.Wait)
-	p.hold(true) // a server that has nothing else to do would be counted in
+	p.hold(true) // a server without other work would be counted in
 	if err := sleep(ctx, e.Wait-time.Duration(load.Now()-v.lastFIN)); err != nil {
 		return err
 	}
@@ -106,7 +117,7 @@ func runChurn(ctx context.Context, e *env) error {
 		return err
 	}
 	w := stop()
-	if n := float64(v.gone); n > 0 { // who was refused was not served
+	if n := float64(v.gone); n > 0 { // a refused client was not served
 		if e.server != nil {
 			own := client / n * 1e6
 			e.key("client_cpu", "Processor time of the server for each client", "µs", server/n*1e6, lower).Client = &own
@@ -118,11 +129,11 @@ func runChurn(ctx context.Context, e *env) error {
 		e.figure("close_wait_max", "Most sockets in CLOSE-WAIT at a time", "count", most, lower)
 		e.churnSockets(base, final, &gone)
 	} else {
-		e.note("the sockets of the server are not known: it is not on this machine")
+		e.note("the server's sockets are unknown: it is not on this machine")
 	}
 	e.retained(memory, float64(before.RSS))
 	if n := float64(rounds * each); known {
-		e.figure("left_per_client", "Memory of the server after the wait less that before, for each client", "B", float64(after.RSS-before.RSS)/n, lower)
+		e.figure("left_per_client", "Memory of the server after the wait minus that before, for each client", "B", float64(after.RSS-before.RSS)/n, lower)
 	}
 	e.figure("client_errors", "Clients that did not get what they asked for", "count", float64(v.failed), lower)
 	if v.failed > 0 {
@@ -131,7 +142,7 @@ func runChurn(ctx context.Context, e *env) error {
 	return p.stop(ctx)
 }
 
-// calm returns the sockets of the server when nobody has just come or gone: of several looks the one with the fewest.
+// calm returns the server's sockets while no client comes or goes: the smallest of several counts.
 func (e *env) calm(ctx context.Context, p *prober) (least observe.States, err error) {
 	p.hold(true)
 	defer p.hold(false)
@@ -151,7 +162,7 @@ func (e *env) calm(ctx context.Context, p *prober) (least observe.States, err er
 	return least, nil
 }
 
-// sockets is how the server's end after those of the clients.
+// sockets says when the server's sockets end after those of the clients.
 type sockets struct {
 	slowest time.Duration
 	all     bool // all have ended in time
@@ -179,7 +190,7 @@ func (e *env) awaitGone(ctx context.Context, last int64, base observe.States, li
 	}
 }
 
-// churnSockets adds the figures of sockets and tells which are left.
+// churnSockets adds the figures about sockets and records findings for those that are left.
 func (e *env) churnSockets(base, final observe.States, gone *sockets) {
 	closeWait, established := max(0, final.CloseWait-base.CloseWait), max(0, final.Established-base.Established)
 	e.key("close_wait_final", "Sockets in CLOSE-WAIT after the wait", "count", float64(closeWait), lower)
@@ -190,23 +201,24 @@ func (e *env) churnSockets(base, final observe.States, gone *sockets) {
 		e.note("after a round not all sockets of the server had ended within %v", min(e.Wait, 2*time.Second))
 	}
 	if closeWait > 0 {
-		e.fault("close_wait", "%d sockets are in CLOSE-WAIT %v after the last client has closed: the server has not noticed, or does not close", closeWait, e.Wait)
+		e.fault("close_wait", "%d sockets are in CLOSE-WAIT %v after the last client disconnected: the server has not noticed, or does not close them", closeWait, e.Wait)
 	}
 	if established > 0 {
-		e.fault("connections_kept", "%d sockets are in ESTABLISHED %v after the last client has closed", established, e.Wait)
+		e.fault("connections_kept", "%d sockets are in ESTABLISHED %v after the last client disconnected", established, e.Wait)
 	}
 }
 
-// retained adds what each client has left behind, by the memory after each round and that before the first.
+// retained adds what each client has left behind, from the memory after each round and before the
+// first.
 func (e *env) retained(memory [][2]float64, before float64) {
 	if len(memory) == 0 {
 		return
 	}
 	first, last := memory[0], memory[len(memory)-1]
-	e.figure("rss_growth", "Memory of the server after the last round, less that after the first", "B", last[1]-first[1], lower)
+	e.figure("rss_growth", "Memory of the server after the last round minus that after the first", "B", last[1]-first[1], lower)
 	line, ok := observe.Fit(memory[1:])
 	if !ok {
-		e.note("what a client leaves behind needs four rounds and more, of which the first does not count")
+		e.note("measuring what a client leaves behind takes four rounds or more, because the first does not count")
 		return
 	}
 	e.key("retained_per_client", "Memory that each client leaves behind", "B", sureSlope(&line), lower)
@@ -215,17 +227,17 @@ func (e *env) retained(memory [][2]float64, before float64) {
 	case keptNothing:
 		return
 	case keptPerhaps:
-		e.note("memory grew with each client, but by less than the server had before: that may be what a garbage collector has not looked at; more --clients show it")
+		e.note("memory grew with each client, but by less than the server had before: it may be garbage that is not collected yet; use more --clients to find out")
 		return
 	}
 	code, what := "memory_kept", "client"
 	if e.target.Era == dialect.Legacy && e.target.Sessions {
-		code, what = "sessions_kept", "session that is not ended by DELETE"
+		code, what = "sessions_kept", "session that is not ended by a DELETE"
 	}
 	e.fault(code, "each %s leaves %.0f B behind (%s); after %.0f clients the server had %.1f MB more than after %.0f", what, line.Slope, interval(&line, "B"), last[0], (last[1]-memory[1][1])/1e6, memory[1][0])
 }
 
-// sureSlope returns the slope, or 0 if chance may have made it.
+// sureSlope returns the slope, or 0 if it may be chance.
 func sureSlope(l *observe.Line) float64 {
 	if l.Low > 0 {
 		return l.Slope
@@ -238,11 +250,11 @@ type verdict uint8
 
 const (
 	keptNothing verdict = iota
-	keptPerhaps         // it grows, but not by more than a garbage collector lets it
+	keptPerhaps         // it grows, but not by more than a garbage collector allows
 	keptSurely
 )
 
-// judgeKept judges a slope of memory, of a server that has grown by so much since it had before.
+// judgeKept judges a slope of the memory of a server that has grown by growth from before.
 func judgeKept(l *observe.Line, growth, before float64) verdict {
 	switch {
 	case l.Low <= keptEach || growth <= keptGrowth:
@@ -253,7 +265,7 @@ func judgeKept(l *observe.Line, growth, before float64) verdict {
 	return keptSurely
 }
 
-// interval returns the slope and between what it lies.
+// interval returns the slope and its confidence interval.
 func interval(l *observe.Line, unit string) string {
-	return fmt.Sprintf("%.0f %s, with 95 %% between %.0f and %.0f", l.Slope, unit, l.Low, l.High)
+	return fmt.Sprintf("%.0f %s, 95 %% confidence: %.0f to %.0f", l.Slope, unit, l.Low, l.High)
 }

@@ -37,7 +37,7 @@ func TestChurn(t *testing.T) {
 	})
 }
 
-// TestChurnWithStream has the clients open streams too: all of that is gone as well.
+// TestChurnWithStream has the clients open streams too, which the server must forget as well.
 func TestChurnWithStream(t *testing.T) {
 	t.Parallel()
 	url, pid := startMooring(t)
@@ -55,10 +55,10 @@ func TestChurnFindsCloseWait(t *testing.T) {
 	s := measure(t, "churn", Options{URL: p.URL, PID: p.PID, Params: Params{Clients: 400, Rounds: 2, Concurrency: 16, Wait: 500 * time.Millisecond}})
 	wantFinding(t, s, "close_wait")
 	if v := value(t, s, "close_wait_final"); v < 300 {
-		t.Errorf("400 clients have come and gone, and %v sockets are in CLOSE-WAIT", v)
+		t.Errorf("%v sockets are in CLOSE-WAIT after 400 clients", v)
 	}
 	if s.Figure("sockets_gone") != nil {
-		t.Error("there is a time in which all sockets were gone")
+		t.Error("sockets_gone is reported, although sockets are left")
 	}
 }
 
@@ -67,13 +67,13 @@ func TestChurnFindsSessions(t *testing.T) {
 	p := badserver.StartProcess(t, badserver.LeakSessions)
 	s := measure(t, "churn", Options{URL: p.URL, PID: p.PID, Era: dialect.Legacy, Params: Params{Clients: 4000, Rounds: 5, Concurrency: 16, Wait: 200 * time.Millisecond}})
 	wantFinding(t, s, "sessions_kept")
-	// It keeps 16 KiB of each; its garbage collector may have as much besides.
+	// The server keeps 16 KiB for each; its garbage collector may hold as much again.
 	if v := value(t, s, "retained_per_client"); v < 8<<10 || v > 64<<10 {
-		t.Errorf("16 KiB are kept of each session, and %v were seen", v)
+		t.Errorf("the server keeps 16 KiB for each session, and %v B were measured", v)
 	}
 }
 
-// TestChurnClearsTheGood is the other half: the same server without the fault.
+// TestChurnClearsTheGood is the other half: the same server without the fault has no finding.
 func TestChurnClearsTheGood(t *testing.T) {
 	t.Parallel()
 	p := badserver.StartProcess(t)
@@ -96,13 +96,13 @@ func TestJudgeKept(t *testing.T) {
 		each, wobble, before float64
 		want                 verdict
 	}{
-		"nothing":                     {0, 0, 20e6, keptNothing},
-		"steps of an allocator":       {0, 4e6, 20e6, keptNothing},
-		"8 KB each":                   {8000, 0, 20e6, keptSurely},
-		"8 KB each among noise":       {8000, 4e6, 20e6, keptSurely},
-		"little each":                 {100, 0, 20e6, keptNothing},
-		"more than noise can prove":   {2000, 20e6, 20e6, keptNothing},
-		"within a collector's liking": {2000, 0, 49e6, keptPerhaps},
+		"nothing":                        {0, 0, 20e6, keptNothing},
+		"steps of an allocator":          {0, 4e6, 20e6, keptNothing},
+		"8 KB each":                      {8000, 0, 20e6, keptSurely},
+		"8 KB each among noise":          {8000, 4e6, 20e6, keptSurely},
+		"little each":                    {100, 0, 20e6, keptNothing},
+		"more than noise can prove":      {2000, 20e6, 20e6, keptNothing},
+		"within what a collector allows": {2000, 0, 49e6, keptPerhaps},
 	} {
 		p := points(tt.each, tt.wobble)
 		l, ok := observe.Fit(p)

@@ -13,7 +13,8 @@ import (
 	"github.com/mooring-mcp/mooring/bench/load"
 )
 
-// visits are clients that come, do what a client does, and go without a word: no DELETE, only the end of their connections. One goroutine may call its methods.
+// visits are clients that connect, do what a client does, and disconnect without a DELETE. Only one
+// goroutine may call its methods.
 type visits struct {
 	target     *dialect.Target
 	tool       string
@@ -22,10 +23,10 @@ type visits struct {
 	client     *load.Client
 
 	mu      sync.Mutex // guards the rest
-	left    int        // that are to come in this round
-	here    int        // that are there
+	left    int        // clients of this round that are still to come
+	here    int        // clients that are connected
 	free    []*visitor
-	rest    chan struct{} // closed when all of the round have gone
+	rest    chan struct{} // closed when all clients of the round have disconnected
 	first   *hdrhistogram.Histogram
 	whole   *hdrhistogram.Histogram
 	gone    int
@@ -38,7 +39,7 @@ type visits struct {
 // visitPatience is how long a visit may take.
 const visitPatience = 15 * time.Second
 
-// visits returns visits of this server, which the end of the scenario closes.
+// visits returns visits to this server. They are closed when the scenario ends.
 func (e *env) visits(withStream bool) (*visits, error) {
 	client, err := load.New(load.Options{Addr: e.target.Addr, Sources: load.Sources(e.target.Addr.Addr(), 45_000, 128)})
 	if err != nil {
@@ -56,7 +57,7 @@ func (v *visits) close() {
 	v.client.Close()
 }
 
-// round has n clients come, so many at a time, and returns when all have gone.
+// round runs n clients, at most concurrency at a time, and returns when all have disconnected.
 func (v *visits) round(ctx context.Context, n, concurrency int) error {
 	v.mu.Lock()
 	v.left, v.rest = n, make(chan struct{})
@@ -94,7 +95,7 @@ func (v *visits) another(x *visitor) {
 	x.begin(load.Now())
 }
 
-// come begins one client that was due at that time, whoever else is there.
+// come begins one client that was due at that time, however many others are there.
 func (v *visits) come(due int64) error {
 	v.mu.Lock()
 	var x *visitor
@@ -114,14 +115,15 @@ func (v *visits) come(due int64) error {
 	return x.loop.Do(func() { x.begin(due) })
 }
 
-// present returns how many are there.
+// present returns how many clients are connected.
 func (v *visits) present() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.here
 }
 
-// went counts a client that has gone. One that has given up counts with the time until then, or a server that does not answer would seem quick.
+// went counts a client that has disconnected. One that gave up counts with the time until then: a
+// server that does not answer must not seem fast.
 func (v *visits) went(x *visitor, failure string) {
 	now := load.Now()
 	v.mu.Lock()
@@ -158,7 +160,7 @@ type visitor struct {
 	retried    bool
 	due        int64
 	began      int64
-	answered   int64 // when the first answer was there
+	answered   int64 // when the first answer arrived
 	here       bool
 	looking    bool
 	givenUp    bool // there was no answer in time
@@ -208,7 +210,7 @@ func (x *visitor) connect(c *exchange.Client) {
 	}
 }
 
-// look ends a visit that takes too long. It rests while there is none.
+// look ends a visit that takes too long. It stops while there is no visit.
 func (x *visitor) look() {
 	if !x.here {
 		x.looking = false
@@ -216,7 +218,7 @@ func (x *visitor) look() {
 	}
 	if load.Now()-x.began > int64(visitPatience) {
 		x.givenUp = true
-		x.fail("no answer for " + visitPatience.String() + " to " + x.step.String())
+		x.fail("no answer after " + visitPatience.String() + " to " + x.step.String())
 	}
 	x.loop.After(500*time.Millisecond, x.look)
 }
@@ -243,7 +245,7 @@ func (x *visitor) request() {
 
 func (x *visitor) answer(a *exchange.Answer) {
 	if !a.OK {
-		x.fail(fmt.Sprintf("%s was answered %d %.200s", x.step, a.Status, a.Body))
+		x.fail(fmt.Sprintf("%s got status %d %.200s", x.step, a.Status, a.Body))
 		return
 	}
 	x.retried = false
@@ -273,7 +275,7 @@ func (x *visitor) answer(a *exchange.Answer) {
 	x.goOn()
 }
 
-// goOn sends the next request on the connection that there is, or on a new one.
+// goOn sends the next request on the current connection, or on a new one.
 func (x *visitor) goOn() {
 	if x.ex.Conn() == nil {
 		x.connect(&x.ex)
@@ -282,20 +284,21 @@ func (x *visitor) goOn() {
 	x.request()
 }
 
-// opened takes the head of the stream.
+// opened handles the head of the stream.
 func (x *visitor) opened(r *load.Response) {
 	if !r.Stream || r.Status != 200 {
-		x.fail(fmt.Sprintf("%s was answered %d %.200s", x.step, r.Status, r.Body))
+		x.fail(fmt.Sprintf("%s got status %d %.200s", x.step, r.Status, r.Body))
 		return
 	}
 	x.step = visitCalling
 	x.goOn()
 }
 
-// lost is told that the connection for requests has ended. Some servers keep none from one request to the next: then the request is made again, once.
+// lost handles the end of the connection for requests. Some servers close it after each request:
+// the request is then made again, once.
 func (x *visitor) lost(how load.End) {
 	switch {
-	case !x.here || x.step == visitStream: // a new one is made when it is needed
+	case !x.here || x.step == visitStream: // a new connection is opened when it is needed
 	case x.step > greeting && (how == load.ByFIN || how == load.ByRST) && !x.retried:
 		x.connect(&x.ex)
 		x.retried = true

@@ -18,7 +18,8 @@ import (
 // patience is how long a single request of a scenario may take.
 const patience = 30 * time.Second
 
-// control is a client that makes single requests: that trigger a change, open a session. It has a session of its own where the era has sessions. One goroutine at a time may use it.
+// control is a client that makes single requests, such as one that triggers a change. It has a
+// session of its own if the era has sessions. Only one goroutine at a time may use it.
 type control struct {
 	target  *dialect.Target
 	client  *load.Client
@@ -34,7 +35,7 @@ type reply struct {
 	err    error
 }
 
-// control returns a new control, which the end of the scenario closes.
+// control returns a new control. It is closed when the scenario ends.
 func (e *env) control(ctx context.Context) (*control, error) {
 	c, err := newControl(ctx, e.target)
 	if err == nil {
@@ -82,7 +83,7 @@ func (c *control) initialize(ctx context.Context) error {
 	return nil
 }
 
-// call calls a tool and returns its answer, which is no error.
+// call calls a tool and returns its answer. An answer that is an error is returned as an error.
 func (c *control) call(ctx context.Context, tool, args string) (exchange.Answer, error) {
 	a, err := c.do(ctx, func(dst []byte, id int64) []byte { return c.target.AppendCall(dst, id, c.session, tool, []byte(args)) })
 	if err != nil {
@@ -96,7 +97,7 @@ func (c *control) do(ctx context.Context, request func(dst []byte, id int64) []b
 	return c.send(ctx, request(nil, c.id), c.id)
 }
 
-// send sends a request on the connection that there is, or on a new one if the server has closed it.
+// send sends a request on the current connection, or on a new one if the server has closed it.
 func (c *control) send(ctx context.Context, req []byte, id int64) (exchange.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -113,7 +114,7 @@ func (c *control) sendOnce(ctx context.Context, req []byte, id int64) (exchange.
 	var err error
 	cerr := c.loop.Call(func() {
 		for len(c.results) > 0 {
-			<-c.results // of a connection that ended when nobody asked
+			<-c.results // left over from a connection that ended between requests
 		}
 		if c.ex.Conn() == nil {
 			dialled = true
@@ -137,7 +138,7 @@ func (c *control) sendOnce(ctx context.Context, req []byte, id int64) (exchange.
 	}
 	a, err := c.result(ctx)
 	if err == nil && !a.OK {
-		err = fmt.Errorf("answered %d %.300s", a.Status, a.Body)
+		err = fmt.Errorf("got status %d %.300s", a.Status, a.Body)
 	}
 	return a, err
 }
@@ -148,11 +149,12 @@ func (c *control) result(ctx context.Context) (exchange.Answer, error) {
 		return r.answer, r.err
 	case <-ctx.Done():
 		_ = c.loop.Call(c.ex.Close)
-		return exchange.Answer{}, fmt.Errorf("no answer: %w", ctx.Err())
+		return exchange.Answer{}, fmt.Errorf("no response: %w", ctx.Err())
 	}
 }
 
-// change makes the change of the list of tools that the parameters name. It returns when the request for it was begun.
+// change makes the change of the tool list that the parameters name. It returns when it began to
+// send the request.
 func (e *env) change(ctx context.Context, c *control) (at int64, err error) {
 	if e.ChangeURL == "" {
 		at = load.Now()
@@ -173,12 +175,12 @@ func (e *env) change(ctx context.Context, c *control) (at int64, err error) {
 	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
 	if resp.StatusCode/100 != 2 {
-		return at, fmt.Errorf("bench: making a change: %s answered %s", e.ChangeURL, resp.Status)
+		return at, fmt.Errorf("bench: making a change: %s returned %s", e.ChangeURL, resp.Status)
 	}
 	return at, nil
 }
 
-// canChange returns why no change can be made, or empty.
+// canChange returns why no change can be made, or "".
 func (e *env) canChange() string {
 	if e.ChangeURL != "" {
 		return ""
@@ -186,7 +188,7 @@ func (e *env) canChange() string {
 	return e.hasTool(e.ChangeTool, "change-tool")
 }
 
-// hasTool returns why a tool cannot be called, or empty.
+// hasTool returns why a tool cannot be called, or "".
 func (e *env) hasTool(name, flag string) string {
 	if e.target.Era == dialect.Plain {
 		return "the server does not speak MCP"

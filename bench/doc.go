@@ -1,8 +1,13 @@
-// Package bench measures MCP servers from outside, given their URL: what an idle stream costs, how fast a client that has gone is forgotten, how long a change takes to reach everybody, what one
-// reader that stalls does to the others, what a call costs. It works against any server over HTTP, at 2026-07-28 and at earlier revisions.
+// Package bench measures MCP servers from outside, given their URL: what an idle stream costs, how
+// quickly a server forgets a client that has disconnected, how long a change takes to reach every
+// client, what one stalled reader does to the others, and what a call costs. It works against any
+// server over HTTP, at revision 2026-07-28 and at earlier ones.
 //
-// A scenario measures one thing; Scenarios lists them. Run runs some of them against one server and returns what they found as a result.Run. Each is bounded in count and time. Figures of the
-// server's process come from /proc and from the kernel's table of sockets when it runs on this machine; without them the clients' own figures still come.
+// A scenario measures one thing; Scenarios lists them. Run runs some of them against one server and
+// returns what they found as a result.Run. Each scenario is bounded in count and time. Figures
+// about the server's process come from /proc and from the kernel's table of sockets when the server
+// runs on this machine; without them, the figures that the clients measure are still reported.
 //
-// It is for servers of one's own: Run refuses to load a server that is not on this machine unless Options.OwnServer is set.
+// The package is meant for servers of your own: Run refuses to load a server that is not on this
+// machine unless Options.OwnServer is set.
 package bench

@@ -14,25 +14,26 @@ import (
 	"github.com/mooring-mcp/mooring/bench/load"
 )
 
-// openCalls are calls of the slow tool that are under way.
+// openCalls are calls of the slow tool that are in flight.
 type openCalls struct {
 	client *load.Client
-	takes  time.Duration // a call
+	takes  time.Duration // how long a call takes
 
 	mu      sync.Mutex // guards the rest
-	answers []int64    // when each came, load.Now
-	losses  []int64    // and when each was lost
-	why     string     // the first
-	up      int        // were sent
+	answers []int64    // when each answer came, by load.Now
+	losses  []int64    // when each call was lost
+	why     string     // why the first one was lost
+	up      int        // calls that were sent
 }
 
-// allAnswered reports whether none was lost after the signal.
+// allAnswered reports whether no call was lost after the signal.
 func (o *openCalls) allAnswered(at int64) bool {
 	_, lost, _, _, _ := o.outcome(at)
 	return lost == 0
 }
 
-// openCalls begins calls of the slow tool, each on a connection of its own, and returns when all are with the server.
+// openCalls begins calls of the slow tool, each on a connection of its own, and returns when the
+// server has all of them.
 func (e *env) openCalls(ctx context.Context) (*openCalls, error) {
 	c, err := e.control(ctx)
 	if err != nil {
@@ -53,7 +54,7 @@ func (e *env) openCalls(ctx context.Context) (*openCalls, error) {
 	var dialErr error
 	err = loop.Call(func() {
 		for i := range e.Concurrency {
-			id := firstID + int64(i) // the control has used the first ones in this session
+			id := firstID + int64(i) // the control has used the first ids in this session
 			if dialErr = o.open(loop, e.target.AppendCall(nil, id, c.session, e.SlowTool, []byte(e.SlowArgs)), id); dialErr != nil {
 				return
 			}
@@ -70,7 +71,7 @@ func (e *env) openCalls(ctx context.Context) (*openCalls, error) {
 			return nil, err
 		}
 	}
-	// The server must have read them, and none must have its answer yet.
+	// The server must have read them all, and must not have answered any.
 	return o, sleep(ctx, min(300*time.Millisecond, o.takes/4))
 }
 
@@ -83,7 +84,7 @@ func (o *openCalls) open(loop *load.Loop, req []byte, id int64) error {
 		o.mu.Unlock()
 	}
 	c.Answer = func(a *exchange.Answer) {
-		at, ok, why := a.At, a.OK, fmt.Sprintf("answered %d %.200s", a.Status, a.Body)
+		at, ok, why := a.At, a.OK, fmt.Sprintf("got status %d %.200s", a.Status, a.Body)
 		c.Close()
 		if !ok {
 			o.lose(why)
@@ -110,8 +111,9 @@ func (o *openCalls) connected() int {
 	return o.up + len(o.losses)
 }
 
-// outcome returns how many calls were answered after at and how many were lost, how many had ended before, and when the answers came since at, the last of them too. What was sent and has neither
-// answer nor end is lost.
+// outcome returns how many calls were answered after at, how many were lost, how many had ended
+// before, and when the answers came, counted from at. A call that was sent and has neither been
+// answered nor ended counts as lost.
 func (o *openCalls) outcome(at int64) (answered, lost, early int, last time.Duration, h *hdrhistogram.Histogram) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -134,12 +136,12 @@ func (o *openCalls) outcome(at int64) (answered, lost, early int, last time.Dura
 	}
 	if n := o.up - len(o.answers) - len(o.losses); n > 0 {
 		lost += n
-		or(&o.why, "neither an answer nor an end")
+		or(&o.why, "no answer, and the connection did not end")
 	}
 	return answered, lost, early, last, h
 }
 
-// points returns how many calls had been answered, by the seconds since the time zero.
+// points returns how many calls had been answered, by the seconds since zero.
 func (o *openCalls) points(zero int64) [][2]float64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -151,10 +153,10 @@ func (o *openCalls) points(zero int64) [][2]float64 {
 	return p
 }
 
-// knockEvery is how often it is tried whether the server accepts connections.
+// knockEvery is how often knock tries to connect.
 const knockEvery = 20 * time.Millisecond
 
-// knock tries to connect until the function that it returns is called.
+// knock tries to connect, again and again, until the returned function is called.
 func (d *drained) knock(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})

@@ -20,7 +20,7 @@ func TestDrain(t *testing.T) {
 			t.Errorf("figures:\n%s", table(s))
 		}
 		if s.Figure("time_to_exit").Better != lower {
-			t.Error("all got what was theirs, and nobody may be quicker than that")
+			t.Error("everything was answered, but a quicker exit is not marked as better")
 		}
 		if exit := value(t, s, "time_to_exit"); exit < 300 || exit > 10_000 || value(t, s, "calls_last") > exit+100 {
 			t.Errorf("figures:\n%s", table(s))
@@ -28,7 +28,7 @@ func TestDrain(t *testing.T) {
 	})
 }
 
-// TestDrainDropped measures a server that ends at once.
+// TestDrainDropped measures a server that exits at once.
 func TestDrainDropped(t *testing.T) {
 	t.Parallel()
 	eras(t, func(t *testing.T, era dialect.Era) {
@@ -40,7 +40,7 @@ func TestDrainDropped(t *testing.T) {
 			wantFinding(t, s, "streams_no_result")
 		}
 		if s.Figure("time_to_exit").Better != neither {
-			t.Error("who drops everything is the quickest")
+			t.Error("a server that drops everything counts as the quickest")
 		}
 		if value(t, s, "streams_graceful") != 0 || value(t, s, "calls_answered") != 0 || value(t, s, "calls_lost") != 10 {
 			t.Errorf("figures:\n%s", table(s))
@@ -48,7 +48,7 @@ func TestDrainDropped(t *testing.T) {
 	})
 }
 
-// TestDrainWithoutSlowTool measures the streams alone.
+// TestDrainWithoutSlowTool measures only streams.
 func TestDrainWithoutSlowTool(t *testing.T) {
 	t.Parallel()
 	p := badserver.StartProcess(t)
@@ -59,7 +59,8 @@ func TestDrainWithoutSlowTool(t *testing.T) {
 	}
 }
 
-// TestDrainSpares holds that no process is ended that nobody knows to be the server, nor this one.
+// TestDrainSpares checks that drain ends no process that is not known to be the server, and not
+// this one.
 func TestDrainSpares(t *testing.T) {
 	t.Parallel()
 	s, err := badserver.Start()
@@ -83,6 +84,6 @@ func TestCallOutcome(t *testing.T) {
 		t.Errorf("%d answered, %d lost, %d early, last %v, %d measured", answered, lost, early, last, h.TotalCount())
 	}
 	if o.why == "" {
-		t.Error("nothing is said of the one that has neither answer nor end")
+		t.Error("the call that has neither answer nor end is not reported")
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"os"
 )
 
-// env is what a scenario works with. It belongs to the goroutine that runs the scenario.
+// env is the environment of a scenario. It belongs to the goroutine that runs the scenario.
 type env struct {
 	Params
 	opts    *Options
@@ -24,7 +24,7 @@ type env struct {
 	target  *dialect.Target
 	out     *result.Scenario
 	began   time.Time
-	server  *observe.Process // nil: nothing is known of the server's process
+	server  *observe.Process // nil: nothing is known about the server's process
 	self    *observe.Process
 	sockets *observe.Sockets // nil: not on this machine
 	closers []func()
@@ -32,8 +32,9 @@ type env struct {
 	watchers []*observe.Watcher
 }
 
-// look finds the server's process.
-func (e *env) look(server *result.Server) {
+// findProcess finds the processes of the server and of this client, and the server's sockets. What
+// it cannot find is noted.
+func (e *env) findProcess(server *result.Server) {
 	self, err := observe.Open(os.Getpid())
 	if err == nil {
 		e.self = self
@@ -56,7 +57,7 @@ func (e *env) look(server *result.Server) {
 		e.server, err = observe.Open(pids...)
 	}
 	if err != nil {
-		e.note("the server's process is not looked at: %v", err)
+		e.note("the server's process is not measured: %v", err)
 		return
 	}
 	e.closers = append(e.closers, func() { _ = e.server.Close() })
@@ -66,7 +67,7 @@ func (e *env) look(server *result.Server) {
 	}
 }
 
-// unread notes what of the server could not be read.
+// unread notes what could not be read about the server.
 func (e *env) unread() {
 	var all []string
 	if e.server != nil {
@@ -98,14 +99,15 @@ func (e *env) note(format string, args ...any) {
 	e.out.Notes = append(e.out.Notes, fmt.Sprintf(format, args...))
 }
 
-// fault notes a fault of the server.
+// fault records a fault of the server as a finding.
 func (e *env) fault(code, format string, args ...any) {
 	f := result.Finding{Code: code, Text: fmt.Sprintf(format, args...)}
 	e.out.Findings = append(e.out.Findings, f)
 	e.progress("%s: %s", code, f.Text)
 }
 
-// figure adds a figure. Its name says which of them is better: see the With functions of result.Figure.
+// figure adds a figure. better says whether lower or higher values are better, or neither. The rest
+// of its fields can be set on the figure that it returns.
 func (e *env) figure(name, title, unit string, value float64, better string) *result.Figure {
 	e.out.Figures = append(e.out.Figures, result.Figure{Name: name, Title: title, Unit: unit, Value: value, Better: better})
 	return &e.out.Figures[len(e.out.Figures)-1]
@@ -120,10 +122,10 @@ func (e *env) key(name, title, unit string, value float64, better string) *resul
 
 const lower, higher, neither = "lower", "higher", ""
 
-// quantiles are those of a distribution in a result.
+// quantiles are the quantiles of a distribution that a result contains.
 var quantiles = []float64{0, 1, 5, 10, 25, 50, 75, 90, 95, 99, 99.5, 99.9, 99.95, 99.99, 99.999, 100}
 
-// distribution adds the distribution of h, which has microseconds, in milliseconds.
+// distribution adds the distribution of h, which holds microseconds, in milliseconds.
 func (e *env) distribution(name, title string, h *hdrhistogram.Histogram) {
 	d := result.Distribution{Name: name, Title: title, Unit: "ms", Count: h.TotalCount()}
 	if d.Count == 0 {
@@ -131,22 +133,22 @@ func (e *env) distribution(name, title string, h *hdrhistogram.Histogram) {
 	}
 	for _, q := range quantiles {
 		if q > 50 && q < 100 && float64(d.Count)*(100-q)/100 < 1 {
-			continue // no value stands for it
+			continue // there are too few values for this quantile
 		}
 		d.Quantiles = append(d.Quantiles, [2]float64{q, float64(h.ValueAtPercentile(q)) / 1000})
 	}
 	e.out.Distributions = append(e.out.Distributions, d)
 }
 
-// millis returns the percentile of h, which has microseconds, in milliseconds.
+// millis returns a percentile of h, which holds microseconds, in milliseconds.
 func millis(h *hdrhistogram.Histogram, percentile float64) float64 {
 	return float64(h.ValueAtPercentile(percentile)) / 1000
 }
 
-// newHistogram returns one of microseconds up to ten minutes.
+// newHistogram returns a histogram of microseconds, up to ten minutes.
 func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, 600_000_000, 3) }
 
-// fleet returns a fleet of streams, which the end of the scenario closes.
+// fleet returns a fleet of streams. It is closed when the scenario ends.
 func (e *env) fleet(o fleet.Options) (*fleet.Fleet, error) {
 	o.Target, o.Worker = e.target, e.opts.Worker
 	f, err := fleet.New(o)
@@ -156,10 +158,11 @@ func (e *env) fleet(o fleet.Options) (*fleet.Fleet, error) {
 	return f, err
 }
 
-// tellEvery is how often it is told how far a long work is.
+// tellEvery is how often a long operation reports its progress.
 const tellEvery = 5 * time.Second
 
-// openStreams opens n streams, tells how far it is, and returns how long it took. It fails if none could be opened, and tells a fault if some could not.
+// openStreams opens n streams, reports its progress, and returns how long it took. It fails if no
+// stream could be opened, and records a finding if some could not.
 func (e *env) openStreams(ctx context.Context, f *fleet.Fleet, n int) (time.Duration, fleet.State, error) {
 	e.progress("opening %d streams", n)
 	begin := time.Now()
@@ -202,8 +205,9 @@ func (e *env) openStreams(ctx context.Context, f *fleet.Fleet, n int) (time.Dura
 	return took, s, nil
 }
 
-// warmUp opens a few streams and closes them, so that the server has allocated what it allocates once. They are few: memory that they leave behind with the server's allocator would be used again by
-// those that are measured.
+// warmUp opens a few streams and closes them, so that the server allocates what it allocates only
+// once. They are few because the measured streams would reuse the memory that they leave in the
+// server's allocator.
 func (e *env) warmUp(ctx context.Context) error {
 	f, err := e.fleet(fleet.Options{Opening: e.Concurrency})
 	if err != nil {
@@ -217,7 +221,8 @@ func (e *env) warmUp(ctx context.Context) error {
 	return e.settle(ctx, 10*time.Second)
 }
 
-// watch samples the server, this process and the sockets until the function that it returns is called, which adds the series to the result.
+// watch samples the server, this process and the sockets until the returned function is called,
+// which adds the series to the result.
 func (e *env) watch(every time.Duration) (stop func() *observe.Watcher) {
 	w := observe.Watch(observe.Sources{Server: e.server, Client: e.self, Sockets: e.sockets}, e.began, every)
 	e.watchers = append(e.watchers, w)
@@ -234,7 +239,7 @@ func (e *env) watch(every time.Duration) (stop func() *observe.Watcher) {
 	return stop
 }
 
-// cpu is what both sides have used between two moments.
+// cpu is what both sides had used at some moment.
 type cpu struct{ server, client observe.Usage }
 
 func (e *env) cpu() (c cpu) {
@@ -253,7 +258,8 @@ func (e *env) since(c cpu) (server, client float64) {
 	return (now.server.CPU - c.server.CPU).Seconds(), (now.client.CPU - c.client.CPU).Seconds()
 }
 
-// memory returns the server's memory now. The RSS of a server of several processes is their PSS, where that is known: what they share counts once.
+// memory returns the server's memory now. For a server of several processes, RSS is the sum of
+// their PSS if that is known, so that shared pages count once.
 func (e *env) memory() (observe.Usage, bool) {
 	if e.server == nil {
 		return observe.Usage{}, false
@@ -265,7 +271,7 @@ func (e *env) memory() (observe.Usage, bool) {
 	return u, err == nil
 }
 
-// glance is memory at little cost, where the server is one process.
+// glance is a cheaper memory, if the server is one process.
 func (e *env) glance() (observe.Usage, bool) {
 	if e.server == nil {
 		return observe.Usage{}, false
@@ -276,7 +282,7 @@ func (e *env) glance() (observe.Usage, bool) {
 	return e.memory()
 }
 
-// settle waits until the server has had nothing to do for half a second, for limit at most.
+// settle waits until the server has been idle for half a second, for limit at most.
 func (e *env) settle(ctx context.Context, limit time.Duration) error {
 	const step = 500 * time.Millisecond
 	for end := time.Now().Add(limit); time.Now().Before(end); {
@@ -294,7 +300,8 @@ func (e *env) settle(ctx context.Context, limit time.Duration) error {
 	return ctx.Err()
 }
 
-// rest lets the server rest for three seconds, or --wait if that is less, and until it has nothing more to do: what it does when it is calm, such as giving memory back, is to be over.
+// rest lets the server rest for three seconds, or --wait if that is less, and then until it is
+// idle: what it does when it is quiet, such as giving memory back, has to be over.
 func (e *env) rest(ctx context.Context) error {
 	if err := sleep(ctx, min(3*time.Second, e.Wait)); err != nil {
 		return err
@@ -313,7 +320,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// statesWithout returns the sockets of the server's port, but for those of peers with these addresses; none where they cannot be counted.
+// statesWithout returns the states of the sockets of the server's port, except connections with
+// these peers; none if they cannot be counted.
 func (e *env) statesWithout(peers []netip.Addr) observe.States {
 	if e.sockets == nil {
 		return observe.States{}
@@ -322,7 +330,7 @@ func (e *env) statesWithout(peers []netip.Addr) observe.States {
 	return s
 }
 
-// states returns the sockets of the server's port.
+// states returns the states of the sockets of the server's port.
 func (e *env) states() (observe.States, bool) {
 	if e.sockets == nil {
 		return observe.States{}, false

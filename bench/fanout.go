@@ -14,20 +14,24 @@ import (
 
 var fanout = Scenario{
 	Name:  "fanout",
-	Title: "How long a change takes to reach everybody",
-	Help: `Opens streams that wait for changes of the list of tools, then has the server make one change (--change-tool, or a POST to --change-url), waits until every stream has heard of it, and lets the
-server rest; --rounds times, after one that does not count. Before 2026-07-28 each stream is that of a session of its own.
-Times count from when the request for the change was begun. Servers may collect changes for a while before they tell; that is part of what a client sees, and of the figures.
-
-fanout_p50        until half of the clients have heard of it, median of the rounds
-fanout_p99        until 99 of 100 have
-fanout_last       until all have
-fanout_last_max   of the slowest round
-cpu_per_delivery  processor time of the server for each client that has heard of it, the request for the change included; beside it what the clients used
-deliveries        how often a client heard of a change, of all rounds
-lost              how often one did not, within --wait, which counts as its time above; after three rounds of that no more are done
-
-Faults: lost_notifications (clients that did not hear of a change), streams_ended (streams that the server ended meanwhile)`,
+	Title: "How long a change takes to reach every client",
+	Help: `Opens streams that wait for changes of the tool list, then makes the server change the list once
+(--change-tool, or a POST to --change-url), waits until every stream has received the notification,
+and lets the server rest. This is done --rounds times, after a first time that does not count.
+Before 2026-07-28 each stream belongs to a session of its own.
+Times count from when the request for the change was begun. Servers may collect changes for a while
+before they send a notification; the client sees that delay, and the figures include it.
+fanout_p50        until half of the clients have been notified, median of the rounds
+fanout_p99        until 99 of 100 have been notified
+fanout_last       until all have been notified
+fanout_last_max   the same for the slowest round
+cpu_per_delivery  processor time of the server for each client that was notified, including the
+                  request for the change; next to it, what the clients used
+deliveries        how many times a client was notified, in all rounds
+lost              how many times a client was not notified within --wait. It counts as --wait in the
+                  times above. After three such rounds there are no more
+Findings: lost_notifications (clients that were not notified of a change), streams_ended (streams
+that the server ended meanwhile).`,
 	Uses:     []string{"streams", "rounds", "concurrency", "open-rate", "wait", "change-tool"},
 	Defaults: Params{Streams: 8000, Rounds: 10, Concurrency: 64, Wait: 30 * time.Second},
 	bound:    func(p *Params) time.Duration { return 10*time.Minute + time.Duration(p.Rounds)*(time.Minute+p.Wait) },
@@ -35,12 +39,12 @@ Faults: lost_notifications (clients that did not hear of a change), streams_ende
 	run:      runFanout,
 }
 
-// A fanoutRound is what one change took.
+// A fanoutRound is the outcome of one change.
 type fanoutRound struct {
 	arrivals       *hdrhistogram.Histogram
 	streams, heard int
 	server, client float64 // seconds of processor time
-	second         float64 // of the scenario when it began
+	second         float64 // when it began, in seconds since the scenario began
 }
 
 func runFanout(ctx context.Context, e *env) error {
@@ -86,15 +90,16 @@ func runFanout(ctx context.Context, e *env) error {
 	}
 	e.fanoutFigures(rounds)
 	if lost := s.Open - after.Open; lost > 0 {
-		e.fault("streams_ended", "the server ended %d of %d streams while they were told of %d changes", lost, s.Open, e.Rounds+1)
+		e.fault("streams_ended", "the server ended %d of %d streams during %d changes", lost, s.Open, e.Rounds+1)
 	}
 	return nil
 }
 
-// lead is how long before a change it is set when its time counts from, so that all processes of a fleet know it.
+// lead is how long in advance the start of a change is announced, so that all processes of a fleet
+// know it.
 const lead = 20 * time.Millisecond
 
-// fanOut makes one change and waits until all streams have heard of it.
+// fanOut makes one change and waits until all streams have received the notification.
 func (e *env) fanOut(ctx context.Context, c *control, f *fleet.Fleet) (r fanoutRound, err error) {
 	s, err := f.State()
 	if err != nil {
@@ -110,7 +115,8 @@ func (e *env) fanOut(ctx context.Context, c *control, f *fleet.Fleet) (r fanoutR
 	if r.heard, err = f.AwaitWatched(ctx, r.streams, e.Wait); err != nil {
 		return r, err
 	}
-	if err := sleep(ctx, 100*time.Millisecond); err != nil { // the server's threads come to rest, and their times are true
+	// let the server's threads come to rest, so that their times are final
+	if err := sleep(ctx, 100*time.Millisecond); err != nil {
 		return r, err
 	}
 	r.server, r.client = e.since(used)
@@ -118,14 +124,15 @@ func (e *env) fanOut(ctx context.Context, c *control, f *fleet.Fleet) (r fanoutR
 	if r.arrivals, _, err = f.Arrivals(); err != nil {
 		return r, err
 	}
-	// Who has heard nothing counts with the time that was waited, or a server that tells few would be the quickest.
+	// A stream that got nothing counts with the time waited: a server that notifies few clients
+	// must not seem the quickest.
 	if missing := int64(r.streams) - r.arrivals.TotalCount(); missing > 0 {
 		_ = r.arrivals.RecordValues(max(1, e.Wait.Microseconds()), missing)
 	}
 	return r, nil
 }
 
-// markedChange makes a change from whose beginning the fleets measure arrivals, and returns when that was.
+// markedChange makes a change and returns when it began. The fleets measure arrivals from then.
 func (e *env) markedChange(ctx context.Context, c *control, fleets ...*fleet.Fleet) (at int64, err error) {
 	at = load.Now() + int64(lead)
 	for _, f := range fleets {
@@ -170,20 +177,20 @@ func (e *env) fanoutFigures(rounds []fanoutRound) {
 		}
 		points = append(points, [2]float64{r.second, millis(r.arrivals, 100)})
 	}
-	e.key("fanout_p50", "Until half of the clients have heard of a change", "ms", median(p50), lower)
-	e.key("fanout_p99", "Until 99 % of the clients have heard of a change", "ms", median(p99), lower)
-	e.key("fanout_last", "Until all clients have heard of a change", "ms", median(last), lower)
+	e.key("fanout_p50", "Until half of the clients are notified of a change", "ms", median(p50), lower)
+	e.key("fanout_p99", "Until 99 % of the clients are notified of a change", "ms", median(p99), lower)
+	e.key("fanout_last", "Until all clients are notified of a change", "ms", median(last), lower)
 	e.figure("fanout_last_max", "The slowest round", "ms", maximum(last), lower)
 	if e.server != nil && deliveries > 0 {
 		own := client / float64(deliveries) * 1e6
-		e.key("cpu_per_delivery", "Processor time of the server for each client that hears of it", "µs", server/float64(deliveries)*1e6, lower).Client = &own
+		e.key("cpu_per_delivery", "Processor time of the server for each notified client", "µs", server/float64(deliveries)*1e6, lower).Client = &own
 	}
 	lost := expected - deliveries
-	e.figure("deliveries", "How often a client heard of a change", "count", float64(deliveries), neither)
-	e.figure("lost", "How often one did not", "count", float64(lost), lower)
-	e.distribution("fanout", "When a client hears of a change", all)
-	e.out.Series = append(e.out.Series, result.Series{Name: "fanout_last", Title: "Until all clients have heard of a change, each round", Unit: "ms", Points: points})
+	e.figure("deliveries", "How many times a client was notified", "count", float64(deliveries), neither)
+	e.figure("lost", "How many times a client was not notified", "count", float64(lost), lower)
+	e.distribution("fanout", "When a client is notified of a change", all)
+	e.out.Series = append(e.out.Series, result.Series{Name: "fanout_last", Title: "Until all clients are notified of a change, each round", Unit: "ms", Points: points})
 	if lost > 0 {
-		e.fault("lost_notifications", "in %d of %d rounds clients did not hear of the change within %v: %d of %d times", bad, len(rounds), e.Wait, lost, expected)
+		e.fault("lost_notifications", "in %d of %d rounds clients were not notified of the change within %v: %d of %d times", bad, len(rounds), e.Wait, lost, expected)
 	}
 }

@@ -36,7 +36,8 @@ func TestFanout(t *testing.T) {
 	}
 }
 
-// startPlain returns the URL of a server of event streams without MCP, and that to which a POST tells each stream of a change, but for those of which deaf says so.
+// startPlain returns the URL of a server of event streams without MCP, and the URL of a POST that
+// makes it notify each stream of a change, except those for which deaf returns true.
 func startPlain(t *testing.T, deaf func(stream int) bool) (url, change string) {
 	t.Helper()
 	var mu sync.Mutex
@@ -87,7 +88,7 @@ func TestFanoutPlain(t *testing.T) {
 	}
 }
 
-// TestFanoutLost measures a server that forgets one stream of ten.
+// TestFanoutLost measures a server that forgets one stream in ten.
 func TestFanoutLost(t *testing.T) {
 	t.Parallel()
 	url, change := startPlain(t, func(i int) bool { return i%10 == 9 })
@@ -97,11 +98,11 @@ func TestFanoutLost(t *testing.T) {
 		t.Errorf("figures:\n%s", table(s))
 	}
 	if p50, last := value(t, s, "fanout_p50"), value(t, s, "fanout_last"); p50 >= 300 || last < 299 || last > 301 {
-		t.Errorf("who heard nothing does not count with the wait:\n%s", table(s))
+		t.Errorf("streams that got nothing do not count with --wait:\n%s", table(s))
 	}
 }
 
-// TestFanoutSkips holds that it is told why no change can be made.
+// TestFanoutSkips checks that the reason why no change can be made is reported.
 func TestFanoutSkips(t *testing.T) {
 	t.Parallel()
 	url, _ := startMooring(t)

@@ -13,32 +13,42 @@ import (
 
 var hostile = Scenario{
 	Name:  "hostile",
-	Title: "What clients can do that mean no good, or know no better",
-	Help: `Of each cheap kind --clients connections in --rounds rounds, --concurrency at a time, each with one message, and closed by the client when there is an answer or has been none for a while: bytes that are
-no HTTP (garbage), heads of 128 KiB (oversize_head), contents of 1 TiB that are announced and begun (oversize_body), requests that are to be refused for their method, path, type, JSON, tool or session (refused),
-heads and contents that their clients give up in the middle (broken_head, broken_body). After each round the server gets time to rest and its memory is read. Then 500 clients whose heads do not end and 500
-whose contents do not, a byte every half second, for --wait. Meanwhile a prober asks
-for a sign of life 50 times a second. What the server answered is told in the notes.
-
-retained_per_100k           memory that 100,000 connections leave behind, the kinds in equal parts: the slopes of the server's memory over the connections, the first round left out.
-                            A kind whose slope cannot be told from chance counts with 0: the notes tell the intervals
-retained_garbage, retained_oversize_head, retained_oversize_body, retained_refused, retained_broken_head, retained_broken_body   the same of each kind, for 100,000
+	Title: "What malicious or broken clients can do",
+	Help: `For each cheap kind of misbehaviour, opens --clients connections in --rounds rounds, --concurrency at
+a time. Each sends one message, and the client closes it when there is an answer or when there has
+been none for a while. The kinds are bytes that are not HTTP (garbage), heads of 128 KiB
+(oversize_head), contents that are announced with 1 TiB and begun (oversize_body), requests to be
+refused for their method, path, type, JSON, tool or session (refused), and heads and contents that
+the client abandons in the middle (broken_head, broken_body). After each round the server gets time
+to rest and its memory is read. Then 500 clients send heads that never end and 500 send contents
+that never end, one byte every half second, for --wait. Meanwhile a prober makes 50 health checks a
+second. The notes report what the server answered.
+retained_per_100k           memory that 100,000 connections leave behind, with equal shares of all
+                            kinds: the slopes of the server's memory over the connections, without
+                            the first round. A kind whose slope may be chance counts as 0; the notes
+                            report the confidence intervals
+retained_garbage, retained_oversize_head, retained_oversize_body, retained_refused,
+retained_broken_head, retained_broken_body
+                            the same for each kind, for 100,000 connections
 connection_cpu              processor time of the server for each connection of the cheap kinds
-slow_memory                 memory of the server for each client that sends slowly, while it does
-slow_head_dropped           of the clients with slow heads, those that the server has dropped within --wait
-slow_body_dropped           the same of those with slow contents
-server_errors               answers that say that the server has failed (5xx but 501 and 505)
-close_wait_final            sockets in CLOSE-WAIT at the end, beyond those that there were before
-health_…                    what the prober saw: see the titles (the client's own part of health_p99: by how much it was itself late with asking)
-
-Findings: server_error (such answers), server_gone (the process has ended, or refuses connections), memory_kept (memory grows with each connection, by more than chance, and to more than twice of what the server had), close_wait,
-slow_head_kept (no client with a slow head was dropped within a minute; only with --wait 60s and more), health_failed.`,
+slow_memory                 memory of the server for each slow client, while it sends
+slow_head_dropped           clients with slow heads that the server dropped within --wait
+slow_body_dropped           the same for clients with slow contents
+server_errors               answers that report a failure of the server (5xx except 501 and 505)
+close_wait_final            sockets in CLOSE-WAIT at the end, minus those that were there before
+health_…                    what the prober saw: see the titles (the client's own part of health_p99
+                            is how late the prober itself was)
+Findings: server_error (see server_errors), server_gone (the process has exited, or refuses
+connections), memory_kept (memory grows with each connection, by more than chance, and to more than
+twice what the server had), close_wait, slow_head_kept (no client with a slow head was dropped
+within a minute; only with --wait 60s or more), health_failed.`,
 	Uses:     []string{"clients", "rounds", "concurrency", "wait", "health"},
 	Defaults: Params{Clients: 20000, Rounds: 5, Concurrency: 64, Wait: 12 * time.Second},
 	run:      runHostile,
 }
 
-// mostGrowth ends a kind early: a server that keeps all that it was sent must not take the machine along.
+// mostGrowth ends a kind early: a server that keeps everything it is sent must not exhaust the
+// machine.
 const mostGrowth = 512 << 20
 
 func runHostile(ctx context.Context, e *env) error {
@@ -79,7 +89,7 @@ func runHostile(ctx context.Context, e *env) error {
 	if h.gone {
 		return p.stop(ctx)
 	}
-	if err := sleep(ctx, time.Second); err != nil { // for the ends of the slow ones to be seen
+	if err := sleep(ctx, time.Second); err != nil { // time to see the slow clients' connections end
 		return err
 	}
 	final, err := e.calm(ctx, p)
@@ -90,7 +100,7 @@ func runHostile(ctx context.Context, e *env) error {
 		left := max(0, final.CloseWait-base.CloseWait)
 		e.figure("close_wait_final", "Sockets in CLOSE-WAIT at the end", "count", float64(left), lower)
 		if left > 0 {
-			e.fault("close_wait", "%d sockets are in CLOSE-WAIT a second after the last client has closed", left)
+			e.fault("close_wait", "%d sockets are in CLOSE-WAIT a second after the last client disconnected", left)
 		}
 	}
 	return p.stop(ctx)
@@ -102,14 +112,14 @@ type hostility struct {
 	client *load.Client
 	prober *prober
 
-	done         int // connections
+	done         int // connections so far
 	server, mine float64
 	slopes       []float64
-	failed       int // answers that say that the server has failed
+	failed       int // answers that report a failure of the server
 	gone         bool
 }
 
-// wave makes the rounds of one kind.
+// wave runs the rounds of one kind.
 func (h *hostility) wave(ctx context.Context, a *assault) error {
 	e := h.env
 	rounds, each := max(1, e.Rounds), max(1, e.Clients/max(1, e.Rounds))
@@ -145,10 +155,10 @@ func (h *hostility) wave(ctx context.Context, a *assault) error {
 	e.note("%s: %v", a.title, w.outcomes)
 	if n, status := w.outcomes.serverErrors(); n > 0 {
 		h.failed += n
-		e.fault("server_error", "%d of %d times %s were answered by an error of the server: %s", n, w.next, a.title, status)
+		e.fault("server_error", "%d of %d connections with %s got a server error: %s", n, w.next, a.title, status)
 	}
 	if n := w.outcomes.taken(); n > 0 {
-		e.note("%s: %d were answered by a success", a.title, n)
+		e.note("%s: %d got a success", a.title, n)
 	}
 	h.retained(a, memory, float64(before.RSS))
 	return nil
@@ -161,29 +171,29 @@ func (h *hostility) retained(a *assault, memory [][2]float64, before float64) {
 	}
 	line, ok := observe.Fit(memory[1:])
 	if !ok {
-		// Too few rounds for more than the difference.
+		// There are too few rounds for more than the difference.
 		first, last := memory[0], memory[len(memory)-1]
 		line.Slope = (last[1] - first[1]) / (last[0] - first[0])
 		if last[1]-first[1] > mostGrowth {
-			h.fault("memory_kept", "%s: each leaves %.0f B behind; the server grew by %.0f MB with %.0f connections", a.title, line.Slope, (last[1]-first[1])/1e6, last[0]-first[0])
+			h.fault("memory_kept", "%s: each connection leaves %.0f B behind; the server grew by %.0f MB with %.0f connections", a.title, line.Slope, (last[1]-first[1])/1e6, last[0]-first[0])
 		}
 	} else {
 		switch judgeKept(&line, memory[len(memory)-1][1]-before, before) {
 		case keptSurely:
-			h.fault("memory_kept", "%s: each leaves %.0f B behind (%s)", a.title, line.Slope, interval(&line, "B"))
+			h.fault("memory_kept", "%s: each connection leaves %.0f B behind (%s)", a.title, line.Slope, interval(&line, "B"))
 		case keptPerhaps:
-			h.note("%s: memory grew, but by less than the server had before: that may be what a garbage collector has not looked at; more --clients show it", a.title)
+			h.note("%s: memory grew, but by less than the server had before: it may be garbage that is not collected yet; use more --clients to find out", a.title)
 		}
 	}
 	if ok {
-		h.note("%s: each leaves %s behind", a.title, interval(&line, "B"))
+		h.note("%s: each connection leaves %s behind", a.title, interval(&line, "B"))
 	}
 	slope := line.Slope
 	if ok {
 		slope = sureSlope(&line)
 	}
 	h.slopes = append(h.slopes, slope)
-	h.figure("retained_"+a.name, "Memory that 100,000 leave behind: "+a.title, "B", slope*100_000, lower)
+	h.figure("retained_"+a.name, "Memory that 100,000 connections leave behind: "+a.title, "B", slope*100_000, lower)
 }
 
 // look finds out whether the server is still there.
@@ -193,7 +203,7 @@ func (h *hostility) look(ctx context.Context) {
 	}
 	if h.env.server != nil {
 		if _, err := h.env.server.Glance(); errors.Is(err, observe.ErrEnded) {
-			h.lose("the process has ended")
+			h.lose("the process has exited")
 			return
 		}
 	}
@@ -201,7 +211,7 @@ func (h *hostility) look(ctx context.Context) {
 	c, err := d.DialContext(ctx, "tcp", h.target.Addr.String())
 	if err != nil {
 		if ctx.Err() == nil {
-			h.lose(fmt.Sprintf("it takes no connections: %v", err))
+			h.lose(fmt.Sprintf("it accepts no connections: %v", err))
 		}
 		return
 	}
@@ -225,5 +235,5 @@ func (h *hostility) figures() {
 		mine := h.mine / float64(h.done) * 1e6
 		h.figure("connection_cpu", "Processor time of the server for each hostile connection", "µs", h.server/float64(h.done)*1e6, lower).Client = &mine
 	}
-	h.figure("server_errors", "Answers that say that the server has failed", "count", float64(h.failed), lower)
+	h.figure("server_errors", "Answers that report a failure of the server", "count", float64(h.failed), lower)
 }

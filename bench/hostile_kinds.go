@@ -8,11 +8,12 @@ import (
 	"github.com/mooring-mcp/mooring/bench/dialect"
 )
 
-// An assault is one way of being no good client: a connection is made, one of the messages is sent, and the connection is closed when there is an answer, or when there has been none for a while.
+// An assault is one way to misbehave: a connection is opened, one of the messages is sent, and the
+// connection is closed when there is an answer, or when there has been none for a while.
 type assault struct {
 	name     string // as in the figures
 	title    string
-	messages [][]byte // in turn
+	messages [][]byte // sent in turn
 }
 
 const (
@@ -22,12 +23,12 @@ const (
 	someHead  = 1 << 10   // bytes of a head that does not end
 )
 
-// wire makes messages for a server.
+// wire builds messages for a server.
 type wire struct {
 	target *dialect.Target
 	path   string
 	host   string
-	fields string // that each request has besides
+	fields string // further fields of each request
 }
 
 func newWire(t *dialect.Target) (*wire, error) {
@@ -52,27 +53,27 @@ const (
 	accepts = "Accept: application/json, text/event-stream\r\n"
 )
 
-// post returns a whole POST to the endpoint.
+// post returns a complete POST to the endpoint.
 func (w *wire) post(fields, body string) []byte {
 	return []byte(w.head("POST", w.path, fields) + "Content-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)
 }
 
-// assaults returns all ways, the cheap ones: those that take little of either side.
+// assaults returns all the cheap kinds: those that cost either side little.
 func (w *wire) assaults() []assault {
 	return []assault{
-		{"garbage", "bytes that are no HTTP", w.garbage()},
+		{"garbage", "bytes that are not HTTP", w.garbage()},
 		{"oversize_head", "heads of 128 KiB", w.oversizeHeads()},
-		{"oversize_body", "contents of 1 TiB that are announced", [][]byte{w.oversizeBody()}},
-		{"refused", "requests that are to be refused", w.refused()},
-		{"broken_head", "heads that are given up", [][]byte{append(w.slowHead(), strings.Repeat("a", someHead)...)}},
-		{"broken_body", "contents that are given up", [][]byte{append(w.slowBody(), strings.Repeat(" ", someBody)...)}},
+		{"oversize_body", "announced contents of 1 TiB", [][]byte{w.oversizeBody()}},
+		{"refused", "requests to be refused", w.refused()},
+		{"broken_head", "abandoned heads", [][]byte{append(w.slowHead(), strings.Repeat("a", someHead)...)}},
+		{"broken_body", "abandoned contents", [][]byte{append(w.slowBody(), strings.Repeat(" ", someBody)...)}},
 	}
 }
 
 func (w *wire) garbage() [][]byte {
 	noise := make([]byte, 600)
 	x := uint32(2463534242)
-	for i := range noise { // the same each time: xorshift32
+	for i := range noise { // xorshift32, the same each time
 		x ^= x << 13
 		x ^= x >> 17
 		x ^= x << 5
@@ -130,10 +131,11 @@ func (w *wire) refused() [][]byte {
 	}
 }
 
-// slowHead returns a head without its end, in whose last field there is room for as much as anybody likes.
+// slowHead returns a head without its end. Any number of bytes may follow in its last field.
 func (w *wire) slowHead() []byte { return []byte(w.head("POST", w.path, accepts+asJSON+"X-Slow: ")) }
 
-// slowBody returns a head whose content is to follow. Of that, any number of spaces may come first.
+// slowBody returns a head whose content is to follow. The content may begin with any number of
+// spaces.
 func (w *wire) slowBody() []byte {
 	return []byte(w.head("POST", w.path, accepts+asJSON) + "Content-Length: 100000\r\n\r\n")
 }

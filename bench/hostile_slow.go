@@ -13,20 +13,22 @@ const (
 	slowHeld  = 500 // connections of each kind
 	slowEvery = 500 * time.Millisecond
 
-	// After this all have begun, and most servers have dropped none.
+	// After this long all connections have begun, and most servers have dropped none.
 	slowBegun = 2 * time.Second
 
-	// Within this a server should have dropped a client whose head does not end; it is more than any server's default that has one.
+	// Within this time a server should have dropped a client whose head does not end. It is longer
+	// than the default timeout of any server that has one.
 	slowEnough = time.Minute
 )
 
-// A dripper sends a message and then one byte now and then. It is the load.Driver of its connection and belongs to the loop, as all of its group.
+// A dripper sends a message and then one byte now and then. It is the load.Driver of its connection
+// and belongs to the loop, like its whole group.
 type dripper struct {
 	group *drip
 	conn  *load.Conn
 }
 
-// drip is a number of connections that send slowly, on one loop.
+// drip is a group of connections that send slowly, on one loop.
 type drip struct {
 	loop     *load.Loop
 	message  []byte
@@ -34,7 +36,7 @@ type drip struct {
 	start    int64
 	all      []*dripper
 	outcomes outcomes
-	first    time.Duration // when the server ended the first of them; 0: none
+	first    time.Duration // when the server ended the first one; 0: none
 	last     time.Duration
 	stopped  bool
 }
@@ -68,7 +70,7 @@ func (d *drip) tick() {
 	d.loop.After(slowEvery, d.tick)
 }
 
-// here returns how many are there.
+// here returns how many are connected.
 func (d *drip) here() (n int) {
 	for _, x := range d.all {
 		if x.conn != nil {
@@ -78,7 +80,7 @@ func (d *drip) here() (n int) {
 	return n
 }
 
-// end closes those that are left and returns how many.
+// end closes those that are left and returns how many there were.
 func (d *drip) end() (left int) {
 	d.stopped = true
 	for _, x := range d.all {
@@ -103,22 +105,23 @@ func (x *dripper) ended(outcome string) {
 // Opened sends what comes before the slow part.
 func (x *dripper) Opened(c *load.Conn) { c.Write(x.group.message) }
 
-// Response is the server's refusal: it has dropped the client.
+// Response handles the server's refusal: it has dropped the client.
 func (x *dripper) Response(c *load.Conn, r *load.Response) {
 	c.Close()
 	x.ended(strconv.Itoa(r.Status))
 }
 
-// Event is of no interest.
+// Event does nothing.
 func (x *dripper) Event(*load.Conn, *load.Event) {}
 
-// StreamEnded is of no interest.
+// StreamEnded does nothing.
 func (x *dripper) StreamEnded(*load.Conn) {}
 
-// Closed tells that the server has dropped the client without an answer.
+// Closed handles the end of the connection: the server has dropped the client without an answer.
 func (x *dripper) Closed(_ *load.Conn, how load.End) { x.ended(how.String()) }
 
-// slowClients holds clients that send slowly, for e.Wait, and tells what became of them. Enough is how long a head may take before it is a fault that no such client was dropped.
+// slowClients holds clients that send slowly, for e.Wait, and reports what became of them. enough
+// is how long a head may take: if no such client was dropped by then, that is a finding.
 func (e *env) slowClients(ctx context.Context, client *load.Client, w *wire, enough time.Duration) error {
 	kinds := []struct {
 		name, title string
@@ -151,9 +154,9 @@ func (e *env) slowClients(ctx context.Context, client *load.Client, w *wire, eno
 	switch u, ok := e.memory(); {
 	case !ok || !known:
 	case here < len(kinds)*slowHeld*9/10:
-		e.note("slow_memory is left out: of %d clients that send slowly %d were there after %v", len(kinds)*slowHeld, here, begun)
+		e.note("slow_memory is left out: of %d slow clients, %d were still connected after %v", len(kinds)*slowHeld, here, begun)
 	default:
-		e.figure("slow_memory", "Memory of the server for each client that sends slowly", "B", float64(u.RSS-before.RSS)/float64(here), lower)
+		e.figure("slow_memory", "Memory of the server for each slow client", "B", float64(u.RSS-before.RSS)/float64(here), lower)
 	}
 	if err := sleep(ctx, e.Wait-begun); err != nil {
 		return err
@@ -171,7 +174,7 @@ func (e *env) slowClients(ctx context.Context, client *load.Client, w *wire, eno
 		}
 		e.note("%s: none of %d was dropped within %v", k.title, slowHeld, e.Wait)
 		if k.name == "slow_head" && e.Wait >= enough {
-			e.fault("slow_head_kept", "none of %d clients whose head does not end was dropped within %v", slowHeld, e.Wait)
+			e.fault("slow_head_kept", "none of %d clients with heads that do not end was dropped within %v", slowHeld, e.Wait)
 		}
 	}
 	return nil

@@ -24,17 +24,18 @@ func TestHostile(t *testing.T) {
 	s := measure(t, "hostile", Options{URL: url, PID: pid, Params: smallHostile},
 		"retained_per_100k", "retained_garbage", "retained_oversize_head", "retained_oversize_body", "retained_refused", "retained_broken_head", "retained_broken_body", "connection_cpu", "slow_memory", "slow_body_dropped", "health_p99")
 	wantNone(t, s)
-	if value(t, s, "server_errors") != 0 || value(t, s, "close_wait_final") != 0 || value(t, s, "slow_head_dropped") != 0 { // within a second none is
+	// none is dropped within a second
+	if value(t, s, "server_errors") != 0 || value(t, s, "close_wait_final") != 0 || value(t, s, "slow_head_dropped") != 0 {
 		t.Errorf("figures:\n%s", table(s))
 	}
 	notes := strings.Join(s.Notes, "\n")
-	for _, want := range []string{"heads of 128 KiB: 431 × 400, 414 × 200", "contents of 1 TiB that are announced: 413 × 600", "heads that are given up: no answer × 600", "contents that are given up: no answer × 600", "heads that do not end: none of 500 was dropped within 1s"} {
+	for _, want := range []string{"heads of 128 KiB: 431 × 400, 414 × 200", "announced contents of 1 TiB: 413 × 600", "abandoned heads: no answer × 600", "abandoned contents: no answer × 600", "heads that do not end: none of 500 was dropped within 1s"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("no note %q in\n%s", want, notes)
 		}
 	}
 	if strings.Contains(notes, "success") {
-		t.Errorf("what is to be refused was taken:\n%s", notes)
+		t.Errorf("requests to be refused were accepted:\n%s", notes)
 	}
 }
 
@@ -48,21 +49,21 @@ func TestHostileLegacy(t *testing.T) {
 
 func TestHostileFindsMemory(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes 30 s: a slope takes rounds, and each takes a rest")
+		t.Skip("takes 30 s: a slope needs rounds, and each round a rest")
 	}
 	t.Parallel()
 	p := badserver.StartProcess(t, badserver.HugeHeads)
 	s := measure(t, "hostile", Options{URL: p.URL, PID: p.PID, Params: Params{Clients: 1400, Rounds: 7, Concurrency: 16, Wait: 100 * time.Millisecond}})
 	wantFinding(t, s, "memory_kept")
 	if v := value(t, s, "retained_oversize_head"); v < 64<<10*100_000 {
-		t.Errorf("of heads of 128 KiB %v B are kept for 100,000", v)
+		t.Errorf("%v B are kept for 100,000 heads of 128 KiB", v)
 	}
 }
 
 func TestHostileClearsTheGood(t *testing.T) {
 	t.Parallel()
 	p := badserver.StartProcess(t)
-	// Memory is not judged: in so few rounds the heap of a server on net/http does not come to rest.
+	// Memory is not judged: the heap of a net/http server does not settle in so few rounds.
 	o := Options{URL: p.URL, PID: p.PID, Params: Params{Clients: 200, Rounds: 1, Concurrency: 16, Wait: 100 * time.Millisecond}}
 	wantNone(t, measure(t, "hostile", o))
 }
@@ -75,7 +76,7 @@ func TestHostileFindsServerErrors(t *testing.T) {
 		case r.Method == http.MethodPut:
 			w.WriteHeader(http.StatusInternalServerError)
 		case r.URL.Path == "/no/such/path":
-			w.WriteHeader(http.StatusNotImplemented) // which is none
+			w.WriteHeader(http.StatusNotImplemented) // which does not count as a failure
 		default:
 			req, _ := http.NewRequestWithContext(r.Context(), r.Method, good, r.Body)
 			req.Header = r.Header
@@ -104,18 +105,19 @@ func TestHostileFindsTheDead(t *testing.T) {
 	url, pid := startMooring(t)
 	var killed atomic.Bool
 	o := Options{URL: url, PID: pid, Params: smallHostile, Progress: func(_, text string) {
-		if strings.HasPrefix(text, "contents of 1 TiB") && !killed.Swap(true) {
+		if strings.HasPrefix(text, "announced contents of 1 TiB") && !killed.Swap(true) {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
 	}}
 	s := measure(t, "hostile", o)
 	wantFinding(t, s, "server_gone")
 	if s.Figure("slow_head_dropped") != nil {
-		t.Error("it went on against nobody")
+		t.Error("the scenario continued without a server")
 	}
 }
 
-// TestSlowHeads tells a server that drops clients whose head does not end from one that keeps them.
+// TestSlowHeads distinguishes a server that drops clients with endless heads from one that keeps
+// them.
 func TestSlowHeads(t *testing.T) {
 	t.Parallel()
 	hold := func(url string) *env {
@@ -154,20 +156,21 @@ func TestSlowHeads(t *testing.T) {
 func TestOutcomes(t *testing.T) {
 	o := outcomes{"500": 2, "501": 3, "505": 4, "503": 1, "closed": 9, "200": 5, "202": 1, "200 with an error": 3, "200 and a stream": 2, noAnswer: 7}
 	if n, which := o.serverErrors(); n != 3 || which != "500" {
-		t.Errorf("%d errors of the server, %s", n, which)
+		t.Errorf("%d server errors, %s", n, which)
 	}
 	if n := o.taken(); n != 6 {
-		t.Errorf("%d were taken", n)
+		t.Errorf("%d were accepted", n)
 	}
 	if n, _ := (outcomes{"reset": 1, "505": 1}).serverErrors(); n != 0 {
-		t.Error("a version of HTTP that is refused is an error of the server")
+		t.Error("refusing a version of HTTP counts as a server error")
 	}
 	if got, want := (outcomes{"400": 2, "closed": 10}).String(), "closed × 10, 400 × 2"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
 
-// TestMessages reads what is sent as a server would: heads must be large where they are to be, and requests whole where what is refused is something else.
+// TestMessages parses what is sent as a server would: heads must be large where that is the point,
+// and requests complete where something else is to be refused.
 func TestMessages(t *testing.T) {
 	w, err := newWire(&dialect.Target{URL: "http://127.0.0.1:1/mcp", Header: []string{"X-Key: k"}})
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 	"github.com/mooring-mcp/mooring/bench/load"
 )
 
-// outcomes counts what became of connections: the status of the answer, or how they ended without.
+// outcomes counts what became of connections: the status of the answer, or how they ended without
+// one.
 type outcomes map[string]int
 
 const noAnswer = "no answer"
@@ -30,7 +31,8 @@ func (o outcomes) String() string {
 	return b.String()
 }
 
-// serverErrors returns how many were answered by a status that says that the server has failed: 5xx but for those that refuse a method, a coding or a version of HTTP that it does not know.
+// serverErrors returns how many got a status that reports a failure of the server: 5xx, except
+// those that refuse a method, a coding or a version of HTTP that the server does not know.
 func (o outcomes) serverErrors() (n int, which string) {
 	for _, k := range slices.Sorted(maps.Keys(o)) {
 		if status, err := strconv.Atoi(k); err == nil && status >= 500 && status != 501 && status != 505 {
@@ -41,7 +43,7 @@ func (o outcomes) serverErrors() (n int, which string) {
 	return n, which
 }
 
-// taken returns how many were answered by a success. A stream may carry an error as well.
+// taken returns how many got a success. A stream may carry an error, too, and is not counted.
 func (o outcomes) taken() (n int) {
 	for k := range o {
 		if len(k) == 3 && k[0] == '2' {
@@ -51,14 +53,15 @@ func (o outcomes) taken() (n int) {
 	return n
 }
 
-// How long a connection waits for an answer. To some messages there is none, and need not be: they might go on. Whoever has seen that a few times does not wait long.
+// How long a connection waits for an answer. The server need not answer some of the messages,
+// because they might go on. After a few messages without an answer, the wait is short.
 const (
 	hostilePatience = 250 * time.Millisecond
 	hostileHaste    = 10 * time.Millisecond
 	hasteAfter      = 8
 )
 
-// A wave is one assault, many times. One goroutine may call its methods.
+// A wave is one assault, many times. Only one goroutine may call its methods.
 type wave struct {
 	client   *load.Client
 	messages [][]byte
@@ -67,7 +70,7 @@ type wave struct {
 	next     int
 	left     int
 	here     int
-	silent   []int // of each message, those without an answer since the last that had one
+	silent   []int // for each message, how many in a row had no answer
 	outcomes outcomes
 	rest     chan struct{}
 	lastFIN  int64
@@ -77,7 +80,7 @@ func newWave(client *load.Client, a *assault) *wave {
 	return &wave{client: client, messages: a.messages, silent: make([]int, len(a.messages)), outcomes: outcomes{}}
 }
 
-// round makes n connections, so many at a time, and returns when all have ended.
+// round makes n connections, at most concurrency at a time, and returns when all have ended.
 func (w *wave) round(ctx context.Context, n, concurrency int) error {
 	rest := make(chan struct{})
 	w.mu.Lock()
@@ -134,13 +137,13 @@ func (w *wave) over(x *assailant, outcome string) {
 	_ = x.loop.Do(func() { w.another(x) })
 }
 
-// An assailant is one connection of a wave after another, and their load.Driver.
+// An assailant is a sequence of connections of a wave, and their load.Driver.
 type assailant struct {
 	wave    *wave
 	loop    *load.Loop
 	message int
 	conn    *load.Conn
-	turn    int // tells one connection's time from another's
+	turn    int // distinguishes one connection's timer from another's
 }
 
 func (x *assailant) begin(patience time.Duration) {
@@ -182,13 +185,13 @@ func (x *assailant) Response(_ *load.Conn, r *load.Response) {
 	x.end(outcome)
 }
 
-// Event is of no interest: the head of a stream has ended the connection.
+// Event does nothing: the head of a stream has already ended the connection.
 func (x *assailant) Event(*load.Conn, *load.Event) {}
 
-// StreamEnded as well.
+// StreamEnded does nothing, either.
 func (x *assailant) StreamEnded(*load.Conn) {}
 
-// Closed counts how the server has ended it.
+// Closed counts how the server has ended the connection.
 func (x *assailant) Closed(_ *load.Conn, how load.End) {
 	x.conn = nil
 	x.end(how.String())

@@ -12,28 +12,32 @@ import (
 
 var idle = Scenario{
 	Name:  "idle",
-	Title: "What a stream costs that waits",
-	Help: `Opens streams (subscriptions/listen at 2026-07-28, initialize and GET before) and lets them wait.
-A few streams are opened and closed before, so that what the server allocates once is there already.
-
-rss_per_stream      resident memory of the server for each stream, when all have waited for --duration: with streams less without, divided by their number. Of a server of several processes it is
-                    PSS, in which what they share counts once
+	Title: "What an idle stream costs",
+	Help: `Opens streams (subscriptions/listen at 2026-07-28, initialize and GET before) and lets them wait. A
+few streams are opened and closed first, so that the server has allocated what it allocates only
+once.
+rss_per_stream      resident memory of the server for each stream, after all have waited for
+                    --duration: the memory with the streams minus that without, divided by their
+                    number. If the server has several processes it is their PSS, in which shared
+                    pages count once
 rss_before          that memory without streams
 rss_after           with all of them, at the end
 rss_opened          with all of them, --wait after the last was opened
-kernel_per_stream   memory of the kernel for the server's end of each connection
+kernel_per_stream   kernel memory for the server's end of each connection
 streams_open        streams that could be opened
-streams_heard       streams that got anything while they waited
-open_rate           streams opened each second, with as many at once as --concurrency
-idle_cpu            processor time of the server while all wait, of one core
-heartbeats          comments that came to each stream in a minute; without any, neither the server nor a proxy notices a dead peer
-
-The stream of a server of the plain era is the answer to a GET of its URL.
-Faults: no_heartbeat (no stream got anything, for longer than --silence), streams_ended (streams that only waited and were ended), streams_refused`,
-	Uses:     []string{"streams", "concurrency", "open-rate", "wait", "duration", "silence"},
-	Defaults: Params{Streams: 8000, Concurrency: 64, Wait: 5 * time.Second, Duration: time.Minute}, // four heartbeats of 15 s, and no less than Silence
+streams_heard       streams that received anything while they waited
+open_rate           streams opened each second, --concurrency at a time
+idle_cpu            processor time of the server while all streams wait, as a share of one core
+heartbeats          comments that each stream received in a minute; without them, neither the server
+                    nor a proxy notices a dead peer
+For a server of the plain era, a stream is the response to a GET of its URL.
+Findings: no_heartbeat (no stream received anything, for longer than --silence), streams_ended (idle
+streams that the server ended), streams_refused.`,
+	Uses: []string{"streams", "concurrency", "open-rate", "wait", "duration", "silence"},
+	// four heartbeats at 15 s, and no shorter than Silence
+	Defaults: Params{Streams: 8000, Concurrency: 64, Wait: 5 * time.Second, Duration: time.Minute},
 	run:      runIdle,
-	// A million streams take half an hour and more to open where the machine is emulated.
+	// On an emulated machine a million streams take half an hour or more to open.
 	bound: func(p *Params) time.Duration {
 		return 10*time.Minute + p.Duration + p.Wait + time.Duration(p.Streams)*6*time.Millisecond + p.opening()
 	},
@@ -62,7 +66,7 @@ func runIdle(ctx context.Context, e *env) error {
 	}
 	opened, _ := e.memory()
 	if kernel, err := observe.KernelMemory(); err == nil && kerr == nil && e.sockets != nil {
-		e.figure("kernel_per_stream", "Memory of the kernel for the server's end of each", "B", kernel.Sub(kernelBefore).PerConnection(s.Open, true), lower)
+		e.figure("kernel_per_stream", "Kernel memory for the server's end of each", "B", kernel.Sub(kernelBefore).PerConnection(s.Open, true), lower)
 	}
 	if err := e.waitIdle(ctx, f, s, stop); err != nil {
 		return err
@@ -76,13 +80,13 @@ func runIdle(ctx context.Context, e *env) error {
 		client := (own - self) / n
 		e.key("rss_per_stream", "Resident memory of the server for each stream", "B", float64(after.RSS-before.RSS)/n, lower).Client = &client
 		e.figure("rss_before", "Resident memory of the server without streams", "B", float64(before.RSS), lower)
-		e.figure("rss_after", "Resident memory of the server with all streams, which have waited", "B", float64(after.RSS), lower)
-		e.figure("rss_opened", "The same when they had just been opened", "B", float64(opened.RSS), lower)
+		e.figure("rss_after", "Resident memory of the server with all streams, after the wait", "B", float64(after.RSS), lower)
+		e.figure("rss_opened", "The same just after they were opened", "B", float64(opened.RSS), lower)
 	}
 	return nil
 }
 
-// waitIdle measures what the waiting costs.
+// waitIdle measures what waiting costs.
 func (e *env) waitIdle(ctx context.Context, f *fleet.Fleet, s fleet.State, stop func() *observe.Watcher) error {
 	e.progress("waiting for %v with %d streams", e.Duration, s.Open)
 	if err := f.Mark("", load.Now()); err != nil {
@@ -115,26 +119,27 @@ func (e *env) waitIdle(ctx context.Context, f *fleet.Fleet, s fleet.State, stop 
 	if e.server != nil {
 		better := lower
 		if beats == 0 {
-			better = neither // who sends nothing has nothing to do
+			better = neither // a server that sends nothing has nothing to do
 		}
 		percent := 100 * client / waited
 		e.key("idle_cpu", "Processor time of the server while all wait, of one core", "%", 100*server/waited, better).Client = &percent
 	}
 	e.figure("heartbeats", "Comments to each stream in a minute", "", beats, neither)
-	e.figure("streams_heard", "Streams that got anything while they waited", "count", float64(after.Heard), neither)
+	e.figure("streams_heard", "Streams that received anything while they waited", "count", float64(after.Heard), neither)
 	if after.Heard == 0 {
-		e.note("no stream got a heartbeat in %v; a server that sends none does not notice peers that have gone without a FIN, and proxies close what is silent (commonly after 60 s)", e.Duration)
+		e.note("no stream got a heartbeat in %v; a server that sends none does not notice peers that vanish without a FIN, and proxies close silent connections (commonly after 60 s)", e.Duration)
 		if e.Duration >= e.Silence {
-			e.fault("no_heartbeat", "no stream got anything in %v", e.Duration)
+			e.fault("no_heartbeat", "no stream received anything in %v", e.Duration)
 		}
 	}
 	if lost := opened - after.Open; lost > 0 {
-		e.fault("streams_ended", "the server ended %d of %d streams that only waited", lost, opened)
+		e.fault("streams_ended", "the server ended %d of %d idle streams", lost, opened)
 	}
 	return nil
 }
 
-// ownMemory returns the resident memory of this process, without what its collector has not looked at: up to 4 MB of that would be 500 B for each of 8,000 streams.
+// ownMemory returns the resident memory of this process, without garbage: up to 4 MB of garbage
+// would be 500 B for each of 8,000 streams.
 func (e *env) ownMemory() (float64, bool) {
 	if e.self == nil {
 		return 0, false

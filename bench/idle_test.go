@@ -18,7 +18,7 @@ func TestIdle(t *testing.T) {
 		if value(t, s, "streams_open") != 300 || value(t, s, "streams_heard") != 300 || value(t, s, "open_rate") < 10 {
 			t.Errorf("figures:\n%s", table(s))
 		}
-		// Sixty a minute, of which two or three fall into the time.
+		// Sixty a minute; two or three of them fall into the measured time.
 		if beats := value(t, s, "heartbeats"); beats < 30 || beats > 90 {
 			t.Errorf("%v heartbeats a minute", beats)
 		}
@@ -43,15 +43,15 @@ func TestIdleSilent(t *testing.T) {
 	s := measure(t, "idle", o)
 	wantFinding(t, s, "no_heartbeat")
 	if s.Figure("idle_cpu").Better != neither {
-		t.Error("who sends nothing is the cheapest")
+		t.Error("a server that sends nothing counts as the cheapest")
 	}
 	if value(t, s, "heartbeats") != 0 || value(t, s, "streams_heard") != 0 {
 		t.Errorf("figures:\n%s", table(s))
 	}
-	// Who has not been looked at for long enough is not blamed, but it is said.
+	// A server that was watched for too short a time has no finding, but there is a note.
 	o.Params.Silence = time.Minute
 	if s = measure(t, "idle", o); len(s.Notes) == 0 {
-		t.Error("nothing is said of the silence")
+		t.Error("the silence is not noted")
 	}
 	wantNone(t, s)
 }

@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// buildMooring returns the program, built once.
+// buildMooring returns the path of the program, which is built once.
 func buildMooring(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() {
@@ -70,7 +70,7 @@ func buildMooring(t testing.TB) string {
 	return filepath.Join(built.dir, "mooring")
 }
 
-// startMooring returns the URL of a server that runs as long as the test, and its process id.
+// startMooring returns the URL of a server that runs as long as the test, and its process ID.
 func startMooring(t testing.TB, flags ...string) (url string, pid int) {
 	t.Helper()
 	cmd := exec.Command(buildMooring(t), append([]string{"serve", "--listen", "127.0.0.1:0", "--log-level", "error"}, flags...)...)
@@ -100,12 +100,13 @@ func startMooring(t testing.TB, flags ...string) (url string, pid int) {
 		}
 		if err != nil {
 			close(read)
-			t.Fatalf("it did not greet: %v", err)
+			t.Fatalf("no greeting: %v", err)
 		}
 	}
 }
 
-// measure runs a scenario and returns what it found, which must be a document that others can read, and must have the figures of these names.
+// measure runs a scenario and returns what it found. The result must be a valid document and must
+// have the figures of these names.
 func measure(t *testing.T, scenario string, o Options, figures ...string) *result.Scenario {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 55*time.Second)
@@ -151,7 +152,8 @@ func testWorker(t *testing.T) []string {
 	return []string{"/usr/bin/env", workerMode + "=1", exe}
 }
 
-// explained reports whether a help has a figure's name, as it is or as one of a list: "call_p50, _p99".
+// explained reports whether a help text has a figure's name, by itself or in a list: "call_p50,
+// _p99".
 func explained(help, name string) bool {
 	if strings.Contains(help, name) || strings.HasPrefix(name, "health_") {
 		return true
@@ -170,7 +172,7 @@ func value(t *testing.T, s *result.Scenario, name string) float64 {
 	return f.Value
 }
 
-// wantNone fails if anything was found.
+// wantNone fails if there is a finding.
 func wantNone(t *testing.T, s *result.Scenario) {
 	t.Helper()
 	for _, f := range s.Findings {
@@ -178,7 +180,7 @@ func wantNone(t *testing.T, s *result.Scenario) {
 	}
 }
 
-// wantFinding fails unless that was found.
+// wantFinding fails unless there is this finding.
 func wantFinding(t *testing.T, s *result.Scenario, code string) {
 	t.Helper()
 	var got []string
@@ -217,7 +219,7 @@ func TestRunRefusesStrangers(t *testing.T) {
 	}
 }
 
-// newTestEnv returns what a scenario works with, for a part of one.
+// newTestEnv returns the environment of a scenario, for tests of its parts.
 func newTestEnv(t *testing.T, target *dialect.Target) *env {
 	t.Helper()
 	p := defaults

@@ -13,25 +13,30 @@ import (
 
 var mixed = Scenario{
 	Name:  "mixed",
-	Title: "All at once, as in production",
-	Help: `Opens --streams streams that wait, and has at the same time, for --duration after a second to warm up (a quarter of --duration at most):
-requests at --rate on --concurrency connections that stay, of which 100 are control requests (server/discover or ping, and tools/list) to one tools/call with --tool; each is due at a time of its own, its
-time counts from then, and one that finds no connection free waits; --clients clients in all that come one after another, each on a new connection: initialize or server/discover, tools/call, and away
-without DELETE; and, where the server can, a change of its list of tools every few seconds, of which all streams are told.
-
-control_p50, _p99, _p999    time of control requests, of which half, 99 % and 99.9 % are shorter
-                            (the client's own part of control_p99: by how much it was itself late with 99 % of them)
-call_p50, _p99, _p999       the same of tools/call
-newcomer_p50, _p99          from when a client was to come to the answer to its first request, connecting included
-newcomer_whole_p99          from then to its end
-change_p50, _p99            from the beginning of a change to when a stream was told
+	Title: "Everything at once, as in production",
+	Help: `Opens --streams streams that wait. Meanwhile, for --duration after a second to warm up (a quarter of
+--duration at most), all of this happens at once:
+Requests come at --rate on --concurrency persistent connections: for each tools/call with --tool
+there are 100 control requests (server/discover or ping, and tools/list). Each is due at a fixed
+time and its latency counts from then; one that finds no idle connection waits.
+--clients clients in all come one after another, each on a new connection: it sends initialize or
+server/discover and tools/call, and disconnects without a DELETE.
+If the server can, it changes its tool list every few seconds, and all streams are notified.
+control_p50, _p99, _p999    latency of control requests: median, 99 % and 99.9 % (the client's own
+                            part of control_p99 is how late the client itself was with 99 % of them)
+call_p50, _p99, _p999       the same for tools/call
+newcomer_p50, _p99          from when a client was due to the answer to its first request, including
+                            connecting
+newcomer_whole_p99          from when a client was due until it was done
+change_p50, _p99            from the start of a change until a stream was notified
 changes                     changes that were made
-cpu                         processor time of the server meanwhile, of one core
-rss_begin, rss_end          memory of the server with all streams, before the requests and after them
+cpu                         processor time of the server meanwhile, as a share of one core
+rss_begin, rss_end          memory of the server with all streams, before the requests and after
+                            them
 rate                        requests each second that were due
 errors                      requests and clients that failed
-
-Findings: request_errors, client_errors (requests or clients that failed), lost_notifications (streams that were not told of a change), streams_refused, streams_ended.`,
+Findings: request_errors, client_errors (requests or clients that failed), lost_notifications
+(streams that were not notified of a change), streams_refused, streams_ended.`,
 	Uses:     []string{"streams", "open-rate", "concurrency", "rate", "clients", "duration", "tool", "change-tool", "change-url"},
 	Defaults: Params{Streams: 5000, Concurrency: 32, Rate: 2000, Clients: 1000, Duration: 20 * time.Second},
 	skip:     func(e *env) string { return e.hasTool(e.Tool, "tool") },
@@ -39,7 +44,7 @@ Findings: request_errors, client_errors (requests or clients that failed), lost_
 }
 
 const (
-	mixControl = 100 // control requests to one tools/call
+	mixControl = 100 // control requests for each tools/call
 
 	changeEvery    = 4 * time.Second
 	changePatience = 10 * time.Second
@@ -47,7 +52,8 @@ const (
 	newcomersMost = 2000 // at a time
 )
 
-// mixKind returns the kind of request number n: of every mixControl+1 the last is a tools/call, kind 2, and the others are 0 and 1 in turn.
+// mixKind returns the kind of request number n: the last of every mixControl+1 is a tools/call,
+// kind 2; the others are 0 and 1 in turn.
 func mixKind(n int64) int {
 	if n %= mixControl + 1; n == mixControl {
 		return 2
@@ -113,12 +119,13 @@ func runMixed(ctx context.Context, e *env) error {
 		return err
 	}
 	if lost := s.Open - after.Open; lost > 0 {
-		e.fault("streams_ended", "the server ended %d of %d streams that only waited", lost, s.Open)
+		e.fault("streams_ended", "the server ended %d of %d idle streams", lost, s.Open)
 	}
 	return nil
 }
 
-// mixing has clients come, spread over the duration, and what else is to be done meanwhile. Both end with it.
+// mixing has clients come, spread over the duration, and runs meanwhile at the same time. It
+// returns when both have ended; an error of meanwhile ends the clients too.
 func (e *env) mixing(ctx context.Context, v *visits, meanwhile func(end time.Time) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -138,7 +145,7 @@ func (e *env) mixing(ctx context.Context, v *visits, meanwhile func(end time.Tim
 	return err
 }
 
-// spread has n clients come, spread over d. It returns when the last has come.
+// spread has n clients come, spread evenly over d. It returns when the last has come.
 func (v *visits) spread(ctx context.Context, n int, d time.Duration) error {
 	start := load.Now()
 	for i := range n {
@@ -147,7 +154,7 @@ func (v *visits) spread(ctx context.Context, n int, d time.Duration) error {
 			return err
 		}
 		if v.present() >= newcomersMost {
-			v.refuse(fmt.Sprintf("%d clients before it were still waiting for their answers", newcomersMost))
+			v.refuse(fmt.Sprintf("%d earlier clients were still waiting for their answers", newcomersMost))
 			continue
 		}
 		if err := v.come(due); err != nil {
@@ -165,7 +172,7 @@ func (v *visits) refuse(why string) {
 	or(&v.why, why)
 }
 
-// leave waits until all clients have gone; each does, in visitPatience at most.
+// leave waits until all clients have disconnected; each does so within visitPatience.
 func (v *visits) leave(ctx context.Context) error {
 	for end := time.Now().Add(visitPatience + time.Second); v.present() > 0 && time.Now().Before(end); {
 		if err := sleep(ctx, 10*time.Millisecond); err != nil {
@@ -177,12 +184,13 @@ func (v *visits) leave(ctx context.Context) error {
 
 // changed is what became of changes.
 type changed struct {
-	hist   *hdrhistogram.Histogram // µs to each stream
+	hist   *hdrhistogram.Histogram // µs until each stream was notified
 	made   int
-	missed int // streams that were not told, of all changes
+	missed int // streams that were not notified, over all changes
 }
 
-// make makes a change every changeEvery until end, the last one so early that it is told in the meantime. Without a control it makes none.
+// make makes a change every changeEvery until end, the last one early enough for its notifications
+// to arrive. Without a control it makes none.
 func (h *changed) make(ctx context.Context, e *env, c *control, f *fleet.Fleet, end time.Time) error {
 	if c == nil {
 		return nil
@@ -210,7 +218,8 @@ func (h *changed) make(ctx context.Context, e *env, c *control, f *fleet.Fleet, 
 		h.made++
 		h.missed += max(0, s.Open-heard)
 		if missing := int64(s.Open) - arrivals.TotalCount(); missing > 0 {
-			_ = arrivals.RecordValues(changePatience.Microseconds(), missing) // what did not come is not quick
+			// a missing notification is not a fast one
+			_ = arrivals.RecordValues(changePatience.Microseconds(), missing)
 		}
 		h.hist.Merge(arrivals)
 	}
@@ -239,7 +248,7 @@ func (e *env) mixedFigures(m *measured, v *visits, changes *changed) {
 	if v.gone > 0 {
 		e.key("newcomer_p99", "99 % of new clients have their first answer within", "ms", millis(v.first, 99), lower)
 		e.figure("newcomer_p50", "Half of new clients have their first answer within", "ms", millis(v.first, 50), lower)
-		e.figure("newcomer_whole_p99", "99 % of new clients have all that they came for within", "ms", millis(v.whole, 99), lower)
+		e.figure("newcomer_whole_p99", "99 % of new clients have all their answers within", "ms", millis(v.whole, 99), lower)
 		e.distribution("newcomer", "First answer to a new client", v.first)
 	}
 	if changes.made > 0 {
@@ -248,7 +257,7 @@ func (e *env) mixedFigures(m *measured, v *visits, changes *changed) {
 		e.figure("change_p99", "A change reached 99 % of the streams within", "ms", millis(changes.hist, 99), lower)
 		e.distribution("change", "From a change to each stream", changes.hist)
 		if changes.missed > 0 {
-			e.fault("lost_notifications", "of %d changes %d streams were not told within %v", changes.made, changes.missed, changePatience)
+			e.fault("lost_notifications", "with %d changes, %d times a stream was not notified within %v", changes.made, changes.missed, changePatience)
 		}
 	}
 	if e.server != nil {
@@ -256,7 +265,7 @@ func (e *env) mixedFigures(m *measured, v *visits, changes *changed) {
 		e.key("cpu", "Processor time of the server, of one core", "%", 100*m.server/m.seconds, lower).Client = &client
 	}
 	if m.unsent > 0 {
-		e.note("%d requests were never sent, because no connection became free; they count with the time that they waited", m.unsent)
+		e.note("%d requests were never sent, because no connection became free; each counts with the time that it waited", m.unsent)
 	}
 	var errs failures
 	errs.add(m.tallies)

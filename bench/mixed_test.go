@@ -22,7 +22,8 @@ func TestMixed(t *testing.T) {
 		for _, d := range s.Distributions {
 			counts[d.Name] = d.Count
 		}
-		// 500/s for 2 s, of which one in 101 is a call; 60 clients; each of two changes or more to 200 streams.
+		// 500 requests a second for 2 s, one in 101 a call; 60 clients; two or more changes to 200
+		// streams.
 		if c := counts["control"]; c < 980 || c > 1010 {
 			t.Errorf("%d control requests", c)
 		}
@@ -38,7 +39,8 @@ func TestMixed(t *testing.T) {
 	})
 }
 
-// TestMixedFindsStall measures a server that does one thing at a time: calls that take long hold up everybody, and the open loop shows it.
+// TestMixedFindsStall measures a server that does one thing at a time: slow calls hold up every
+// other request, and the open loop shows it.
 func TestMixedFindsStall(t *testing.T) {
 	t.Parallel()
 	p := badserver.StartProcess(t, badserver.BlocksHealth)

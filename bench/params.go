@@ -10,21 +10,25 @@ import (
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
-// Params are what scenarios can be told. Each takes what it needs; its help says what that is. A zero stands for the scenario's own default.
+// Params are the settings of the scenarios. Each scenario uses the ones it needs; its help says
+// which. A zero stands for the scenario's own default.
 type Params struct {
-	Streams     int           // streams that are held open
-	Clients     int           // clients that come and go, or requests that are made, in all
-	Rounds      int           // how often a thing is done
-	Concurrency int           // clients at work at the same time
-	Rate        float64       // each second: calls of the open loop, clients that come; 0: as fast as goes
-	OpenRate    float64       // streams opened each second; 0: as fast as goes
-	Duration    time.Duration // of the measured part
-	Wait        time.Duration // for things to settle, and for what is left to go away
-	Silence     time.Duration // for which a stream may be without anything, even a comment
-	Stalled     int           // clients that stop reading
-	WithStream  bool          // clients that come and go open a stream besides
-	End         string        // how streams are closed: fin, rst or silence
-	Order       string        // which idle connection of the open loop gets the next request: last (that which was used last) or turn
+	Streams     int // streams that are held open
+	Clients     int // clients that come and go, or requests that are made, in all
+	Rounds      int // how many times a thing is done
+	Concurrency int // clients at work at the same time
+	// calls of the open loop or new clients each second; 0: as fast as possible
+	Rate       float64
+	OpenRate   float64       // streams opened each second; 0: as fast as possible
+	Duration   time.Duration // length of the measured part
+	Wait       time.Duration // for things to settle, and for what is left to go away
+	Silence    time.Duration // how long a stream may stay silent, without even a comment
+	Stalled    int           // clients that stop reading
+	WithStream bool          // clients that come and go also open a stream
+	End        string        // how streams are closed: fin, rst or silence
+	// which idle connection of the open loop gets the next request: last (most recently used) or
+	// turn
+	Order string
 
 	Tool       string // a tool that answers at once
 	Args       string // its arguments, a JSON object
@@ -32,15 +36,16 @@ type Params struct {
 	SlowArgs   string
 	ChangeTool string // a tool that changes the list of tools
 	ChangeArgs string
-	ChangeURL  string // instead of ChangeTool: a POST there makes the change
-	ChangeBody string // of that POST
+	ChangeURL  string // POSTing here makes the change, instead of calling ChangeTool
+	ChangeBody string // content of that POST
 	Event      string // what the event of a change contains; its method by default
 
-	LargeBytes int    // of a large answer
-	Health     string // path that answers health checks; empty: a request of MCP that costs little is used
+	LargeBytes int    // size of a large answer
+	Health     string // path that answers health checks; empty: a cheap MCP request is used
 }
 
-// opening returns how long it takes to open the streams at OpenRate; 0 where they are opened as fast as goes.
+// opening returns how long it takes to open the streams at OpenRate; 0 if they are opened as fast
+// as possible.
 func (p *Params) opening() time.Duration {
 	if p.OpenRate <= 0 {
 		return 0
@@ -48,7 +53,7 @@ func (p *Params) opening() time.Duration {
 	return time.Duration(float64(p.Streams) / p.OpenRate * float64(time.Second))
 }
 
-// fill gives p the values of d where it has none.
+// fill gives p the values of d where it has none of its own.
 func (p *Params) fill(d *Params) {
 	or(&p.Streams, d.Streams)
 	or(&p.Clients, d.Clients)
@@ -83,7 +88,8 @@ func or[T comparable](v *T, other T) {
 	}
 }
 
-// ParamNames returns the names of all parameters, as scenarios list them and flags are called.
+// ParamNames returns the names of all parameters, as scenarios list them and as the flags are
+// spelled.
 func ParamNames() []string {
 	var p Params
 	return slices.Sorted(maps.Keys(p.values()))
@@ -99,7 +105,7 @@ func (p *Params) values() map[string]string {
 	}
 }
 
-// list returns those of the params that a scenario uses, for its result.
+// list returns the params that a scenario uses, for its result.
 func (p *Params) list(uses []string) []result.Param {
 	all := p.values()
 	var out []result.Param
@@ -109,7 +115,7 @@ func (p *Params) list(uses []string) []result.Param {
 			panic(fmt.Sprintf("bench: no parameter %q", name))
 		}
 		if name == "order" && v == lastFirst {
-			continue // documents from before there was a choice mean the same and do not say so
+			continue // documents from before the choice existed mean the same and do not contain it
 		}
 		out = append(out, result.Param{Name: name, Value: v})
 	}
@@ -118,7 +124,7 @@ func (p *Params) list(uses []string) []result.Param {
 
 func perSecond(rate float64) string {
 	if rate == 0 {
-		return "as fast as goes"
+		return "as fast as possible"
 	}
 	return strconv.FormatFloat(rate, 'g', -1, 64) + "/s"
 }

@@ -6,14 +6,16 @@ import (
 	"time"
 )
 
-// Bounds of the parameters. A schedule of more than maxRate a second could not be kept, and what is due and cannot be sent takes memory.
+// Limits of the parameters. A schedule of more than maxRate requests a second could not be kept,
+// and requests that are due but cannot be sent take memory.
 const (
 	maxRate  = 1e6
 	maxCount = 1e8
 	maxTime  = 7 * 24 * time.Hour
 )
 
-// check returns which parameter no scenario can do anything with: what is below zero, no number, or out of all proportion.
+// check returns an error for a parameter that no scenario can use: one that is negative, not a
+// number, or absurdly large.
 func (p *Params) check() error {
 	for _, c := range []struct {
 		name string

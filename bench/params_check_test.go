@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// TestParamsCheck holds that Run refuses what would never end or fill the memory, before it asks the server anything.
+// TestParamsCheck checks that Run rejects parameters that would never end or fill the memory,
+// before it sends the server anything.
 func TestParamsCheck(t *testing.T) {
 	for want, p := range map[string]Params{
 		"streams": {Streams: -5}, "clients": {Clients: -1}, "rounds": {Rounds: -1}, "concurrency": {Concurrency: -1}, "stalled": {Stalled: -1}, "large-bytes": {LargeBytes: -1},
@@ -28,7 +29,8 @@ func TestParamsCheck(t *testing.T) {
 	}
 }
 
-// TestOrderInDocuments holds that a document tells the order of connections where it is not what it was before there was a choice: documents of both kinds are compared.
+// TestOrderInDocuments checks that a document has the order of connections only if it is not the
+// original one, so that documents from before the choice can be compared.
 func TestOrderInDocuments(t *testing.T) {
 	for order, want := range map[string]int{lastFirst: 1, inTurn: 2} {
 		p := Params{Order: order, Concurrency: 64}

@@ -14,21 +14,25 @@ import (
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
-// A prober asks the server for a sign of life at an interval, each time on a new connection as a load balancer does, whether or not the one before was answered. It shows what others have of the
-// server while a scenario keeps it busy. Where there is a command for workers it is a process of its own: what keeps this one busy is not to be put down to the server.
+// A prober makes health checks at an interval, each on a new connection as a load balancer would,
+// whether or not the previous one was answered. It shows how the server treats others while a
+// scenario keeps it busy. If there is a command for workers, the prober is a process of its own, so
+// that work in this process does not count against the server.
 //
-// An error of that process is returned by stop, which every scenario that comes to its end calls; so hold and waiting return none.
+// An error of that process is returned by stop, which every scenario that completes calls; so hold
+// and waiting return none.
 type prober struct {
 	env     *env
 	what    string
-	sources []netip.Addr // that it alone has; nil: it has none of its own
-	probing probing      // nil: there is nothing to ask for
+	sources []netip.Addr // reserved for probes; nil: probes have no addresses of their own
+	probing probing      // nil: there is nothing to request
 }
 
-// probeSource is the number of the first source address of probes, probeSources how many there are.
+// probeSource is the number of the first source address of probes; probeSources is how many there
+// are.
 const probeSource, probeSources = 50_000, 16
 
-// probe starts a prober; stop ends it and adds its figures.
+// probe starts a prober. Its stop method ends it and adds its figures.
 func (e *env) probe(ctx context.Context, every time.Duration) (*prober, error) {
 	p := &prober{env: e, sources: load.Sources(e.target.Addr.Addr(), probeSource, probeSources)}
 	o := &probeOptions{Addr: e.target.Addr, Sources: p.sources, Every: every, ID: firstID}
@@ -48,7 +52,7 @@ func (e *env) probe(ctx context.Context, every time.Duration) (*prober, error) {
 	return p, nil
 }
 
-// prepare makes the request, if there is one.
+// prepare builds the request, if there is one.
 func (p *prober) prepare(ctx context.Context, o *probeOptions) error {
 	e, t := p.env, p.env.target
 	switch {
@@ -71,7 +75,7 @@ func (p *prober) prepare(ctx context.Context, o *probeOptions) error {
 	return nil
 }
 
-// hold makes the prober rest, or go on after that.
+// hold suspends the prober if rest is set, and resumes it otherwise.
 func (p *prober) hold(rest bool) {
 	if p.probing != nil {
 		_ = p.probing.hold(rest)
@@ -87,7 +91,7 @@ func (p *prober) waiting() int {
 	return n
 }
 
-// window returns what there was since it was last called.
+// window returns the latencies since it was last called.
 func (p *prober) window() (*hdrhistogram.Histogram, error) {
 	if p.probing == nil {
 		return newHistogram(), nil
@@ -95,7 +99,7 @@ func (p *prober) window() (*hdrhistogram.Histogram, error) {
 	return p.probing.window()
 }
 
-// during returns what there is within d from now.
+// during returns the latencies of the next d.
 func (p *prober) during(ctx context.Context, d time.Duration) (*hdrhistogram.Histogram, error) {
 	if _, err := p.window(); err != nil {
 		return nil, err
@@ -117,21 +121,21 @@ func (p *prober) stop(ctx context.Context) error {
 	}
 	e := p.env
 	what := p.what + " on a new connection"
-	if found.hist.TotalCount() > 0 { // else 0 ms would be the best there is
+	if found.hist.TotalCount() > 0 { // otherwise 0 ms would be the best value
 		late := millis(found.late, 99)
 		e.key("health_p99", "99 % of "+what+" within", "ms", millis(found.hist, 99), lower).Client = &late
 		e.figure("health_p50", "Half of "+what+" within", "ms", millis(found.hist, 50), lower)
 		e.figure("health_max", "Slowest "+what, "ms", millis(found.hist, 100), lower)
 	}
-	e.figure("health_failed", "Of "+what+", failed", "count", float64(found.Failed), lower)
-	e.distribution("health", "Service to others: "+what, found.hist)
+	e.figure("health_failed", "Failed "+what+"", "count", float64(found.Failed), lower)
+	e.distribution("health", "Health checks: "+what, found.hist)
 	began := float64(load.Now() - time.Since(e.began).Nanoseconds())
 	for i, at := range found.Points {
 		found.Points[i] = [2]float64{(at[0] - began) / 1e9, at[1] / 1e6}
 	}
-	e.out.Series = append(e.out.Series, result.Series{Name: "health", Title: "Service to others: " + what, Unit: "ms", Points: found.Points})
+	e.out.Series = append(e.out.Series, result.Series{Name: "health", Title: "Health checks: " + what, Unit: "ms", Points: found.Points})
 	if found.Failed > 0 {
-		e.fault("health_failed", "%d of %d times %s failed; the first: %s", found.Failed, found.Asked, what, found.Why)
+		e.fault("health_failed", "%d of %d %s failed; the first: %s", found.Failed, found.Asked, what, found.Why)
 	}
 	return nil
 }

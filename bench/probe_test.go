@@ -11,7 +11,7 @@ import (
 	"github.com/mooring-mcp/mooring/bench/dialect"
 )
 
-// startProbe probes a server of h, at that path, from this process or from one of its own.
+// startProbe probes a server of h at that path, from this process or from a worker.
 func startProbe(t *testing.T, worker []string, every time.Duration, path string, h http.HandlerFunc) *prober {
 	t.Helper()
 	s := httptest.NewServer(h)
@@ -26,7 +26,7 @@ func startProbe(t *testing.T, worker []string, every time.Duration, path string,
 	return p
 }
 
-// stopProbe stops a prober, which must have been able to ask.
+// stopProbe stops a prober, which must have been able to make requests.
 func stopProbe(t *testing.T, p *prober) {
 	t.Helper()
 	if err := p.stop(t.Context()); err != nil {
@@ -42,13 +42,14 @@ func wait(t *testing.T, d time.Duration) {
 	}
 }
 
-// probers runs f for both places that a prober may ask from.
+// probers runs f for both places that a prober may run in.
 func probers(t *testing.T, f func(t *testing.T, worker []string)) {
 	t.Run("here", func(t *testing.T) { f(t, nil) })
 	t.Run("own process", func(t *testing.T) { f(t, testWorker(t)) })
 }
 
-// TestProbeStop holds that what is under way when a prober is stopped is waited for, and is no failure.
+// TestProbeStop checks that stopping a prober waits for the probes in flight, and that they do not
+// fail.
 func TestProbeStop(t *testing.T) {
 	probers(t, func(t *testing.T, worker []string) {
 		p := startProbe(t, worker, 10*time.Millisecond, "/", func(http.ResponseWriter, *http.Request) { time.Sleep(60 * time.Millisecond) })
@@ -65,7 +66,8 @@ func TestProbeStop(t *testing.T) {
 	})
 }
 
-// TestProbeHold holds that a prober that rests asks nothing, that it then goes on, and that a window has what came since the last.
+// TestProbeHold checks that a suspended prober sends nothing, that it can be resumed, and that a
+// window has what came since the last one.
 func TestProbeHold(t *testing.T) {
 	probers(t, func(t *testing.T, worker []string) {
 		p := startProbe(t, worker, 5*time.Millisecond, "/", func(http.ResponseWriter, *http.Request) {})
@@ -75,10 +77,10 @@ func TestProbeHold(t *testing.T) {
 			wait(t, 5*time.Millisecond)
 		}
 		if h, err := p.window(); err != nil || h.TotalCount() == 0 {
-			t.Errorf("nothing was asked, %v", err)
+			t.Errorf("nothing was requested, %v", err)
 		}
 		if h, err := p.during(t.Context(), 100*time.Millisecond); err != nil || h.TotalCount() != 0 {
-			t.Errorf("%d answers while it rested, %v", h.TotalCount(), err)
+			t.Errorf("%d answers while it was suspended, %v", h.TotalCount(), err)
 		}
 		p.hold(false)
 		wait(t, 100*time.Millisecond)
@@ -87,12 +89,13 @@ func TestProbeHold(t *testing.T) {
 			t.Errorf("%d answers in all", n)
 		}
 		if late := p.env.out.Figure("health_p99").Client; late == nil || *late > 90 {
-			t.Errorf("its rest counts as being late: %v", late)
+			t.Errorf("the suspended time counts as lateness: %v", late)
 		}
 	})
 }
 
-// TestProbeFailures holds that a server that does not answer, or answers that it cannot, does not look quick.
+// TestProbeFailures checks that a server that does not answer, or answers with an error, does not
+// look fast.
 func TestProbeFailures(t *testing.T) {
 	probers(t, func(t *testing.T, worker []string) {
 		for path, within := range map[string]bool{"/silent": true, "/broken": false} {
@@ -117,10 +120,11 @@ func TestProbeFailures(t *testing.T) {
 	})
 }
 
-// TestProbeTellsItsOwnPart holds that it is told how late the prober itself was.
+// TestProbeTellsItsOwnPart checks that the prober reports how late it was itself.
 func TestProbeTellsItsOwnPart(t *testing.T) {
 	p := startProbe(t, nil, 20*time.Millisecond, "/", func(http.ResponseWriter, *http.Request) {})
-	if err := p.probing.(*localProbing).loop.Call(func() { time.Sleep(200 * time.Millisecond) }); err != nil { // it has other things to do
+	// the loop is busy
+	if err := p.probing.(*localProbing).loop.Call(func() { time.Sleep(200 * time.Millisecond) }); err != nil {
 		t.Fatal(err)
 	}
 	wait(t, 100*time.Millisecond)
@@ -131,7 +135,8 @@ func TestProbeTellsItsOwnPart(t *testing.T) {
 	}
 }
 
-// TestProbeLost holds that a prober whose process has gone is an error of the scenario, and not a server that was never asked.
+// TestProbeLost checks that the loss of the prober's process is an error of the scenario, and does
+// not look like a server that was never probed.
 func TestProbeLost(t *testing.T) {
 	p := startProbe(t, testWorker(t), 20*time.Millisecond, "/", func(http.ResponseWriter, *http.Request) {})
 	p.probing.(remoteProbing).Kill()

@@ -13,64 +13,66 @@ import (
 	"github.com/mooring-mcp/mooring/bench/load"
 )
 
-// probing is what probes do: in this process, or as the near end of one of their own. Its methods may be called from any goroutine.
+// probing is what makes probes: in this process, or in a worker to which it is the near end. Its
+// methods may be called from any goroutine.
 type probing interface {
-	// hold makes probes rest, or go on after that.
+	// hold suspends probes if rest is set, and resumes them otherwise.
 	hold(rest bool) error
 	// waiting returns how many probes have no answer yet.
 	waiting() (int, error)
 	// window returns the latencies since it was last called.
 	window() (*hdrhistogram.Histogram, error)
-	// end ends probing and returns what there was. Probes that have no answer yet get a second more.
+	// end ends probing and returns what was found. Probes without an answer get one more second.
 	end(ctx context.Context) (*probed, error)
 	close()
 }
 
-// probeOptions say what is asked, and how often.
+// probeOptions say what to request, and how often.
 type probeOptions struct {
 	Addr    netip.AddrPort
-	Sources []netip.Addr // that probes come from; nil: any
+	Sources []netip.Addr // addresses that probes come from; nil: any
 	Request []byte
-	ID      int64 // of the request, whose every copy gets the next; exchange.None: it has none
-	Every   time.Duration
+	// of the request; each copy gets the next one. exchange.None: the request has no id
+	ID    int64
+	Every time.Duration
 }
 
-// probed is what probes have found. Times are of load.Now, and latencies in microseconds.
+// probed is what probes have found. Times are those of load.Now, and latencies are in microseconds.
 type probed struct {
 	hist   *hdrhistogram.Histogram
-	late   *hdrhistogram.Histogram // by how much this side was late with asking
-	Points [][2]float64            // when each was due, and its latency, both in nanoseconds
+	late   *hdrhistogram.Histogram // how late this side was with its requests
+	Points [][2]float64            // when each probe was due, and its latency, both in nanoseconds
 	Asked  int
 	Failed int
-	Why    string // the first failed
+	Why    string // why the first failed probe failed
 }
 
-// localProbing asks from this process. Its fields belong to its loop, but for those under mu.
+// localProbing probes from this process. Its fields belong to its loop, except those under mu.
 type localProbing struct {
 	probeOptions
 	client  *load.Client
 	loop    *load.Loop
-	place   request // of the id in the request; empty if it has none
-	next    int64   // when the next is due
+	place   request // position of the id in the request; empty if it has none
+	next    int64   // when the next probe is due
 	stopped bool
 	held    bool
 
 	mu     sync.Mutex // guards the rest
 	found  probed
-	recent *hdrhistogram.Histogram // since window
+	recent *hdrhistogram.Histogram // since the last call of window
 	open   map[*probe]struct{}
 }
 
 type probe struct {
 	ex  exchange.Client
 	due int64
-	at  int64 // when the answer was there
+	at  int64 // when the answer arrived
 }
 
-// probePatience is how long a probe waits for its answer; then it has failed.
+// probePatience is how long a probe waits for its answer before it has failed.
 const probePatience = 10 * time.Second
 
-// newLocalProbing begins to ask.
+// newLocalProbing starts probing.
 func newLocalProbing(o *probeOptions) (*localProbing, error) {
 	client, err := load.New(load.Options{Addr: o.Addr, Loops: 1, Sources: o.Sources})
 	if err != nil {
@@ -94,7 +96,8 @@ func newLocalProbing(o *probeOptions) (*localProbing, error) {
 
 func (p *localProbing) close() { p.client.Close() }
 
-// begin begins a probe. What a loop that was late has missed is made up for: each probe counts from when it was due.
+// begin begins the probes that are due, including those that a late loop has missed: each counts
+// from when it was due.
 func (p *localProbing) begin() {
 	if p.stopped || p.held {
 		return
@@ -112,7 +115,7 @@ func (p *localProbing) one(due int64) {
 	pr := &probe{due: due}
 	pr.ex.Up = func() {
 		if p.place.b != nil {
-			p.ID++ // in one session none may be used twice
+			p.ID++ // an id must not be used twice in one session
 			p.place.number(p.ID)
 		}
 		pr.ex.Send(p.Request, p.ID)
@@ -121,7 +124,7 @@ func (p *localProbing) one(due int64) {
 		pr.at = a.At // an answer that is a stream may end later
 		pr.ex.Close()
 		if !a.OK {
-			p.done(pr, fmt.Sprintf("answered %d %.100q", a.Status, a.Body))
+			p.done(pr, fmt.Sprintf("got status %d %.100q", a.Status, a.Body))
 			return
 		}
 		p.done(pr, "")
@@ -151,7 +154,7 @@ func (p *localProbing) done(pr *probe, failure string) {
 	p.found.Points = append(p.found.Points, [2]float64{float64(pr.due), float64(took)})
 }
 
-// record counts a latency. The caller has mu.
+// record counts a latency. The caller holds mu.
 func (p *localProbing) record(ns int64) {
 	_ = p.found.hist.RecordValue(ns / 1000)
 	_ = p.recent.RecordValue(ns / 1000)
@@ -171,7 +174,7 @@ func (p *localProbing) hold(rest bool) error {
 	})
 }
 
-// rest gives up those that have no answer while no others begin.
+// rest gives up probes that are overdue while no new ones begin.
 func (p *localProbing) rest() {
 	if p.stopped || !p.held {
 		return
@@ -196,12 +199,14 @@ func (p *localProbing) window() (*hdrhistogram.Histogram, error) {
 	return h, nil
 }
 
-// giveUp ends the probes that have waited for too long.
+// giveUp ends the probes that have waited too long.
 func (p *localProbing) giveUp(now int64) {
-	p.abandon(func(pr *probe) bool { return now-pr.due > int64(probePatience) }, "no answer for "+probePatience.String())
+	p.abandon(func(pr *probe) bool { return now-pr.due > int64(probePatience) }, "no answer after "+probePatience.String())
 }
 
-// abandon ends the probes that have no answer and that which chooses. They count with the time that they have waited: without it the slowest would be missing, and a server that does not answer would look quick.
+// abandon ends the unanswered probes that which selects. They count with the time that they have
+// waited: otherwise the slowest would be missing, and a server that does not answer would look
+// fast.
 func (p *localProbing) abandon(which func(*probe) bool, failure string) {
 	now := load.Now()
 	p.mu.Lock()
@@ -219,11 +224,12 @@ func (p *localProbing) abandon(which func(*probe) bool, failure string) {
 	}
 }
 
-// maxProbePoints bounds the series of a prober.
+// maxProbePoints limits the series of a prober.
 const maxProbePoints = 2000
 
 func (p *localProbing) end(ctx context.Context) (*probed, error) {
-	if err := p.loop.Call(func() { p.stopped = true }); err != nil { // or there would always be some that have just begun
+	// otherwise some probes would always have just begun
+	if err := p.loop.Call(func() { p.stopped = true }); err != nil {
 		return nil, err
 	}
 	for end := time.Now().Add(time.Second); time.Now().Before(end); {
@@ -238,7 +244,8 @@ func (p *localProbing) end(ctx context.Context) (*probed, error) {
 	return &p.found, nil
 }
 
-// thinned returns points, of which there are at most limit, one or more: of two neighbours the higher stays, for the peaks matter.
+// thinned returns at most limit points. Of two neighbours the higher one stays, because peaks
+// matter. The limit must be at least one. It overwrites points.
 func thinned(points [][2]float64, limit int) [][2]float64 {
 	for len(points) > limit {
 		half := points[:0]

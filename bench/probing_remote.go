@@ -14,7 +14,7 @@ import (
 // probeJob is the name of workProbes.
 const probeJob = "probe"
 
-// probeRequest is a line to a process that probes.
+// probeRequest is one line to a process that probes.
 type probeRequest struct {
 	Op      string        `json:"op"` // start first, then any of the others
 	Options *probeOptions `json:"options,omitempty"`
@@ -88,10 +88,11 @@ func (r *probeReply) serve(p *localProbing, req *probeRequest) (err error) {
 // remoteProbing is the near end of a process that probes.
 type remoteProbing struct {
 	*worker.Process
-	stay func() bool // it does not end with the context any more
+	stay func() bool // stops ctx from ending the process
 }
 
-// newRemoteProbing has a process of command begin to ask. It ends with ctx: one that does not answer any more holds nothing up.
+// newRemoteProbing starts probing in a process of command. The process ends with ctx, so that one
+// that no longer answers holds nothing up.
 func newRemoteProbing(ctx context.Context, command []string, o *probeOptions) (probing, error) {
 	p, err := worker.Start(command, probeJob)
 	if err != nil {
@@ -143,7 +144,7 @@ func (w remoteProbing) end(context.Context) (*probed, error) {
 		return nil, err
 	}
 	if rep.Found == nil {
-		return nil, errors.New("bench: probes: nothing found")
+		return nil, errors.New("bench: probes: no result")
 	}
 	if rep.Found.hist, err = decodeHistogram(rep.Hist); err != nil {
 		return nil, err

@@ -20,29 +20,35 @@ import (
 
 // Options say what Run measures.
 type Options struct {
-	URL       string      // of the server's MCP endpoint
-	Era       dialect.Era // zero: the server is asked
-	Revision  string      // empty: the newest of the era
-	Header    []string    // lines to send with each request, "Authorization: Bearer …"
-	Label     string      // what tables call the server; empty: its own name
-	Notes     string      // how it is configured, for the report
-	PID       int         // of the server; 0: it is found by its socket
-	MayEnd    bool        // drain may end the process that was found by its socket; without, it needs PID
-	NoProcess bool        // do not look at the server's process even if it is on this machine
-	OwnServer bool        // measure a server that is not on this machine: whoever sets this answers for it
+	URL      string      // of the server's MCP endpoint
+	Era      dialect.Era // zero: ask the server
+	Revision string      // empty: the newest of the era
+	Header   []string    // lines to send with each request, such as "Authorization: Bearer …"
+	Label    string      // what tables call the server; empty: its own name
+	Notes    string      // how it is configured, for the report
+	PID      int         // process ID of the server; 0: find the process by its socket
+	// drain may end a process that was found by its socket; otherwise it needs PID
+	MayEnd    bool
+	NoProcess bool // ignore the server's process even if it is on this machine
+	// measure a server that is not on this machine; set it only with the consent of the server's
+	// owner
+	OwnServer bool
 	Params    Params
-	// Worker is the command of a process that does Work with its standard input and output: it holds streams where one process may not hold them all, and asks for signs of life. Nil: all is done in this process.
+	// Worker is the command of a process that runs Work on its standard input and output. It holds
+	// streams where one process cannot hold them all, and makes health checks. If it is nil, this
+	// process does everything.
 	Worker []string
-	// Command is told in the result.
+	// Command is recorded in the result.
 	Command []string
-	// Progress is called with what is going on, from one goroutine at a time. May be nil.
+	// Progress is called with what is happening, from one goroutine at a time. May be nil.
 	Progress func(scenario, text string)
 }
 
 // ErrNotLoopback is returned by Run when the server is not on this machine.
-var ErrNotLoopback = errors.New("bench: the server is not on a loopback address: measuring it takes the consent of whoever owns it")
+var ErrNotLoopback = errors.New("bench: the server is not on a loopback address: measuring it requires its owner's consent")
 
-// Run runs the scenarios of these names against one server. A scenario that fails is told in the result; the error is for what prevents all of them.
+// Run runs the named scenarios against one server. A scenario that fails is reported in the result;
+// the error is for what prevents all of them.
 func Run(ctx context.Context, o Options, names ...string) (*result.Run, error) {
 	var todo []*Scenario
 	for _, name := range names {
@@ -95,7 +101,7 @@ func runOne(ctx context.Context, o *Options, target *dialect.Target, s *Scenario
 		onlyFinite(&out)
 		out.Seconds = time.Since(e.began).Seconds()
 	}()
-	e.look(server)
+	e.findProcess(server)
 	if s.skip != nil {
 		if out.Skipped = s.skip(e); out.Skipped != "" {
 			e.progress("skipped: %s", out.Skipped)
@@ -106,7 +112,7 @@ func runOne(ctx context.Context, o *Options, target *dialect.Target, s *Scenario
 	defer cancel()
 	if err := s.run(ctx, e); err != nil {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // and not only the time of one request
-			err = fmt.Errorf("%w: longer than the %v that this may take", err, s.limit(&p))
+			err = fmt.Errorf("%w: took longer than the limit of %v", err, s.limit(&p))
 		}
 		out.Error = err.Error()
 		e.progress("failed: %v", err)
@@ -114,13 +120,14 @@ func runOne(ctx context.Context, o *Options, target *dialect.Target, s *Scenario
 	return out
 }
 
-// onlyFinite takes out of s what is no number, and tells it: one such figure must not make the whole document one that cannot be written.
+// onlyFinite removes numbers from s that are not finite, and notes which figures are left out: one
+// such number would make it impossible to write the whole document.
 func onlyFinite(s *result.Scenario) {
 	finite := func(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 	s.Figures = slices.DeleteFunc(s.Figures, func(f result.Figure) bool {
 		bad := !finite(f.Value)
 		if bad {
-			s.Notes = append(s.Notes, f.Name+" is left out: it is no finite number")
+			s.Notes = append(s.Notes, f.Name+" is left out: it is not a finite number")
 		}
 		return bad
 	})
@@ -165,7 +172,7 @@ func checkLoopback(ctx context.Context, raw string) error {
 	return nil
 }
 
-// version returns the version that this program was built as.
+// version returns the version of the module that this program was built from.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

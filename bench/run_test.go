@@ -7,7 +7,7 @@ import (
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
-// TestOnlyFinite holds that a figure that is no number costs no document.
+// TestOnlyFinite checks that a figure that is not a number does not cost the whole document.
 func TestOnlyFinite(t *testing.T) {
 	nan, one := math.NaN(), 1.0
 	s := result.Scenario{Name: "idle", Figures: []result.Figure{{Name: "a", Value: nan}, {Name: "b", Value: 2, Client: &nan}, {Name: "c", Value: math.Inf(-1)}, {Name: "d", Value: 3, Client: &one}},

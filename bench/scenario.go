@@ -10,13 +10,14 @@ type Scenario struct {
 	Name     string
 	Title    string   // one line: what it shows
 	Help     string   // what it does and how to read its figures
-	Uses     []string // names of the parameters that it takes, as the tool's flags are called
+	Uses     []string // names of the parameters that it takes, spelled as the tool's flags
 	Defaults Params
 
 	run   func(context.Context, *env) error
-	adapt func(*Params)               // sets defaults that depend on other parameters; may be nil
-	skip  func(*env) string           // why it cannot run against this server, or empty; may be nil
-	bound func(*Params) time.Duration // how long it may take; nil: ten minutes and what its parameters say
+	adapt func(*Params)     // sets defaults that depend on other parameters; may be nil
+	skip  func(*env) string // returns why it cannot run against this server, or ""; may be nil
+	// how long it may take; nil: ten minutes and what its parameters add
+	bound func(*Params) time.Duration
 }
 
 // limit returns how long the scenario may take.
@@ -27,13 +28,13 @@ func (s *Scenario) limit(p *Params) time.Duration {
 	return 10*time.Minute + p.Duration + p.Wait + p.opening() + time.Duration(p.Clients)*3*time.Millisecond
 }
 
-// defaults are of all scenarios.
+// defaults apply to all scenarios.
 var defaults = Params{
 	Tool: "echo", Args: `{"text":"hello, world"}`,
 	ChangeTool: "toggle",
 	SlowTool:   "sleep", SlowArgs: `{"milliseconds":2000}`,
 	End:     "fin",
-	Silence: time.Minute, // after which proxies commonly close a connection
+	Silence: time.Minute, // proxies commonly close a connection after this
 }
 
 // Scenarios returns all scenarios, in the order in which `all` runs them.
@@ -51,7 +52,7 @@ func Find(name string) *Scenario {
 	return nil
 }
 
-// AllDefaults returns the scenario's defaults with those that all share.
+// AllDefaults returns the scenario's defaults, together with those that all scenarios share.
 func (s *Scenario) AllDefaults() Params {
 	p := s.Defaults
 	p.fill(&defaults)

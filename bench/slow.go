@@ -11,31 +11,40 @@ import (
 
 var slow = Scenario{
 	Name:  "slow",
-	Title: "What readers that stall do to the others",
-	Help: `First on streams: of --streams that wait for changes, --stalled stop reading. Changes are made until the kernel holds no more for those, for --wait
-at most, and then it is measured when the others hear of some more.
-Then on large answers: as many clients as --concurrency ask a tool that gives back its text (--tool) for --large-bytes of it and do not read, while others ask for a sign of life.
-Both are done --rounds times, each time first without and then with clients that stall, on the same connections; what counts is the median of the rounds. Those that stall have small windows, as over a
-slow network, so that little is needed to fill them.
-
-slowdown_p99          by how much later 99 of 100 others hear of a change, with the stalled than without: 0 is best, and noise makes some per cent
-others_p99_without    within which 99 of 100 others hear of a change
-others_p99_with       the same while there are stalled readers; who does not hear of it within --wait counts with that
-filling_p99_without   the same of changes that are made when nineteen others have been made in a row
-filling_p99_with      of those while the kernel's buffers for the stalled readers fill, the slowest round
+	Title: "What stalled readers do to the others",
+	Help: `First streams: of --streams streams that wait for changes, --stalled stop reading. Changes are made
+until the kernel accepts no more data for those, for --wait at most; then it is measured when the
+others are notified of further changes.
+Then large answers: --concurrency clients call a tool that echoes its text (--tool) with
+--large-bytes of text and do not read the answer, while a prober makes health checks.
+Both are done --rounds times, each time first without and then with stalled clients, on the same
+connections; the figures are medians of the rounds. Stalled clients have small windows, as over a
+slow network, so that little data fills them.
+slowdown_p99          how much later 99 of 100 others are notified of a change with the stalled
+                      readers than without: 0 is best, and noise accounts for a few percent
+others_p99_without    time within which 99 of 100 others are notified of a change
+others_p99_with       the same while there are stalled readers; a client that hears nothing within
+                      --wait counts as --wait
+filling_p99_without   the same for a change that follows nineteen others in a row
+filling_p99_with      the same while the kernel's buffers for the stalled readers fill up, in the
+                      slowest round
 stalled_queued        bytes that the kernel holds for each stalled reader
-stalled_rss           by how much the server's resident memory has grown for each stalled reader, from before it stalled
-stalled_dropped       stalled readers whose connection the server has ended, of 100, in the last round, in which changes go on for --wait
-stalled_dropped_after from when they stalled until all were
-large_slowdown_p99    as slowdown_p99, of the signs of life while large answers are not read
-large_p99_without     within which 99 of 100 signs of life came
+stalled_rss           how much the server's resident memory has grown for each stalled reader, since
+                      before it stalled
+stalled_dropped       percentage of stalled readers whose connection the server has ended, in the
+                      last round, in which changes continue for --wait
+stalled_dropped_after from when they stalled until all were dropped
+large_slowdown_p99    like slowdown_p99, for the health checks while large answers are not read
+large_p99_without     time within which 99 of 100 health checks are answered
 large_p99_with        the same while large answers are not read
-large_bytes           the size of the large text: --large-bytes, or what the server takes of it
-large_rss             by how much the server's resident memory has grown for each answer that is not read
-large_dropped         connections with such an answer that the server has ended, of 100
-health_…              the signs of life, of both kinds together (the client's own part of health_p99: by how much it was itself late with asking)
-
-Faults: stalled_reader_stalls_all (the others' p99 is more than three times as long, and 100 ms longer), streams_ended, health_failed`,
+large_bytes           size of the large text: --large-bytes, or as much of it as the server accepts
+large_rss             how much the server's resident memory has grown for each answer that is not
+                      read
+large_dropped         percentage of connections with such an answer that the server has ended
+health_…              the health checks, with and without stalled clients (the client's own part of
+                      health_p99 is how late the prober itself was)
+Findings: stalled_reader_stalls_all (the others' p99 is more than three times as long, and 100 ms
+longer), streams_ended, health_failed.`,
 	Uses:     []string{"streams", "stalled", "rounds", "concurrency", "open-rate", "duration", "wait", "change-tool", "tool", "large-bytes", "health"},
 	Defaults: Params{Streams: 1000, Stalled: 1, Rounds: 3, Concurrency: 8, Duration: 2 * time.Second, Wait: 5 * time.Second, LargeBytes: 1 << 20},
 	bound: func(p *Params) time.Duration {
@@ -44,18 +53,18 @@ Faults: stalled_reader_stalls_all (the others' p99 is more than three times as l
 	run: runSlow,
 }
 
-// slowly is how clients that stall connect.
+// slowly is how stalled clients connect.
 var slowly = load.Dial{RecvBuf: 4096, MSS: 536}
 
 func runSlow(ctx context.Context, e *env) error {
 	stop := e.watch(200 * time.Millisecond)
 	if why := e.canChange(); why != "" {
-		e.note("no stream has stalled: %s", why)
+		e.note("no stream is stalled: %s", why)
 	} else if err := e.slowStreams(ctx); err != nil {
 		return err
 	}
 	if why := e.hasTool(e.Tool, "tool"); why != "" {
-		e.note("no large answer was asked for: %s", why)
+		e.note("no large answer is requested: %s", why)
 	} else if err := e.slowAnswers(ctx); err != nil {
 		return err
 	}
@@ -63,7 +72,7 @@ func runSlow(ctx context.Context, e *env) error {
 	return nil
 }
 
-// A slowdown is of rounds without and with clients that stall.
+// A slowdown compares rounds without and with stalled clients.
 type slowdown struct {
 	without, with       []float64 // the 99th percentile of each round, in milliseconds
 	allWithout, allWith *hdrhistogram.Histogram
@@ -79,7 +88,9 @@ func (s *slowdown) add(without, with *hdrhistogram.Histogram) {
 	s.allWith.Merge(with)
 }
 
-// percent returns by how many per cent the 99th percentile is higher with clients that stall, 0 if it is not: the median of the rounds, each compared with itself, for the machine may be busier in one than in another.
+// percent returns by how many percent the 99th percentile is higher with stalled clients, or 0 if
+// it is not. It is the median of the rounds, each compared with itself, because the machine may be
+// busier in one round than in another.
 func (s *slowdown) percent() float64 {
 	var all []float64
 	for i, w := range s.without {

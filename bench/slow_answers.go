@@ -15,10 +15,11 @@ import (
 	"github.com/mooring-mcp/mooring/bench/load"
 )
 
-// leastLarge is the size below which an answer is not large: it would fit into the socket's buffers.
+// leastLarge is the smallest size of a large answer: a smaller one would fit into the socket's
+// buffers.
 const leastLarge = 128 << 10
 
-// withText returns the arguments with text in place of the first of its members that is a string, by name.
+// withText returns the arguments with text in place of their first string member, by name.
 func withText(args, text string) (string, bool) {
 	var m map[string]any
 	if json.Unmarshal([]byte(args), &m) != nil {
@@ -34,19 +35,20 @@ func withText(args, text string) (string, bool) {
 	return "", false
 }
 
-// largeArgs returns arguments that the tool answers with as many bytes, and how many these are: --large-bytes or what the server takes of them.
+// largeArgs returns arguments that the tool answers with as many bytes, and that number:
+// --large-bytes, or as much of it as the server accepts. why says why there are none.
 func (e *env) largeArgs(ctx context.Context, c *control) (args string, size int, why string) {
 	for size = e.LargeBytes; size >= min(leastLarge, e.LargeBytes); size /= 2 {
 		args, ok := withText(e.Args, strings.Repeat("x", size))
 		if !ok {
-			return "", 0, "the arguments of --tool have no text"
+			return "", 0, "the arguments of --tool contain no text"
 		}
 		a, err := c.call(ctx, e.Tool, args)
 		switch {
 		case err != nil:
 			why = err.Error()
 		case len(a.Body) < size:
-			return "", 0, fmt.Sprintf("the answer has %d bytes and not %d: --tool does not give back its text", len(a.Body), size)
+			return "", 0, fmt.Sprintf("the answer has %d bytes, not %d: --tool does not echo its text", len(a.Body), size)
 		default:
 			return args, size, ""
 		}
@@ -62,7 +64,7 @@ func (e *env) slowAnswers(ctx context.Context) error {
 	}
 	args, size, why := e.largeArgs(ctx, c)
 	if why != "" {
-		e.note("no large answer was asked for: %.300s", why)
+		e.note("no large answer is requested: %.300s", why)
 		return nil
 	}
 	p, err := e.probe(ctx, 5*time.Millisecond)
@@ -109,10 +111,10 @@ func (e *env) slowAnswers(ctx context.Context) error {
 		}); err != nil {
 			return err
 		}
-		e.progress("round %d of %d: 99 %% of signs of life within %.1f ms, and %.1f ms while large answers are not read", i+1, e.Rounds, millis(without, 99), millis(with, 99))
+		e.progress("round %d of %d: 99 %% of health checks within %.1f ms, and within %.1f ms while large answers are not read", i+1, e.Rounds, millis(without, 99), millis(with, 99))
 	}
-	e.key("large_slowdown_p99", "99 % of signs of life come later while large answers are not read, by", "%", sum.percent(), lower)
-	e.figure("large_p99_without", "99 % of signs of life within, all answers read", "ms", median(sum.without), lower)
+	e.key("large_slowdown_p99", "99 % of health checks are slower while large answers are not read, by", "%", sum.percent(), lower)
+	e.figure("large_p99_without", "99 % of health checks within, all answers read", "ms", median(sum.without), lower)
 	e.figure("large_p99_with", "The same while large answers are not read", "ms", median(sum.with), lower)
 	e.figure("large_bytes", "Size of a large answer", "B", float64(size), neither)
 	if e.server != nil {
@@ -122,12 +124,13 @@ func (e *env) slowAnswers(ctx context.Context) error {
 		e.figure("large_dropped", "Connections with such an answer that the server has ended", "%", median(dropped), neither)
 	}
 	if sum.stalls() {
-		e.fault("stalled_reader_stalls_all", "99 %% of signs of life come within %.1f ms, and within %.1f ms when %d clients do not read answers of %d bytes", median(sum.without), median(sum.with), e.Concurrency, size)
+		e.fault("stalled_reader_stalls_all", "99 %% of health checks are answered within %.1f ms, and within %.1f ms when %d clients do not read answers of %d bytes", median(sum.without), median(sum.with), e.Concurrency, size)
 	}
 	return p.stop(ctx)
 }
 
-// stallAnswers sends the request as many times as --concurrency says, on connections that do not read, and returns when all have been sent and there was time to answer.
+// stallAnswers sends the request --concurrency times, on connections that do not read. It returns
+// when all have been sent and the server has had time to answer.
 func (e *env) stallAnswers(ctx context.Context, l *load.Loop, req []byte) ([]*exchange.Client, error) {
 	var clients []*exchange.Client
 	var dialErr error

@@ -9,16 +9,18 @@ import (
 	"strings"
 )
 
-// stalledSource is the number of the first address of clients that stall, by which they are told apart from others.
+// stalledSource is the number of the first address of stalled clients, which distinguishes them
+// from others.
 const stalledSource = 40_000
 
-// A peerTable looks at the server's ends of the connections from some addresses.
+// A peerTable finds the server's ends of the connections from some addresses.
 type peerTable struct {
 	suffix string              // of the local address
 	peers  map[string]struct{} // as the kernel writes them
 }
 
-// newPeerTable returns the table of the connections from sources to a local port. Without sources it knows nothing.
+// newPeerTable returns the table of the connections from sources to a local port. Without sources
+// it finds nothing.
 func newPeerTable(port uint16, sources []netip.Addr) *peerTable {
 	t := &peerTable{suffix: fmt.Sprintf(":%04X", port), peers: map[string]struct{}{}}
 	for _, a := range sources {
@@ -30,7 +32,8 @@ func newPeerTable(port uint16, sources []netip.Addr) *peerTable {
 	return t
 }
 
-// look returns how many of the connections the server has not closed, and how many bytes the kernel holds that were sent to them and not acknowledged. Ok is false where that cannot be known.
+// look returns how many of the connections the server has not closed, and how many bytes the kernel
+// holds that were sent to them and not acknowledged. ok is false if that cannot be determined.
 func (t *peerTable) look() (held int, queued int64, ok bool) {
 	if len(t.peers) == 0 {
 		return 0, 0, false
@@ -45,13 +48,13 @@ func (t *peerTable) look() (held int, queued int64, ok bool) {
 	return held, queued, ok
 }
 
-// States as proc_pid_net(5) and include/net/tcp_states.h number them.
+// States as numbered by proc_pid_net(5) and include/net/tcp_states.h.
 const (
 	stateEstablished = "01"
 	stateCloseWait   = "08"
 )
 
-// read reads a table as proc_pid_net(5) describes it.
+// read parses a table in the format of proc_pid_net(5).
 func (t *peerTable) read(table string) (held int, queued int64) {
 	for line := range strings.Lines(table) {
 		f := strings.Fields(line)
@@ -62,7 +65,8 @@ func (t *peerTable) read(table string) (held int, queued int64) {
 		if len(peer) < 8 {
 			continue
 		}
-		if _, ours := t.peers[peer[len(peer)-8:]]; !ours { // of an address of IPv6 the last part, in which a mapped one of IPv4 stands
+		// the last part of an IPv6 address holds a mapped IPv4 address
+		if _, ours := t.peers[peer[len(peer)-8:]]; !ours {
 			continue
 		}
 		held++

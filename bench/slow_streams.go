@@ -13,24 +13,25 @@ import (
 // changesEach is how many changes are measured in each half of a round.
 const changesEach = 5
 
-// Bounds of filling the buffers of those that stall.
+// Limits for filling the buffers of stalled readers.
 const (
-	fillStep    = 20 // changes from one look to the next, the last of them measured
+	fillStep    = 20 // changes between two checks; the last one is measured
 	fillChanges = 1500
-	filled      = 4 << 10 // bytes in the kernel for a reader without which it has hardly stalled
-	warmSteps   = 5       // before the half without: the server is as warm then as in the other
+	filled      = 4 << 10 // bytes in the kernel for a reader; with fewer it has hardly stalled
+	// before the half without stalled readers, so that the server is equally warm in both halves
+	warmSteps = 5
 )
 
-// slowStream is what is known of streams that have stalled, of the last round.
+// slowStream is what is known about the stalled streams of the last round.
 type slowStream struct {
 	others  *fleet.Fleet
-	n       int // of them
+	n       int // number of others
 	control *control
 	table   *peerTable
 	stalled int
-	since   int64 // when they stalled, load.Now
-	before  int64 // resident bytes then
-	queued  int64 // bytes that the kernel holds for all that have stalled
+	since   int64 // when they stalled, by load.Now
+	before  int64 // resident bytes at that time
+	queued  int64 // bytes that the kernel holds for all stalled streams
 	rss     float64
 	changes int
 	filling *slowdown // while many changes are made
@@ -59,18 +60,18 @@ func (e *env) slowStreams(ctx context.Context) (err error) {
 		}
 		sum.add(without, with)
 		rss, queued = append(rss, w.rss), append(queued, float64(w.queued)/float64(w.stalled))
-		e.progress("round %d of %d: 99 %% of the others within %.1f ms without stalled readers, %.1f ms with, after %d changes", i+1, e.Rounds, millis(without, 99), millis(with, 99), w.changes)
+		e.progress("round %d of %d: 99 %% of the others within %.1f ms without stalled readers, and within %.1f ms with them, after %d changes", i+1, e.Rounds, millis(without, 99), millis(with, 99), w.changes)
 	}
-	e.key("slowdown_p99", "99 % of the others hear later of a change when readers stall, by", "%", sum.percent(), lower)
-	e.figure("others_p99_without", "99 % of the others hear of a change within, nobody stalled", "ms", median(sum.without), lower)
-	e.figure("others_p99_with", "The same while readers stall", "ms", median(sum.with), lower)
-	e.figure("filling_p99_without", "99 % hear within, of one change after many, nobody stalled", "ms", median(w.filling.without), lower)
-	e.figure("filling_p99_with", "The same while the buffers for those that stall fill", "ms", maximum(w.filling.with), lower)
-	e.distribution("others_without", "When others hear of a change, nobody stalled", sum.allWithout)
-	e.distribution("others_with", "When others hear of a change while readers stall", sum.allWith)
+	e.key("slowdown_p99", "99 % of the others are notified later when readers stall, by", "%", sum.percent(), lower)
+	e.figure("others_p99_without", "99 % of the others are notified within, no stalled readers", "ms", median(sum.without), lower)
+	e.figure("others_p99_with", "The same with stalled readers", "ms", median(sum.with), lower)
+	e.figure("filling_p99_without", "99 % are notified within, one change after many, no stalled readers", "ms", median(w.filling.without), lower)
+	e.figure("filling_p99_with", "The same while the buffers for stalled readers fill up", "ms", maximum(w.filling.with), lower)
+	e.distribution("others_without", "When others are notified of a change, no stalled readers", sum.allWithout)
+	e.distribution("others_with", "When others are notified of a change, with stalled readers", sum.allWith)
 	if _, _, ok := w.table.look(); ok {
 		if median(queued) < filled {
-			e.note("the kernel held only %.0f bytes for each stalled reader: in %v of changes the server sent too little to fill its buffers, so slowdown_p99 says little (a longer --wait has more changes)", median(queued), e.Wait)
+			e.note("the kernel held only %.0f bytes for each stalled reader: the server sent too little in %v of changes to fill its buffers, so slowdown_p99 says little (a longer --wait makes more changes)", median(queued), e.Wait)
 		}
 		e.figure("stalled_queued", "Held by the kernel for each stalled reader", "B", median(queued), neither)
 	}
@@ -78,9 +79,9 @@ func (e *env) slowStreams(ctx context.Context) (err error) {
 		e.figure("stalled_rss", "Memory of the server for each stalled reader", "B", median(rss), neither)
 	}
 	if f := w.filling; sum.stalls() {
-		e.fault("stalled_reader_stalls_all", "99 %% of %d clients hear of a change within %.1f ms, and within %.1f ms when %d others do not read", w.n, median(sum.without), median(sum.with), e.Stalled)
+		e.fault("stalled_reader_stalls_all", "99 %% of %d clients are notified of a change within %.1f ms, and within %.1f ms when %d others do not read", w.n, median(sum.without), median(sum.with), e.Stalled)
 	} else if f.stalls() {
-		e.fault("stalled_reader_stalls_all", "99 %% of %d clients hear of a change within %.1f ms, and within %.1f ms while the buffers for %d others fill that do not read",
+		e.fault("stalled_reader_stalls_all", "99 %% of %d clients are notified of a change within %.1f ms, and within %.1f ms while the buffers for %d others that do not read fill up",
 			w.n, median(f.without), median(f.with), e.Stalled)
 	}
 	after, err := w.others.State()
@@ -88,7 +89,7 @@ func (e *env) slowStreams(ctx context.Context) (err error) {
 		return err
 	}
 	if lost := w.n - after.Open; lost > 0 {
-		e.fault("streams_ended", "the server ended %d of %d streams that did read", lost, w.n)
+		e.fault("streams_ended", "the server ended %d of %d streams that were being read", lost, w.n)
 	}
 	w.others.Close()
 	return nil
@@ -146,7 +147,8 @@ func (e *env) slowRound(ctx context.Context, w *slowStream, last bool) (without,
 	return without, with, err
 }
 
-// someChanges makes changes one after another and returns when the others heard of each. Who did not counts with --wait.
+// someChanges makes changes one after another and returns when the others were notified of each. A
+// client that was not notified counts with --wait.
 func (e *env) someChanges(ctx context.Context, w *slowStream) (*hdrhistogram.Histogram, error) {
 	all := newHistogram()
 	for range changesEach {
@@ -160,7 +162,8 @@ func (e *env) someChanges(ctx context.Context, w *slowStream) (*hdrhistogram.His
 	return all, nil
 }
 
-// oneChange makes a change and adds to h when the others heard of it. Who did not counts with --wait.
+// oneChange makes a change and adds to h when the others were notified of it. A client that was not
+// notified counts with --wait.
 func (e *env) oneChange(ctx context.Context, w *slowStream, h *hdrhistogram.Histogram) error {
 	if _, err := e.markedChange(ctx, w.control, w.others); err != nil {
 		return err
@@ -180,7 +183,8 @@ func (e *env) oneChange(ctx context.Context, w *slowStream, h *hdrhistogram.Hist
 	return nil
 }
 
-// fillStalled makes changes until the kernel takes nothing more for those that have stalled. Where that cannot be seen, or they do not come to it, there is a bound.
+// fillStalled makes changes until the kernel accepts no more data for the stalled readers. If that
+// cannot be seen, or does not happen, the time and the number of changes are limited.
 func (e *env) fillStalled(ctx context.Context, w *slowStream) (*hdrhistogram.Histogram, error) {
 	h := newHistogram()
 	end := time.Now().Add(e.Wait)
@@ -195,7 +199,8 @@ func (e *env) fillStalled(ctx context.Context, w *slowStream) (*hdrhistogram.His
 		case !ok:
 		case now > w.queued:
 			w.queued, still = now, 0
-		case held == 0 || now > int64(held)*filled: // before that the client's own buffer takes what comes
+		// until then the client's own buffer takes what arrives
+		case held == 0 || now > int64(held)*filled:
 			still++
 		}
 	}
@@ -203,7 +208,8 @@ func (e *env) fillStalled(ctx context.Context, w *slowStream) (*hdrhistogram.His
 	return h, nil
 }
 
-// fillOnce makes changes in a row, and then one more of which it adds to h when the others heard of it.
+// fillOnce makes changes in a row and then one more, and adds to h when the others were notified of
+// the last one.
 func (e *env) fillOnce(ctx context.Context, w *slowStream, h *hdrhistogram.Histogram) error {
 	for range fillStep - 1 {
 		if _, err := e.change(ctx, w.control); err != nil {
@@ -216,7 +222,8 @@ func (e *env) fillOnce(ctx context.Context, w *slowStream, h *hdrhistogram.Histo
 	return e.oneChange(ctx, w, h)
 }
 
-// quiet waits until no event comes to the others any more, for --wait at most: what they hear of a change before must not be taken for that of the next.
+// quiet waits until no more events come to the others, for --wait at most: a notification of an
+// earlier change must not be taken for one of the next.
 func (e *env) quiet(ctx context.Context, w *slowStream) error {
 	const every, times = 20 * time.Millisecond, 3
 	var events int64
@@ -236,7 +243,7 @@ func (e *env) quiet(ctx context.Context, w *slowStream) error {
 	return nil
 }
 
-// awaitDropped goes on with changes, and tells what becomes of those that have stalled, for --wait.
+// awaitDropped continues with changes for --wait, and reports what becomes of the stalled readers.
 func (e *env) awaitDropped(ctx context.Context, w *slowStream) error {
 	dropped := 0
 	var after time.Duration
@@ -259,10 +266,10 @@ func (e *env) awaitDropped(ctx context.Context, w *slowStream) error {
 	}
 	e.figure("stalled_dropped", "Stalled readers whose connection the server has ended", "%", 100*float64(dropped)/float64(w.stalled), neither)
 	if dropped == w.stalled {
-		e.figure("stalled_dropped_after", "From when they stalled until all were", "ms", ms(after), neither)
+		e.figure("stalled_dropped_after", "From when they stalled until all were dropped", "ms", ms(after), neither)
 		return nil
 	}
-	e.note("stalled_never_dropped: %d of %d stalled readers were still connected %v after they stopped reading, with %d bytes for them in the kernel and %.0f bytes more in the server for each",
+	e.note("stalled_never_dropped: %d of %d stalled readers were still connected %v after they stopped reading, with %d bytes held for them in the kernel and %.0f more bytes for each in the server",
 		w.stalled-dropped, w.stalled, after.Round(time.Second), w.queued, w.rss)
 	return nil
 }

@@ -37,7 +37,7 @@ func TestSlow(t *testing.T) {
 	}
 }
 
-// TestSlowStalls measures a server in which one reader that stalls holds up all.
+// TestSlowStalls measures a server in which one stalled reader holds up all others.
 func TestSlowStalls(t *testing.T) {
 	p := badserver.StartProcess(t, badserver.SlowFanout, badserver.KeepDeadPeers)
 	s := measure(t, "slow", Options{URL: p.URL, PID: p.PID, Params: Params{Streams: 50, Rounds: 1, Concurrency: 2, Duration: 100 * time.Millisecond, Wait: time.Second}})
@@ -58,7 +58,7 @@ func TestSlowdown(t *testing.T) {
 	}{
 		{[]float64{10, 20, 10}, []float64{11, 20, 15}, 10, false},
 		{[]float64{10, 10, 10}, []float64{5000, 5000, 10}, 49_900, true},
-		{[]float64{10, 10, 10}, []float64{50, 50, 50}, 400, false}, // 40 ms are none
+		{[]float64{10, 10, 10}, []float64{50, 50, 50}, 400, false}, // 40 ms are not a stall
 		{[]float64{1000}, []float64{1200}, 20, false},
 		{[]float64{10}, []float64{9}, 0, false},
 		{nil, nil, 0, false},
@@ -87,7 +87,7 @@ func TestPeerTable(t *testing.T) {
 `
 	sources := load.Sources(netip.MustParseAddr("127.0.0.1"), stalledSource, 64)
 	if sources[0] != netip.MustParseAddr("127.0.160.2") {
-		t.Fatalf("the first source is %v, and not that of the tables", sources[0])
+		t.Fatalf("the first source is %v, not the one in the tables", sources[0])
 	}
 	p := newPeerTable(8080, sources)
 	if held, queued := p.read(table4); held != 2 || queued != 0x110 {
@@ -97,7 +97,7 @@ func TestPeerTable(t *testing.T) {
 		t.Errorf("IPv6: %d held, %d queued", held, queued)
 	}
 	if _, _, ok := newPeerTable(8080, nil).look(); ok {
-		t.Error("without addresses it knows something")
+		t.Error("without addresses there is a result")
 	}
 }
 

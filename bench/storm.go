@@ -13,28 +13,39 @@ import (
 
 var storm = Scenario{
 	Name:  "storm",
-	Title: "What happens when all clients go at once",
-	Help: `Opens streams, ends all of them at once, and looks how long the server takes to be rid of them; --rounds times.
---end says how they end: fin (closed), rst (reset), or silence: their peers answer nothing any more, as if the network had gone, which a server learns only by sending something or by TCP keepalive.
-Silence is made by a filter at the clients' sockets that drops what the server sends; it needs no rights. Meanwhile others ask for a sign of life, 100 times a second (with silence 20), each on a new connection.
---wait is how long the server is looked at after that: 10 s, with silence two minutes (and one round) unless told otherwise.
-
-time_to_zero          from the last FIN or RST until no socket of the server is left but in TIME-WAIT, median of the rounds; with silence until the server holds none any more.
-                      The value of --wait if it came to no end. Counting costs time too, so the more sockets there are the less often they are counted: at first every 30 ms, in the end each millisecond.
-time_to_zero_max      of the slowest round
-close_wait_peak       sockets in CLOSE-WAIT at once: the client has gone, the server has not noticed
-close_wait_final      those after --wait
-open_final            sockets of any other state that has not ended, after --wait
-cpu_per_closed        processor time of the server for each stream that ended, and of this tool for ending it; not with silence
+	Title: "What happens when all clients disconnect at once",
+	Help: `Opens streams, ends all of them at once, and measures how long the server takes to get rid of them;
+--rounds times.
+--end says how they end: fin (closed), rst (reset), or silence: the peers no longer answer anything,
+as if the network had failed, which a server learns only by sending something or by TCP keepalive.
+Silence is simulated by a filter at the clients' sockets that drops what the server sends; it needs
+no privileges. Meanwhile a prober makes 100 health checks a second (20 with silence), each on a new
+connection. The server is then watched for --wait, which is 10 s by default, or two minutes (and one
+round) with silence.
+time_to_zero          from the last FIN or RST until no socket of the server is left except in
+                      TIME-WAIT, median of the rounds; with silence, until the server itself holds
+                      no connection. It is the value of --wait if some sockets were still left then.
+                      Counting costs time, too, so sockets are counted less often the more there
+                      are: every 30 ms at first, every millisecond at the end
+time_to_zero_max      the same for the slowest round
+close_wait_peak       sockets in CLOSE-WAIT at once: the client has disconnected, the server has not
+                      noticed
+close_wait_final      sockets in CLOSE-WAIT after --wait
+open_final            sockets in any other state that have not ended after --wait
+cpu_per_closed        processor time of the server for each stream that ended, and of this tool for
+                      ending it; not with silence
 rss_before            resident memory of the server without streams
 rss_with              with all of them
 rss_after_per_stream  what is left --wait after the first round, for each of its streams
-rss_slope_per_stream  by what it grows with each stream that has come and gone, over the rounds (three or more)
-memory_back           from the end until nine tenths of the memory were given back, median of the rounds, if all came to it
-health_…              service to others, from just before the end until the last socket has gone (the client's own part of health_p99: by how much it was itself late with asking)
+rss_slope_per_stream  how much that memory grows with each stream that has come and gone, over the
+                      rounds (three or more)
+memory_back           from the end until nine tenths of the memory were given back, median of the
+                      rounds; only if it was in all of them
+health_…              health checks from just before the end until the last socket is gone (the
+                      client's own part of health_p99 is how late the prober itself was)
 streams_ended         streams that were ended, in all rounds
-
-Faults: close_wait (sockets in CLOSE-WAIT after --wait), connections_kept (others that have not ended), dead_peers_kept (connections of silent peers that the server still has), health_failed`,
+Findings: close_wait (sockets in CLOSE-WAIT after --wait), connections_kept (others that have not
+ended), dead_peers_kept (connections of silent peers that the server still has), health_failed.`,
 	Uses:     []string{"streams", "rounds", "concurrency", "open-rate", "end", "wait", "health"},
 	Defaults: Params{Streams: 8000, Concurrency: 64},
 	adapt: func(p *Params) {
@@ -53,17 +64,17 @@ Faults: close_wait (sockets in CLOSE-WAIT after --wait), connections_kept (other
 
 const endFIN, endRST, endSilence = "fin", "rst", "silence"
 
-// probeEvery is the interval of the service to others where it is looked at for some seconds.
+// probeEvery is the interval of health checks while the server is watched for some seconds.
 const probeEvery = 10 * time.Millisecond
 
 // A stormRound is what one round found.
 type stormRound struct {
 	streams int
-	took    time.Duration // to zero
-	zero    bool          // it came to that
-	back    time.Duration // of the memory
-	isBack  bool
-	peak    int // sockets in CLOSE-WAIT
+	took    time.Duration // until no socket was left
+	zero    bool          // no socket was left in the end
+	back    time.Duration // how long until the memory was given back
+	isBack  bool          // the memory was given back
+	peak    int           // sockets in CLOSE-WAIT
 	final   observe.States
 	base    int // sockets that were there before
 	with    observe.Usage
@@ -76,10 +87,10 @@ type stormRound struct {
 
 func runStorm(ctx context.Context, e *env) error {
 	if e.End != endFIN && e.End != endRST && e.End != endSilence {
-		return fmt.Errorf("bench: storm: --end is %s, %s or %s, not %q", endFIN, endRST, endSilence, e.End)
+		return fmt.Errorf("bench: storm: --end must be %s, %s or %s, not %q", endFIN, endRST, endSilence, e.End)
 	}
 	if e.sockets == nil {
-		e.note("the server's sockets cannot be counted: the time until they have gone is not measured")
+		e.note("the server's sockets cannot be counted: the time until they are gone is not measured")
 	}
 	stop := e.watch(200 * time.Millisecond)
 	if err := e.warmUp(ctx); err != nil {
@@ -111,7 +122,7 @@ func runStorm(ctx context.Context, e *env) error {
 	return p.stop(ctx)
 }
 
-// storm does one round.
+// storm runs one round.
 func (e *env) storm(ctx context.Context, p *prober, before observe.Usage) (r stormRound, err error) {
 	there := e.statesWithout(p.sources)
 	r.base = there.Open()
@@ -160,13 +171,14 @@ func (e *env) storm(ctx context.Context, p *prober, before observe.Usage) (r sto
 	}
 	r.after, _ = e.memory()
 	r.final = e.statesWithout(p.sources)
-	if _, _, err := f.End(true); err != nil { // those that are silent
+	if _, _, err := f.End(true); err != nil { // the silent ones
 		return r, err
 	}
 	return r, nil
 }
 
-// awaitMemory waits for --wait since last. It returns when the server's memory had come down to low.
+// awaitMemory waits until --wait has passed since last. It returns when the server's memory was
+// down to low.
 func (e *env) awaitMemory(ctx context.Context, last, low int64) (back time.Duration, ok bool, err error) {
 	const every = 20 * time.Millisecond
 	for {
@@ -185,13 +197,15 @@ func (e *env) awaitMemory(ctx context.Context, last, low int64) (back time.Durat
 	}
 }
 
-// left returns how many sockets are left in CLOSE-WAIT and in other states that have not ended, beyond those that were there before.
+// left returns how many sockets are left in CLOSE-WAIT and in other states that have not ended, not
+// counting those that were there before.
 func (r *stormRound) left() (closeWait, other int) {
 	closeWait = r.final.CloseWait
 	return closeWait, max(0, r.final.Open()-closeWait-r.base)
 }
 
-// held returns how many connections the server itself still has, beyond those that were there before.
+// held returns how many connections the server itself still has, not counting those that were there
+// before.
 func (r *stormRound) held() int {
 	return max(0, held(r.final)-r.base)
 }
@@ -215,20 +229,20 @@ func (e *env) stormFigures(rounds []stormRound) {
 		drops += r.drops
 	}
 	if drops > 0 {
-		e.note("this machine's kernel dropped %d packets of its own between its processors meanwhile: what they carried was sent again 200 ms and more later, and that is in time_to_zero and health", drops)
+		e.note("this machine's kernel dropped %d packets between its processors meanwhile: their content was sent again 200 ms or more later, which affects time_to_zero and health", drops)
 	}
 	last := &rounds[len(rounds)-1]
 	if e.sockets != nil {
-		title := "From the last " + map[string]string{endFIN: "FIN", endRST: "RST", endSilence: "sign of life"}[e.End] + " until all sockets have gone"
+		title := "From the last " + map[string]string{endFIN: "FIN", endRST: "RST", endSilence: "packet"}[e.End] + " until all sockets are gone"
 		e.key("time_to_zero", title, "ms", median(took), lower)
 		e.figure("time_to_zero_max", "The slowest round", "ms", maximum(took), lower)
 		if missed > 0 {
-			e.note("in %d of %d rounds not all sockets had gone within %v: time_to_zero counts them with that", missed, len(rounds), e.Wait)
+			e.note("in %d of %d rounds not all sockets were gone within %v: time_to_zero counts these rounds with that time", missed, len(rounds), e.Wait)
 		}
 		e.figure("close_wait_peak", "Sockets in CLOSE-WAIT at once", "count", maximum(peak), lower)
 		closeWait, other := last.left()
-		e.key("close_wait_final", "Sockets in CLOSE-WAIT in the end", "count", float64(closeWait), lower)
-		e.figure("open_final", "Other sockets that have not ended in the end", "count", float64(other), lower)
+		e.key("close_wait_final", "Sockets in CLOSE-WAIT at the end", "count", float64(closeWait), lower)
+		e.figure("open_final", "Other sockets that have not ended at the end", "count", float64(other), lower)
 		e.out.Series = append(e.out.Series, result.Series{Name: "countdown", Title: "Sockets of the server that are left, last round", Points: last.points})
 		e.stormFaults(last)
 	}
@@ -242,16 +256,16 @@ func (e *env) stormFigures(rounds []stormRound) {
 func (e *env) stormFaults(r *stormRound) {
 	if e.End == endSilence {
 		if n := r.held(); n > 0 {
-			e.fault("dead_peers_kept", "%d of %d connections whose peers answer nothing were still held %v later", n, r.streams, e.Wait)
+			e.fault("dead_peers_kept", "%d of %d connections to silent peers were still held %v later", n, r.streams, e.Wait)
 		}
 		return
 	}
 	closeWait, other := r.left()
 	if closeWait > 0 {
-		e.fault("close_wait", "%d of %d connections that their clients have closed were in CLOSE-WAIT %v later", closeWait, r.streams, e.Wait)
+		e.fault("close_wait", "%d of %d connections were in CLOSE-WAIT %v after their clients closed them", closeWait, r.streams, e.Wait)
 	}
 	if other > 0 {
-		e.fault("connections_kept", "%d sockets of %d connections that their clients have ended were left %v later", other, r.streams, e.Wait)
+		e.fault("connections_kept", "%d sockets of %d connections were left %v after their clients ended them", other, r.streams, e.Wait)
 	}
 }
 
@@ -259,7 +273,7 @@ func (e *env) stormMemory(rounds []stormRound, before observe.Usage) {
 	first := &rounds[0]
 	e.figure("rss_before", "Resident memory of the server without streams", "B", float64(before.RSS), lower)
 	e.figure("rss_with", "With all of them", "B", float64(first.with.RSS), lower)
-	e.key("rss_after_per_stream", "Resident memory that is left when they have gone, for each stream, first round", "B", float64(first.after.RSS-before.RSS)/float64(max(1, first.streams)), lower)
+	e.key("rss_after_per_stream", "Resident memory that is left when they are gone, for each stream, first round", "B", float64(first.after.RSS-before.RSS)/float64(max(1, first.streams)), lower)
 	var points [][2]float64
 	var back []float64
 	gone := 0
@@ -272,11 +286,11 @@ func (e *env) stormMemory(rounds []stormRound, before observe.Usage) {
 		}
 	}
 	if l, ok := observe.Fit(points); ok {
-		e.figure("rss_slope_per_stream", "By what that grows with each stream that has come and gone", "B", l.Slope, lower)
+		e.figure("rss_slope_per_stream", "How much that grows with each stream that has come and gone", "B", l.Slope, lower)
 	}
 	if len(back) == len(rounds) {
 		e.figure("memory_back", "From the end until nine tenths of the memory were given back", "ms", median(back), lower)
 	} else {
-		e.note("in %d of %d rounds the memory had not come back within %v", len(rounds)-len(back), len(rounds), e.Wait)
+		e.note("in %d of %d rounds the memory was not given back within %v", len(rounds)-len(back), len(rounds), e.Wait)
 	}
 }

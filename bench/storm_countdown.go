@@ -11,23 +11,25 @@ import (
 	"github.com/mooring-mcp/mooring/bench/load"
 )
 
-// A countdown counts the server's sockets until only those are left that were there before. Those of the prober do not count: they are told by its addresses, or where it has none of its own, as many are
-// taken off as there are probes under way. Its counting goroutine belongs to it; the methods are for one goroutine.
+// A countdown counts the server's sockets until only those are left that were there before. Those
+// of the prober do not count: they are recognized by their addresses, or, if the prober has none of
+// its own, as many sockets are subtracted as there are probes in flight. The counting goroutine
+// belongs to the countdown; only one goroutine may call its methods.
 type countdown struct {
 	env    *env
 	probes *prober
 	base   int
 	quit   chan struct{}
 	done   chan struct{}
-	last   atomic.Int64 // when the last stream was ended, load.Now; 0: not yet
+	last   atomic.Int64 // when the last stream was ended, by load.Now; 0: not yet
 
-	// Written by who counts, and read when that has ended.
-	zero   int64 // when none was left; 0: never
-	peak   int   // in CLOSE-WAIT
+	// Written by the counting goroutine, and read after it has ended.
+	zero   int64 // when no socket was left; 0: never
+	peak   int   // sockets in CLOSE-WAIT
 	points [][2]float64
 }
 
-// countdown begins to count. Stop must be called.
+// countdown begins to count. The caller must call stop.
 func (e *env) countdown(p *prober, base int) *countdown {
 	c := &countdown{env: e, probes: p, base: base, quit: make(chan struct{}), done: make(chan struct{})}
 	c.look()
@@ -35,12 +37,12 @@ func (e *env) countdown(p *prober, base int) *countdown {
 	return c
 }
 
-// maxCountdown bounds the points of a countdown.
+// maxCountdown limits the points of a countdown.
 const maxCountdown = 4000
 
 func (c *countdown) run() {
 	defer close(c.done)
-	if c.env.sockets == nil { // the service to others is looked at nevertheless
+	if c.env.sockets == nil { // health checks run anyway
 		select {
 		case <-c.quit:
 		case <-time.After(2 * time.Second):
@@ -53,7 +55,7 @@ func (c *countdown) run() {
 		if c.zero != 0 && ended {
 			return
 		}
-		// To count takes a microsecond for each socket.
+		// Counting takes a microsecond for each socket.
 		pause := max(time.Millisecond, time.Duration(n)*4*time.Microsecond)
 		if c.env.End == endSilence {
 			pause = max(pause, 50*time.Millisecond)
@@ -103,7 +105,7 @@ func (c *countdown) inFlight() int {
 	return c.probes.waiting()
 }
 
-// await returns when none is left, or when limit has passed since the last stream was ended.
+// await returns when no socket is left, or when limit has passed since the last stream was ended.
 func (c *countdown) await(ctx context.Context, last int64, limit time.Duration) error {
 	c.last.Store(last)
 	t := time.NewTimer(limit - time.Duration(load.Now()-last))
@@ -128,7 +130,8 @@ func (c *countdown) stop() (took time.Duration, zero bool, peak int, points [][2
 	return took, c.zero != 0, c.peak, c.points
 }
 
-// loopbackDrops returns how many packets the kernel has dropped because too many waited for one processor; 0 where that cannot be known.
+// loopbackDrops returns how many packets the kernel has dropped because too many waited for one
+// processor; 0 if that is unknown.
 func loopbackDrops() (n uint64) {
 	b, err := os.ReadFile("/proc/net/softnet_stat")
 	if err != nil {

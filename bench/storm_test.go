@@ -33,7 +33,8 @@ func TestStorm(t *testing.T) {
 	}
 }
 
-// TestStormSilence measures servers whose peers have gone without a word: one that asks them, and one that does not.
+// TestStormSilence measures servers whose peers have vanished: one that checks on them, and one
+// that does not.
 func TestStormSilence(t *testing.T) {
 	t.Run("good", func(t *testing.T) {
 		t.Parallel()
@@ -50,7 +51,7 @@ func TestStormSilence(t *testing.T) {
 		s := measure(t, "storm", Options{URL: p.URL, PID: p.PID, Era: dialect.Legacy, Params: Params{Streams: 50, End: endSilence, Wait: 8 * time.Second}})
 		wantFinding(t, s, "dead_peers_kept")
 		if took := value(t, s, "time_to_zero"); took != 8000 {
-			t.Errorf("time_to_zero is %v ms though it was not reached", took)
+			t.Errorf("time_to_zero is %v ms, although it was not reached", took)
 		}
 	})
 }

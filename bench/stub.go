@@ -8,8 +8,9 @@ import (
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
-// Stub returns what Run would of a scenario that could not be begun because of err: all but what only the server could tell. It is for a server that does not start, so that it still stands beside
-// the others, measured on the same machine with the same inputs.
+// Stub returns the result of a scenario that could not be started because of err. It is what Run
+// would return, without what only the server could report. Use it for a server that does not start,
+// so that it still appears next to the others, on the same machine with the same inputs.
 func Stub(o Options, s *Scenario, err error) *result.Run {
 	p := o.Params
 	p.fill(&s.Defaults)
