@@ -50,7 +50,7 @@ Findings: call_errors (requests failed).`,
 	Uses:     []string{"tool", "concurrency", "rate", "order", "duration"},
 	Defaults: Params{Concurrency: 64, Order: lastFirst, Duration: 5 * time.Second},
 	skip:     func(e *env) string { return e.hasTool(e.Tool, "tool") },
-	// three closed loops and three open ones
+	// Three closed loops and three open ones.
 	bound: func(p *Params) time.Duration { return 10*time.Minute + 7*p.Duration },
 	run:   runCall,
 }
@@ -59,7 +59,7 @@ Findings: call_errors (requests failed).`,
 func (e *env) warming() time.Duration { return min(time.Second, e.Duration/4) }
 
 func runCall(ctx context.Context, e *env) error {
-	// looking at the sockets takes processor time, and there is nothing to see there
+	// Looking at the sockets takes processor time, and there is nothing to see there.
 	e.watch(time.Second)
 	e.progress("connecting %d clients", e.Concurrency)
 	t, err := e.traffic(ctx, e.Concurrency, e.callKind(), e.listKind(), e.pingKind())

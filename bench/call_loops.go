@@ -16,7 +16,7 @@ type measured struct {
 	server, client float64 // seconds of processor time
 	dials, retries int
 	unsent         int // requests of the open loop that had no connection when it ended
-	// µs between when a request was due and when this side got to it; nil: not an open loop
+	// µs between when a request was due and when this side got to it; nil: not an open loop.
 	late *hdrhistogram.Histogram
 }
 

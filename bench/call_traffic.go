@@ -60,7 +60,7 @@ type lane struct {
 	waiting []job // due, but without a connection
 	first   int   // index of the first one in waiting
 	idle    free  // used in the open loop
-	// requests that were due before this are not counted; 0: nothing is counted
+	// Requests that were due before this are not counted; 0: nothing is counted.
 	from    int64
 	pending int                     // requests of the open loop that have not ended
 	late    *hdrhistogram.Histogram // µs by which this side itself was late
@@ -71,9 +71,10 @@ type lane struct {
 // A tally is what became of the requests of one kind.
 type tally struct {
 	// µs until the answer, or until the request was given up: a server that does not answer must
-	// not seem fast
+	// not seem fast.
 	hist *hdrhistogram.Histogram
-	// the same for the open loop, from when the request was sent; requests never sent are not in it
+	// The same for the open loop, from when the request was sent; requests never sent are not in
+	// it.
 	sent     *hdrhistogram.Histogram
 	answered int
 	failed   int
@@ -263,7 +264,7 @@ func (l *lane) ended(c *caller, failure string) {
 		l.first++
 		j := l.waiting[l.first-1]
 		if failure != "" {
-			// not from here: a row of failures would nest one call in the other
+			// Not from here: a row of failures would nest one call in the other.
 			_ = l.loop.Do(func() { c.begin(j) })
 			c.busy, c.job, c.began = true, j, load.Now()
 			return

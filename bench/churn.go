@@ -53,8 +53,8 @@ const (
 
 	// Below these limits a slope is not a finding: an allocator's steps can cause that much.
 	keptEach = 256 // bytes for each client, with 95 % confidence
-	// bytes in all, and at least what the server had before: a garbage collector may let memory
-	// double before it runs
+	// Bytes in all, and at least what the server had before: a garbage collector may let memory
+	// double before it runs.
 	keptGrowth = 2 << 20
 )
 

@@ -50,7 +50,7 @@ func skipDrain(e *env) string {
 	case !e.target.Addr.Addr().Unmap().IsLoopback():
 		return "the server is not on a loopback address of this machine"
 	case e.opts.PID == 0 && !e.opts.MayEnd:
-		// what holds the port may be a forwarder, not the server
+		// What holds the port may be a forwarder, not the server.
 		return "drain ends the server: --pid gives permission and names the process"
 	case e.server == nil:
 		return "the server's process is unknown"

@@ -115,7 +115,7 @@ func (e *env) fanOut(ctx context.Context, c *control, f *fleet.Fleet) (r fanoutR
 	if r.heard, err = f.AwaitWatched(ctx, r.streams, e.Wait); err != nil {
 		return r, err
 	}
-	// let the server's threads come to rest, so that their times are final
+	// Let the server's threads come to rest, so that their times are final.
 	if err := sleep(ctx, 100*time.Millisecond); err != nil {
 		return r, err
 	}

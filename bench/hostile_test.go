@@ -24,7 +24,7 @@ func TestHostile(t *testing.T) {
 	s := measure(t, "hostile", Options{URL: url, PID: pid, Params: smallHostile},
 		"retained_per_100k", "retained_garbage", "retained_oversize_head", "retained_oversize_body", "retained_refused", "retained_broken_head", "retained_broken_body", "connection_cpu", "slow_memory", "slow_body_dropped", "health_p99")
 	wantNone(t, s)
-	// none is dropped within a second
+	// None is dropped within a second.
 	if value(t, s, "server_errors") != 0 || value(t, s, "close_wait_final") != 0 || value(t, s, "slow_head_dropped") != 0 {
 		t.Errorf("figures:\n%s", table(s))
 	}

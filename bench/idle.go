@@ -34,7 +34,7 @@ For a server of the plain era, a stream is the response to a GET of its URL.
 Findings: no_heartbeat (no stream received anything, for longer than --silence), streams_ended (idle
 streams that the server ended), streams_refused.`,
 	Uses: []string{"streams", "concurrency", "open-rate", "wait", "duration", "silence"},
-	// four heartbeats at 15 s, and no shorter than Silence
+	// The duration has four heartbeats at 15 s, and is no shorter than Silence.
 	Defaults: Params{Streams: 8000, Concurrency: 64, Wait: 5 * time.Second, Duration: time.Minute},
 	run:      runIdle,
 	// On an emulated machine a million streams take half an hour or more to open.

@@ -218,7 +218,7 @@ func (h *changed) make(ctx context.Context, e *env, c *control, f *fleet.Fleet, 
 		h.made++
 		h.missed += max(0, s.Open-heard)
 		if missing := int64(s.Open) - arrivals.TotalCount(); missing > 0 {
-			// a missing notification is not a fast one
+			// A missing notification is not a fast one.
 			_ = arrivals.RecordValues(changePatience.Microseconds(), missing)
 		}
 		h.hist.Merge(arrivals)

@@ -17,7 +17,8 @@ type Params struct {
 	Clients     int // clients that come and go, or requests that are made, in all
 	Rounds      int // how many times a thing is done
 	Concurrency int // clients at work at the same time
-	// calls of the open loop or new clients each second; 0: as fast as possible
+	// Rate is how many calls of the open loop, or new clients, there are each second. 0: as fast as
+	// possible.
 	Rate       float64
 	OpenRate   float64       // streams opened each second; 0: as fast as possible
 	Duration   time.Duration // length of the measured part
@@ -26,8 +27,8 @@ type Params struct {
 	Stalled    int           // clients that stop reading
 	WithStream bool          // clients that come and go also open a stream
 	End        string        // how streams are closed: fin, rst or silence
-	// which idle connection of the open loop gets the next request: last (most recently used) or
-	// turn
+	// Order says which idle connection of the open loop gets the next request: last (the most
+	// recently used) or turn.
 	Order string
 
 	Tool       string // a tool that answers at once

@@ -123,7 +123,7 @@ func TestProbeFailures(t *testing.T) {
 // TestProbeTellsItsOwnPart checks that the prober reports how late it was itself.
 func TestProbeTellsItsOwnPart(t *testing.T) {
 	p := startProbe(t, nil, 20*time.Millisecond, "/", func(http.ResponseWriter, *http.Request) {})
-	// the loop is busy
+	// The loop is busy.
 	if err := p.probing.(*localProbing).loop.Call(func() { time.Sleep(200 * time.Millisecond) }); err != nil {
 		t.Fatal(err)
 	}

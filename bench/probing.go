@@ -32,7 +32,7 @@ type probeOptions struct {
 	Addr    netip.AddrPort
 	Sources []netip.Addr // addresses that probes come from; nil: any
 	Request []byte
-	// of the request; each copy gets the next one. exchange.None: the request has no id
+	// Of the request; each copy gets the next one. exchange.None: the request has no id.
 	ID    int64
 	Every time.Duration
 }
@@ -228,7 +228,7 @@ func (p *localProbing) abandon(which func(*probe) bool, failure string) {
 const maxProbePoints = 2000
 
 func (p *localProbing) end(ctx context.Context) (*probed, error) {
-	// otherwise some probes would always have just begun
+	// Otherwise some probes would always have just begun.
 	if err := p.loop.Call(func() { p.stopped = true }); err != nil {
 		return nil, err
 	}

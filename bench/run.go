@@ -27,11 +27,12 @@ type Options struct {
 	Label    string      // what tables call the server; empty: its own name
 	Notes    string      // how it is configured, for the report
 	PID      int         // process ID of the server; 0: find the process by its socket
-	// drain may end a process that was found by its socket; otherwise it needs PID
+	// MayEnd says that drain may end a process that was found by its socket. Otherwise drain needs
+	// PID.
 	MayEnd    bool
 	NoProcess bool // ignore the server's process even if it is on this machine
-	// measure a server that is not on this machine; set it only with the consent of the server's
-	// owner
+	// OwnServer allows measuring a server that is not on this machine. Set it only with the consent
+	// of the server's owner.
 	OwnServer bool
 	Params    Params
 	// Worker is the command of a process that runs Work on its standard input and output. It holds

@@ -16,7 +16,7 @@ type Scenario struct {
 	run   func(context.Context, *env) error
 	adapt func(*Params)     // sets defaults that depend on other parameters; may be nil
 	skip  func(*env) string // returns why it cannot run against this server, or ""; may be nil
-	// how long it may take; nil: ten minutes and what its parameters add
+	// bound returns how long it may take. nil: ten minutes and what its parameters add.
 	bound func(*Params) time.Duration
 }
 

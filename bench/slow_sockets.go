@@ -65,7 +65,7 @@ func (t *peerTable) read(table string) (held int, queued int64) {
 		if len(peer) < 8 {
 			continue
 		}
-		// the last part of an IPv6 address holds a mapped IPv4 address
+		// The last part of an IPv6 address holds a mapped IPv4 address.
 		if _, ours := t.peers[peer[len(peer)-8:]]; !ours {
 			continue
 		}

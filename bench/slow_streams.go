@@ -18,7 +18,7 @@ const (
 	fillStep    = 20 // changes between two checks; the last one is measured
 	fillChanges = 1500
 	filled      = 4 << 10 // bytes in the kernel for a reader; with fewer it has hardly stalled
-	// before the half without stalled readers, so that the server is equally warm in both halves
+	// Before the half without stalled readers, so that the server is equally warm in both halves.
 	warmSteps = 5
 )
 
@@ -199,7 +199,7 @@ func (e *env) fillStalled(ctx context.Context, w *slowStream) (*hdrhistogram.His
 		case !ok:
 		case now > w.queued:
 			w.queued, still = now, 0
-		// until then the client's own buffer takes what arrives
+		// Until then the client's own buffer takes what arrives.
 		case held == 0 || now > int64(held)*filled:
 			still++
 		}

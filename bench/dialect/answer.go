@@ -6,14 +6,17 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// Methods of notifications that a stream of changes carries.
+// Methods of notifications on a stream of changes.
 const (
-	Acknowledged     = "notifications/subscriptions/acknowledged" // the first on a stream of Modern
+	// The first message on a stream of Modern.
+	Acknowledged     = "notifications/subscriptions/acknowledged"
 	ToolsListChanged = "notifications/tools/list_changed"
 )
 
-// Result reads a message that answers a request whose id is an integer: the content of a JSON response, or the data of an event. Ok says whether it is one. IsError says whether the request failed: the message
-// has an error, or it has a result of a tool with isError true. It allocates nothing.
+// Result parses a message that answers a request whose id is an integer: the content of a JSON
+// response, or the data of an event. ok reports whether body is such a message. isError reports
+// whether the request failed: the message is an error response, or the result of a tool with
+// isError true. Result does not allocate.
 func Result(body []byte) (id int64, isError, ok bool) {
 	var m jsonrpc.Message
 	if m.Decode(body) != nil || m.Kind != jsonrpc.KindResult && m.Kind != jsonrpc.KindErrorResponse || m.ID == nil {
@@ -29,7 +32,8 @@ func Result(body []byte) (id int64, isError, ok bool) {
 	return id, string(flag) == "true", true
 }
 
-// Method returns the method of a message that is a notification or a request, or nil. It aliases body, except if it was written with escapes.
+// Method returns the method of a notification or a request, or nil. It aliases body unless the
+// method was written with escapes.
 func Method(body []byte) []byte {
 	var m jsonrpc.Message
 	if m.Decode(body) != nil {
@@ -38,8 +42,9 @@ func Method(body []byte) []byte {
 	return m.Method
 }
 
-// Session returns the value of the Mcp-Session-Id field of a response's head, with or without the empty line that ends it. It is nil if there is none that a client may take: an id has visible ASCII characters
-// only (2025-11-25, transports, "Session Management"). It aliases head.
+// Session returns the value of the Mcp-Session-Id field in a response head, with or without the
+// empty line that ends the head. It is nil if there is none that a client may use: an id consists
+// of visible ASCII characters only (2025-11-25, transports, "Session Management"). It aliases head.
 func Session(head []byte) []byte {
 	const name = "mcp-session-id:"
 	for {

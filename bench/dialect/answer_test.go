@@ -66,7 +66,7 @@ func TestSession(t *testing.T) {
 	}
 }
 
-// FuzzSession holds Session against the parser of net/http.
+// FuzzSession compares Session with the parser of net/http.
 func FuzzSession(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\r\nA: b\r\nMcp-Session-Id: xyz\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, head []byte) {

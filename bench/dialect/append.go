@@ -9,7 +9,8 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// Session ids are those that initialize was answered with, see [Session]. An empty one is left out: the server has no sessions. Modern and Plain have none, and the argument is ignored.
+// A session argument is the id that initialize returned, see [Session]. An empty one is left out:
+// the server has no sessions. Modern and Plain have no sessions and ignore the argument.
 
 // AppendDiscover appends server/discover, which only Modern has.
 func (t *Target) AppendDiscover(dst []byte, id int64) []byte {
@@ -19,7 +20,7 @@ func (t *Target) AppendDiscover(dst []byte, id int64) []byte {
 	return t.end(dst, at, false)
 }
 
-// AppendInitialize appends initialize, which only Legacy has. It asks for t.Revision.
+// AppendInitialize appends initialize, which only Legacy has. It requests t.Revision.
 func (t *Target) AppendInitialize(dst []byte, id int64) []byte {
 	t.need(Legacy, "initialize")
 	dst, at := openLength(append(dst, t.first...))
@@ -30,7 +31,7 @@ func (t *Target) AppendInitialize(dst []byte, id int64) []byte {
 	return t.end(dst, at, true)
 }
 
-// AppendInitialized appends notifications/initialized, which only Legacy has. It is answered 202.
+// AppendInitialized appends notifications/initialized, which only Legacy has. It gets 202.
 func (t *Target) AppendInitialized(dst, session []byte) []byte {
 	t.need(Legacy, "notifications/initialized")
 	dst, at := t.begin(dst, "notifications/initialized", "", session)
@@ -38,7 +39,8 @@ func (t *Target) AppendInitialized(dst, session []byte) []byte {
 	return closeLength(dst, at)
 }
 
-// AppendPing appends the request that asks for nothing but an answer: ping in Legacy; in Modern, which has no ping, server/discover.
+// AppendPing appends a request that needs nothing but an answer: ping in Legacy, and
+// server/discover in Modern, which has no ping.
 func (t *Target) AppendPing(dst []byte, id int64, session []byte) []byte {
 	if t.Era == Modern {
 		return t.AppendDiscover(dst, id)
@@ -49,12 +51,12 @@ func (t *Target) AppendPing(dst []byte, id int64, session []byte) []byte {
 	return t.end(dst, at, false)
 }
 
-// AppendToolsList appends tools/list without a cursor: the first page.
+// AppendToolsList appends tools/list without a cursor: the request for the first page.
 func (t *Target) AppendToolsList(dst []byte, id int64, session []byte) []byte {
 	return t.appendToolsPage(dst, id, session, nil)
 }
 
-// appendToolsPage appends tools/list. Cursor is a JSON string, or nil.
+// appendToolsPage appends tools/list. cursor is a JSON string, or nil.
 func (t *Target) appendToolsPage(dst []byte, id int64, session, cursor []byte) []byte {
 	t.needMCP("tools/list")
 	dst, at := t.begin(dst, "tools/list", "", session)
@@ -65,7 +67,8 @@ func (t *Target) appendToolsPage(dst []byte, id int64, session, cursor []byte) [
 	return t.end(dst, at, cursor != nil)
 }
 
-// AppendCall appends tools/call. Arguments is a JSON object that the caller vouches for; empty: {}.
+// AppendCall appends tools/call. arguments must be a JSON object, which is not checked; empty means
+// {}.
 func (t *Target) AppendCall(dst []byte, id int64, session []byte, tool string, arguments []byte) []byte {
 	t.needMCP("tools/call")
 	dst, at := t.begin(dst, "tools/call", tool, session)
@@ -79,7 +82,8 @@ func (t *Target) AppendCall(dst []byte, id int64, session []byte, tool string, a
 	return t.end(dst, at, true)
 }
 
-// AppendListen appends subscriptions/listen for changes of the list of tools, which only Modern has. Its answer is a stream, and the first message on it notifications/subscriptions/acknowledged.
+// AppendListen appends subscriptions/listen for changes of the tool list, which only Modern has.
+// Its answer is a stream whose first message is notifications/subscriptions/acknowledged.
 func (t *Target) AppendListen(dst []byte, id int64) []byte {
 	t.need(Modern, "subscriptions/listen")
 	dst, at := t.begin(dst, "subscriptions/listen", "", nil)
@@ -88,7 +92,7 @@ func (t *Target) AppendListen(dst []byte, id int64) []byte {
 	return t.end(dst, at, true)
 }
 
-// AppendGet appends the GET whose answer is a stream, which Legacy and Plain have.
+// AppendGet appends the GET that a stream answers, which Legacy and Plain have.
 func (t *Target) AppendGet(dst, session []byte) []byte {
 	if t.get == nil {
 		panic("dialect: no GET in era " + t.Era.String())
@@ -102,7 +106,8 @@ func (t *Target) AppendDelete(dst, session []byte) []byte {
 	return append(t.appendSession(append(dst, t.del...), session), "\r\n"...)
 }
 
-// AppendStream appends the request that opens the era's stream of changes: subscriptions/listen in Modern, GET in the others.
+// AppendStream appends the request that opens the era's stream of changes: subscriptions/listen in
+// Modern, GET in the others.
 func (t *Target) AppendStream(dst []byte, id int64, session []byte) []byte {
 	if t.Era == Modern {
 		return t.AppendListen(dst, id)
@@ -124,7 +129,7 @@ func (t *Target) needMCP(what string) {
 	}
 }
 
-// begin appends the head of a POST and returns where its Content-Length stands.
+// begin appends the head of a POST and returns the position of its Content-Length.
 func (t *Target) begin(dst []byte, method, name string, session []byte) ([]byte, int) {
 	dst = append(dst, t.post...)
 	if t.Era == Modern {
@@ -143,13 +148,13 @@ func (t *Target) appendSession(dst, session []byte) []byte {
 	return append(append(append(dst, "Mcp-Session-Id: "...), session...), "\r\n"...)
 }
 
-// appendEnvelope appends a request as far as its params go without knowing them.
+// appendEnvelope appends the part of a request that comes before the members of params.
 func appendEnvelope(dst []byte, id int64, method string) []byte {
 	dst = strconv.AppendInt(append(dst, `{"jsonrpc":"2.0","id":`...), id, 10)
 	return append(append(append(dst, `,"method":"`...), method...), `","params":{`...)
 }
 
-// end closes params and the message. Some says whether params has members already.
+// end closes params and the message. some reports whether params already has members.
 func (t *Target) end(dst []byte, at int, some bool) []byte {
 	if t.meta != nil {
 		if some {
@@ -160,20 +165,22 @@ func (t *Target) end(dst []byte, at int, some bool) []byte {
 	return closeLength(append(dst, "}}"...), at)
 }
 
-// The length of the content is not known before the content is written. Most have three digits, so as many are left free, and only others are moved.
+// The length of the content is unknown before the content is written. Most lengths have three
+// digits, so that much room is reserved, and the content is moved only for other lengths.
 const (
 	freeDigits = 3
 	afterField = len("\r\n\r\n")
 )
 
-// openLength appends the last field of a head, without its value, and returns where the value will stand. Content follows.
+// openLength appends the last field of a head without its value, and returns the position of the
+// value. The content follows.
 func openLength(dst []byte) ([]byte, int) {
 	dst = append(dst, "Content-Length: "...)
 	at := len(dst)
 	return append(dst, "000\r\n\r\n"...), at
 }
 
-// closeLength fills in the length of what stands behind the head.
+// closeLength fills in the length of what follows the head.
 func closeLength(dst []byte, at int) []byte {
 	n := len(dst) - at - freeDigits - afterField
 	var text [20]byte
@@ -189,7 +196,8 @@ func closeLength(dst []byte, at int) []byte {
 	return dst
 }
 
-// appendFieldValue appends s as the value of Mcp-Name: as it is, or as =?base64?…?= where a field value cannot carry it or it would be taken for one that is encoded (transports/streamable-http, "Value Encoding").
+// appendFieldValue appends s as the value of Mcp-Name: unchanged, or as =?base64?…?= if a field
+// value cannot carry it or if it would look encoded (transports/streamable-http, "Value Encoding").
 func appendFieldValue(dst []byte, s string) []byte {
 	plain := s[0] != ' ' && s[len(s)-1] != ' ' && !strings.HasPrefix(s, "=?base64?")
 	for i := 0; plain && i < len(s); i++ {
@@ -207,7 +215,8 @@ func appendFieldValue(dst []byte, s string) []byte {
 	return append(dst, "?="...)
 }
 
-// encodeBase64 fills dst, which has the length of the encoding. It goes in groups of three, so that s need not become a slice.
+// encodeBase64 fills dst, which has the length of the encoding. It works in groups of three, so
+// that s need not be converted to a slice.
 func encodeBase64(dst []byte, s string) {
 	var group [3]byte
 	for len(s) > 0 {

@@ -76,13 +76,14 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// A call is read by another parser as it was meant, whatever its parts are, behind whatever dst has already.
+// Another parser must read a call as intended, whatever its parts are, and wherever dst already
+// ends.
 func TestCallIsReadAsItWasMeant(t *testing.T) {
 	modern, legacy := prepared(t, Modern, ModernRevision), prepared(t, Legacy, LegacyRevision)
 	rapid.Check(t, func(t *rapid.T) {
 		tool := rapid.StringN(1, 40, 200).Draw(t, "tool")
 		if tool != strings.ToValidUTF8(tool, "") {
-			t.Skip("no JSON string")
+			t.Skip("not a JSON string")
 		}
 		text := rapid.StringN(0, -1, 200_000).Draw(t, "text")
 		text = strings.Repeat(strings.ToValidUTF8(text, "."), rapid.SampledFrom([]int{1, 1, 1, 100, 3000}).Draw(t, "times"))
@@ -98,7 +99,7 @@ func TestCallIsReadAsItWasMeant(t *testing.T) {
 		before := rapid.SliceOf(rapid.Byte()).Draw(t, "before")
 		out := target.AppendCall(bytes.Clone(before), id, []byte("s"), tool, arguments)
 		if !bytes.HasPrefix(out, before) {
-			t.Fatal("what was in dst is gone")
+			t.Fatal("the previous content of dst is gone")
 		}
 		br := bufio.NewReader(bytes.NewReader(out[len(before):]))
 		req, err := http.ReadRequest(br)
@@ -172,9 +173,9 @@ func TestWhatAnEraLacksPanics(t *testing.T) {
 
 func TestPrepareRefuses(t *testing.T) {
 	for _, tt := range []struct{ url, header, want string }{
-		{"https://127.0.0.1/mcp", "", "https is not spoken"},
-		{"ftp://127.0.0.1/mcp", "", "no http URL"},
-		{"http:opaque", "", "no http URL"},
+		{"https://127.0.0.1/mcp", "", "https is not supported"},
+		{"ftp://127.0.0.1/mcp", "", "not an http URL"},
+		{"http:opaque", "", "not an http URL"},
 		{"http:///mcp", "", "has no host"},
 		{"http://u:p@127.0.0.1/mcp", "", "credentials"},
 		{"http://127.0.0.1/mcp?a b", "", "characters"},
@@ -197,15 +198,15 @@ func TestPrepareRefuses(t *testing.T) {
 	}
 	for _, revision := range []string{"", "latest", "2025-11-25\r\n", "2025/11/25", "2025-11-2x"} {
 		if err := (&Target{URL: "http://x/", Era: Legacy, Revision: revision}).Prepare(); err == nil {
-			t.Errorf("revision %q was taken", revision)
+			t.Errorf("revision %q was accepted", revision)
 		}
 	}
 	if err := (&Target{URL: "http://x/"}).Prepare(); err == nil {
-		t.Error("no era was taken")
+		t.Error("the zero era was accepted")
 	}
 }
 
-// A target that went to another process appends what it did before.
+// A target that was sent to another process appends what it did before.
 func TestTargetAsJSON(t *testing.T) {
 	for _, e := range []Era{Modern, Legacy, Plain} {
 		a := prepared(t, e, LegacyRevision, "A: b")

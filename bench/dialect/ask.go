@@ -14,24 +14,27 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// Options say how a server is asked. The zero Options is ready.
+// Options say how to ask a server. The zero Options is ready to use.
 type Options struct {
-	Era      Era           // zero: Modern if the server speaks it, else Legacy. Plain is never guessed
-	Revision string        // what is asked for; empty: ModernRevision or LegacyRevision, by Era. Without Era it is for Legacy, unless it is ModernRevision or later
+	Era Era // zero: Modern if the server speaks it, otherwise Legacy. Plain is never guessed
+	// Revision is the revision to request. Empty: ModernRevision or LegacyRevision, by Era. If Era
+	// is zero, Revision applies to Legacy, unless it is ModernRevision or later.
+	Revision string
 	Header   []string      // see Target.Header
-	Timeout  time.Duration // for all that is asked; zero: 15 s
+	Timeout  time.Duration // for all requests together; zero: 15 s
 }
 
-// Bounds on what a server can make Ask hold.
+// Limits on what a server can make Ask hold.
 const (
 	maxTools = 10_000
 	maxPages = 1000
 )
 
-// Ask asks the server at rawURL what it speaks, what it is called and what tools it has, and returns a Target that is ready. It asks by the very requests that the Target appends. A session that it has opened
-// it ends by DELETE; whatever the server thinks of that is no error.
+// Ask finds out which era the server at rawURL speaks, its name and its tools, and returns a Target
+// that is ready to use. It uses the same requests that the Target appends. It ends the session that
+// it opened with a DELETE, and ignores the server's answer to that.
 //
-// The error says of each thing that was asked what the answer was. Bytes of the server stand in it quoted and cut.
+// The error says what the answer to each request was. Text from the server is quoted and truncated.
 func Ask(ctx context.Context, rawURL string, o *Options) (*Target, error) {
 	if o == nil {
 		o = new(Options)
@@ -99,12 +102,13 @@ func (o *Options) revision(e Era) string {
 	return ""
 }
 
-// A refusal is an answer that says that the server does not speak the era. Its text continues the sentence that the URL begins.
+// A refusal is an answer which means that the server does not speak the era. Its text continues a
+// sentence that begins with the URL.
 type refusal struct{ text string }
 
 func (r *refusal) Error() string { return r.text }
 
-// ask asks in t.Era, which Prepare was told.
+// ask uses t.Era, for which Prepare has been called.
 func (t *Target) ask(ctx context.Context, o *Options) error {
 	switch t.Era {
 	case Modern:
@@ -115,7 +119,8 @@ func (t *Target) ask(ctx context.Context, o *Options) error {
 	return t.askPlain(ctx)
 }
 
-// askModern takes any result for a yes if the user has said so, for a server may have the result of all requests in one piece.
+// askModern accepts any result if the user chose the era, because a server may send one result for
+// all requests.
 func (t *Target) askModern(ctx context.Context, told bool) error {
 	const what = "server/discover"
 	a, err := t.exchange(ctx, what, t.AppendDiscover(nil, 1))
@@ -128,7 +133,7 @@ func (t *Target) askModern(ctx context.Context, told bool) error {
 	}
 	versions, ok := jsonrpc.Member(result, "supportedVersions")
 	if !ok && !told {
-		return &refusal{fmt.Sprintf("answered %d to %s, but without supportedVersions: %s", a.status, what, quote(result))}
+		return &refusal{fmt.Sprintf("returned %d for %s, but without supportedVersions: %s", a.status, what, quote(result))}
 	}
 	if ok && !slices.ContainsFunc(slices.Collect(jsonrpc.Elements(versions)), func(v []byte) bool { return jsonrpc.EqualString(v, t.Revision) }) {
 		return &refusal{fmt.Sprintf("speaks %s, not %s (server/discover)", quote(versions), t.Revision)}
@@ -157,7 +162,7 @@ func (t *Target) askLegacy(ctx context.Context) error {
 	if revision, ok := jsonrpc.Member(result, "protocolVersion"); ok {
 		t.Revision, _ = jsonrpc.StringValue(revision)
 		if err := t.Prepare(); err != nil {
-			return &refusal{fmt.Sprintf("answered %d to %s with protocolVersion %s", a.status, what, quote(revision))}
+			return &refusal{fmt.Sprintf("returned %d for %s with protocolVersion %s", a.status, what, quote(revision))}
 		}
 	}
 	t.identify(result, "serverInfo")
@@ -169,7 +174,7 @@ func (t *Target) askLegacy(ctx context.Context) error {
 		return err
 	}
 	if a.status/100 != 2 {
-		return &refusal{fmt.Sprintf("answered %d to notifications/initialized", a.status)}
+		return &refusal{fmt.Sprintf("returned %d for notifications/initialized", a.status)}
 	}
 	return t.askTools(ctx, result, session)
 }
@@ -181,12 +186,13 @@ func (t *Target) askPlain(ctx context.Context) error {
 		return err
 	}
 	if a.status != 200 || !a.stream {
-		return &refusal{fmt.Sprintf("answered %d and %q to GET, not an event stream", a.status, a.contentType)}
+		return &refusal{fmt.Sprintf("returned %d and %q for GET, not an event stream", a.status, a.contentType)}
 	}
 	return nil
 }
 
-// askTools reads all pages of tools/list, if capabilities, a member of the result of the handshake, has tools, or if there is no such member.
+// askTools reads all pages of tools/list if the capabilities of the handshake's result contain
+// tools, or if the result has no capabilities.
 func (t *Target) askTools(ctx context.Context, handshake, session []byte) error {
 	if capabilities, ok := jsonrpc.Member(handshake, "capabilities"); ok {
 		tools, ok := jsonrpc.Member(capabilities, "tools")
@@ -220,10 +226,10 @@ func (t *Target) askTools(ctx context.Context, handshake, session []byte) error 
 			return nil
 		}
 	}
-	return fmt.Errorf("answered %s with more than %d pages", what, maxPages)
+	return fmt.Errorf("returned more than %d pages for %s", maxPages, what)
 }
 
-// identify sets Name and Version from the member of obj.
+// identify sets Name and Version from a member of obj.
 func (t *Target) identify(obj []byte, member string) {
 	info, _ := jsonrpc.Member(obj, member)
 	name, _ := jsonrpc.Member(info, "name")
@@ -232,20 +238,20 @@ func (t *Target) identify(obj []byte, member string) {
 	t.Version, _ = jsonrpc.StringValue(version)
 }
 
-// resolve returns the first address of the host where somebody listens.
+// resolve returns the first address of the host that accepts connections.
 func resolve(ctx context.Context, u *url.URL) (netip.AddrPort, error) {
 	port := uint64(80)
 	if p := u.Port(); p != "" {
 		var err error
 		if port, err = strconv.ParseUint(p, 10, 16); err != nil || port == 0 {
-			return netip.AddrPort{}, fmt.Errorf("%s is no port", p)
+			return netip.AddrPort{}, fmt.Errorf("%s is not a port", p)
 		}
 	}
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
-	// The load core's source addresses are those of 127.0.0.0/8, so IPv4 goes first.
+	// The source addresses of package load are in 127.0.0.0/8, so IPv4 comes first.
 	for i := range ips {
 		ips[i] = ips[i].Unmap()
 	}

@@ -16,17 +16,17 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// A fake is a server of one era behind net/http. It refuses what the era's requests must not be.
+// A fake is a server of one era on net/http. It refuses requests that do not belong to its era.
 type fake struct {
 	t        *testing.T
 	era      Era
-	events   bool   // answers are event streams, with other things before the answer
-	session  string // that initialize gives out
-	revision string // that initialize agrees to
+	events   bool   // answers are event streams, with other messages before the answer
+	session  string // the id that initialize issues
+	revision string // the revision that initialize agrees to
 	pages    int    // of tools/list
-	discover string // the result of server/discover, if it is another
+	discover string // the result of server/discover, if it is not the usual one
 	open     atomic.Int64
-	header   string // that each request must have
+	header   string // required of each request
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -94,7 +94,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	fmt.Fprintf(w, ": hello\n\nid: 1\ndata: \n\ndata: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/message\"}\n\nevent: message\r\ndata: %s\r\n\r\n", answer)
 	w.(http.Flusher).Flush()
-	<-r.Context().Done() // a stream that does not end by itself
+	<-r.Context().Done() // the stream does not end by itself
 }
 
 func (f *fake) refuse(w http.ResponseWriter, status, code int) {
@@ -165,7 +165,7 @@ func TestAskPlain(t *testing.T) {
 	if err != nil || target.Era != Plain || target.Revision != "" {
 		t.Fatalf("%+v, %v", target, err)
 	}
-	if _, err := Ask(t.Context(), url, nil); err == nil || !strings.Contains(err.Error(), "answered 405 to server/discover, and answered 405 to initialize") {
+	if _, err := Ask(t.Context(), url, nil); err == nil || !strings.Contains(err.Error(), "returned 405 for server/discover, and returned 405 for initialize") {
 		t.Errorf("as MCP: %v", err)
 	}
 }
@@ -194,20 +194,20 @@ func TestAskErrors(t *testing.T) {
 		o       Options
 		want    []string
 	}{
-		{"nothing there", handler(404, "text/html", "<h1>"), Options{}, []string{"answered 404 to server/discover, and answered 404 to initialize"}},
-		{"told the era", handler(404, "text/html", "<h1>"), modern, []string{"mcp answered 404 to server/discover"}},
+		{"nothing there", handler(404, "text/html", "<h1>"), Options{}, []string{"returned 404 for server/discover, and returned 404 for initialize"}},
+		{"told the era", handler(404, "text/html", "<h1>"), modern, []string{"mcp returned 404 for server/discover"}},
 		{"a page", handler(200, "text/html", "<h1>\x1b[2J"), Options{}, []string{`"text/html"`, `no result: "<h1>\x1b[2J"`}},
-		{"an error of the server's", &fake{t: t, era: Modern}, Options{Era: Legacy}, []string{`answered 404 and error -32601 "no\nsuch" to initialize`}},
+		{"an error of the server's", &fake{t: t, era: Modern}, Options{Era: Legacy}, []string{`returned 404 and error -32601 "no\nsuch" for initialize`}},
 		{"another id", handler(200, "application/json", `{"jsonrpc":"2.0","id":8,"result":{}}`), modern, []string{"result for id \"8\" instead of 1"}},
 		{"another revision", &fake{t: t, era: Modern, discover: `{"supportedVersions":["2027-01-01"]}`}, modern, []string{"speaks", "2027-01-01", "not 2026-07-28"}},
 		{"no revision", &fake{t: t, era: Legacy, revision: "x\r\ny"}, Options{Era: Legacy}, []string{"protocolVersion"}},
-		{"a closed connection", raw(""), Options{}, []string{"closed the connection instead of an answer to server/discover, and closed"}},
+		{"a closed connection", raw(""), Options{}, []string{"closed the connection instead of answering server/discover, and closed"}},
 		{"half an answer", raw("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"), modern, []string{"closed the connection"}},
 		{"no HTTP", raw("220 mail ESMTP\r\n"), modern, []string{"server/discover: ", "malformed"}},
 		{"an endless head", raw("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20)), modern, []string{"too large"}},
 		{"endless pages", &fake{t: t, era: Modern, pages: 1 << 30}, modern, []string{"more than 1000 pages"}},
-		{"no stream", handler(200, "text/plain", ""), Options{Era: Plain}, []string{`answered 200 and "text/plain" to GET, not an event stream`}},
-		{"a redirect", http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect), modern, []string{"answered 307"}},
+		{"no stream", handler(200, "text/plain", ""), Options{Era: Plain}, []string{`returned 200 and "text/plain" for GET, not an event stream`}},
+		{"a redirect", http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect), modern, []string{"returned 307"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Ask(t.Context(), serveFake(t, tt.handler), &tt.o)
@@ -242,7 +242,7 @@ func TestAskWhereNobodyListens(t *testing.T) {
 	}
 }
 
-// A server that says nothing does not hold Ask longer than it was given.
+// A server that says nothing does not hold up Ask beyond its timeout.
 func TestAskEnds(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -258,7 +258,7 @@ func TestAskEnds(t *testing.T) {
 	}
 }
 
-// The name localhost leads to where the server listens, by IPv4 or IPv6.
+// The name localhost leads to the address that the server listens on, whether IPv4 or IPv6.
 func TestAskByName(t *testing.T) {
 	url := serveFake(t, &fake{t: t, era: Modern})
 	target, err := Ask(t.Context(), strings.Replace(url, "127.0.0.1", "localhost", 1), nil)
@@ -280,7 +280,7 @@ func TestEra(t *testing.T) {
 		t.Errorf("auto: %d, %v", e, err)
 	}
 	if _, err := ParseEra("sse"); err == nil {
-		t.Error("sse was taken")
+		t.Error("sse was accepted")
 	}
 	o := Options{Revision: "2026-07-28"}
 	if got := o.eras(); !slices.Equal(got, []Era{Modern}) {

@@ -1,13 +1,18 @@
-// Package dialect is the client side of MCP as bytes, for load generators: it asks a server which era it speaks, appends whole HTTP/1.1 requests to a slice, and reads what an answer says
-// without building anything of it.
+// Package dialect is the client side of MCP as bytes, for load generators: it finds out which era a
+// server speaks, appends whole HTTP/1.1 requests to a slice, and reads answers without building
+// objects from them.
 //
-// It obeys MCP 2026-07-28 (transports/streamable-http, patterns/subscriptions) and, for the era before, the lifecycle and transports pages of 2025-11-25.
+// It implements MCP 2026-07-28 (transports/streamable-http, patterns/subscriptions) and, for the
+// earlier era, the lifecycle and transports pages of 2025-11-25.
 //
-// An [Era] is a way in which a server is spoken to: [Modern], where each request says all about itself and a stream is the answer to subscriptions/listen; [Legacy], where initialize opens a session and a stream
-// is the answer to GET; [Plain], where a GET of the URL is an event stream and nothing is known besides.
+// An [Era] is a way to talk to a server: [Modern], in which each request is self-contained and the
+// answer to subscriptions/listen is a stream; [Legacy], in which initialize opens a session and the
+// answer to a GET is a stream; and [Plain], in which a GET of the URL returns an event stream and
+// nothing else is known.
 //
-// [Ask] finds out and returns a [Target]. Its methods AppendX append the request X: head and content, with nothing left to add. They allocate nothing when dst has room. What one era lacks is told at
-// each method; to call it nevertheless is a mistake of the program and panics.
+// [Ask] finds out the era and returns a [Target]. Its methods AppendX append the request X, both
+// head and content; nothing needs to be added. They do not allocate if dst has room. Each method
+// says which era lacks it; calling it nevertheless is a programming error and panics.
 //
-// There is no request that unsubscribes: in both eras the client closes the connection of the stream.
+// There is no request to unsubscribe: in both eras the client closes the connection of the stream.
 package dialect

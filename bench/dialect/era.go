@@ -2,16 +2,17 @@ package dialect
 
 import "fmt"
 
-// An Era is a way in which a server is spoken to. The zero Era is none: [Ask] then finds out.
+// An Era is a way to talk to a server. The zero Era means that [Ask] finds out.
 type Era uint8
 
 const (
-	Modern Era = iota + 1 // 2026-07-28: no session, each request with _meta and the header fields that repeat it
-	Legacy                // 2025-11-25 and before: initialize, Mcp-Session-Id, GET for the stream
-	Plain                 // no MCP: GET of the URL is an event stream
+	// 2026-07-28: no session, each request has _meta and the header fields that repeat it.
+	Modern Era = iota + 1
+	Legacy     // 2025-11-25 and earlier: initialize, Mcp-Session-Id, GET for the stream
+	Plain      // not MCP: a GET of the URL returns an event stream
 )
 
-// The revisions that Ask asks for unless told otherwise.
+// The revisions that Ask requests by default.
 const (
 	ModernRevision = "2026-07-28"
 	LegacyRevision = "2025-11-25"
@@ -27,7 +28,7 @@ func (e Era) String() string {
 	return fmt.Sprintf("era %d", uint8(e))
 }
 
-// ParseEra returns the Era that String calls s. Empty and "auto" are the zero Era.
+// ParseEra returns the Era with that String. Empty and "auto" are the zero Era.
 func ParseEra(s string) (Era, error) {
 	if s == "auto" {
 		return 0, nil
@@ -37,13 +38,13 @@ func ParseEra(s string) (Era, error) {
 			return Era(e), nil
 		}
 	}
-	return 0, fmt.Errorf("dialect: era %q is none of modern, legacy, plain, auto", s)
+	return 0, fmt.Errorf("dialect: era %q is not one of modern, legacy, plain, auto", s)
 }
 
-// MarshalText returns what String does.
+// MarshalText returns the text of String.
 func (e Era) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 
-// UnmarshalText is ParseEra.
+// UnmarshalText parses text with ParseEra.
 func (e *Era) UnmarshalText(text []byte) (err error) {
 	*e, err = ParseEra(string(text))
 	return err

@@ -19,16 +19,18 @@ const (
 	maxContent = 16 << 20
 )
 
-// An answer is what one request of Ask was answered with.
+// An answer is the server's answer to one request of Ask.
 type answer struct {
 	status      int
 	contentType string
 	stream      bool   // the content is an event stream
-	session     []byte // Mcp-Session-Id, if there is one that may be used
-	message     []byte // the response among the content: all of it, or the data of one event; nil: there was none
+	session     []byte // Mcp-Session-Id, if it is a valid one
+	// The JSON-RPC response: all of the content, or the data of one event; nil: there was none.
+	message []byte
 }
 
-// exchange sends one request, made by an Append method, on a connection of its own and reads the answer: of an event stream only as far as the response, and nothing of the one that answers a GET.
+// exchange sends one request, built by an Append method, on a connection of its own and reads the
+// answer. It reads an event stream only up to the response, and nothing of one that answers a GET.
 func (t *Target) exchange(ctx context.Context, what string, request []byte) (*answer, error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", t.Addr.String())
@@ -43,14 +45,14 @@ func (t *Target) exchange(ctx context.Context, what string, request []byte) (*an
 	a, err := readAnswer(c, what)
 	if err != nil {
 		if ctx.Err() == nil && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
-			return nil, &refusal{"closed the connection instead of an answer to " + what}
+			return nil, &refusal{"closed the connection instead of answering " + what}
 		}
 		return nil, cause(ctx, fmt.Errorf("%s: %w", what, err))
 	}
 	return a, nil
 }
 
-// cause prefers the reason why ctx ended over what that did to the connection.
+// cause puts the reason why ctx ended next to its effect on the connection.
 func cause(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", err, context.Cause(ctx))
@@ -97,7 +99,7 @@ func readAnswer(c net.Conn, what string) (_ *answer, err error) {
 	return a, err
 }
 
-// readStream reads events as far as the first that has a response.
+// readStream reads events up to the first one that is a response.
 func (a *answer) readStream(body io.Reader) error {
 	decoder := sse.Decoder{MaxEventSize: maxContent}
 	buf := make([]byte, 16<<10)
@@ -121,18 +123,18 @@ func (a *answer) readStream(body io.Reader) error {
 	}
 }
 
-// result returns the result with that id, or says by a refusal what there is instead.
+// result returns the result with that id, or a refusal that says what there is instead.
 func (a *answer) result(what string, id int64) ([]byte, error) {
 	var m jsonrpc.Message
 	decodeErr := m.Decode(a.message)
 	if e := m.ErrorObject(); e != nil {
-		return nil, &refusal{fmt.Sprintf("answered %d and error %d %s to %s", a.status, int64(e.Code), quote([]byte(e.Message)), what)}
+		return nil, &refusal{fmt.Sprintf("returned %d and error %d %s for %s", a.status, int64(e.Code), quote([]byte(e.Message)), what)}
 	}
 	if a.status != http.StatusOK {
-		return nil, &refusal{fmt.Sprintf("answered %d to %s", a.status, what)}
+		return nil, &refusal{fmt.Sprintf("returned %d for %s", a.status, what)}
 	}
 	if decodeErr != nil || m.Kind != jsonrpc.KindResult {
-		return nil, &refusal{fmt.Sprintf("answered %d and %q to %s, but no result: %s", a.status, a.contentType, what, quote(a.message))}
+		return nil, &refusal{fmt.Sprintf("returned %d and %q for %s, but no result: %s", a.status, a.contentType, what, quote(a.message))}
 	}
 	if got, ok := jsonrpc.IntValue(m.ID); !ok || got != id {
 		return nil, &refusal{fmt.Sprintf("answered %s with a result for id %s instead of %d", what, quote(m.ID), id)}
@@ -140,5 +142,5 @@ func (a *answer) result(what string, id int64) ([]byte, error) {
 	return m.Result, nil
 }
 
-// quote makes bytes of the server fit for one line of a terminal.
+// quote makes the server's bytes safe for one line of a terminal.
 func quote(b []byte) string { return fmt.Sprintf("%.200q", b) }

@@ -41,7 +41,7 @@ func startMooring(t *testing.T) string {
 			return strings.TrimSpace(url)
 		}
 		if err != nil {
-			t.Fatalf("it did not greet: %v", err)
+			t.Fatalf("no greeting: %v", err)
 		}
 	}
 }
@@ -81,7 +81,7 @@ func (w *wire) send(why string, request []byte, status int) *http.Response {
 	return resp
 }
 
-// want sends a request and holds its answer against id and isError.
+// want sends a request and checks its answer's id and isError.
 func (w *wire) want(why string, request []byte, id int64, isError bool) *http.Response {
 	w.t.Helper()
 	resp := w.send(why, request, 200)
@@ -95,7 +95,7 @@ func (w *wire) want(why string, request []byte, id int64, isError bool) *http.Re
 	return resp
 }
 
-// event reads a stream as far as an event whose data has the text.
+// event reads a stream up to an event whose data contains text.
 func (w *wire) event(why string, resp *http.Response, text string) {
 	w.t.Helper()
 	if got := resp.Header.Get("Content-Type"); got != "text/event-stream" {
@@ -111,7 +111,7 @@ func (w *wire) event(why string, resp *http.Response, text string) {
 	w.t.Fatalf("%s: no event with %s: %v", why, text, lines.Err())
 }
 
-// Each request is taken by the server, on connections that live on.
+// The server accepts each request, on persistent connections.
 func TestMooringTakesEachRequest(t *testing.T) {
 	url := startMooring(t)
 

@@ -8,38 +8,49 @@ import (
 	"strings"
 )
 
-// A Target is a server and how it is spoken to. Ask returns one that is ready. It can be sent to another process as JSON; there, and after a field was changed, Prepare makes it ready.
+// A Target is a server and how to talk to it. Ask returns one that is ready to use. It can be sent
+// to another process as JSON; Prepare makes it ready there, and after a field was changed.
 //
-// While no field is changed, its methods may be called from any goroutine.
+// As long as no field is changed, its methods may be called from any goroutine.
 type Target struct {
-	URL      string         `json:"url"`
-	Addr     netip.AddrPort `json:"addr"` // where its connections go; what the host of the URL resolved to and where somebody listens
-	Era      Era            `json:"era"`
-	Revision string         `json:"revision,omitempty"` // what is spoken, not what was asked for; empty in Plain
-	Name     string         `json:"name,omitempty"`     // of serverInfo, as Version; the server's own words
-	Version  string         `json:"version,omitempty"`
+	URL string `json:"url"`
+	// Addr is where connections go: an address of the host of URL that accepted a connection.
+	Addr netip.AddrPort `json:"addr"`
+	Era  Era            `json:"era"`
+	// Revision is the one in use, not the one requested. It is empty in Plain.
+	Revision string `json:"revision,omitempty"`
+	// Name and Version are from serverInfo: the server's own text.
+	Name    string `json:"name,omitempty"`
+	Version string `json:"version,omitempty"`
 
-	Tools       []string `json:"tools,omitempty"` // the names of tools/list, in its order; the server's own words
-	ListChanged bool     `json:"listChanged"`     // the server says that it tells of changes of its list of tools
-	Sessions    bool     `json:"sessions"`        // initialize was answered with an Mcp-Session-Id: each client must send its own
+	// Tools are the names in tools/list, in its order: the server's own text.
+	Tools []string `json:"tools,omitempty"`
+	// ListChanged says that the server announces notifications of changes of its tool list.
+	ListChanged bool `json:"listChanged"`
+	// Sessions says that initialize returned an Mcp-Session-Id: each client must send its own.
+	Sessions bool `json:"sessions"`
 
-	// Header has lines that each request gets besides, "Authorization: Bearer …", without line ends.
+	// Header holds further lines for each request, such as "Authorization: Bearer …", without line
+	// ends.
 	Header []string `json:"header,omitempty"`
 
-	// Heads up to the fields that differ from request to request. First is that of initialize, which goes before a revision is agreed and does not name one.
+	// Heads up to the fields that differ between requests. first is the head of initialize, which
+	// is sent before a revision is agreed on and therefore does not contain one.
 	first, post, get, del []byte
 	meta                  []byte // the member _meta, in Modern
 }
 
-// userAgent is what the requests call themselves.
+// userAgent is the User-Agent of all requests.
 const userAgent = "mooring-bench"
 
 const clientInfo = `{"name":"mooring-bench","version":"1.0.0"}`
 
-// firstWithField is the first revision whose requests carry MCP-Protocol-Version. Revisions are dates and compare as strings.
+// firstWithField is the first revision whose requests carry MCP-Protocol-Version. Revisions are
+// dates and compare as strings.
 const firstWithField = "2025-06-18"
 
-// Prepare makes the constant parts of the requests from URL, Era, Revision and Header. It refuses what could not be sent as it is: a URL that is not http, a header line that breaks out of its line.
+// Prepare builds the constant parts of the requests from URL, Era, Revision and Header. It rejects
+// what cannot be sent unchanged: a URL that is not http, or a header line with a line end in it.
 func (t *Target) Prepare() error {
 	u, err := parseURL(t.URL)
 	if err != nil {
@@ -52,7 +63,7 @@ func (t *Target) Prepare() error {
 	if t.Era == Plain {
 		t.Revision = ""
 	} else if !validRevision(t.Revision) {
-		return fmt.Errorf("dialect: revision %.40q is no date", t.Revision)
+		return fmt.Errorf("dialect: revision %.40q is not a date", t.Revision)
 	}
 	common := " " + u.RequestURI() + " HTTP/1.1\r\nHost: " + u.Host + "\r\nUser-Agent: " + userAgent + "\r\n" + fields
 	version := ""
@@ -77,7 +88,7 @@ func (t *Target) Prepare() error {
 	return nil
 }
 
-// parseURL parses a URL that can stand in a request line as it is.
+// parseURL parses a URL that can be used unchanged in a request line.
 func parseURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -85,9 +96,9 @@ func parseURL(raw string) (*url.URL, error) {
 	}
 	switch {
 	case u.Scheme == "https":
-		return nil, fmt.Errorf("dialect: %s: https is not spoken; give the address of the plain HTTP server behind the proxy", u.Redacted())
+		return nil, fmt.Errorf("dialect: %s: https is not supported; use the address of the plain HTTP server behind the proxy", u.Redacted())
 	case u.Scheme != "http" || u.Opaque != "":
-		return nil, fmt.Errorf("dialect: %q is no http URL", u.Redacted())
+		return nil, fmt.Errorf("dialect: %q is not an http URL", u.Redacted())
 	case u.Hostname() == "":
 		return nil, fmt.Errorf("dialect: %q has no host", u.Redacted())
 	case u.User != nil:
@@ -99,17 +110,17 @@ func parseURL(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// ownFields are written by this package; a second one of them would make the request ambiguous.
+// ownFields are set by this package; a second one of them would make the request ambiguous.
 var ownFields = [...]string{"host", "user-agent", "accept", "content-type", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te", "trailer",
 	"mcp-protocol-version", "mcp-session-id", "mcp-method", "mcp-name", "last-event-id"}
 
-// headerFields returns lines as they stand in a head, each with its line end.
+// headerFields returns lines in the form of a head, each with its line end.
 func headerFields(lines []string) (string, error) {
 	var b strings.Builder
 	for i, line := range lines {
 		name, value, ok := strings.Cut(line, ":")
 		value = strings.Trim(value, " \t")
-		// The value is not told in errors: it may be a secret.
+		// Errors do not contain the value, which may be a secret.
 		if !ok || !isToken(name) {
 			return "", fmt.Errorf("dialect: header line %d is not of the form Name: value", i+1)
 		}
@@ -128,7 +139,7 @@ func headerFields(lines []string) (string, error) {
 	return b.String(), nil
 }
 
-// isToken reports whether s is a token of RFC 9110, section 5.6.2.
+// isToken reports whether s is a token (RFC 9110, section 5.6.2).
 func isToken(s string) bool {
 	for i := range len(s) {
 		c := s[i]
@@ -139,7 +150,7 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-// visible reports whether s has visible ASCII characters only, and any.
+// visible reports whether s consists of visible ASCII characters and is not empty.
 func visible[T string | []byte](s T) bool {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] >= 0x7f {
@@ -149,7 +160,7 @@ func visible[T string | []byte](s T) bool {
 	return len(s) > 0
 }
 
-// validRevision reports whether s has the form of a date, which is all that is asked of a revision.
+// validRevision reports whether s has the form of a date; nothing more is required of a revision.
 func validRevision(s string) bool {
 	if len(s) != len("2006-01-02") {
 		return false

@@ -1,4 +1,5 @@
-// Package exchange drives requests and answers over the connections of package load: one request at a time on a connection, its answer a JSON document or a stream, as the server likes.
+// Package exchange makes requests over the connections of package load: one request at a time on a
+// connection, answered by a JSON document or a stream, as the server chooses.
 package exchange
 
 import (
@@ -8,37 +9,39 @@ import (
 	"github.com/mooring-mcp/mooring/bench/load"
 )
 
-// An Answer is what a request got. Its bytes are valid until the function that it was given to returns.
+// An Answer is the answer to a request. Its bytes are valid until the function that received it
+// returns.
 type Answer struct {
 	ID      int64 // of the request
 	Status  int
-	OK      bool   // 2xx, and where the request had an id: a result that is no error
+	OK      bool   // 2xx, and if the request had an id, a result that is not an error
 	Session []byte // Mcp-Session-Id, or nil
 	Body    []byte // the JSON document, or the event that had the result; nil if there was none
 	Head    []byte // nil if the answer was a stream
-	Sent    int64  // load.Now, as At
-	At      int64  // when the result was there; the answer that was a stream may have ended later
+	Sent    int64  // when the request was sent; by load.Now, like At
+	At      int64  // when the result arrived; an answer that is a stream may have ended later
 	Last    bool   // the server closes the connection
-	Stream  bool   // it was a stream
+	Stream  bool   // the answer was a stream
 }
 
 // Latency returns how long the answer took.
 func (a *Answer) Latency() time.Duration { return time.Duration(a.At - a.Sent) }
 
-// A Client is one connection on which one request at a time is answered. Its functions are called on its loop, and only there may its methods be called. The zero Client with its functions set
-// is ready for Dial; it may be dialled again when its connection has ended.
+// A Client is one connection that handles one request at a time. Its functions are called on its
+// loop, and its methods may be called only there. The zero Client with its functions set is ready
+// for Dial; it may be dialled again after its connection has ended.
 type Client struct {
-	Up     func()               // the connection is there; may be nil
-	Answer func(*Answer)        // the answer to the request is complete; Send may be called from it
+	Up     func()               // the connection is established; may be nil
+	Answer func(*Answer)        // the answer to the request is complete; may call Send
 	Lost   func(load.End)       // the connection has ended by itself
-	Event  func(*load.Event)    // an event that is not the answer; may be nil
+	Event  func(*load.Event)    // called with an event that is not the answer; may be nil
 	Stream func(*load.Response) // see Open
 
 	conn    *load.Conn
 	id      int64
 	waiting bool
 	opening bool
-	sent    uint64 // requests, ever
+	sent    uint64 // number of requests so far
 	answer  Answer
 	session []byte
 	body    []byte
@@ -47,7 +50,7 @@ type Client struct {
 // None is the id of a request that is a notification: its answer has no content.
 const None = -1
 
-// Dial connects. Up or Lost is called later.
+// Dial begins to connect. Up or Lost is called later.
 func (c *Client) Dial(l *load.Loop, o *load.Dial) error {
 	conn, err := l.Open(driver{c}, 0, o)
 	if err != nil {
@@ -57,7 +60,8 @@ func (c *Client) Dial(l *load.Loop, o *load.Dial) error {
 	return nil
 }
 
-// Send sends a request. An id of None: no result is expected. The answer to the request before must be there.
+// Send sends a request. With the id None no result is expected. The previous request must have been
+// answered.
 func (c *Client) Send(req []byte, id int64) {
 	c.id, c.waiting = id, true
 	c.sent++
@@ -65,7 +69,8 @@ func (c *Client) Send(req []byte, id int64) {
 	c.conn.Write(req)
 }
 
-// Open sends a request whose answer is to be a stream that stays. Stream is called with its head; if it is a stream, the connection may then be given to another driver by Release.
+// Open sends a request whose answer should be a stream that stays open. Stream is called with its
+// head; if it is a stream, Release may then give the connection to another driver.
 func (c *Client) Open(req []byte) {
 	c.id, c.waiting, c.opening = None, true, true
 	c.sent++
@@ -80,10 +85,10 @@ func (c *Client) Release() *load.Conn {
 	return conn
 }
 
-// Conn returns the connection, nil if there is none.
+// Conn returns the connection, or nil if there is none.
 func (c *Client) Conn() *load.Conn { return c.conn }
 
-// Waiting reports whether a request has no answer yet.
+// Waiting reports whether a request is unanswered.
 func (c *Client) Waiting() bool { return c.waiting }
 
 // Close ends the connection.
@@ -93,14 +98,14 @@ func (c *Client) Close() {
 	}
 }
 
-// Reset ends the connection by an RST.
+// Reset ends the connection with an RST.
 func (c *Client) Reset() {
 	if conn := c.Release(); conn != nil {
 		conn.Reset()
 	}
 }
 
-// driver is a Client as load.Driver.
+// driver is a Client as a load.Driver.
 type driver struct{ c *Client }
 
 func (d driver) Opened(*load.Conn) {
@@ -124,7 +129,7 @@ func (d driver) Response(_ *load.Conn, r *load.Response) {
 		return
 	}
 	if r.Stream {
-		// The head is gone when the result comes.
+		// The head is no longer valid when the result arrives.
 		c.session = append(c.session[:0], a.Session...)
 		if a.Session != nil {
 			a.Session = c.session
@@ -143,8 +148,9 @@ func (d driver) Response(_ *load.Conn, r *load.Response) {
 	c.Answer(a)
 }
 
-// EndOfStream is how long an answer that is a stream may stay open after its result. Servers should end it then, but need not; one that does not has answered nevertheless, and its connection is
-// Last, for the next request needs another.
+// EndOfStream is how long an answer that is a stream may stay open after its result. Servers should
+// then end it, but need not. If a server does not, it has answered nevertheless, and the answer is
+// Last, because the next request needs another connection.
 const EndOfStream = 500 * time.Millisecond
 
 func (d driver) Event(conn *load.Conn, e *load.Event) {

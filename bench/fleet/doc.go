@@ -1,3 +1,4 @@
-// Package fleet holds event streams of one server, very many of them, in this process or in several: a process has only so many descriptors. Streams are opened as the server's era wants them,
-// counted as they end and as events come, and closed all at once.
+// Package fleet holds very many event streams of one server, in this process or, because a process
+// has a limited number of descriptors, in several. It opens streams in the way of the server's era,
+// counts their ends and their events, and closes them all at once.
 package fleet

@@ -16,15 +16,18 @@ import (
 // Options says what a fleet is.
 type Options struct {
 	Target *dialect.Target
-	// Worker is the command of a process that does bench.Work. Nil: there is this process alone.
+	// Worker is the command of a process that runs bench.Work. If nil, this process holds all
+	// streams.
 	Worker []string
-	// PerProcess is how many streams one process holds. Zero: what its descriptor limit allows, with some to spare.
+	// PerProcess is how many streams one process holds. Zero: as many as its descriptor limit
+	// allows, with some to spare.
 	PerProcess int
-	// Opening is how many streams of a process are being opened at once. Zero: 64.
+	// Opening is how many streams a process opens at once. Zero: 64.
 	Opening int
-	// Patience is how long a stream may take to open. Zero: 10 s.
+	// Patience is how long opening a stream may take. Zero: 10 s.
 	Patience time.Duration
-	// FirstSource is the number of the first source address; see load.Sources. Each process takes SourcesEach of them.
+	// FirstSource is the number of the first source address; see load.Sources. Each process takes
+	// SourcesEach of them.
 	FirstSource int
 	// Dial says how each stream's connection is made.
 	Dial load.Dial
@@ -33,26 +36,28 @@ type Options struct {
 // SourcesEach is how many source addresses a process of a fleet uses.
 const SourcesEach = 64
 
-// spareDescriptors is what a process needs beside its streams.
+// spareDescriptors is how many descriptors a process needs in addition to its streams.
 const spareDescriptors = 512
 
 // A State is what has become of the streams.
 type State struct {
 	Open     int // streams that are open now
-	Opened   int // streams that ever were
-	Failed   int // that could not be opened
+	Opened   int // streams that have been open
+	Failed   int // streams that could not be opened
 	Failure  string
-	Complete int // of those that ended: the server ended the answer as HTTP says
-	Closed   int // it closed the connection in the middle of the answer
+	Complete int // ended streams whose HTTP response the server completed
+	Closed   int // ended streams whose connection the server closed in the middle of the response
 	Reset    int
 	Lost     int
-	Results  int // streams whose request got its result, which is how one ends that is to end well at 2026-07-28
+	// Results counts streams whose request got its result, which is how a stream should end at
+	// 2026-07-28.
+	Results  int
 	Events   int64
 	Comments int64
 	Bytes    int64 // of the events' data
-	Watched  int64 // events with the method that was given to Mark, the first of each stream alone
-	Heard    int   // streams that got anything, if only a comment, since the last Mark
-	LastEnd  int64 // when the last stream ended, of itself or by End; load.Now
+	Watched  int64 // events with the method given to Mark, only the first one of each stream
+	Heard    int   // streams that received anything, even a comment, since the last Mark
+	LastEnd  int64 // when the last stream ended, by itself or by End; load.Now
 }
 
 func (s *State) add(t *State) {
@@ -75,10 +80,10 @@ func (s *State) add(t *State) {
 	s.LastEnd = max(s.LastEnd, t.LastEnd)
 }
 
-// Ended returns how many streams have ended without having been closed here.
+// Ended returns how many streams have ended without having been closed from here.
 func (s *State) Ended() int { return s.Complete + s.Closed + s.Reset + s.Lost }
 
-// holder holds streams: in this process, or as the near end of one that does.
+// holder holds streams: in this process, or in a worker to which it is the near end.
 type holder interface {
 	open(ctx context.Context, n int, perSecond float64) error
 	state() (State, error)
@@ -90,23 +95,24 @@ type holder interface {
 	close()
 }
 
-// Usage is what a process of clients has used.
+// Usage is what a client process has used.
 type Usage struct {
 	CPU time.Duration
 	RSS int64
 }
 
-// A Fleet is a number of streams. One goroutine at a time may call its methods, but for State, which any may call.
+// A Fleet is a set of streams. Only one goroutine at a time may call its methods, except State,
+// which may be called from any goroutine.
 type Fleet struct {
 	opts Options
-	held []int // streams of each holder
+	held []int // number of streams of each holder
 	per  int
 
-	mu      sync.Mutex // guards the slice, not what is in it
+	mu      sync.Mutex // guards the slice, not its elements
 	holders []holder
 }
 
-// New returns a fleet without streams. Close must be called.
+// New returns a fleet without streams. The caller must call Close.
 func New(o Options) (*Fleet, error) {
 	if o.Target == nil {
 		return nil, errors.New("fleet: no target")
@@ -124,7 +130,8 @@ func New(o Options) (*Fleet, error) {
 	return &Fleet{opts: o, per: o.PerProcess}, nil
 }
 
-// Open opens n streams more and returns when each is open or has failed, which State tells. At most perSecond are begun each second; 0: as fast as goes.
+// Open opens n more streams and returns when each of them is open or has failed, as State reports.
+// It begins at most perSecond streams each second; 0: as fast as possible.
 func (f *Fleet) Open(ctx context.Context, n int, perSecond float64) error {
 	share := make([]int, len(f.holders))
 	for i := range share {
@@ -153,7 +160,7 @@ func (f *Fleet) Open(ctx context.Context, n int, perSecond float64) error {
 	})
 }
 
-// start makes a holder: this process as long as it is the only one, then workers.
+// start makes a holder: first one in this process, then workers.
 func (f *Fleet) start() (holder, error) {
 	first := f.opts.FirstSource + len(f.holders)*SourcesEach
 	if len(f.holders) == 0 {
@@ -165,7 +172,7 @@ func (f *Fleet) start() (holder, error) {
 	return startRemote(&f.opts, first)
 }
 
-// each runs g for all holders at once and returns the first error.
+// each runs g for all holders at once and returns their errors, joined.
 func (f *Fleet) each(g func(i int, h holder) error) error {
 	f.mu.Lock()
 	holders := f.holders
@@ -179,7 +186,8 @@ func (f *Fleet) each(g func(i int, h holder) error) error {
 	return errors.Join(errs...)
 }
 
-// State returns what has become of the streams. A worker that is opening streams answers when it has.
+// State returns what has become of the streams. A worker that is opening streams answers
+// afterwards.
 func (f *Fleet) State() (State, error) {
 	var mu sync.Mutex
 	var sum State
@@ -193,13 +201,15 @@ func (f *Fleet) State() (State, error) {
 	return sum, err
 }
 
-// Mark begins a new measuring of arrivals: of each stream the first event with that method counts, and with its time since at, which is load.Now. An empty method: any event. Ends of streams
-// are measured since at too.
+// Mark starts a new measurement of arrivals: for each stream, the first event with that method
+// counts, with its time since at, a load.Now. An empty method means any event. The ends of streams
+// are measured since at, too.
 func (f *Fleet) Mark(method string, at int64) error {
 	return f.each(func(_ int, h holder) error { return h.mark(method, at) })
 }
 
-// Arrivals returns, since Mark, when the watched event came to each stream and when each ended that has, in microseconds.
+// Arrivals returns when the watched event came to each stream, and when each stream that has ended
+// did, in microseconds since the time given to Mark.
 func (f *Fleet) Arrivals() (watched, ended *hdrhistogram.Histogram, err error) {
 	watched, ended = newHistogram(), newHistogram()
 	var mu sync.Mutex
@@ -217,12 +227,14 @@ func (f *Fleet) Arrivals() (watched, ended *hdrhistogram.Histogram, err error) {
 	return watched, ended, err
 }
 
-// AwaitWatched waits until n streams have had the watched event since Mark, for limit at most. It returns how many have.
+// AwaitWatched waits until n streams have received the watched event since Mark, for limit at most.
+// It returns how many have.
 func (f *Fleet) AwaitWatched(ctx context.Context, n int, limit time.Duration) (int, error) {
 	return f.await(ctx, n, limit, func(s *State) int { return int(s.Watched) })
 }
 
-// AwaitEnded waits until n streams have ended of themselves, ever, for limit at most. It returns how many have.
+// AwaitEnded waits until n streams have ended by themselves, since New, for limit at most. It
+// returns how many have.
 func (f *Fleet) AwaitEnded(ctx context.Context, n int, limit time.Duration) (int, error) {
 	return f.await(ctx, n, limit, (*State).Ended)
 }
@@ -242,7 +254,7 @@ func (f *Fleet) await(ctx context.Context, n int, limit time.Duration, count fun
 	}
 }
 
-// Pause makes n streams of the first process stop reading, for good.
+// Pause makes n streams of the first process stop reading, permanently.
 func (f *Fleet) Pause(n int) error {
 	if len(f.holders) == 0 {
 		return nil
@@ -256,10 +268,11 @@ type ending uint8
 const (
 	byFIN ending = iota
 	byRST
-	bySilence // they are not, but answer nothing any more
+	bySilence // they are not closed, but no longer answer anything
 )
 
-// End closes all streams at once, by FIN or by RST, and returns when the first and the last was closed, load.Now.
+// End closes all streams at once, with a FIN or an RST, and returns when the first and the last
+// were closed, by load.Now.
 func (f *Fleet) End(reset bool) (first, last int64, err error) {
 	if reset {
 		return f.endBy(byRST)
@@ -267,14 +280,15 @@ func (f *Fleet) End(reset bool) (first, last int64, err error) {
 	return f.endBy(byFIN)
 }
 
-// Silence makes all streams fall silent at once, as if their machines had lost the network: they answer nothing any more, and send no FIN. They are open for State until End(true) or Close, and hear
-// nothing. It returns when the first and the last fell silent, load.Now.
+// Silence makes all streams fall silent at once, as if their machines had lost the network: they no
+// longer answer anything, and send no FIN. State counts them as open until End(true) or Close, and
+// they receive nothing. Silence returns when the first and the last fell silent, by load.Now.
 func (f *Fleet) Silence() (first, last int64, err error) { return f.endBy(bySilence) }
 
 func (f *Fleet) endBy(how ending) (first, last int64, err error) {
 	first = load.Now()
 	if len(f.holders) > 1 {
-		first += int64(50 * time.Millisecond) // for all processes to begin together
+		first += int64(50 * time.Millisecond) // so that all processes begin together
 	}
 	if err = f.each(func(_ int, h holder) error { return h.end(how, first) }); err != nil {
 		return first, first, err
@@ -283,7 +297,7 @@ func (f *Fleet) endBy(how ending) (first, last int64, err error) {
 	return first, max(first, s.LastEnd), err
 }
 
-// Usage returns what the processes beside this one have used, and how many there are.
+// Usage returns what the other processes have used, and how many there are.
 func (f *Fleet) Usage() (u Usage, processes int, err error) {
 	var mu sync.Mutex
 	err = f.each(func(_ int, h holder) error {
@@ -301,7 +315,7 @@ func (f *Fleet) Usage() (u Usage, processes int, err error) {
 	return u, processes, err
 }
 
-// Close ends all streams that there are and the workers.
+// Close ends all streams and the workers.
 func (f *Fleet) Close() {
 	_ = f.each(func(_ int, h holder) error { h.close(); return nil })
 	f.mu.Lock()
@@ -309,5 +323,5 @@ func (f *Fleet) Close() {
 	f.mu.Unlock()
 }
 
-// newHistogram returns one of microseconds up to ten minutes.
+// newHistogram returns a histogram of microseconds, up to ten minutes.
 func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(1, 600_000_000, 3) }

@@ -67,7 +67,7 @@ func mooring(t *testing.T, args ...string) (string, *exec.Cmd) {
 			return url, cmd
 		}
 	}
-	t.Fatal("the server told no address")
+	t.Fatal("the server printed no address")
 	return "", nil
 }
 
@@ -80,7 +80,7 @@ func ask(t *testing.T, url string, era dialect.Era) *dialect.Target {
 	return target
 }
 
-// call makes one call of the tool.
+// call calls the tool once.
 func call(t *testing.T, target *dialect.Target, tool string) {
 	t.Helper()
 	client, err := load.New(load.Options{Addr: target.Addr, Loops: 1})
@@ -104,7 +104,7 @@ func call(t *testing.T, target *dialect.Target, tool string) {
 	c.Answer = func(a *exchange.Answer) {
 		switch {
 		case !a.OK:
-			done <- fmt.Sprintf("answered %d %s", a.Status, a.Body)
+			done <- fmt.Sprintf("got status %d %s", a.Status, a.Body)
 		case a.ID == 1:
 			session = append(session, a.Session...)
 			c.Send(target.AppendInitialized(nil, session), exchange.None)
@@ -132,7 +132,8 @@ func call(t *testing.T, target *dialect.Target, tool string) {
 	}
 }
 
-// TestMooring opens streams of both eras in this process and in workers, has them told of a change, and ends them.
+// TestMooring opens streams of both eras in this process and in workers, has them notified of a
+// change, and ends them.
 func TestMooring(t *testing.T) {
 	url, cmd := mooring(t, "--heartbeat", "1s")
 	for _, era := range []dialect.Era{dialect.Modern, dialect.Legacy} {
@@ -157,7 +158,7 @@ func TestMooring(t *testing.T) {
 				}
 				call(t, target, "toggle")
 				if have, err := f.AwaitWatched(t.Context(), n, 10*time.Second); err != nil || have != n {
-					t.Fatalf("%d of %d have heard of the change, %v", have, n, err)
+					t.Fatalf("%d of %d were notified of the change, %v", have, n, err)
 				}
 				h, _, err := f.Arrivals()
 				if err != nil || h.TotalCount() != n || h.Max() > 10_000_000 {
@@ -205,7 +206,7 @@ func TestMooring(t *testing.T) {
 		}
 		call(t, f.opts.Target, "toggle")
 		if n, err := f.AwaitWatched(t.Context(), 1, 200*time.Millisecond); n != 0 || err != nil {
-			t.Errorf("%d silent streams heard something, %v", n, err)
+			t.Errorf("%d silent streams received something, %v", n, err)
 		}
 		if s := state(t, f); s.Open != 60 || s.Ended() != 0 {
 			t.Errorf("%+v", s)
@@ -251,7 +252,8 @@ func state(t *testing.T, f *Fleet) State {
 	return s
 }
 
-// TestRefusing opens streams of servers that refuse them, each in its own way: all are counted and told, none hangs.
+// TestRefusing opens streams of servers that refuse them, each in its own way: all are counted and
+// reported, and none hangs.
 func TestRefusing(t *testing.T) {
 	for _, tt := range []struct {
 		name, want string
@@ -259,10 +261,11 @@ func TestRefusing(t *testing.T) {
 		handler    http.HandlerFunc
 	}{
 		{"404", "404", dialect.Modern, http.NotFound},
-		{"JSON", "answered 200 {}", dialect.Plain, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") }},
-		{"initialize", "initialize was answered 500", dialect.Legacy, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }},
-		{"no answer", "no answer for", dialect.Modern, func(_ http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(io.Discard, r.Body) // without that net/http does not look for the end of the connection
+		{"JSON", "got status 200 {}", dialect.Plain, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") }},
+		{"initialize", "initialize got status 500", dialect.Legacy, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }},
+		{"no answer", "no answer after", dialect.Modern, func(_ http.ResponseWriter, r *http.Request) {
+			// Otherwise net/http does not watch for the end of the connection.
+			_, _ = io.Copy(io.Discard, r.Body)
 			<-r.Context().Done()
 		}},
 		{"gone", "the connection was", dialect.Modern, func(w http.ResponseWriter, _ *http.Request) {
@@ -338,7 +341,7 @@ func TestOneRequestAConnection(t *testing.T) {
 	}
 }
 
-// TestTooMany holds that without workers no more is begun than one process can hold.
+// TestTooMany checks that without workers Open begins no more than one process can hold.
 func TestTooMany(t *testing.T) {
 	target, err := plain("http://127.0.0.1:9", dialect.Plain)
 	if err != nil {
@@ -354,7 +357,8 @@ func TestTooMany(t *testing.T) {
 	}
 }
 
-// TestOpeningGivenUp: who waits for his turn at a low rate does not wait any more when nobody wants streams.
+// TestOpeningGivenUp checks that streams that wait for their turn at a low rate stop waiting when
+// the opening is given up.
 func TestOpeningGivenUp(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -379,6 +383,6 @@ func TestOpeningGivenUp(t *testing.T) {
 		t.Error("all are open")
 	}
 	if took := time.Since(begin); took > 3*time.Second {
-		t.Errorf("given up after 300 ms, it took %v", took)
+		t.Errorf("given up after 300 ms, but it took %v", took)
 	}
 }

@@ -4,7 +4,8 @@ package fleet
 
 import "errors"
 
-// descriptorLimit returns a bound for systems that have none of their own. Package load opens no connections there.
+// descriptorLimit returns a limit for systems that have none of their own. Package load opens no
+// connections there.
 func descriptorLimit() int { return 1024 }
 
 // ownUsage returns an error: nothing is known.

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// descriptorLimit returns how many descriptors this process may have, having raised it as far as it goes.
+// descriptorLimit raises the number of descriptors of this process as far as possible and returns
+// it.
 func descriptorLimit() int {
 	var r syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r) != nil {
@@ -21,7 +22,7 @@ func descriptorLimit() int {
 	return int(min(uint64(r.Cur), 1<<30))
 }
 
-// ownUsage returns what this process has used. Its RSS is what it is at most.
+// ownUsage returns what this process has used. RSS is its peak.
 func ownUsage() (Usage, error) {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {

@@ -22,14 +22,14 @@ type local struct {
 	ids    atomic.Int64
 }
 
-// deck is the streams of one loop. Everything in it belongs to the loop.
+// deck holds the streams of one loop. All of it belongs to the loop.
 type deck struct {
 	*local
 	loop   *load.Loop
 	st     State
-	method []byte // that is watched; empty: any
+	method []byte // the watched method; empty: any
 	marked int64
-	epoch  uint64 // of Mark
+	epoch  uint64 // counts calls of Mark
 	muted  bool   // a FIN would not be acknowledged
 
 	watched, ended *hdrhistogram.Histogram
@@ -72,18 +72,19 @@ func (h *local) open(ctx context.Context, n int, perSecond float64) error {
 		}
 	}
 	wg.Wait()
-	debug.FreeOSMemory() // what opening took is not to be told as what the client needs for a stream
+	// Memory that opening took must not count as what the client needs for a stream.
+	debug.FreeOSMemory()
 	return ctx.Err()
 }
 
-// pacer spreads beginnings over time.
+// pacer spreads the start of work over time.
 type pacer struct {
 	perSecond float64
 	begin     time.Time
 	n         atomic.Int64
 }
 
-// wait returns how long the next beginning has to wait.
+// wait returns how long the next start has to wait.
 func (p *pacer) wait() time.Duration {
 	if p.perSecond <= 0 {
 		return 0
@@ -150,7 +151,9 @@ func (h *local) end(how ending, at int64) error {
 	return errors.Join(errs...)
 }
 
-// breath is how many streams are ended in one go. After them the kernel's own thread gets a moment to deliver what was sent: on loopback it holds a thousand packets for each processor and drops more.
+// breath is how many streams are ended in one go. The pause that follows lets the kernel's own
+// thread deliver what was sent: on loopback it queues a thousand packets for each processor and
+// drops the rest.
 const breath = 64
 
 func (d *deck) endAll(how ending) (err error) {

@@ -12,9 +12,9 @@ import (
 // opener opens one stream after another. It belongs to its deck's loop.
 type opener struct {
 	*deck
-	next func() bool          // whether there is another to open
-	wait func() time.Duration // until that may be begun
-	gone func() bool          // whether opening is given up
+	next func() bool          // reports whether there is another one to open
+	wait func() time.Duration // returns how long to wait before opening it
+	gone func() bool          // reports whether opening was given up
 	done func()
 
 	client   exchange.Client
@@ -22,7 +22,7 @@ type opener struct {
 	retried  bool
 	session  []byte
 	out      []byte
-	deadline int64 // of the stream that is being opened; 0: none is
+	deadline int64 // for the stream being opened; 0: none
 	over     bool
 }
 
@@ -36,7 +36,7 @@ const (
 	streamHead
 )
 
-// lookEvery is how often an opener looks at its deadline.
+// lookEvery is how often an opener checks its deadline.
 const lookEvery = int64(200 * time.Millisecond)
 
 func (o *opener) begin() {
@@ -52,7 +52,7 @@ func (o *opener) look() {
 	}
 	if o.deadline != 0 && load.Now() > o.deadline {
 		o.client.Close()
-		o.fail(fmt.Sprintf("no answer for %v to %s", o.opts.Patience, o.step))
+		o.fail(fmt.Sprintf("no answer after %v to %s", o.opts.Patience, o.step))
 	}
 	o.loop.At(load.Now()+lookEvery, o.look)
 }
@@ -91,11 +91,11 @@ func (o *opener) dial() {
 	o.connect(connecting)
 }
 
-// connect makes the connection for what is to be done at step s.
+// connect makes the connection for step s.
 func (o *opener) connect(s step) {
 	o.step = s
 	if err := o.client.Dial(o.loop, &o.opts.Dial); err != nil {
-		// Not from within: a thousand failures in a row would be a thousand frames deep.
+		// Not from here: a thousand failures in a row would nest a thousand calls.
 		_ = o.loop.Do(func() { o.fail(err.Error()) })
 	}
 }
@@ -128,7 +128,7 @@ func (o *opener) answered(a *exchange.Answer) {
 		step := o.step
 		body := fmt.Sprintf("%.200s", a.Body)
 		o.client.Close()
-		o.fail(fmt.Sprintf("%s was answered %d %s", step, a.Status, body))
+		o.fail(fmt.Sprintf("%s got status %d %s", step, a.Status, body))
 		return
 	}
 	o.retried = false
@@ -151,7 +151,7 @@ func (o *opener) answered(a *exchange.Answer) {
 
 func (o *opener) head(r *load.Response) {
 	if !r.Stream || r.Status != 200 {
-		text := fmt.Sprintf("%s was answered %d %.200s", o.step, r.Status, r.Body)
+		text := fmt.Sprintf("%s got status %d %.200s", o.step, r.Status, r.Body)
 		o.client.Close()
 		o.fail(text)
 		return
@@ -163,7 +163,7 @@ func (o *opener) head(r *load.Response) {
 
 func (o *opener) lost(how load.End) {
 	if o.step > initializing && (how == load.ByFIN || how == load.ByRST) && !o.retried {
-		o.retried = true // the server keeps no connection from one request to the next
+		o.retried = true // the server does not keep connections open between requests
 		o.connect(o.step)
 		return
 	}

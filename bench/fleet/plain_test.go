@@ -9,7 +9,7 @@ import (
 	"github.com/mooring-mcp/mooring/bench/dialect"
 )
 
-// plain returns a target that nobody was asked about.
+// plain returns a target without asking the server.
 func plain(url string, era dialect.Era) (*dialect.Target, error) {
 	addr, err := netip.ParseAddrPort(strings.TrimPrefix(url, "http://"))
 	if err != nil {

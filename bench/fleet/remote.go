@@ -11,7 +11,7 @@ import (
 	"github.com/mooring-mcp/mooring/bench/internal/worker"
 )
 
-// request is a line to a process that holds streams; each is answered by one line.
+// request is one line to a process that holds streams; each gets one line in reply.
 type request struct {
 	Op          string   `json:"op"` // start first, then any of the others
 	Options     *Options `json:"options,omitempty"`
@@ -34,7 +34,8 @@ type reply struct {
 // Job is the name of Work for a process of package worker.
 const Job = "fleet"
 
-// Work holds streams for the process at the other end of in and out. It returns when in ends: then that process is gone or wants no more.
+// Work holds streams for the process at the other end of in and out. It returns when in ends,
+// because that process has then exited or needs no more.
 func Work(in *json.Decoder, out *json.Encoder) error {
 	var h *local
 	defer func() {
@@ -66,7 +67,7 @@ func Work(in *json.Decoder, out *json.Encoder) error {
 }
 
 func startLocal(req *request) (*local, error) {
-	descriptorLimit() // raises it
+	descriptorLimit() // raises the limit
 	if req.Options == nil || req.Options.Target == nil {
 		return nil, errors.New("no target")
 	}
@@ -135,7 +136,7 @@ func (w remote) open(ctx context.Context, n int, perSecond float64) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	// It answers when all are open or have failed, which may be much later.
+	// The worker replies when all are open or have failed, which may be much later.
 	defer context.AfterFunc(ctx, w.Kill)()
 	_, err := w.ask(&request{Op: "open", N: n, PerSecond: perSecond})
 	if ctx.Err() != nil {

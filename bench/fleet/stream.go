@@ -6,14 +6,14 @@ import (
 	"github.com/mooring-mcp/mooring/bench/load"
 )
 
-// A stream's tag says what it has had in the epoch that stands above these bits.
+// A stream's tag records what it has received in the epoch, which is stored above these bits.
 const (
 	heard   = 1 << iota // anything at all
 	watched             // the watched event
 	tagBits = iota
 )
 
-// adopt takes a stream whose head has come.
+// adopt takes over a stream whose head has arrived.
 func (d *deck) adopt(c *load.Conn) {
 	d.st.Opened++
 	d.streams[c] = struct{}{}
@@ -21,7 +21,7 @@ func (d *deck) adopt(c *load.Conn) {
 	c.SetDriver((*stream)(d))
 }
 
-// leave notes the end of a stream.
+// leave records the end of a stream.
 func (d *deck) leave(c *load.Conn) {
 	delete(d.streams, c)
 	d.st.LastEnd = load.Now()

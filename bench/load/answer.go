@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// phase is where in an answer a connection is.
+// phase is the position of a connection within an answer.
 type phase uint8
 
 const (
@@ -13,9 +13,9 @@ const (
 	inLength              // content with a length
 	untilEnd              // content that ends with the connection
 	inSize                // chunked content: the size of a chunk
-	inExt                 // what may stand behind the size
+	inExt                 // what may follow the size
 	inChunk
-	afterCR // of the CRLF behind a chunk
+	afterCR // of the CRLF after a chunk
 	afterLF
 	inTrailer     // at the beginning of a line
 	inTrailerLine // within one
@@ -29,22 +29,22 @@ type Response struct {
 	Head   []byte // the whole head, with the empty line
 	Body   []byte
 	Sent   int64 // when the request was sent; see Now
-	At     int64 // when the last byte was read; of a stream: of the head
+	At     int64 // when the last byte was read; for a stream, when the head was
 }
 
-// Field returns the value of the first field of that name, which is given in lower case, or nil.
+// Field returns the value of the first field of that name, which must be in lower case, or nil.
 func (r *Response) Field(name string) []byte { return fieldOf(r.Head, name) }
 
 // An Event is an event of a stream, or its comments.
 type Event struct {
-	Data     []byte // nil: there were comments alone
-	ID       string // of the event itself, or empty
+	Data     []byte // nil: there were only comments
+	ID       string // set by the event itself, or empty
 	Type     string
-	Comments int // comment lines in the bytes that were read with it
+	Comments int // comment lines among the bytes that were read with it
 	At       int64
 }
 
-// part holds what has come of an answer that is not whole.
+// part holds the beginning of an incomplete answer.
 type part struct {
 	b    []byte
 	head int // length of the head in b
@@ -69,7 +69,7 @@ func (l *Loop) putPart(p *part) {
 	l.parts = append(l.parts, p)
 }
 
-// consume takes what was read.
+// consume handles the bytes that were read.
 func (c *Conn) consume(b []byte) error {
 	gen := c.gen
 	for len(b) > 0 {
@@ -93,7 +93,8 @@ func (c *Conn) consume(b []byte) error {
 
 var endOfHead = []byte("\r\n\r\n")
 
-// consumeHead returns how many bytes of b belong to the head and, where the whole content is there too, to that.
+// consumeHead returns how many bytes of b belong to the head and, if the whole content is there
+// too, to the content.
 func (c *Conn) consumeHead(b []byte) (int, error) {
 	l := c.loop
 	all, before := b, 0
@@ -119,7 +120,7 @@ func (c *Conn) consumeHead(b []byte) (int, error) {
 	if err := c.parseHead(head); err != nil {
 		return 0, err
 	}
-	if c.status < 200 { // interim
+	if c.status < 200 { // an interim response
 		l.putPart(c.part)
 		c.part, c.phase = nil, inHead
 		return used, nil
@@ -156,7 +157,7 @@ func (l *Loop) fill(c *Conn, head, body []byte) {
 	l.resp = Response{Status: int(c.status), Last: c.flags&closes != 0, Head: head, Body: body, Sent: c.began, At: l.stamp()}
 }
 
-// stamp looks at the clock: several answers may come with one wake-up, but each takes its time to be dealt with.
+// stamp reads the clock: several answers may come with one wake-up, but handling each takes time.
 func (l *Loop) stamp() int64 {
 	l.now = Now()
 	return l.now
@@ -171,7 +172,7 @@ func (c *Conn) deliver(head, body []byte) {
 	l.putPart(p)
 }
 
-// complete ends the answer under way with the last of its content.
+// complete ends the current answer with the last of its content.
 func (c *Conn) complete(last []byte) {
 	if c.flags&streaming != 0 {
 		c.flags &^= streaming
@@ -187,7 +188,7 @@ func (c *Conn) complete(last []byte) {
 	c.deliver(p.b[:p.head], p.b[p.head:])
 }
 
-// parseHead reads what matters of a head.
+// parseHead reads the fields of a head that matter.
 func (c *Conn) parseHead(head []byte) error {
 	if len(head) < 16 || !bytes.HasPrefix(head, []byte("HTTP/1.")) || head[8] != ' ' {
 		return errHead
@@ -231,7 +232,7 @@ func (c *Conn) parseHead(head []byte) error {
 	return nil
 }
 
-// fieldOf returns the value of the first field of that name, in lower case, or nil.
+// fieldOf returns the value of the first field of that name, which must be in lower case, or nil.
 func fieldOf(head []byte, name string) []byte {
 	for {
 		_, rest, ok := bytes.Cut(head, []byte("\r\n"))
@@ -262,7 +263,7 @@ func lowerEqual(b []byte, lower string) bool {
 	return true
 }
 
-// hasToken reports whether a list of tokens has token, which is in lower case.
+// hasToken reports whether a list contains token, which must be in lower case.
 func hasToken(list []byte, token string) bool {
 	for len(list) > 0 {
 		var t []byte

@@ -13,11 +13,12 @@ import (
 type Options struct {
 	// Addr is the server's address.
 	Addr netip.AddrPort
-	// Loops is how many goroutines drive connections. Zero: one for each processor, but no more than two.
+	// Loops is how many goroutines drive connections. Zero: one for each processor, at most two.
 	Loops int
-	// Sources are the local addresses, used in turn. Nil: 127.0.0.2 and the next 63 when Addr is an IPv4 loopback address, else the system's choice.
+	// Sources are the local addresses, used in turn. Nil: 127.0.0.2 and the next 63 if Addr is an
+	// IPv4 loopback address, otherwise the system's choice.
 	Sources []netip.Addr
-	// MaxBody bounds the content of an answer that is not a stream, in bytes. Zero: 64 MiB.
+	// MaxBody limits the content of an answer that is not a stream, in bytes. Zero: 64 MiB.
 	MaxBody int
 }
 
@@ -26,14 +27,14 @@ const (
 	defaultBody = 64 << 20
 )
 
-// A Client is a set of loops. Any goroutine may call its methods.
+// A Client is a set of loops. Its methods may be called from any goroutine.
 type Client struct {
 	opts  Options
 	loops []*Loop
 	turn  atomic.Uint32
 }
 
-// ErrClosed is returned when the Client was closed.
+// ErrClosed is returned after the Client was closed.
 var ErrClosed = errors.New("load: client closed")
 
 // New starts the loops.
@@ -63,7 +64,8 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// Sources returns n addresses that may stand for clients of server, the first of them being number first: 127.0.0.2 and on for an IPv4 loopback address, nil for others.
+// Sources returns n addresses that may stand for clients of server, beginning with number first:
+// 127.0.0.2 and so on for an IPv4 loopback address, nil for others.
 func Sources(server netip.Addr, first, n int) []netip.Addr {
 	if server = server.Unmap(); !server.Is4() || !server.IsLoopback() {
 		return nil
@@ -82,7 +84,7 @@ func (c *Client) Loops() []*Loop { return c.loops }
 // Next returns the loops in turn.
 func (c *Client) Next() *Loop { return c.loops[c.turn.Add(1)%uint32(len(c.loops))] }
 
-// Each runs f on every loop and returns when all have.
+// Each runs f on every loop and returns when all are done.
 func (c *Client) Each(f func(*Loop)) error {
 	for _, l := range c.loops {
 		if err := l.Call(func() { f(l) }); err != nil {
@@ -92,14 +94,15 @@ func (c *Client) Each(f func(*Loop)) error {
 	return nil
 }
 
-// Close ends all connections, without telling their drivers, and the loops.
+// Close ends all connections, without notifying their drivers, and the loops.
 func (c *Client) Close() {
 	for _, l := range c.loops {
 		l.stop()
 	}
 }
 
-// clockBase ties Go's monotonic clock to the machine's, so that times of several processes can be compared.
+// clockBase ties Go's monotonic clock to the machine's, so that times of several processes can be
+// compared.
 var clockBase = func() struct {
 	at   time.Time
 	mono int64

@@ -4,17 +4,20 @@ import (
 	"errors"
 )
 
-// A Driver decides what a connection does. Its methods run on the connection's loop. What they are given is valid until they return.
+// A Driver decides what a connection does. Its methods run on the connection's loop. Their
+// arguments are valid until they return.
 type Driver interface {
 	// Opened is called when c is connected.
 	Opened(c *Conn)
-	// Response is called with a whole answer, or with the head of a stream, of which Event and StreamEnded tell the rest.
+	// Response is called with a whole answer, or with the head of a stream; Event and StreamEnded
+	// are called for the rest of the stream.
 	Response(c *Conn, r *Response)
 	// Event is called with each event of a stream.
 	Event(c *Conn, e *Event)
-	// StreamEnded is called when the answer that was a stream is complete, as its server wanted it to be: the connection may be used again, unless it ends now.
+	// StreamEnded is called when the server has completed an answer that is a stream. The
+	// connection may be used again, unless it ends now.
 	StreamEnded(c *Conn)
-	// Closed is called once when the connection has ended by itself, and not after Close and Reset.
+	// Closed is called once when the connection has ended by itself, but not after Close and Reset.
 	Closed(c *Conn, how End)
 }
 
@@ -23,11 +26,11 @@ type End uint8
 
 // The ends of a connection.
 const (
-	Refused  End = iota // it never was one
+	Refused  End = iota // it was never established
 	ByFIN               // the server closed it
 	ByRST               // the server reset it
 	Lost                // the network gave it up
-	Protocol            // what the server sent is no HTTP/1.1, or too large
+	Protocol            // what the server sent is not HTTP/1.1, or is too large
 )
 
 // String returns a word for tables.
@@ -45,15 +48,16 @@ func (e End) String() string {
 	return "broken"
 }
 
-// A Conn is one connection. Only its loop may use it, and no one after Close, Reset, or Driver.Closed.
+// A Conn is one connection. Only its loop may use it, and nobody after Close, Reset, or
+// Driver.Closed.
 type Conn struct {
 	loop   *Loop
 	driver Driver
 	tag    uint64
 	out    []byte // not sent yet
-	part   *part  // of an answer, until it is whole
+	part   *part  // of an answer, until it is complete
 	began  int64  // when the request was sent
-	left   uint64 // bytes of content, or of the chunk, to come
+	left   uint64 // remaining bytes of the content, or of the chunk
 	fd     int32
 	slot   uint32
 	gen    uint32
@@ -70,10 +74,10 @@ const (
 	paused
 	wantsWrite
 	closes  // the answer is the connection's last
-	chunked // the answer is
+	chunked // the answer is chunked
 )
 
-// Tag returns what Open was given.
+// Tag returns the tag that was given to Open or SetTag.
 func (c *Conn) Tag() uint64 { return c.tag }
 
 // SetTag replaces the tag.
@@ -88,13 +92,14 @@ func (c *Conn) Loop() *Loop { return c.loop }
 // Alive reports whether the connection has not ended.
 func (c *Conn) Alive() bool { return c.fd >= 0 }
 
-// Began returns when the last request was begun to be sent, or the connection to be opened.
+// Began returns when sending the last request began, or when opening the connection did.
 func (c *Conn) Began() int64 { return c.began }
 
-// ID identifies the connection among those of its loop, past and present: a holder of a *Conn compares it to learn whether that is still the connection it knew.
+// ID identifies the connection among those of its loop, past and present: whoever holds a *Conn can
+// compare it to find out whether it is still the same connection.
 func (c *Conn) ID() uint64 { return uint64(c.gen)<<32 | uint64(c.slot) }
 
-// Write sends b; what the socket does not take is copied and sent later.
+// Write sends b. What the socket does not accept is copied and sent later.
 func (c *Conn) Write(b []byte) {
 	if c.fd < 0 {
 		return
@@ -106,7 +111,7 @@ func (c *Conn) Write(b []byte) {
 	}
 	n, err := sysWrite(int(c.fd), b)
 	if err != nil && !isAgain(err) {
-		return // the end of the connection is seen when reading
+		return // reading will find the end of the connection
 	}
 	if n < len(b) {
 		c.out = append(c.out, b[n:]...)
@@ -115,10 +120,11 @@ func (c *Conn) Write(b []byte) {
 	}
 }
 
-// Unsent returns how many bytes of Write wait.
+// Unsent returns how many bytes given to Write have not been sent.
 func (c *Conn) Unsent() int { return len(c.out) }
 
-// Pause stops reading. What the server sends fills the socket's buffers, and then the server's.
+// Pause stops reading. What the server sends then fills this socket's buffers, and then the
+// server's.
 func (c *Conn) Pause() {
 	c.flags |= paused
 	c.interest()
@@ -130,21 +136,24 @@ func (c *Conn) Resume() {
 	c.interest()
 }
 
-// CloseWrite sends a FIN and goes on reading.
+// CloseWrite sends a FIN and continues to read.
 func (c *Conn) CloseWrite() {
 	if c.fd >= 0 {
 		sysCloseWrite(int(c.fd))
 	}
 }
 
-// Close ends the connection by a FIN, or by an RST where the client has bytes that it has not read: that is what the system does.
+// Close ends the connection with a FIN, or with an RST if the client has not read everything: that
+// is what the system does.
 func (c *Conn) Close() { c.end(false) }
 
-// Reset ends the connection by an RST.
+// Reset ends the connection with an RST.
 func (c *Conn) Reset() { c.end(true) }
 
-// Mute makes the client deaf and dumb, as if its machine had gone: what the server sends is dropped before it reaches the connection, so that nothing is acknowledged, no probe is answered, and
-// no FIN is sent. It lasts until Close or Reset; call Reset, for the FIN of Close would wait for an acknowledgement that is dropped too.
+// Mute makes the client deaf and dumb, as if its machine had vanished: what the server sends is
+// dropped before it reaches the connection, so that nothing is acknowledged, no probe is answered,
+// and no FIN is sent. It lasts until Close or Reset; prefer Reset, because the FIN of Close would
+// wait for an acknowledgement, which is dropped too.
 func (c *Conn) Mute() error {
 	if c.fd < 0 {
 		return nil
@@ -171,7 +180,7 @@ func (c *Conn) interest() {
 	}
 }
 
-// closed tells the driver that the connection has ended by itself.
+// closed notifies the driver that the connection has ended by itself.
 func (c *Conn) closed(how End) {
 	d := c.driver
 	sysClose(int(c.fd))
@@ -202,7 +211,7 @@ func (c *Conn) ready(r readiness) {
 	if r.readable && c.fd >= 0 && c.flags&paused == 0 {
 		c.read()
 	} else if r.hungUp && c.fd >= 0 {
-		c.closed(ByRST) // it is paused: nobody wants what is still there
+		c.closed(ByRST) // the connection is paused: nobody wants what is still there
 	}
 }
 
@@ -242,7 +251,7 @@ func (c *Conn) read() {
 	}
 }
 
-// peerClosed ends a connection whose peer has.
+// peerClosed ends a connection whose peer has closed it.
 func (c *Conn) peerClosed() {
 	gen := c.gen
 	if c.phase == untilEnd {

@@ -6,7 +6,7 @@ import (
 	"github.com/mooring-mcp/mooring/sse"
 )
 
-// consumeContent takes content and returns how many bytes of b belonged to it.
+// consumeContent handles content and returns how many bytes of b belonged to it.
 func (c *Conn) consumeContent(b []byte) (int, error) {
 	l := c.loop
 	switch c.phase {
@@ -90,7 +90,7 @@ func hexDigit(x byte) (uint64, bool) {
 	return 0, false
 }
 
-// take takes a piece of content that has no chunks in it.
+// take handles a piece of content without its chunk framing.
 func (c *Conn) take(b []byte, last bool) error {
 	if c.flags&streaming == 0 {
 		if len(c.part.b)-c.part.head+len(b) > c.loop.client.opts.MaxBody {
@@ -165,14 +165,16 @@ func (c *Conn) events(b []byte) error {
 	return nil
 }
 
-// lastBlank returns where the last block of b that is complete ends, 0 if none is: behind an empty line.
+// lastBlank returns the end of the last complete block in b, after an empty line, or 0 if there is
+// none.
 func lastBlank(b []byte) int {
 	for i := len(b) - 1; i > 0; i-- {
 		x := b[i]
 		if x != '\n' && x != '\r' {
 			continue
 		}
-		// LF LF, CR CR, LF CR: two line ends. CR LF: one, and there are two if another stands before it.
+		// LF LF, CR CR and LF CR are two line ends. CR LF is one, and there are two if another one
+		// precedes it.
 		if y := b[i-1]; y == '\n' && x == '\n' || y == '\r' && x == '\r' || y == '\n' && x == '\r' && i+1 < len(b) && b[i+1] != '\n' {
 			return i + 1
 		} else if y == '\r' && x == '\n' && i >= 2 && (b[i-2] == '\n' || b[i-2] == '\r') {
@@ -191,5 +193,5 @@ func comments(b []byte) int {
 	return n
 }
 
-// newDecoder returns a decoder of whole blocks, which are bounded before they come to it.
+// newDecoder returns a decoder of whole blocks, which are limited before they get to it.
 func newDecoder() sse.Decoder { return sse.Decoder{MaxEventSize: -1} }

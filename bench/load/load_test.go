@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// recorder is a driver that sends a request when connected and writes down what happens.
+// recorder is a driver that sends a request when connected and records what happens.
 type recorder struct {
 	req   string
 	after func(c *Conn, what string)
@@ -73,7 +73,7 @@ func (r *recorder) next(t *testing.T, n int) string {
 	return b.String()
 }
 
-// rawServer answers each request head it reads by what answer does to the connection.
+// rawServer reads request heads and calls answer with the connection for each.
 func rawServer(t *testing.T, answer func(net.Conn)) netip.AddrPort {
 	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -154,7 +154,8 @@ func TestAnswers(t *testing.T) {
 				n := <-cut
 				_, _ = c.Write([]byte(tt.answer[:n]))
 				if n < len(tt.answer) {
-					time.Sleep(200 * time.Microsecond) // for the client to see the first part alone, most times
+					// So that the client usually sees the first part alone.
+					time.Sleep(200 * time.Microsecond)
 					_, _ = c.Write([]byte(tt.answer[n:]))
 				}
 			})
@@ -171,7 +172,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestBytewise sends one byte at a time, so that every cut is there at once.
+// TestBytewise sends one byte at a time, so that all cuts occur at once.
 func TestBytewise(t *testing.T) {
 	const answer = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n3\r\n:\n\n\r\n0\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 	addr := rawServer(t, func(c net.Conn) {
@@ -251,7 +252,7 @@ func TestCloseWithin(t *testing.T) {
 	}
 }
 
-// TestPause holds that a paused connection takes nothing, and all of it once it is resumed.
+// TestPause checks that a paused connection reads nothing, and everything once it is resumed.
 func TestPause(t *testing.T) {
 	sent := make(chan int, 1)
 	addr := rawServer(t, func(c net.Conn) {
@@ -298,7 +299,7 @@ func TestTimers(t *testing.T) {
 	}
 }
 
-// TestStreamMemory holds what an idle stream costs the client.
+// TestStreamMemory checks what an idle stream costs the client.
 func TestStreamMemory(t *testing.T) {
 	if size := unsafe.Sizeof(Conn{}); size > 112 {
 		t.Errorf("a Conn is %d bytes", size)
@@ -311,7 +312,8 @@ func TestStreamMemory(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 	})
-	// The server is in this process and holds far more than the client: what the client's records take is told by their pages.
+	// The server is in this process and holds far more than the client, so the memory of the
+	// client's records is computed from their pages.
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -371,7 +373,8 @@ func (d *counter) Event(c *Conn, e *Event) {
 func (d *counter) StreamEnded(*Conn) {}
 func (d *counter) Closed(*Conn, End) {}
 
-// TestTimersBelowMillisecond holds that a schedule of thousands a second is kept: a hundred timers of 200 µs, one after another, must not take a millisecond each.
+// TestTimersBelowMillisecond checks that a schedule of thousands a second is kept: a hundred timers
+// of 200 µs, one after another, must not take a millisecond each.
 func TestTimersBelowMillisecond(t *testing.T) {
 	client := newClient(t, netip.MustParseAddrPort("127.0.0.1:9"))
 	l := client.Next()

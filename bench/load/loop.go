@@ -13,8 +13,8 @@ import (
 
 const (
 	pageSize  = 256       // connections allocated at once
-	readSize  = 256 << 10 // bytes of one read
-	maxEvents = 512       // of one wait
+	readSize  = 256 << 10 // size of one read
+	maxEvents = 512       // events of one wait
 )
 
 // A Loop drives its connections.
@@ -30,7 +30,7 @@ type Loop struct {
 
 	timers timers
 	buf    []byte
-	body   []byte // scratch: content without its chunks
+	body   []byte // scratch: content without chunk framing
 	dec    sse.Decoder
 	resp   Response
 	parts  []*part // free ones
@@ -54,16 +54,16 @@ func newLoop(c *Client, idx int) (*Loop, error) {
 	return l, nil
 }
 
-// Index returns the loop's place among the client's.
+// Index returns the loop's index among the client's loops.
 func (l *Loop) Index() int { return l.idx }
 
-// Now returns when the loop last looked at the clock; see the function Now.
+// Now returns when the loop last read the clock; see the function Now.
 func (l *Loop) Now() int64 { return l.now }
 
-// Count returns how many connections the loop has. Any goroutine may call it.
+// Count returns how many connections the loop has. It may be called from any goroutine.
 func (l *Loop) Count() int { return int(l.open.Load()) }
 
-// Do runs f on the loop, later. Any goroutine may call it. It fails after Close.
+// Do runs f on the loop, later. It may be called from any goroutine. It fails after Close.
 func (l *Loop) Do(f func()) error {
 	l.mu.Lock()
 	if l.closing {
@@ -93,7 +93,8 @@ func (l *Loop) Call(f func()) error {
 	}
 }
 
-// At runs f on the loop when Now has reached t, some 100 µs later (a millisecond where the kernel is older than 5.11) or as soon as the loop comes to it. Only the loop may call it.
+// At runs f on the loop when Now has reached t, some 100 µs later (a millisecond on kernels before
+// 5.11), or as soon as the loop gets to it. Only the loop may call it.
 func (l *Loop) At(t int64, f func()) { heap.Push(&l.timers, timer{t, f}) }
 
 // After is At for d from now.
@@ -117,7 +118,7 @@ func (l *Loop) run() {
 	for {
 		n, err := l.poll.wait(ready, l.timeout())
 		if err != nil {
-			panic(err) // a bug: the descriptor is ours and the buffer is good
+			panic(err) // a bug: the descriptor is ours and the buffer is valid
 		}
 		l.now = Now()
 		for _, r := range ready[:n] {
@@ -136,7 +137,7 @@ func (l *Loop) run() {
 	}
 }
 
-// timeout returns how long to wait, below zero for ever.
+// timeout returns how long to wait; negative: forever.
 func (l *Loop) timeout() time.Duration {
 	if len(l.timers) == 0 {
 		return -1
@@ -164,7 +165,7 @@ func (l *Loop) runTimers() {
 	}
 }
 
-// bury closes what is open.
+// bury closes the open connections.
 func (l *Loop) bury() {
 	for _, p := range l.pages {
 		for i := range p {
@@ -204,8 +205,9 @@ func (l *Loop) give(c *Conn) {
 	l.free = append(l.free, c.slot)
 }
 
-// Open begins a connection for d, which is told by Opened or Closed, later. Tag is for the driver to know it by. Only the loop may call it. The error says that no connection could be begun:
-// no descriptor, or no port of any source.
+// Open begins a connection for d. Opened or Closed is called later. The driver can identify the
+// connection by its tag. Only the loop may call Open. The error means that no connection could be
+// begun: there is no descriptor, or no free port on any source.
 func (l *Loop) Open(d Driver, tag uint64, o *Dial) (*Conn, error) {
 	if o == nil {
 		o = &Dial{}
@@ -214,7 +216,7 @@ func (l *Loop) Open(d Driver, tag uint64, o *Dial) (*Conn, error) {
 	for try := 0; ; try++ {
 		c, err := l.dial(d, tag, o)
 		l.source++
-		// One address has some ten thousands of ports, and each is kept for a minute after use.
+		// An address has a few ten thousand ports, and each is kept for a minute after use.
 		if err == nil || !errors.Is(err, errNoPort) || try >= len(src) {
 			return c, err
 		}
@@ -224,7 +226,9 @@ func (l *Loop) Open(d Driver, tag uint64, o *Dial) (*Conn, error) {
 // Dial says how to connect.
 type Dial struct {
 	RecvBuf int // SO_RCVBUF in bytes, for a client that reads slowly; 0: the system's choice
-	MSS     int // the largest segment that the server may send, in bytes, of which its send buffer is a multiple; 0: the system's choice, on loopback 64 KiB
+	// MSS is the largest segment that the server may send, in bytes; its send buffer is a multiple
+	// of it. 0: the system's choice, 64 KiB on loopback.
+	MSS int
 }
 
 func (l *Loop) dial(d Driver, tag uint64, o *Dial) (*Conn, error) {

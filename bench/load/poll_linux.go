@@ -10,13 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readiness is what a wait found of one connection.
+// readiness is what a wait found for one connection.
 type readiness struct {
 	slot, gen                  uint32
 	readable, writable, hungUp bool
 }
 
-// A poller is an epoll instance and a descriptor to wake it by.
+// A poller is an epoll instance and a descriptor to wake it with.
 type poller struct {
 	ep, ev int
 	events []unix.EpollEvent
@@ -77,7 +77,7 @@ func (p *poller) modify(fd int, slot, gen uint32, read, write bool) {
 	_ = p.control(unix.EPOLL_CTL_MOD, fd, slot, gen, events)
 }
 
-// wait waits for d, below zero for ever, and returns how many of ready it filled.
+// wait waits for d, forever if it is negative, and returns how many elements of ready it filled.
 func (p *poller) wait(ready []readiness, d time.Duration) (int, error) {
 	n, err := p.sysWait(p.events[:len(ready)], d)
 	if err == unix.EINTR {
@@ -100,7 +100,8 @@ func (p *poller) wait(ready []readiness, d time.Duration) (int, error) {
 	return out, nil
 }
 
-// sysWait is epoll_pwait2, whose time is not in whole milliseconds: what is due on a schedule of thousands a second must not wait for the next of them.
+// sysWait is epoll_pwait2, whose timeout is not limited to whole milliseconds: on a schedule of
+// thousands a second, a request must not wait for the next millisecond.
 func (p *poller) sysWait(events []unix.EpollEvent, d time.Duration) (int, error) {
 	if !p.coarse {
 		var ts *unix.Timespec
@@ -124,7 +125,8 @@ func (p *poller) sysWait(events []unix.EpollEvent, d time.Duration) (int, error)
 	return unix.EpollWait(p.ep, events, ms)
 }
 
-// sysConnect begins to connect from src, which may be the zero address or one that is not a source, to addr.
+// sysConnect begins to connect to addr from src, which may be the zero address, or addr's own, to
+// let the system choose.
 func sysConnect(addr netip.AddrPort, src netip.Addr, o *Dial) (fd int, err error) {
 	a := addr.Addr().Unmap()
 	family := unix.AF_INET6
@@ -148,7 +150,8 @@ func sysConnect(addr netip.AddrPort, src netip.Addr, o *Dial) (fd int, err error
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_MAXSEG, o.MSS)
 	}
 	if src.Is4() && a.Is4() && src != a {
-		// The port is chosen at connect: then one that is in TIME-WAIT towards another server can be had.
+		// The port is chosen at connect, so that a port in TIME-WAIT towards another server can be
+		// used.
 		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1)
 		if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: src.As4()}); err != nil {
 			return -1, fmt.Errorf("load: bind %v: %w", src, err)
@@ -168,7 +171,7 @@ func sysConnect(addr netip.AddrPort, src netip.Addr, o *Dial) (fd int, err error
 	}
 }
 
-// sysConnected returns nil when the socket is connected, or why it will not be.
+// sysConnected returns nil when the socket is connected, or why it is not.
 func sysConnected(fd int) error {
 	n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err != nil {
@@ -208,7 +211,8 @@ func sysLinger0(fd int) {
 	_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 }
 
-// sysMute has the kernel drop every segment that comes for the socket: a filter of one instruction, which keeps nothing of it.
+// sysMute makes the kernel drop every segment that arrives for the socket, with a filter of one
+// instruction.
 func sysMute(fd int) error {
 	drop := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}
 	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &drop}); err != nil {
