@@ -12,7 +12,8 @@ func TestFit(t *testing.T) {
 	if !ok || math.Abs(l.Slope-8) > 1e-9 || math.Abs(l.Intercept-100) > 1e-6 || math.Abs(l.R2-1) > 1e-9 || !l.Grows() || l.High-l.Low > 1e-6 {
 		t.Errorf("a line: %+v %t", l, ok)
 	}
-	// Anscombe's first quartet: slope 0.500, intercept 3.00, R² 0.667; the standard error of the slope is 0.1179 and t of 9 degrees of freedom 2.262.
+	// Anscombe's first quartet: slope 0.500, intercept 3.00, R² 0.667. The standard error of the
+	// slope is 0.1179, and t with 9 degrees of freedom is 2.262.
 	anscombe := [][2]float64{{10, 8.04}, {8, 6.95}, {13, 7.58}, {9, 8.81}, {11, 8.33}, {14, 9.96}, {6, 7.24}, {4, 4.26}, {12, 10.84}, {7, 4.82}, {5, 5.68}}
 	l, ok = Fit(anscombe)
 	if !ok || math.Abs(l.Slope-0.5001) > 1e-4 || math.Abs(l.Intercept-3.0001) > 1e-4 || math.Abs(l.R2-0.6665) > 1e-4 || math.Abs(l.Low-(0.5001-2.262*0.1179)) > 1e-3 || math.Abs(l.High-(0.5001+2.262*0.1179)) > 1e-3 {
@@ -31,7 +32,7 @@ func TestFit(t *testing.T) {
 	}
 }
 
-// The interval has the true slope in some 95 of 100 cases, whatever the number of points.
+// The interval contains the true slope in some 95 of 100 cases, whatever the number of points.
 func TestFitConfidence(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, n := range []int{3, 6, 12, 50, 200} {

@@ -58,7 +58,8 @@ func (k *Kernel) sockets(sockstat []byte, page int64) {
 	}
 }
 
-// Slabs returns the kinds of kernel objects of which connections and their files are made, as far as the kernel names them apart. It needs root.
+// Slabs returns the kinds of kernel objects that connections and their files consist of, as far as
+// the kernel lists them separately. It needs root.
 func Slabs() ([]Slab, error) {
 	b, err := os.ReadFile("/proc/slabinfo")
 	if err != nil {

@@ -12,16 +12,18 @@ import (
 	"strings"
 )
 
-// FindListener returns the processes that serve the connections to addr on this machine: those that hold the listening socket, and their children, without this process and those that have started it, unless nobody
-// else is left. Who started the others stands first.
+// FindListener returns the processes that serve connections to addr on this machine: those that
+// hold the listening socket, and their children. It leaves out this process and its ancestors,
+// unless no other process is found. Processes that started others come first.
 //
-// A process of another network namespace is not found; nor is one of another user, unless this process may look at it.
+// It does not find a process in another network namespace, nor one of another user unless this
+// process has permission to inspect it.
 func FindListener(addr netip.AddrPort) ([]int, error) {
 	var list []listener
 	for _, name := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		f, err := os.Open(name)
 		if errors.Is(err, os.ErrNotExist) {
-			continue // without IPv6
+			continue // no IPv6
 		}
 		if err != nil {
 			return nil, fmt.Errorf("observe: %w", err)
@@ -35,26 +37,27 @@ func FindListener(addr netip.AddrPort) ([]int, error) {
 	}
 	inodes := serving(list, addr)
 	if len(inodes) == 0 {
-		return nil, fmt.Errorf("observe: nobody on this machine listens at %s", addr)
+		return nil, fmt.Errorf("observe: no process on this machine listens on %s", addr)
 	}
 	pids, refused := holders(inodes)
 	if len(pids) == 0 {
 		if refused > 0 {
-			return nil, fmt.Errorf("observe: whoever listens at %s is none of the processes that this user may look at (%d may not): give its process id, or run as its user", addr, refused)
+			return nil, fmt.Errorf("observe: the process that listens on %s is not one that this user may inspect (%d may not be inspected): give its process ID, or run as its user", addr, refused)
 		}
-		return nil, fmt.Errorf("observe: no process of this namespace holds the socket that listens at %s", addr)
+		return nil, fmt.Errorf("observe: no process in this namespace holds the socket that listens on %s", addr)
 	}
 	parents := parentsOfAll()
-	// Who has started this process may hold the socket for another one: the first process of the system, or a test.
+	// An ancestor of this process may hold the socket on behalf of another one: the first process
+	// of the system, or a test.
 	outer := above(os.Getpid(), parents)
 	if others := slices.DeleteFunc(slices.Clone(pids), func(pid int) bool { return outer[pid] }); len(others) > 0 {
 		return descend(others, parents), nil
 	}
-	// It is this very process, whose children need not be servers.
+	// It is this process itself, whose children need not be servers.
 	return pids, nil
 }
 
-// Tree returns pid and the processes below it, pid first. The error says that there is none.
+// Tree returns pid and its descendants, pid first. The error means that there is no such process.
 func Tree(pid int) ([]int, error) {
 	parents := parentsOfAll()
 	if _, ok := parents[pid]; !ok {
@@ -63,7 +66,8 @@ func Tree(pid int) ([]int, error) {
 	return descend([]int{pid}, parents), nil
 }
 
-// holders returns the processes that have one of the sockets open, and how many could not be looked at.
+// holders returns the processes that have one of the sockets open, and how many could not be
+// inspected.
 func holders(inodes map[uint64]bool) (pids []int, refused int) {
 	for pid := range processes() {
 		dir, err := os.Open("/proc/" + strconv.Itoa(pid) + "/fd")
@@ -104,7 +108,7 @@ func holds(dir *os.File, inodes map[uint64]bool) bool {
 	}
 }
 
-// processes yields the ids of all processes.
+// processes yields the IDs of all processes.
 func processes() func(yield func(int) bool) {
 	return func(yield func(int) bool) {
 		dir, err := os.Open("/proc")
@@ -132,7 +136,7 @@ func parentsOfAll() map[int]int {
 	for pid := range processes() {
 		b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 		if err != nil {
-			continue // it has ended
+			continue // the process has ended
 		}
 		if s, ok := parseStat(b); ok {
 			parents[pid] = s.parent
@@ -151,7 +155,8 @@ func above(pid int, parents map[int]int) map[int]bool {
 	return up
 }
 
-// descend returns roots and the processes below them: who is below another one of roots comes behind it, and ids ascend among equals.
+// descend returns roots and their descendants. A root that is a descendant of another one comes
+// after it, and among siblings IDs ascend.
 func descend(roots []int, parents map[int]int) []int {
 	children := map[int][]int{}
 	for pid, parent := range parents {

@@ -27,7 +27,7 @@ func Machine() result.Machine {
 	}
 	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for line := range bytes.Lines(b) {
-			// "Model" is what some arm64 boards have instead.
+			// Some arm64 boards have "Model" instead.
 			name, value, _ := bytes.Cut(line, []byte(":"))
 			if n := string(bytes.TrimSpace(name)); n == "model name" || n == "Model" {
 				m.CPU = string(bytes.TrimSpace(value))

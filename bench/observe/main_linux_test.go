@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// asChild makes the test binary a process to look at.
+// asChild makes the test binary a process to observe.
 const asChild = "MOORING_OBSERVE_CHILD"
 
 func TestMain(m *testing.M) {
@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// serveChild does what lines of its input say, and answers each with a line.
+// serveChild does what the lines of its input say, and answers each with a line.
 func serveChild() {
 	var memory [][]byte
 	var files []*os.File
@@ -39,7 +39,7 @@ func serveChild() {
 		n, _ := strconv.Atoi(arg)
 		answer := "ok"
 		switch word {
-		case "hold": // n MB, touched
+		case "hold": // n MB, which it touches
 			b, err := syscall.Mmap(-1, 0, n<<20, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 			if err != nil {
 				answer = err.Error()
@@ -49,11 +49,12 @@ func serveChild() {
 				b[i] = 1
 			}
 			memory = append(memory, b)
-		case "burn": // n ms of processor time in a thread that ends, told as the thread itself measured it
+		// N ms of processor time in a thread that ends; answers with the thread's own measurement.
+		case "burn":
 			took := make(chan int64)
 			go func() {
 				runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-				before := threadTime() // it may have run for others before
+				before := threadTime() // the thread may have run other goroutines before
 				for threadTime()-before < int64(n)*1e6 {
 				}
 				took <- threadTime() - before
@@ -75,7 +76,7 @@ func serveChild() {
 				break
 			}
 			answer = l.Addr().String()
-		case "accept": // n connections, which are kept
+		case "accept": // n connections, which it keeps
 			for range n {
 				c, err := l.Accept()
 				if err != nil {
@@ -119,7 +120,7 @@ func newPipe() *os.File {
 	return r
 }
 
-// A child is a process that the test commands.
+// A child is a process that the test controls.
 type child struct {
 	t   *testing.T
 	cmd *exec.Cmd
@@ -174,12 +175,12 @@ func (c *child) do(format string, args ...any) string {
 	return c.line()
 }
 
-// until waits for f.
+// until waits until f returns true.
 func until(t *testing.T, why string, f func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !f(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("it does not come: %s", why)
+			t.Fatalf("waited in vain for %s", why)
 		}
 	}
 }

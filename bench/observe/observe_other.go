@@ -16,7 +16,7 @@ func FindListener(netip.AddrPort) ([]int, error) { return nil, ErrUnsupported }
 // Tree returns ErrUnsupported.
 func Tree(int) ([]int, error) { return nil, ErrUnsupported }
 
-// A Process cannot be had here.
+// A Process is not available on this system.
 type Process struct{}
 
 // Open returns ErrUnsupported.
@@ -46,7 +46,7 @@ func (p *Process) Glance() (Usage, error) { return Usage{}, ErrUnsupported }
 // Sample returns ErrUnsupported.
 func (p *Process) Sample() (Usage, error) { return Usage{}, ErrUnsupported }
 
-// Sockets cannot be had here.
+// Sockets is not available on this system.
 type Sockets struct{}
 
 // OpenSockets returns ErrUnsupported.
@@ -67,7 +67,7 @@ func KernelMemory() (Kernel, error) { return Kernel{}, ErrUnsupported }
 // Slabs returns ErrUnsupported.
 func Slabs() ([]Slab, error) { return nil, ErrUnsupported }
 
-// Machine describes this machine by what Go knows.
+// Machine describes this machine as far as Go knows it.
 func Machine() result.Machine {
 	return result.Machine{OS: runtime.GOOS + "/" + runtime.GOARCH, CPU: runtime.GOARCH, Cores: runtime.NumCPU()}
 }

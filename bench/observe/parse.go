@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// A stat is what is used of /proc/PID/stat (proc_pid_stat(5)).
+// A stat holds the fields of /proc/PID/stat that are used (proc_pid_stat(5)).
 type stat struct {
 	state   byte
 	parent  int
@@ -18,13 +18,14 @@ type stat struct {
 	rss     int64 // pages
 }
 
-// parseStat reads the fields behind the name, which is in parentheses and may have any character, parentheses too.
+// parseStat parses the fields after the name, which is in parentheses and may contain any
+// character, including parentheses.
 func parseStat(b []byte) (s stat, ok bool) {
 	i := bytes.LastIndexByte(b, ')')
 	if i < 0 {
 		return s, false
 	}
-	// The first field here is the third there.
+	// The first field here is the third one of the line.
 	field := 3
 	for value := range bytes.FieldsSeq(b[i+1:]) {
 		switch field {
@@ -59,7 +60,8 @@ func number(b []byte) int64 {
 	return n
 }
 
-// values yields name and number of each line of the form "Name:   123 kB", in bytes where the unit is kB.
+// values yields the name and number of each line of the form "Name: 123 kB", in bytes if the unit
+// is kB.
 func values(b []byte, yield func(name []byte, value int64)) {
 	for line := range bytes.Lines(b) {
 		name, rest, ok := bytes.Cut(line, []byte(":"))
@@ -75,7 +77,7 @@ func values(b []byte, yield func(name []byte, value int64)) {
 	}
 }
 
-// pairs yields the name and number pairs of a line of /proc/net/sockstat: "TCP: inuse 5 orphan 0 …".
+// pairs yields the names and numbers of a line of /proc/net/sockstat: "TCP: inuse 5 orphan 0 …".
 func pairs(line []byte, yield func(name []byte, value int64)) {
 	var name []byte
 	for word := range bytes.FieldsSeq(line) {
@@ -88,7 +90,7 @@ func pairs(line []byte, yield func(name []byte, value int64)) {
 	}
 }
 
-// A listener is a socket that listens, of /proc/net/tcp or tcp6.
+// A listener is a listening socket in /proc/net/tcp or tcp6.
 type listener struct {
 	addr  netip.AddrPort
 	inode uint64
@@ -96,7 +98,8 @@ type listener struct {
 
 const stateListen = "0A"
 
-// parseListeners reads /proc/net/tcp or tcp6. The kernel lists the sockets that listen first, so it stops at the first that does not and need not read the million behind.
+// parseListeners parses /proc/net/tcp or tcp6. The kernel lists listening sockets first, so parsing
+// stops at the first other one, and a million sockets after it need not be read.
 func parseListeners(lines func() ([]byte, bool)) []listener {
 	var list []listener
 	if _, ok := lines(); !ok { // the head of the table
@@ -118,7 +121,8 @@ func parseListeners(lines func() ([]byte, bool)) []listener {
 	return list
 }
 
-// parseAddr reads an address as the table has it: words of 32 bits in the byte order of the machine, a colon, the port.
+// parseAddr parses an address as the table has it: 32-bit words in the byte order of the machine, a
+// colon, and the port.
 func parseAddr(b []byte) (netip.AddrPort, bool) {
 	host, port, ok := bytes.Cut(b, []byte(":"))
 	if !ok {
@@ -143,7 +147,8 @@ func parseAddr(b []byte) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(addr, uint16(p)), true
 }
 
-// serving returns the inodes of those of list that get the connections to addr: those of the address itself, or else those of all addresses.
+// serving returns the inodes of the listeners that get the connections to addr: those of the
+// address itself, or else those of all addresses.
 func serving(list []listener, addr netip.AddrPort) map[uint64]bool {
 	match := func(yes func(netip.Addr) bool) map[uint64]bool {
 		found := map[uint64]bool{}

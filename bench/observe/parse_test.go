@@ -16,12 +16,13 @@ func TestParseStat(t *testing.T) {
 	end := strings.Index(line, "890") + 1
 	for i := range end {
 		if s, ok := parseStat([]byte(line[:i])); ok {
-			t.Errorf("%q: taken as %+v", line[:i], s)
+			t.Errorf("%q: parsed as %+v", line[:i], s)
 		}
 	}
 }
 
-// Captured from a machine with both families; the numbers of words are as the kernel prints them, for a little-endian one.
+// Captured on a machine with both address families. The kernel prints the words in the byte order
+// of the machine, here a little-endian one.
 const tcp4 = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 1001 1 0000000000000000 100 0 0 10 0
    1: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1002 1 0000000000000000 100 0 0 10 0
@@ -38,7 +39,7 @@ const tcp6 = `  sl  local_address                         remote_address        
 
 func TestServing(t *testing.T) {
 	if a, ok := parseAddr([]byte("0100007F:0001")); !ok || a.Addr() != netip.MustParseAddr("127.0.0.1") {
-		t.Skip("the samples are of a little-endian machine")
+		t.Skip("the samples are from a little-endian machine")
 	}
 	var list []listener
 	for _, table := range []string{tcp4, tcp6} {
@@ -56,14 +57,14 @@ func TestServing(t *testing.T) {
 		t.Errorf("%d sockets listen, want 5: %v", len(list), list)
 	}
 	for addr, want := range map[string]uint64{
-		"127.0.0.1:8080": 1001, // of its own
-		"127.0.0.2:8080": 2001, // of all addresses, of both families
+		"127.0.0.1:8080": 1001, // its own socket
+		"127.0.0.2:8080": 2001, // a socket of all addresses, of both families
 		"[::1]:8080":     2001,
 		"10.1.2.3:80":    1002,
 		"[::1]:8081":     2002,
 		"127.0.0.1:8082": 2003, // written as an IPv6 address
 		"127.0.0.1:8081": 0,
-		"127.0.0.1:22":   0, // behind the ones that listen, where the kernel has none
+		"127.0.0.1:22":   0, // after the listening sockets, where the kernel has no listeners
 	} {
 		found := serving(list, netip.MustParseAddrPort(addr))
 		if want == 0 && len(found) != 0 || want != 0 && (len(found) != 1 || !found[want]) {

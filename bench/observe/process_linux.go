@@ -14,8 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Process is one process or several whose figures are added up. It holds each of them by descriptors, so that another one that gets the same id later is not taken for it. Its methods may be called from
-// any goroutine.
+// A Process is one process, or several whose figures are added up. It holds each of them by
+// descriptors, so that another process that gets the same ID later is not mistaken for it. Its
+// methods may be called from any goroutine.
 type Process struct {
 	command string
 	build   string
@@ -30,14 +31,15 @@ type Process struct {
 type member struct {
 	pid   int
 	dir   *os.File // /proc/PID
-	stat  *os.File // /proc/PID/stat, read again and again
-	last  Usage    // for the day that it has ended
+	stat  *os.File // /proc/PID/stat, read repeatedly
+	last  Usage    // used once the process has ended
 	gone  bool
 	proc  [512]byte
-	clock bool // can be read
+	clock bool // the clock can be read
 }
 
-// Open returns the Process of pids, of which the first gives it its name. It is to be closed by the caller. Children of theirs are not among it: see [Tree] and [FindListener].
+// Open returns the Process of pids, which is named after the first of them. The caller must close
+// it. It does not include their children: see [Tree] and [FindListener].
 func Open(pids ...int) (*Process, error) {
 	if len(pids) == 0 {
 		return nil, errors.New("observe: no process")
@@ -68,7 +70,7 @@ func openMember(pid int) (*member, error) {
 	return nil, fmt.Errorf("observe: process %d: %w", pid, err)
 }
 
-// open opens a file of the process, of no other one that has its id.
+// open opens a file of the process, never of another one that has got its ID.
 func (m *member) open(name string) (*os.File, error) {
 	fd, err := unix.Openat(int(m.dir.Fd()), name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -82,7 +84,7 @@ func (m *member) close() {
 	_ = m.stat.Close()
 }
 
-// Close releases the descriptors. The Process must not be used after it.
+// Close releases the descriptors. The Process must not be used afterwards.
 func (p *Process) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,7 +95,7 @@ func (p *Process) Close() error {
 	return nil
 }
 
-// PID returns the id of the first process, as Open was told.
+// PID returns the ID of the first process that was given to Open.
 func (p *Process) PID() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -103,10 +105,12 @@ func (p *Process) PID() int {
 	return p.members[0].pid
 }
 
-// Command returns the command line of the first process as it was when Open was called, quoted for a shell where that is needed. It may hold secrets that were given by flags.
+// Command returns the command line that the first process had when Open was called, quoted for a
+// shell where necessary. It may contain secrets from flags.
 func (p *Process) Command() string { return p.command }
 
-// Build returns the module, version and compiler of the first process, if it is a Go program: "example.com/server v1.2.3 go1.26.8". Else it is empty.
+// Build returns the module, version and compiler of the first process, if it is a Go program:
+// "example.com/server v1.2.3 go1.26.8". Otherwise it is empty.
 func (p *Process) Build() string { return p.build }
 
 // Notes returns what could not be read, and why: each thing once.
@@ -116,7 +120,7 @@ func (p *Process) Notes() []string {
 	return append([]string(nil), p.notes...)
 }
 
-// note is called with mu held, or before others know p.
+// note is called with mu held, or before p is shared.
 func (p *Process) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	for _, n := range p.notes {
@@ -127,7 +131,8 @@ func (p *Process) note(format string, args ...any) {
 	p.notes = append(p.notes, text)
 }
 
-// AwaitExit returns when all processes have ended, or the error of ctx. It wakes up at the end itself, so that the time of its return is that of the end.
+// AwaitExit returns when all processes have ended, or with the error of ctx. It is woken up by the
+// end itself, so it returns without delay.
 func (p *Process) AwaitExit(ctx context.Context) error {
 	p.mu.Lock()
 	members := append([]*member(nil), p.members...)
@@ -150,10 +155,10 @@ func (m *member) awaitExit(ctx context.Context) error {
 	}
 	defer unix.Close(fd)
 	if _, alive := m.readStat(); !alive {
-		return nil // and fd may be that of another one with its id
+		return nil // fd may belong to another process with the same ID
 	}
 	for {
-		// A pidfd is readable when the process has ended, reaped or not (pidfd_open(2)).
+		// A pidfd is readable once the process has ended, whether reaped or not (pidfd_open(2)).
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 20)
 		if err != nil && err != unix.EINTR {
 			return fmt.Errorf("observe: process %d: poll: %w", m.pid, err)
@@ -199,13 +204,14 @@ func (p *Process) buildOf(pid int) string {
 	return path + " " + version + " " + info.GoVersion
 }
 
-// cpuClock returns the id of the clock of a process's processor time (include/linux/posix-timers.h, as clock_getcpuclockid(3) makes it).
+// cpuClock returns the ID of the clock of a process's processor time (include/linux/posix-timers.h,
+// as computed by clock_getcpuclockid(3)).
 func cpuClock(pid int) int32 {
 	const cpuclockSched = 2
 	return int32(^pid<<3 | cpuclockSched)
 }
 
-// cpu returns the processor time of all threads that are or have been.
+// cpu returns the processor time of all threads, including those that have ended.
 func (m *member) cpu() (time.Duration, error) {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(cpuClock(m.pid), &ts); err != nil {

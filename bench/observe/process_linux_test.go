@@ -44,7 +44,7 @@ func sample(t *testing.T, p *Process) Usage {
 	return u
 }
 
-// Processor time is exact, though the thread that has used it is no more.
+// Processor time is exact, even if the thread that used it no longer exists.
 func TestProcessorTime(t *testing.T) {
 	c := startChild(t)
 	p := open(t, c.pid())
@@ -57,11 +57,12 @@ func TestProcessorTime(t *testing.T) {
 		}
 		burned += time.Duration(ns)
 	}
-	// What a thread has used is counted when the scheduler has looked at it, at the latest when it has ended.
-	until(t, "all that was burned", func() bool { return sample(t, p).CPU-before.CPU >= burned })
+	// What a thread has used counts once the scheduler has accounted for it, which is when the
+	// thread has ended at the latest.
+	until(t, "all the time that was burned", func() bool { return sample(t, p).CPU-before.CPU >= burned })
 	after := sample(t, p)
 	used := after.CPU - before.CPU
-	// What the runtime needs besides is some ms at most.
+	// The runtime itself needs a few ms at most.
 	if used > burned+burned/2 {
 		t.Errorf("used %s, burned %s", used, burned)
 	}
@@ -125,7 +126,7 @@ func TestSumOfProcesses(t *testing.T) {
 	if d := sum.RSS - ua.RSS - ub.RSS; d < -4<<20 || d > 4<<20 {
 		t.Errorf("RSS differs by %d", d)
 	}
-	// The times of one that has ended are not lost.
+	// The times of a process that has ended are not lost.
 	b.end()
 	left := sample(t, both)
 	if left.Processes != 1 || left.CPU < sum.CPU || left.RSS > ua.RSS+8<<20 {
@@ -153,7 +154,7 @@ func TestAwaitExit(t *testing.T) {
 	go func() {
 		time.Sleep(50 * time.Millisecond)
 		ended <- time.Now()
-		c.in.Close() // and nobody waits for it yet
+		c.in.Close() // no parent waits for it yet
 	}()
 	if err := p.AwaitExit(t.Context()); err != nil {
 		t.Fatal(err)
@@ -189,7 +190,7 @@ func TestFindListener(t *testing.T) {
 		c := startChild(t)
 		_, port, err := net.SplitHostPort(c.do("listen %s", where))
 		if err != nil {
-			t.Log(where, "cannot be listened at")
+			t.Log(where, "is not available")
 			continue
 		}
 		addr := netip.MustParseAddrPort("127.0.0.1:" + port)
@@ -197,7 +198,7 @@ func TestFindListener(t *testing.T) {
 		if err != nil || !slices.Equal(pids, []int{c.pid()}) {
 			t.Errorf("%s: %v, %v, want %d", where, pids, err, c.pid())
 		}
-		// A child that has the socket too is of the server, and behind it.
+		// A child that has the socket too belongs to the server, and comes after it.
 		worker, err := strconv.Atoi(c.do("fork"))
 		if err != nil {
 			t.Fatal(err)
@@ -212,7 +213,7 @@ func TestFindListener(t *testing.T) {
 		c.end()
 		until(t, "the end of both", func() bool {
 			_, err := FindListener(addr)
-			return err != nil && strings.Contains(err.Error(), "nobody on this machine listens")
+			return err != nil && strings.Contains(err.Error(), "no process on this machine listens")
 		})
 	}
 }
@@ -223,7 +224,7 @@ func TestFindListenerOfThisProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	startChild(t) // is not of the server
+	startChild(t) // does not belong to the server
 	pids, err := FindListener(l.Addr().(*net.TCPAddr).AddrPort())
 	if err != nil || !slices.Equal(pids, []int{os.Getpid()}) {
 		t.Errorf("%v, %v, want %d", pids, err, os.Getpid())

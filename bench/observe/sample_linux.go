@@ -9,14 +9,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tick is that of USER_HZ, which is the same on every architecture that Go knows: 100 in a second.
+// tick is the unit of USER_HZ, which is the same on every architecture that Go supports: 100 a
+// second.
 const tick = time.Second / 100
 
-// Glance returns what counters say: all but the last members of Usage. It is cheap, also for a process with very many descriptors, and may be called many times a second. With ErrEnded come the times of the
-// processes as they were last seen.
+// Glance returns what counters say: all but the last fields of Usage. It is cheap, even for a
+// process with very many descriptors, and may be called many times a second. With ErrEnded it
+// returns the times of the processes as they were last seen.
 func (p *Process) Glance() (Usage, error) { return p.read(false) }
 
-// Sample returns all of Usage. The pages of the process are counted one by one, which takes it some 10 ms for each GB and holds up its changes of its map meanwhile.
+// Sample returns all of Usage. The kernel counts the pages of the process one by one, which takes
+// some 10 ms for each GB and blocks changes of the process's memory map meanwhile.
 func (p *Process) Sample() (Usage, error) { return p.read(true) }
 
 func (p *Process) read(all bool) (Usage, error) {
@@ -38,7 +41,8 @@ func (p *Process) read(all bool) (Usage, error) {
 		if all {
 			m.detail(p, &u)
 		} else {
-			u.Voluntary, u.Involuntary = m.last.Voluntary, m.last.Involuntary // kept for its end, not told
+			// Kept for its end, not reported.
+			u.Voluntary, u.Involuntary = m.last.Voluntary, m.last.Involuntary
 		}
 		m.last = u
 		sum.add(&u)
@@ -71,7 +75,8 @@ func (u *Usage) add(v *Usage) {
 	u.AnonymousHuge += v.AnonymousHuge
 }
 
-// readStat reports whether the process lives. One that has ended and waits for its parent does not.
+// readStat reports whether the process is alive. A process that has ended and waits for its parent
+// is not.
 func (m *member) readStat() (stat, bool) {
 	n, err := m.stat.ReadAt(m.proc[:], 0)
 	if n == 0 && err != nil {
@@ -85,7 +90,7 @@ func (m *member) glance(p *Process) (u Usage, alive bool) {
 	s, alive := m.readStat()
 	u.User, u.System = time.Duration(s.user)*tick, time.Duration(s.system)*tick
 	if !alive {
-		// While its parent has not asked for it, the last of its times can still be read.
+		// Until its parent has reaped it, its final times can still be read.
 		m.last.User, m.last.System = max(m.last.User, u.User), max(m.last.System, u.System)
 		m.last.CPU = max(m.last.CPU, u.User+u.System)
 		return u, false
@@ -100,7 +105,7 @@ func (m *member) glance(p *Process) (u Usage, alive bool) {
 			p.note("processor time of process %d is in steps of 10 ms: %v", m.pid, err)
 		}
 	}
-	u.CPU = max(u.CPU, m.last.CPU) // it may have ended in between
+	u.CPU = max(u.CPU, m.last.CPU) // the process may have ended in between
 	u.RSS = s.rss * int64(os.Getpagesize())
 	u.Threads = s.threads
 	u.Processes = 1
@@ -112,13 +117,14 @@ func (m *member) glance(p *Process) (u Usage, alive bool) {
 	return u, true
 }
 
-// descriptors returns how many are open. Since Linux 6.2 that is the size of the folder that lists them (proc_pid_fd(5)); before, they are counted.
+// descriptors returns how many are open. Since Linux 6.2 that is the size of the directory that
+// lists them (proc_pid_fd(5)); before, they are counted.
 func (m *member) descriptors() (int, error) {
 	var st unix.Stat_t
 	if err := unix.Fstatat(int(m.dir.Fd()), "fd", &st, 0); err != nil {
 		return 0, err
 	}
-	// The folder can be seen by everybody, its size by who may look into it.
+	// Everybody can see the directory, but only those who may list it see its size.
 	dir, err := m.open("fd")
 	if err != nil {
 		return 0, err
@@ -137,11 +143,11 @@ func (m *member) descriptors() (int, error) {
 	}
 }
 
-// detail sets what Sample sets besides, and RSS to what was counted.
+// detail sets the fields that only Sample sets, and RSS to what was counted.
 func (m *member) detail(p *Process, u *Usage) {
 	b, err := m.file("smaps_rollup")
 	if err != nil || len(b) == 0 {
-		p.note("memory of process %d is not counted by pages: %v", m.pid, reason(err))
+		p.note("the memory of process %d cannot be counted by page: %v", m.pid, reason(err))
 	} else {
 		rss := int64(0)
 		values(b, func(name []byte, v int64) {
@@ -161,7 +167,7 @@ func (m *member) detail(p *Process, u *Usage) {
 	u.Voluntary, u.Involuntary = m.switches()
 }
 
-// reason is err, also where an empty file is all that says it.
+// reason returns err, or an error if an empty file is the only sign of one.
 func reason(err error) error {
 	if err == nil {
 		return errors.New("it is empty")
@@ -169,7 +175,7 @@ func reason(err error) error {
 	return err
 }
 
-// switches adds up those of the threads that live.
+// switches adds up the context switches of the live threads.
 func (m *member) switches() (voluntary, involuntary int64) {
 	tasks, err := m.open("task")
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"github.com/mooring-mcp/mooring/internal/sockdiag"
 )
 
-// Sockets counts the sockets of one local port, of all addresses. Its methods may be called from any goroutine.
+// Sockets counts the sockets of one local port, on all addresses. Its methods may be called from
+// any goroutine.
 type Sockets struct {
 	port int
 
@@ -15,7 +16,7 @@ type Sockets struct {
 	reader *sockdiag.Reader
 }
 
-// OpenSockets returns the Sockets of a server's port, to be closed by the caller.
+// OpenSockets returns the Sockets of a server's port. The caller must close it.
 func OpenSockets(port uint16) (*Sockets, error) {
 	r, err := sockdiag.NewReader()
 	if err != nil {
@@ -24,10 +25,11 @@ func OpenSockets(port uint16) (*Sockets, error) {
 	return &Sockets{port: int(port), reader: r}, nil
 }
 
-// Count asks the kernel, which goes through its whole table: some 100 µs and 1 µs more for each socket of the port.
+// Count asks the kernel, which walks its whole table: it takes some 100 µs and 1 µs more for each
+// socket of the port.
 func (s *Sockets) Count() (States, error) { return s.CountWithout(nil) }
 
-// CountWithout is Count, but for the sockets whose peers have one of these IPv4 addresses.
+// CountWithout is Count without the sockets whose peers have one of these IPv4 addresses.
 func (s *Sockets) CountWithout(peers []netip.Addr) (States, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,14 +8,15 @@ import (
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
-// Sources are what a Watcher looks at. Each may be nil. The Watcher does not close them.
+// Sources are what a Watcher samples. Each may be nil. The Watcher does not close them.
 type Sources struct {
 	Server  *Process
-	Client  *Process // the measuring side, so that it can be seen whether that was the limit
+	Client  *Process // the measuring side, to see whether it was the bottleneck
 	Sockets *Sockets // of the server's port
 }
 
-// A Watcher looks at its sources at an interval, in a goroutine of its own, and keeps what it sees as series. Its methods may be called from any goroutine.
+// A Watcher samples its sources at an interval, in a goroutine of its own, and keeps the samples as
+// series. Its methods may be called from any goroutine.
 type Watcher struct {
 	sources Sources
 	began   time.Time
@@ -29,7 +30,7 @@ type Watcher struct {
 	lines [numLines][]float64
 	peaks [numLines]float64
 	errs  []string
-	cpu   [2]Usage // of server and client, the last time
+	cpu   [2]Usage // last usage of server and client
 }
 
 // A line is one series.
@@ -58,19 +59,22 @@ var lineNames = [numLines]struct{ name, title, unit string }{
 	clientRSS:         {"client_rss", "Memory of the measuring side, resident", "B"},
 	clientCPU:         {"client_cpu", "Processor time of the measuring side, of one core", "%"},
 	established:       {"established", "Sockets of the server in ESTABLISHED", ""},
-	closeWait:         {"close_wait", "Sockets of the server in CLOSE-WAIT: the client has gone, the server has not noticed", ""},
+	closeWait:         {"close_wait", "Sockets of the server in CLOSE-WAIT: the client has disconnected, the server has not noticed", ""},
 	finWait:           {"fin_wait", "Sockets of the server in FIN-WAIT: it has closed, the client has not", ""},
 	lastAck:           {"last_ack", "Sockets of the server in LAST-ACK", ""},
 	timeWait:          {"time_wait", "Sockets of the server in TIME-WAIT", ""},
 }
 
-// lookPart bounds the time that looking takes to a part of all: the kernel's table of a million sockets takes a second to read.
+// lookPart limits the share of the time that sampling takes: reading the kernel's table of a
+// million sockets takes a second.
 const lookPart = 50
 
-// maxPoints bounds a series. When it is reached, every second point is dropped and the interval doubles.
+// maxPoints limits a series. When it is reached, every second point is dropped and the interval
+// doubles.
 const maxPoints = 4096
 
-// Watch begins to look: at once, and then every so often, until Stop. The times of the series count from began. An interval below 1 ms is 1 ms.
+// Watch begins to sample: at once, and then at the interval every, until Stop. The times of the
+// series count from began. An interval below 1 ms is raised to 1 ms.
 func Watch(s Sources, began time.Time, every time.Duration) *Watcher {
 	w := &Watcher{sources: s, began: began, every: max(every, time.Millisecond), stop: make(chan struct{}), done: make(chan struct{})}
 	for l := range w.peaks {
@@ -197,13 +201,15 @@ func (w *Watcher) fault(err error) {
 	}
 }
 
-// Stop looks once more and ends the goroutine. To stop again does nothing.
+// Stop samples once more and ends the goroutine. Calling it again does nothing.
 func (w *Watcher) Stop() {
 	w.once.Do(func() { close(w.stop) })
 	<-w.done
 }
 
-// Series returns what has been seen so far: no series of a source that there was not, or of which nothing could be read, and of sockets' states but ESTABLISHED and CLOSE-WAIT only those that occurred.
+// Series returns what has been sampled so far. There is no series of a source that is nil or could
+// not be read. Of the socket states, only ESTABLISHED and CLOSE-WAIT have a series if they did not
+// occur.
 func (w *Watcher) Series() []result.Series {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -224,10 +230,11 @@ func (w *Watcher) Series() []result.Series {
 	return list
 }
 
-// round drops digits that mean nothing and would fill the file.
+// round drops digits that are noise and would fill the file.
 func round(v float64) float64 { return math.Round(v*1000) / 1000 }
 
-// Peak returns the highest value of a series, by its name, of all that have been seen, and whether there was any. Points that were dropped count.
+// Peak returns the highest value of a series, by its name, and whether there was any. Points that
+// were dropped count.
 func (w *Watcher) Peak(name string) (float64, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -239,7 +246,7 @@ func (w *Watcher) Peak(name string) (float64, bool) {
 	return 0, false
 }
 
-// Faults returns why something could not be read: each thing once.
+// Faults returns why something could not be read: each reason once.
 func (w *Watcher) Faults() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

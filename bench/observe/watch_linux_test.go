@@ -26,7 +26,8 @@ func seriesOf(list []result.Series, name string) []float64 {
 	return nil
 }
 
-// A server that does not close what its clients have closed is seen, in the sockets' states and in the series.
+// A server that does not close connections that its clients have closed shows in the states of the
+// sockets and in the series.
 func TestSocketsAndWatch(t *testing.T) {
 	c := startChild(t)
 	addr := netip.MustParseAddrPort(c.do("listen 127.0.0.1:0"))
@@ -63,7 +64,7 @@ func TestSocketsAndWatch(t *testing.T) {
 		conn.Close()
 	}
 	until(t, "close wait", func() bool { return count().CloseWait == n })
-	until(t, "a look at it", func() bool { v, _ := w.Peak("close_wait"); return v == n })
+	until(t, "a sample of it", func() bool { v, _ := w.Peak("close_wait"); return v == n })
 	c.do("close")
 	until(t, "closed", func() bool { s := count(); return s.Open() == 0 })
 	w.Stop()
@@ -105,15 +106,15 @@ func TestSocketsAndWatch(t *testing.T) {
 		t.Errorf("faults %q", f)
 	}
 	if _, ok := w.Peak("nonsense"); ok {
-		t.Error("a peak of nonsense")
+		t.Error("an unknown series has a peak")
 	}
 }
 
-// The end of the server is no end of the watch.
+// The end of the server does not end the watch.
 func TestWatchGoesOn(t *testing.T) {
 	c := startChild(t)
 	w := Watch(Sources{Server: open(t, c.pid())}, time.Now(), 2*time.Millisecond)
-	until(t, "a look", func() bool { v, ok := w.Peak("server_rss"); return ok && v > 0 })
+	until(t, "a sample", func() bool { v, ok := w.Peak("server_rss"); return ok && v > 0 })
 	c.end()
 	until(t, "a fault", func() bool { return len(w.Faults()) > 0 })
 	w.Stop()
@@ -126,7 +127,7 @@ func TestWatchGoesOn(t *testing.T) {
 	}
 }
 
-// A long watch holds a bounded number of points and keeps its peaks.
+// A long watch holds a limited number of points and keeps its peaks.
 func TestWatchThins(t *testing.T) {
 	w := Watch(Sources{}, time.Now(), time.Hour)
 	w.Stop()
@@ -174,7 +175,7 @@ func TestMachine(t *testing.T) {
 	}
 }
 
-// Sockets that are open are seen in the memory of the kernel.
+// The kernel's memory shows open sockets.
 func TestKernelMemory(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -205,7 +206,8 @@ func TestKernelMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Others of this machine open and close sockets as well, so their difference says nothing.
+	// Other processes of this machine open and close sockets as well, so the difference means
+	// nothing.
 	if after.TCPSockets < 2*n {
 		t.Errorf("%d sockets, want %d at least", after.TCPSockets, 2*n)
 	}

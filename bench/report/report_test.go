@@ -282,7 +282,7 @@ func TestEras(t *testing.T) {
 		t.Fatalf("%d groups", len(groups))
 	}
 	for i, tt := range []struct{ title, labels string }{
-		{"At 2026-07-28", "Anchor Quay"}, {"With sessions, at 2025-11-25", "Anchor Buoy Chain Quay"}, {"In an era that is not known", "Quay"},
+		{"At 2026-07-28", "Anchor Quay"}, {"With sessions, at 2025-11-25", "Anchor Buoy Chain Quay"}, {"In an unknown era", "Quay"},
 	} {
 		if !strings.Contains(groups[i], "<h2>"+tt.title+"</h2>") {
 			t.Errorf("group %d is not called %s", i+1, tt.title)

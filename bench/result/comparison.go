@@ -6,17 +6,18 @@ import (
 	"strconv"
 )
 
-// A Comparison is several runs side by side: what the tables and the report show. Its columns are the runs, in their order; the first is the one that the others are compared with.
+// A Comparison is several runs side by side: what the tables and the report show. Its columns are
+// the runs, in their order; the others are compared with the first.
 type Comparison struct {
 	Runs      []*Run
-	Labels    []string // of the servers, each of its own
+	Labels    []string // of the servers, all distinct
 	Scenarios []Compared
 }
 
 // Compared is one scenario of all runs that have it.
 type Compared struct {
 	Name, Title string
-	Runs        []*Scenario // one for each column; nil where the run does not have it
+	Runs        []*Scenario // one for each column; nil if the run does not have it
 	Rows        []Row       // key figures first
 	Differ      []string    // inputs that are not the same in all runs: "connections: 8000, 1000"
 }
@@ -31,13 +32,17 @@ type Row struct {
 // Cell is one number.
 type Cell struct {
 	Figure *Figure // nil: missing
-	// Best tells that no other run has a better value. It is not set where neither direction is better, where there is nothing to compare, where all are equal, or where the scenario was not finished.
-	// A run that refused or lost part of the work takes no part in it (see faults). A floor is not a finished server: it is neither best nor ahead, and does not keep others from it.
+	// Best says that no other run has a better value. It is not set if neither direction is better,
+	// if there is nothing to compare, if all values are equal, or if the scenario was not finished.
+	// A run that refused or lost part of the work is not judged (see faults). A floor is not a
+	// finished server: it is neither best nor ahead, and does not keep others from being so.
 	Best bool
-	// Ratio is this value divided by the first run's; 0 where there is none: in the first run, where one of them is missing or not above zero, or where the units differ.
+	// Ratio is this value divided by the first run's; 0 if there is none: in the first run, if one
+	// of the two is missing or not above zero, or if the units differ.
 	Ratio float64
-	// Ahead tells that the value is better than the first run's, both take part in the question which is best, and that can be seen in the three digits that are shown. Where both
-	// are of kind mooring neither is: they are one project's.
+	// Ahead says that the value is better than the first run's, that both are judged, and that the
+	// difference shows in the three digits of the tables. If both runs are of kind mooring, neither
+	// is ahead: they belong to one project.
 	Ahead bool
 }
 
@@ -49,7 +54,7 @@ func (c Cell) Text() string {
 	return Humanise(c.Figure.Value, c.Figure.Unit)
 }
 
-// Client returns what the measuring side had, for people; "" if nothing is known.
+// Client returns the measuring side's value for people; "" if it is unknown.
 func (c Cell) Client() string {
 	if c.Figure == nil || c.Figure.Client == nil {
 		return ""
@@ -57,8 +62,9 @@ func (c Cell) Client() string {
 	return Humanise(*c.Figure.Client, c.Figure.Unit)
 }
 
-// Compare puts the runs side by side: scenarios and figures in the order of the first run that has them, key figures before the others. The Comparison refers to the runs. Texts are as they are
-// in the documents, except the labels, which are Plain.
+// Compare puts the runs side by side: scenarios and figures in the order of the first run that has
+// them, key figures before the others. The Comparison refers to the runs. Texts are unchanged from
+// the documents, except the labels, which are Plain.
 func Compare(runs []*Run) *Comparison {
 	c := &Comparison{Runs: runs, Labels: labels(runs)}
 	seen := map[string]bool{}
@@ -73,7 +79,7 @@ func Compare(runs []*Run) *Comparison {
 	return c
 }
 
-// labels returns what the columns are called, no two alike.
+// labels returns the names of the columns, all distinct.
 func labels(runs []*Run) []string {
 	list := make([]string, len(runs))
 	used := map[string]bool{}
@@ -90,7 +96,7 @@ func labels(runs []*Run) []string {
 
 func compare(runs []*Run, name string) Compared {
 	c := Compared{Name: name, Runs: make([]*Scenario, len(runs))}
-	at := map[string]int{} // where the row of a figure is
+	at := map[string]int{} // the row of each figure
 	for i, r := range runs {
 		s := r.Scenario(name)
 		if s == nil {
@@ -108,7 +114,8 @@ func compare(runs []*Run, name string) Compared {
 			}
 			if c.Rows[k].Cells[i].Figure == nil {
 				c.Rows[k].Cells[i].Figure = f
-				c.Rows[k].Better = orWord(c.Rows[k].Better, f.Better) // some servers' may not count: see counts
+				// Some servers' figures may not count: see counts.
+				c.Rows[k].Better = orWord(c.Rows[k].Better, f.Better)
 			}
 		}
 	}
@@ -158,15 +165,17 @@ func (c *Compared) judge(row *Row, runs []*Run) {
 	}
 }
 
-// counts reports whether the value in column i takes part in the question which is best. One whose own run says that neither direction is better does not: that server has done less for it.
+// counts reports whether the value in column i is judged. A value whose own run says that neither
+// direction is better is not: that server did less work for it.
 func (c *Compared) counts(row *Row, runs []*Run, i int) bool {
 	return c.Runs[i] != nil && c.Runs[i].Error == "" && c.Runs[i].fault() == "" && !runs[i].IsFloor() && row.comparable(row.Cells[i].Figure) && row.Cells[i].Figure.Better == row.Better
 }
 
-// faults are codes of findings after which figures say little: the server did not do all of the work that the others did.
+// faults are codes of findings after which figures say little: the server did not do all of the
+// work that the others did.
 var faults = [...]string{"streams_refused", "streams_ended", "client_errors", "call_errors", "request_errors", "lost_notifications", "server_gone"}
 
-// fault returns the first of the faults that s was run with, or "".
+// fault returns the first of the faults among the findings of s, or "".
 func (s *Scenario) fault() string {
 	for _, f := range s.Findings {
 		if slices.Contains(faults[:], f.Code) {
@@ -176,10 +185,10 @@ func (s *Scenario) fault() string {
 	return ""
 }
 
-// IsFloor reports whether the server is a bound for others, and not a finished one.
+// IsFloor reports whether the server is a lower bound for others, not a finished server.
 func (r *Run) IsFloor() bool { return r.Server.Kind == kindFloor }
 
-// sameProject reports whether two servers are known to be of one project: ours.
+// sameProject reports whether two servers are known to belong to one project: ours.
 func sameProject(a, b *Run) bool { return a.Server.Kind == kindMooring && b.Server.Kind == kindMooring }
 
 func (r *Row) comparable(f *Figure) bool {
@@ -196,7 +205,7 @@ func (r *Row) better(a, b float64) bool {
 	return false
 }
 
-// differ returns the inputs that not all runs of a scenario have in common; those that were skipped do not count.
+// differ returns the inputs that are not the same in all runs of a scenario, without skipped runs.
 func differ(runs []*Scenario) (list []string) {
 	var names []string
 	values := map[string][]string{}

@@ -36,10 +36,10 @@ func Example() {
 	//   with connections 8000, hold 30s
 	//                                          sample: Anchor       sample: Chain
 	//   Resident memory per stream                      680 B *      56 KB (82 ×)
-	//   – of the client itself                          212 B               212 B
+	//   – the client's own                              212 B               212 B
 	//   of that, live heap                              544 B *    27.1 KB (50 ×)
 	//   Kernel memory per stream, both ends           8.06 KB       8.06 KB (1 ×)
 	//   Streams opened per second                     9,800/s *  4,200/s (0.43 ×)
 	//   Processor while idle, with heartbeats           0.3 % *     1.4 % (4.7 ×)
-	//   – of the client itself                          0.6 %               0.6 %
+	//   – the client's own                              0.6 %               0.6 %
 }

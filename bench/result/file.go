@@ -12,11 +12,13 @@ import (
 	"slices"
 )
 
-// MaxBytes is the size of a document above which Read refuses it: far above what a run of all scenarios writes.
+// MaxBytes is the size of the largest document that Read accepts, far above what a run of all
+// scenarios writes.
 const MaxBytes = 16 << 20
 
-// Read reads one document and nothing behind it. It refuses what is larger than MaxBytes, of another Format, or not valid (see [Run.Validate]).
-// Members that it does not know are passed over: the format may grow.
+// Read reads one document and nothing after it. It rejects one that is larger than MaxBytes, of
+// another Format, or not valid (see [Run.Validate]). It ignores unknown members, because the format
+// may grow.
 func Read(r io.Reader) (*Run, error) {
 	text, err := io.ReadAll(io.LimitReader(r, MaxBytes+1))
 	if err != nil {
@@ -34,7 +36,7 @@ func Read(r io.Reader) (*Run, error) {
 	case head.Format == nil:
 		return nil, errors.New("result: not a document of a benchmark run: it names no format")
 	case *head.Format != Format:
-		return nil, fmt.Errorf("result: format %.40q is not known here, only %q", *head.Format, Format)
+		return nil, fmt.Errorf("result: unknown format %.40q; this version reads %q", *head.Format, Format)
 	}
 	if err := checkLists(text); err != nil {
 		return nil, err
@@ -49,7 +51,8 @@ func Read(r io.Reader) (*Run, error) {
 	return run, nil
 }
 
-// checkLists refuses a document whose lists are too long, before their elements, which may be two bytes each, become structs of hundreds.
+// checkLists rejects a document whose lists are too long before their elements, which may have two
+// bytes each, become structs of hundreds.
 func checkLists(text []byte) error {
 	var run struct {
 		Scenarios []json.RawMessage `json:"scenarios"`
@@ -74,7 +77,7 @@ func checkLists(text []byte) error {
 	return nil
 }
 
-// ReadFile reads the document in a file; its errors name the file.
+// ReadFile reads the document in a file. Its errors name the file.
 func ReadFile(name string) (*Run, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -88,7 +91,8 @@ func ReadFile(name string) (*Run, error) {
 	return run, nil
 }
 
-// Write writes the document as indented JSON. It sets the format if it is empty, refuses a run that is not valid, and then writes nothing.
+// Write writes the document as indented JSON. It sets the format if it is empty. It rejects a run
+// that is not valid, and then writes nothing.
 func Write(w io.Writer, run *Run) error {
 	run = complete(run)
 	if err := run.Validate(); err != nil {
@@ -107,7 +111,9 @@ func Write(w io.Writer, run *Run) error {
 	return nil
 }
 
-// WriteFile writes the document to a file as a whole or not at all: who reads the name meanwhile finds the old document or the new one. The file is readable by all, as far as the umask says.
+// WriteFile writes the document to a file as a whole or not at all: another process that reads the
+// file meanwhile finds either the old document or the new one. The file is readable by all, subject
+// to the umask.
 func WriteFile(name string, run *Run) error {
 	return writeWhole(name, func(w io.Writer) error { return Write(w, run) })
 }
@@ -139,7 +145,8 @@ func writeWhole(name string, write func(io.Writer) error) (err error) {
 	return nil
 }
 
-// createBeside creates a new file in the folder of name. os.CreateTemp would make it readable by its owner alone, whatever the umask.
+// createBeside creates a new file in the directory of name. os.CreateTemp would make it readable
+// only by its owner, whatever the umask.
 func createBeside(name string) (*os.File, error) {
 	for i := 0; ; i++ {
 		f, err := os.OpenFile(filepath.Join(filepath.Dir(name), fmt.Sprintf(".%s.%d.%d", filepath.Base(name), os.Getpid(), i)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
@@ -149,7 +156,8 @@ func createBeside(name string) (*os.File, error) {
 	}
 }
 
-// joinPoints puts arrays of numbers, which the encoder spreads over a line for each, on one line: a point is two. It works in place. A string of a JSON text holds no raw newline, so "[" at the
+// joinPoints puts arrays of numbers on one line each: the encoder spreads them over several, and a
+// point is two numbers. It works in place. A string in JSON contains no raw newline, so "[" at the
 // end of a line is structure.
 func joinPoints(text []byte) []byte {
 	out := text[:0]

@@ -20,24 +20,24 @@ func TestReadRefuses(t *testing.T) {
 		{"[]", "not a document"},
 		{"null", "names no format"},
 		{`{"scenarios":[]}`, "names no format"},
-		{`{"format":"mooring-bench/2","server":7}`, `format "mooring-bench/2" is not known here, only "mooring-bench/1"`},
-		{`{"format":"` + strings.Repeat("x", 1e6) + `"}`, `x" is not known here`},
+		{`{"format":"mooring-bench/2","server":7}`, `unknown format "mooring-bench/2"; this version reads "mooring-bench/1"`},
+		{`{"format":"` + strings.Repeat("x", 1e6) + `"}`, `unknown format`},
 		{head + `]} {}`, "not a document"},
 		{head + `]`, "not a document"},
 		{head + `7]}`, "result: json"},
-		{`{"format":"mooring-bench/1","server":{"kind":"ours"}}`, `"ours" is no kind of a server`},
-		{head + `{"name":"Idle"}]}`, `"Idle" is no name of a scenario`},
-		{head + `{"name":"idle"},{"name":"idle"}]}`, "scenario idle stands there twice"},
-		{head + `{"name":"idle","figures":[{"name":"a"},{"name":"a"}]}]}`, "figure a stands there twice"},
-		{head + `{"name":"idle","figures":[{"name":"findings"}]}]}`, `"findings" is no name of a figure`},
+		{`{"format":"mooring-bench/1","server":{"kind":"ours"}}`, `"ours" is not a kind of server`},
+		{head + `{"name":"Idle"}]}`, `"Idle" is not a scenario name`},
+		{head + `{"name":"idle"},{"name":"idle"}]}`, "duplicate scenario idle"},
+		{head + `{"name":"idle","figures":[{"name":"a"},{"name":"a"}]}]}`, "duplicate figure a"},
+		{head + `{"name":"idle","figures":[{"name":"findings"}]}]}`, `"findings" is not a figure name`},
 		{head + `{"name":"idle","figures":[{"name":"a","value":1e999}]}]}`, "result: json"},
-		{head + `{"name":"idle","figures":[{"name":"a","unit":"KB"}]}]}`, `unit "KB" is not known`},
+		{head + `{"name":"idle","figures":[{"name":"a","unit":"KB"}]}]}`, `unknown unit "KB"`},
 		{head + `{"name":"idle","figures":[{"name":"a","better":"blue"}]}]}`, `not lower or higher`},
-		{head + `{"name":"idle","findings":[{"code":"<b>"}]}]}`, `no code of a finding`},
-		{head + `{"name":"idle","series":[{"name":"<b>"}]}]}`, `"<b>" has no name`},
-		{head + `{"name":"idle","series":[{"name":"a","unit":"h"}]}]}`, `a: unit "h" is not known`},
-		{head + `{"name":"idle","distributions":[{"name":"a","quantiles":[[50,1],[40,2]]}]}]}`, "percentile 40 is out of place"},
-		{head + `{"name":"idle","distributions":[{"name":"a","quantiles":[[-1,1]]}]}]}`, "percentile -1 is out of place"},
+		{head + `{"name":"idle","findings":[{"code":"<b>"}]}]}`, `not a finding code`},
+		{head + `{"name":"idle","series":[{"name":"<b>"}]}]}`, `"<b>" is not a valid name`},
+		{head + `{"name":"idle","series":[{"name":"a","unit":"h"}]}]}`, `a: unknown unit "h"`},
+		{head + `{"name":"idle","distributions":[{"name":"a","quantiles":[[50,1],[40,2]]}]}]}`, "percentile 40 is out of order"},
+		{head + `{"name":"idle","distributions":[{"name":"a","quantiles":[[-1,1]]}]}]}`, "percentile -1 is out of order"},
 		{strings.Repeat("[", 1e6), "not a document"},
 	} {
 		run, err := Read(strings.NewReader(tt.text))
@@ -158,7 +158,7 @@ func TestWriteFileIsAtomic(t *testing.T) {
 	}
 	want("replaced", "second")
 	if run, err := Read(old); err != nil || run.Server.Label != "first <&>\u2028" {
-		t.Errorf("who had the old document open reads %v, %v", run, err)
+		t.Errorf("a reader that had the old document open reads %v, %v", run, err)
 	}
 	if err := WriteFile(name, &Run{Format: "other"}); err == nil {
 		t.Error("a run of another format was written")
@@ -182,7 +182,7 @@ func TestWriteFileIsAtomic(t *testing.T) {
 	}
 }
 
-// FuzzRead holds that what is read can be written, and then reads as the same.
+// FuzzRead checks that what is read can be written, and then reads as the same.
 func FuzzRead(f *testing.F) {
 	for _, text := range []string{
 		`{"format":"mooring-bench/1"}`,

@@ -6,11 +6,12 @@ import (
 	"strings"
 )
 
-// Missing is what tables show where there is no number.
+// Missing is what tables show for a missing number.
 const Missing = "–"
 
-// Humanise writes a value for people, with three significant digits and the prefix that suits it: 680 B, 38.2 KB (of 1,000 B), 1.9 ms, 6,740/s. Counts are written whole. What is
-// not finite is Missing. The exact value is in the document.
+// Humanise formats a value for people, with three significant digits and a suitable prefix: 680 B,
+// 38.2 KB (of 1,000 B), 1.9 ms, 6,740/s. Counts are written in full. A value that is not finite is
+// Missing. The exact value is in the document.
 func Humanise(value float64, unit string) string {
 	if !isFinite(value) {
 		return Missing
@@ -37,7 +38,8 @@ func Humanise(value float64, unit string) string {
 	return digits(value) + " " + Plain(unit, 16)
 }
 
-// HumaniseRatio writes how many times another number one is: 56 ×, 1.4 ×, 0.012 ×. It returns "" for 0 and what is not finite.
+// HumaniseRatio formats a ratio to another number: 56 ×, 1.4 ×, 0.012 ×. It returns "" for 0 and
+// for values that are not finite.
 func HumaniseRatio(ratio float64) string {
 	if ratio == 0 || !isFinite(ratio) {
 		return ""
@@ -68,13 +70,14 @@ func duration(seconds float64) string {
 	return scaled(seconds, timeSteps)
 }
 
-// scaled writes value in the largest step that leaves it at 1 or more once it is rounded.
+// scaled formats value in the largest step that leaves it at 1 or more once it is rounded.
 func scaled(value float64, of steps) string {
 	step := of.fit(value)
 	return digits(value/step.size) + step.name
 }
 
-// digits writes three significant digits without trailing zeros, or the whole number where that has more.
+// digits formats three significant digits without trailing zeros, or the whole number if it has
+// more.
 func digits(v float64) string { return significant(v, 3) }
 
 func significant(v float64, n int) string {
@@ -99,7 +102,7 @@ func significant(v float64, n int) string {
 	return strconv.FormatFloat(rounded, 'f', -1, 64)
 }
 
-// whole writes a whole number with commas between thousands.
+// whole formats a whole number with commas between thousands.
 func whole(v float64) string {
 	switch {
 	case v < 0:
@@ -107,7 +110,7 @@ func whole(v float64) string {
 	case v >= 1e15:
 		return strconv.FormatFloat(v, 'g', 3, 64)
 	}
-	text := strconv.FormatFloat(math.Abs(v), 'f', 0, 64) // no sign for a zero that has one
+	text := strconv.FormatFloat(math.Abs(v), 'f', 0, 64) // a negative zero has no sign
 	var b strings.Builder
 	for i, r := range text {
 		if i > 0 && (len(text)-i)%3 == 0 {

@@ -12,7 +12,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// samples returns the names and texts of the golden documents: three invented runs of servers that do not exist.
+// samples returns the names and texts of the golden documents: three invented runs of servers that
+// do not exist.
 func samples(t testing.TB) (names []string, texts [][]byte) {
 	t.Helper()
 	names, err := filepath.Glob("testdata/*.json")
@@ -104,11 +105,11 @@ func TestGoldenSchema(t *testing.T) {
 	}
 	for _, tt := range []struct{ why, old, new string }{
 		{"another format", `"mooring-bench/1"`, `"mooring-bench/2"`},
-		{"a time that is none", `"began": "2026-`, `"began": "in 2026-`},
-		{"an era that is none", `"era": "modern"`, `"era": "ancient"`},
-		{"a kind that is none", `"kind": "mooring"`, `"kind": "ours"`},
-		{"a unit that is none", `"unit": "B"`, `"unit": "octets"`},
-		{"a name that is none", `"name": "rss_per_stream"`, `"name": "RSS per stream"`},
+		{"not a time", `"began": "2026-`, `"began": "in 2026-`},
+		{"not an era", `"era": "modern"`, `"era": "ancient"`},
+		{"not a kind", `"kind": "mooring"`, `"kind": "ours"`},
+		{"not a unit", `"unit": "B"`, `"unit": "octets"`},
+		{"not a name", `"name": "rss_per_stream"`, `"name": "RSS per stream"`},
 		{"the reserved name", `"name": "rss_per_stream"`, `"name": "findings"`},
 		{"better what", `"better": "lower"`, `"better": "softer"`},
 		{"a figure without value", `"value": 680`, `"worth": 680`},
@@ -121,12 +122,12 @@ func TestGoldenSchema(t *testing.T) {
 			continue
 		}
 		if validate(t, s, []byte(text)) == nil {
-			t.Errorf("%s: the schema takes it", tt.why)
+			t.Errorf("%s: the schema accepts it", tt.why)
 		}
 	}
 }
 
-// TestSchemaOfNothing holds that lists which Go leaves nil are what the schema says.
+// TestSchemaOfNothing checks that lists that are nil in Go are written as the schema requires.
 func TestSchemaOfNothing(t *testing.T) {
 	s := compiled(t)
 	empty := &Run{Scenarios: []Scenario{{Name: "idle", Series: []Series{{Name: "rss"}}, Distributions: []Distribution{{Name: "latency"}}}}}
@@ -140,11 +141,12 @@ func TestSchemaOfNothing(t *testing.T) {
 		}
 	}
 	if empty.Scenarios[0].Figures != nil || empty.Format != "" {
-		t.Error("Write changed the run that it was given")
+		t.Error("Write changed the run")
 	}
 }
 
-// TestSchemaNamesAll holds that the schema describes every member of the types, requires those that are always written, and names no other.
+// TestSchemaNamesAll checks that the schema describes every member of the types, requires those
+// that are always written, and has no others.
 func TestSchemaNamesAll(t *testing.T) {
 	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(Schema()))
 	if err != nil {

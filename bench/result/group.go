@@ -2,7 +2,8 @@ package result
 
 import "slices"
 
-// A Group is the runs that are compared with one another: those of one era. What a server does for a stream with a session is not what it does for one without.
+// A Group is a set of runs that are compared with one another: those of one era. What a server does
+// for a stream with a session is not what it does for one without.
 type Group struct {
 	Title string // "At 2026-07-28"
 	Runs  []*Run
@@ -10,16 +11,19 @@ type Group struct {
 
 type eraGroup struct{ era, title string }
 
-// eraGroups are the groups of servers that speak MCP, in their order; what is of no era here belongs to the last.
-var eraGroups = [...]eraGroup{{"modern", "At 2026-07-28"}, {"legacy", "With sessions, at 2025-11-25"}, {"", "In an era that is not known"}}
+// eraGroups are the groups of servers that speak MCP, in their order. Runs of other eras belong to
+// the last one.
+var eraGroups = [...]eraGroup{{"modern", "At 2026-07-28"}, {"legacy", "With sessions, at 2025-11-25"}, {"", "In an unknown era"}}
 
 const (
 	plainEra   = "plain"
 	plainTitle = "Event streams without MCP"
 )
 
-// Groups puts each run into the group of its era, in the order of the runs. Runs of the era plain stand behind those of every group: a server that does not speak MCP is there for reference. If
-// the runs that speak MCP are of one era, or there are none, there is one group, of all runs as they are.
+// Groups puts each run into the group of its era, in the order of the runs. Runs of the era plain
+// follow those of every group: a server that does not speak MCP is there for reference. If the runs
+// that speak MCP belong to one era, or there are none, there is one group, of all runs in their
+// order.
 func Groups(runs []*Run) []Group {
 	var plain []*Run
 	var of [len(eraGroups)][]*Run

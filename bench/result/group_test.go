@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestGroups holds that eras are compared apart, and a server without MCP beside each of them.
+// TestGroups checks that eras are compared separately, with a server without MCP next to each of
+// them.
 func TestGroups(t *testing.T) {
 	for _, tt := range []struct{ runs, want string }{
 		{"", ""},
@@ -15,7 +16,7 @@ func TestGroups(t *testing.T) {
 		{"n:plain a:modern", "At 2026-07-28: n a"},
 		{"a:legacy b:modern c:legacy", "At 2026-07-28: b; With sessions, at 2025-11-25: a c"},
 		{"n:plain a:modern b:legacy m:plain", "At 2026-07-28: a n m; With sessions, at 2025-11-25: b n m"},
-		{"a: b:future c:modern n:plain", "At 2026-07-28: c n; In an era that is not known: a b n"},
+		{"a: b:future c:modern n:plain", "At 2026-07-28: c n; In an unknown era: a b n"},
 	} {
 		var runs []*Run
 		for _, f := range strings.Fields(tt.runs) {

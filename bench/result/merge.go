@@ -5,8 +5,11 @@ import (
 	"slices"
 )
 
-// Merge makes one run of those with the same label, era and machine: a later one's scenarios take the place of those of the same name, and others come behind. So a scenario can be measured again
-// for all servers. Where the later one was made by another version of the tool, or of another version of the server, its scenarios say so in a note. The runs that it is given stay as they are.
+// Merge makes one run of those with the same label, era and machine: a later run's scenarios
+// replace those of the same name, and further ones are appended. That way a scenario can be
+// measured again for all servers. If the later run was made by another version of the tool, or with
+// another version of the server, its scenarios say so in a note. Merge does not change the runs
+// that it is given.
 func Merge(runs []*Run) []*Run {
 	var merged []*Run
 	for _, r := range runs {
@@ -31,7 +34,7 @@ func (r *Run) take(later *Run) {
 	}
 	note := ""
 	if later.Tool != r.Tool || later.Server.Version != r.Server.Version {
-		note = fmt.Sprintf("measured apart from other scenarios, on %s with mooring-bench %s, of version %s", later.Began.UTC().Format("2006-01-02"), later.Tool.Version, orWord(later.Server.Version, "unknown"))
+		note = fmt.Sprintf("measured separately from other scenarios, on %s with mooring-bench %s, server version %s", later.Began.UTC().Format("2006-01-02"), later.Tool.Version, orWord(later.Server.Version, "unknown"))
 	}
 	for _, s := range later.Scenarios {
 		if note != "" {

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// TestMerge holds that a scenario that was measured again replaces the one before, of the same server on the same machine alone.
+// TestMerge checks that a scenario that was measured again replaces the earlier one, but only of
+// the same server on the same machine.
 func TestMerge(t *testing.T) {
 	run := func(label, era string, cores int, version string, scenarios ...string) *Run {
 		r := &Run{Server: Server{Label: label, Era: era}, Machine: Machine{Cores: cores}, Tool: Tool{Version: version}, Began: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)}
@@ -34,7 +35,7 @@ func TestMerge(t *testing.T) {
 		}
 		got = append(got, text)
 	}
-	const want = "a modern idle:1 call:5 storm:2; a legacy idle:1; b modern idle:4measured apart from other scenarios, on 2026-11-23 with mooring-bench v2, of version unknown; a modern idle:3"
+	const want = "a modern idle:1 call:5 storm:2; a legacy idle:1; b modern idle:4measured separately from other scenarios, on 2026-11-23 with mooring-bench v2, server version unknown; a modern idle:3"
 	if text := strings.Join(got, "; "); text != want {
 		t.Errorf("merged to %s, want %s", text, want)
 	}

@@ -6,8 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// Plain returns text as it may be shown on a terminal or a page, on one line and at most limit characters long: white space of any kind becomes one space, what controls terminals or
-// the direction of text is dropped, bytes that are not UTF-8 become U+FFFD. It does not escape markup.
+// Plain returns text in a form that is safe for a terminal or a page, on one line and at most limit
+// characters long: white space of any kind becomes one space, characters that control terminals or
+// the direction of text are dropped, and bytes that are not UTF-8 become U+FFFD. It does not escape
+// markup.
 func Plain(text string, limit int) string {
 	var b strings.Builder
 	n, space := 0, false
@@ -16,7 +18,7 @@ func Plain(text string, limit int) string {
 		case unicode.IsSpace(r):
 			space = b.Len() > 0
 			continue
-		case !unicode.IsPrint(r): // also the formatting characters, among them those of direction
+		case !unicode.IsPrint(r): // also formatting characters, including those for direction
 			continue
 		}
 		need := 1

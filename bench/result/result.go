@@ -2,10 +2,11 @@ package result
 
 import "time"
 
-// Format names the form of a Run. It changes when a reader of the old form would misread the new one.
+// Format names the format of a Run. It changes when a reader of the old format would misread the
+// new one.
 const Format = "mooring-bench/1"
 
-// A Run is one run of one or several scenarios against one server.
+// A Run is one run of one or more scenarios against one server.
 type Run struct {
 	Format    string     `json:"format"`
 	Tool      Tool       `json:"tool"`
@@ -34,16 +35,21 @@ type Machine struct {
 
 // Server is what was measured.
 type Server struct {
-	Label    string `json:"label"`          // what tables and charts call it
-	Kind     string `json:"kind,omitempty"` // mooring, mcp (somebody else's), or floor (fixed answers: a bound, not a finished server); empty: not known
-	URL      string `json:"url"`
-	Name     string `json:"name,omitempty"` // as it told its clients
-	Version  string `json:"version,omitempty"`
-	Era      string `json:"era"` // modern or legacy; plain for a server of event streams that does not speak MCP
+	Label string `json:"label"` // the name of the server in tables and charts
+	// Kind is mooring, mcp (another project), or floor (fixed answers: a lower bound, not a
+	// finished server). Empty: unknown.
+	Kind    string `json:"kind,omitempty"`
+	URL     string `json:"url"`
+	Name    string `json:"name,omitempty"` // as reported to its clients
+	Version string `json:"version,omitempty"`
+	// Era is modern or legacy, or plain for a server of event streams that does not speak MCP.
+	Era      string `json:"era"`
 	Revision string `json:"revision,omitempty"`
-	PID      int    `json:"pid,omitempty"`     // 0: not on this machine, or not known; then nothing was measured of its process
-	Command  string `json:"command,omitempty"` // of the process
-	Notes    string `json:"notes,omitempty"`   // how it was configured, and after whose advice
+	// PID is 0 if the server is not on this machine or its process is unknown. Its process was then
+	// not measured.
+	PID     int    `json:"pid,omitempty"`
+	Command string `json:"command,omitempty"` // of the process
+	Notes   string `json:"notes,omitempty"`   // how it was configured, and on whose advice
 }
 
 // A Scenario is what one scenario found.
@@ -52,7 +58,7 @@ type Scenario struct {
 	Title   string    `json:"title"`
 	Params  []Param   `json:"params,omitempty"`
 	Began   time.Time `json:"began"`
-	Seconds float64   `json:"seconds"` // it took
+	Seconds float64   `json:"seconds"` // how long it took
 
 	Figures       []Figure       `json:"figures"`
 	Series        []Series       `json:"series,omitempty"`
@@ -61,7 +67,7 @@ type Scenario struct {
 	Findings []Finding `json:"findings,omitempty"`
 	Notes    []string  `json:"notes,omitempty"`
 	Error    string    `json:"error,omitempty"`   // why it was not finished
-	Skipped  string    `json:"skipped,omitempty"` // why it was not begun
+	Skipped  string    `json:"skipped,omitempty"` // why it was not started
 }
 
 // Param is an input of a scenario.
@@ -72,13 +78,16 @@ type Param struct {
 
 // A Figure is one number.
 type Figure struct {
-	Name   string  `json:"name"` // lower case and underscores, unique in its scenario: rss_per_stream
+	// Name has lower-case letters, digits and underscores, and is unique in its scenario:
+	// rss_per_stream.
+	Name   string  `json:"name"`
 	Title  string  `json:"title"`
 	Unit   string  `json:"unit,omitempty"` // B, ms, s, µs, /s, %, count, or empty
 	Value  float64 `json:"value"`
-	Better string  `json:"better,omitempty"` // lower, higher, or empty where neither is
+	Better string  `json:"better,omitempty"` // lower, higher, or empty if neither is
 	Key    bool    `json:"key,omitempty"`    // one of the few that a comparison shows first
-	// Client is what the measuring side itself had of the same kind, so that everybody can see whether it was the limit: its processor time, its memory for a stream. Nil: does not apply.
+	// Client is the measuring side's own value of the same kind, to show whether it was the
+	// bottleneck: its processor time, or its memory for a stream. Nil: does not apply.
 	Client *float64 `json:"client,omitempty"`
 }
 
@@ -99,7 +108,7 @@ type Distribution struct {
 	Quantiles [][2]float64 `json:"quantiles"` // percentile from 0 to 100, value; ascending
 }
 
-// A Finding is a fault of the server that a scenario has seen.
+// A Finding is a fault of the server that a scenario has detected.
 type Finding struct {
 	Code string `json:"code"` // close_wait, sessions_kept, no_heartbeat, lost_results, …
 	Text string `json:"text"` // one sentence, with the figures

@@ -9,10 +9,11 @@ import (
 	"os"
 )
 
-// maxRuns bounds the documents of one file.
+// maxRuns limits the documents of one file.
 const maxRuns = 64
 
-// ReadRuns reads a file of one document, or of an array of documents, as a comparison writes. Its errors name the file.
+// ReadRuns reads a file with one document, or with an array of documents, as a comparison writes
+// it. Its errors name the file.
 func ReadRuns(name string) ([]*Run, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -66,7 +67,7 @@ func WriteRuns(name string, runs []*Run) error {
 	}
 	text.WriteString("]\n")
 	if text.Len() > MaxBytes {
-		return errors.New("result: the file would be too large to be read; thin the runs")
+		return errors.New("result: the file would be too large to read; thin the runs")
 	}
 	return writeWhole(name, func(w io.Writer) error {
 		_, err := w.Write(text.Bytes())
@@ -74,7 +75,8 @@ func WriteRuns(name string, runs []*Run) error {
 	})
 }
 
-// Thin leaves each series n points at most, n being 3 or more: the first, the last, and of each stretch between them the one with the highest value, for it is the peaks that matter.
+// Thin leaves at most n points in each series; n must be 3 or more. It keeps the first and the
+// last, and of each stretch between them the one with the highest value, because the peaks matter.
 func (r *Run) Thin(n int) {
 	for i := range r.Scenarios {
 		for j := range r.Scenarios[i].Series {

@@ -9,11 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// A form is how a table is written.
+// A form is a style of table.
 type form struct {
 	escape func(string) string
 	cell   func(Cell) string
-	tail   string // behind what is not a value, so that it stands below values
+	tail   string // follows what is not a value, so that it is aligned with values
 }
 
 func plainForm() form {
@@ -22,10 +22,11 @@ func plainForm() form {
 
 func markdownForm() form { return form{escape: escapeMarkdown, cell: markdownCell} }
 
-// maxText is how many characters of a text of a document a table shows.
+// maxText is how many characters of a document's text a table shows.
 const maxText = 300
 
-// WriteText writes a table for each scenario as plain text: key figures first, the best value of a row marked with *, the ratio to the first run in brackets, what the measuring side had below a
+// WriteText writes a table for each scenario as plain text: key figures first, the best value of a
+// row marked with *, the ratio to the first run in brackets, and the measuring side's value below a
 // figure; then what was found, skipped or not finished.
 func (c *Comparison) WriteText(w io.Writer) error {
 	var b bytes.Buffer
@@ -46,7 +47,7 @@ func (c *Comparison) WriteText(w io.Writer) error {
 	return flush(w, &b)
 }
 
-// WriteMarkdown writes the same as tables of GitHub's Markdown, the best value in bold.
+// WriteMarkdown writes the same as tables in GitHub's Markdown, with the best value in bold.
 func (c *Comparison) WriteMarkdown(w io.Writer) error {
 	var b bytes.Buffer
 	for i := range c.Scenarios {
@@ -69,7 +70,8 @@ func (c *Comparison) WriteMarkdown(w io.Writer) error {
 	return flush(w, &b)
 }
 
-// apart returns which runs take no part in what is best, and why: "storm: a server (streams_refused)". Floors are not among them.
+// apart returns which runs are not judged, and why: "storm: a server (streams_refused)". It does
+// not list floors.
 func (c *Comparison) apart() (list []string) {
 	for i := range c.Scenarios {
 		s := &c.Scenarios[i]
@@ -88,7 +90,7 @@ func (c *Comparison) apart() (list []string) {
 
 func (c *Compared) heading() string { return c.Name + ": " + Plain(c.Title, maxText) }
 
-// inputs returns a line for what all runs had as input, and one for what they had not in common.
+// inputs returns a line for the inputs that all runs share, and one for those that differ.
 func (c *Compared) inputs() (lines []string) {
 	for _, s := range c.Runs {
 		if s == nil || s.Skipped != "" || len(s.Params) == 0 {
@@ -112,7 +114,7 @@ func (c *Compared) inputs() (lines []string) {
 	return lines
 }
 
-// grid returns head and rows of a scenario's table; nil if no run has a figure.
+// grid returns the head and rows of a scenario's table; nil if no run has a figure.
 func (c *Compared) grid(labels []string, f form) [][]string {
 	if len(c.Rows) == 0 {
 		return nil
@@ -127,7 +129,7 @@ func (c *Compared) grid(labels []string, f form) [][]string {
 		if !slices.ContainsFunc(row.Cells, func(c Cell) bool { return c.Client() != "" }) {
 			continue
 		}
-		client := []string{"– of the client itself"}
+		client := []string{"– the client's own"}
 		for _, cell := range row.Cells {
 			client = append(client, orWord(cell.Client(), Missing)+f.tail)
 		}
@@ -136,7 +138,7 @@ func (c *Compared) grid(labels []string, f form) [][]string {
 	return grid
 }
 
-// remarks returns what is to be told of the runs beside their figures, a line each.
+// remarks returns what to say about the runs in addition to their figures, one line each.
 func (c *Compared) remarks(labels []string) (lines []string) {
 	tell := func(i int, what, text string) { lines = append(lines, labels[i]+": "+what+Plain(text, maxText)) }
 	for i, s := range c.Runs {
@@ -182,7 +184,7 @@ func markdownCell(c Cell) string {
 	return text
 }
 
-// writeAligned writes a grid whose first column is aligned left and the others right.
+// writeAligned writes a grid with the first column aligned left and the others right.
 func writeAligned(b *bytes.Buffer, grid [][]string) {
 	var width []int
 	for _, row := range grid {
@@ -216,7 +218,8 @@ func writeMarkdown(b *bytes.Buffer, grid [][]string) {
 	}
 }
 
-// escapeMarkdown returns text that Markdown shows as it is: what could begin markup, a cell, a link or HTML is escaped (CommonMark 2.4), and addresses are not made links.
+// escapeMarkdown returns text that Markdown shows unchanged: what could begin markup, a cell, a
+// link or HTML is escaped (CommonMark 2.4), and addresses do not become links.
 func escapeMarkdown(text string) string {
 	var b strings.Builder
 	for _, r := range text {

@@ -62,7 +62,7 @@ func TestCompareJudges(t *testing.T) {
 	runs := func(list ...any) (runs []*Run) {
 		for _, v := range list {
 			switch v := v.(type) {
-			case string: // of this kind is the one before
+			case string: // the kind of the previous run
 				runs[len(runs)-1].Server.Kind = v
 			case nil:
 				runs = append(runs, server("x"))
@@ -83,34 +83,34 @@ func TestCompareJudges(t *testing.T) {
 		runs []*Run
 		want string // per cell: text, * for best, ratio, ! for ahead
 	}{
-		"lower is better":             {runs(lower(10), lower(20), lower(5)), "10 | 20 2 × | 5* 0.5 ×!"},
-		"higher is better":            {runs(fig("a", 10, "higher"), fig("a", 20, "higher")), "10 | 20* 2 ×!"},
-		"neither is":                  {runs(fig("a", 10, ""), fig("a", 20, "")), "10 | 20 2 ×"},
-		"one has done less":           {runs(fig("a", 1, ""), lower(20), lower(10)), "1 | 20 20 × | 10* 10 ×"},
-		"one of the others has":       {runs(lower(20), fig("a", 1, ""), lower(10)), "20 | 1 0.05 × | 10* 0.5 ×!"},
-		"all are equal":               {runs(lower(7), lower(7)), "7 | 7 1 ×"},
-		"two share the best":          {runs(lower(7), lower(7), lower(9)), "7* | 7* 1 × | 9 1.3 ×"},
-		"nothing to compare":          {runs(lower(7)), "7"},
-		"nobody else has it":          {runs(lower(7), nil), "7 | –"},
-		"the first lacks it":          {runs(nil, lower(7), lower(8)), "– | 7* | 8"},
-		"a zero has no ratio":         {runs(lower(0), lower(8)), "0* | 8"},
-		"to a zero neither":           {runs(lower(8), lower(0)), "8 | 0*!"},
-		"negative ones neither":       {runs(lower(-3), lower(-6)), "−3 | −6*!"},
-		"ahead, but not to be seen":   {runs(lower(7.0001), lower(7)), "7 | 7* 1 ×"},
-		"NaN":                         {runs(lower(math.NaN()), lower(7), lower(8)), "– | 7* | 8"},
-		"infinite":                    {runs(lower(9), lower(math.Inf(-1)), lower(8)), "9 | – | 8* 0.89 ×!"},
-		"unfinished is not best":      {runs(lower(10), failed, lower(20)), "10* | 1 0.1 × | 20 2 ×"},
-		"nobody leads the unfinished": {runs(failed, lower(0.5), lower(2)), "1 | 0.5* 0.5 × | 2 2 ×"},
-		"nor is who refuses":          {runs(lower(10), with("streams_refused", 1), lower(20)), "10* | 1 0.1 × | 20 2 ×"},
-		"nor who gives no answers":    {runs(lower(10), with("call_errors", 1)), "10 | 1 0.1 ×"},
-		"nobody leads the faulty":     {runs(with("server_gone", 9), lower(0.5), lower(2)), "9 | 0.5* 0.06 × | 2 0.22 ×"},
-		"other faults cost the same":  {runs(lower(10), with("close_wait", 1)), "10 | 1* 0.1 ×!"},
-		"a floor is not best":         {runs(lower(10), "mooring", lower(1), "floor", lower(20), "mcp"), "10* | 1 0.1 × | 20 2 ×"},
-		"nor compared with":           {runs(lower(10), "mooring", lower(1), "floor"), "10 | 1 0.1 ×"},
-		"nobody is ahead of a floor":  {runs(lower(10), "floor", lower(5), lower(7)), "10 | 5* 0.5 × | 7 0.7 ×"},
-		"nor our own of ours":         {runs(lower(10), "mooring", lower(5), "mooring", lower(6), "mcp"), "10 | 5* 0.5 × | 6 0.6 ×!"},
-		"other projects are":          {runs(lower(10), "mcp", lower(5), "mcp"), "10 | 5* 0.5 ×!"},
-		"other units":                 {runs(lower(10), Figure{Name: "a", Unit: "B", Value: 1, Better: "lower"}), "10 | 1 B"},
+		"lower is better":                 {runs(lower(10), lower(20), lower(5)), "10 | 20 2 × | 5* 0.5 ×!"},
+		"higher is better":                {runs(fig("a", 10, "higher"), fig("a", 20, "higher")), "10 | 20* 2 ×!"},
+		"neither is":                      {runs(fig("a", 10, ""), fig("a", 20, "")), "10 | 20 2 ×"},
+		"one has done less work":          {runs(fig("a", 1, ""), lower(20), lower(10)), "1 | 20 20 × | 10* 10 ×"},
+		"one of the others has":           {runs(lower(20), fig("a", 1, ""), lower(10)), "20 | 1 0.05 × | 10* 0.5 ×!"},
+		"all are equal":                   {runs(lower(7), lower(7)), "7 | 7 1 ×"},
+		"two share the best":              {runs(lower(7), lower(7), lower(9)), "7* | 7* 1 × | 9 1.3 ×"},
+		"nothing to compare":              {runs(lower(7)), "7"},
+		"no other run has it":             {runs(lower(7), nil), "7 | –"},
+		"the first lacks it":              {runs(nil, lower(7), lower(8)), "– | 7* | 8"},
+		"a zero has no ratio":             {runs(lower(0), lower(8)), "0* | 8"},
+		"nor to a zero":                   {runs(lower(8), lower(0)), "8 | 0*!"},
+		"nor do negative ones":            {runs(lower(-3), lower(-6)), "−3 | −6*!"},
+		"ahead, but too little to show":   {runs(lower(7.0001), lower(7)), "7 | 7* 1 ×"},
+		"NaN":                             {runs(lower(math.NaN()), lower(7), lower(8)), "– | 7* | 8"},
+		"infinite":                        {runs(lower(9), lower(math.Inf(-1)), lower(8)), "9 | – | 8* 0.89 ×!"},
+		"unfinished is not best":          {runs(lower(10), failed, lower(20)), "10* | 1 0.1 × | 20 2 ×"},
+		"none is ahead of the unfinished": {runs(failed, lower(0.5), lower(2)), "1 | 0.5* 0.5 × | 2 2 ×"},
+		"nor is one that refuses":         {runs(lower(10), with("streams_refused", 1), lower(20)), "10* | 1 0.1 × | 20 2 ×"},
+		"nor one that does not answer":    {runs(lower(10), with("call_errors", 1)), "10 | 1 0.1 ×"},
+		"none is ahead of the faulty":     {runs(with("server_gone", 9), lower(0.5), lower(2)), "9 | 0.5* 0.06 × | 2 0.22 ×"},
+		"other faults cost the same":      {runs(lower(10), with("close_wait", 1)), "10 | 1* 0.1 ×!"},
+		"a floor is not best":             {runs(lower(10), "mooring", lower(1), "floor", lower(20), "mcp"), "10* | 1 0.1 × | 20 2 ×"},
+		"nor compared with":               {runs(lower(10), "mooring", lower(1), "floor"), "10 | 1 0.1 ×"},
+		"none is ahead of a floor":        {runs(lower(10), "floor", lower(5), lower(7)), "10 | 5* 0.5 × | 7 0.7 ×"},
+		"nor ours of ours":                {runs(lower(10), "mooring", lower(5), "mooring", lower(6), "mcp"), "10 | 5* 0.5 × | 6 0.6 ×!"},
+		"other projects are":              {runs(lower(10), "mcp", lower(5), "mcp"), "10 | 5* 0.5 ×!"},
+		"other units":                     {runs(lower(10), Figure{Name: "a", Unit: "B", Value: 1, Better: "lower"}), "10 | 1 B"},
 	} {
 		c := Compare(tt.runs)
 		if len(c.Scenarios) != 1 || len(c.Scenarios[0].Rows) != 1 {
@@ -188,13 +188,13 @@ func TestTables(t *testing.T) {
 	}{
 		{plain, []string{
 			"idle: Idle streams: what one costs\n  with connections 8000, hold 30s\n",
-			"  Resident memory per stream                      680 B *    38.2 KB (56 ×)        56 KB (82 ×)\n  – of the client itself                          212 B               212 B               212 B\n",
+			"  Resident memory per stream                      680 B *    38.2 KB (56 ×)        56 KB (82 ×)\n  – the client's own                              212 B               212 B               212 B\n",
 			"24 ms (0.77 ×) *\n", "sample: Buoy: skipped: the server's pid is not known", "sample: Chain: NOT FINISHED: the server ended the run", "sample: Chain: FOUND close_wait: 212 sockets",
 			"  Time to exit                                   7.6 s               –    4.1 s (0.54 ×)\n",
 		}},
 		{markdown, []string{
 			"### idle: Idle streams: what one costs\n\nwith connections 8000, hold 30s\n\n|  | sample: Anchor | sample: Buoy | sample: Chain |\n|---|--:|--:|--:|\n",
-			"| Resident memory per stream | **680 B** | 38.2 KB (56 ×) | 56 KB (82 ×) |\n| – of the client itself | 212 B | 212 B | 212 B |\n",
+			"| Resident memory per stream | **680 B** | 38.2 KB (56 ×) | 56 KB (82 ×) |\n| – the client's own | 212 B | 212 B | 212 B |\n",
 			"- sample: Chain: FOUND close\\_wait: 212",
 		}},
 		{readme, []string{
@@ -236,7 +236,7 @@ func TestTables(t *testing.T) {
 		t.Error("the short table has a client's figure")
 	}
 	if strings.Contains(readme, "Sockets in CLOSE-WAIT at most") {
-		t.Error("the README's table has a figure that is not key")
+		t.Error("the README's table has a figure that is not a key figure")
 	}
 	floor, faulty := *runs[2], *runs[1]
 	floor.Server.Kind = "floor"
@@ -268,7 +268,7 @@ func TestTablesOfHostileTexts(t *testing.T) {
 	c := Compare([]*Run{run, server(evil), server(strings.Repeat("wide ", 10_000), s)})
 	plain, markdown, readme := text(t, c, asText), text(t, c, asMarkdown), text(t, c, asReadme)
 	if strings.ContainsAny(plain+markdown+readme, "\x1b\x07\r\u202e") {
-		t.Errorf("what controls a terminal is left:\n%q", plain)
+		t.Errorf("terminal control characters are left:\n%q", plain)
 	}
 	for _, banned := range []string{"<script", " [x", " !", "\n#", "\n# ", " `q`", "(http://", "www.evil", " ~~s"} {
 		if strings.Contains(strings.ReplaceAll(markdown, "\n### ", ""), banned) || strings.Contains(readme, banned) {

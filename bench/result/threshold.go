@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// findings is what thresholds call the number of findings. No figure may have the name.
+// findings is the name of the number of findings in thresholds. No figure may have this name.
 const findings = "findings"
 
 // A Threshold is a condition under which a run fails: "close_wait_final>0".
@@ -18,10 +18,10 @@ type Threshold struct {
 	Figure   string // or "findings"
 	Op       string // > >= < <= == !=
 	Value    float64
-	Unit     string // as it was written; empty if it was not
+	Unit     string // as it was written; empty if there was none
 }
 
-// Thresholds are conditions of which none may be met.
+// Thresholds are conditions, none of which may be met.
 type Thresholds []Threshold
 
 // A Breach is a threshold that is met.
@@ -34,17 +34,19 @@ type Breach struct {
 
 var thresholdForm = regexp.MustCompile(`^\s*(?:([a-z][a-z0-9_]*)\.)?([a-z][a-z0-9_]*)\s*(>=|<=|==|!=|>|<)\s*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*(\S*)\s*$`)
 
-// Parse reads a threshold: a figure's name, with that of a scenario and a dot before it if it counts there alone, an operator, a number, and the figure's unit or nothing:
+// Parse parses a threshold: a figure's name, preceded by a scenario's name and a dot if it applies
+// only to that scenario, an operator, a number, and optionally the figure's unit:
 //
 //	close_wait_final>0
 //	call.p99 > 5ms
 //	churn.findings>=1
 //
-// "findings" stands for the number of findings, of the scenario or of all. µs may be written us. Whether the figure exists and has that unit is seen by [Thresholds.Check].
+// "findings" stands for the number of findings, of the scenario or of all scenarios. µs may be
+// written us. [Thresholds.Check] finds out whether the figure exists and has that unit.
 func Parse(text string) (Threshold, error) {
 	m := thresholdForm.FindStringSubmatch(text)
 	if m == nil {
-		return Threshold{}, fmt.Errorf("result: %.80q is no threshold such as churn.close_wait_final>0: a figure, one of > >= < <= == !=, and a number", text)
+		return Threshold{}, fmt.Errorf("result: %.80q is not a threshold: write a figure, one of > >= < <= == !=, and a number, such as churn.close_wait_final>0", text)
 	}
 	value, err := strconv.ParseFloat(m[4], 64)
 	if err != nil {
@@ -55,12 +57,12 @@ func Parse(text string) (Threshold, error) {
 		unit = "µs"
 	}
 	if !slices.Contains(units[:], unit) {
-		return Threshold{}, fmt.Errorf("result: threshold %.80q: unit %.20q is not known; leave it out for the figure's own", text, unit)
+		return Threshold{}, fmt.Errorf("result: threshold %.80q: unknown unit %.20q; leave it out to use the figure's own", text, unit)
 	}
 	return Threshold{Scenario: m[1], Figure: m[2], Op: m[3], Value: value, Unit: unit}, nil
 }
 
-// String returns what Parse reads.
+// String returns what Parse accepts.
 func (t Threshold) String() string {
 	name := t.Figure
 	if t.Scenario != "" {
@@ -69,7 +71,8 @@ func (t Threshold) String() string {
 	return name + t.Op + strconv.FormatFloat(t.Value, 'f', -1, 64) + t.Unit
 }
 
-// String tells the figure and the threshold: "churn.close_wait_final is 12 (close_wait_final>0)". The number is exact.
+// String returns the figure and the threshold: "churn.close_wait_final is 12 (close_wait_final>0)".
+// The number is exact.
 func (b Breach) String() string {
 	name := b.Threshold.Figure
 	if b.Scenario != "" {
@@ -85,8 +88,10 @@ func (b Breach) String() string {
 	return fmt.Sprintf("%s is %s%s (%s)", name, strconv.FormatFloat(b.Value, 'f', -1, 64), unit, b.Threshold)
 }
 
-// Check returns which thresholds the run meets, each for every scenario that it holds for, in their order and that of the scenarios. The error joins those that could not be judged, because no
-// scenario of the run has the figure, it has another unit, or it is no number: a threshold that nothing answers to must not pass. Both may be returned.
+// Check returns which thresholds the run meets, each for every scenario that it applies to, in the
+// order of the thresholds and then of the scenarios. The error joins those that could not be
+// judged, because no scenario of the run has the figure, it has another unit, or it is not a
+// number: a threshold without a figure must not pass. Check may return both.
 func (ts Thresholds) Check(run *Run) ([]Breach, error) {
 	var breaches []Breach
 	var errs []error
@@ -152,7 +157,7 @@ func (t Threshold) checkFindings(run *Run) ([]Breach, error) {
 	return nil, nil
 }
 
-// missing says why nothing in run answers to t.
+// missing says why t applies to nothing in run.
 func (t Threshold) missing(run *Run) error {
 	var names, why []string
 	for i := range run.Scenarios {

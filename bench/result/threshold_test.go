@@ -60,7 +60,7 @@ func TestCheck(t *testing.T) {
 	}}
 	for _, tt := range []struct {
 		text string
-		met  string // breaches, each in its words
+		met  string // breaches, as text
 		err  string
 	}{
 		{text: "close_wait_final>0", met: "churn.close_wait_final is 12 (close_wait_final>0)"},

@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// Units are the units that figures may have; the empty one is for plain numbers such as ratios.
+// units are the units that figures may have; the empty one is for plain numbers such as ratios.
 var units = [...]string{"", "B", "ms", "s", "µs", "/s", "%", "count"}
 
-// kinds are the kinds of servers; the empty one is not known.
+// kinds are the kinds of servers; the empty one means unknown.
 var kinds = [...]string{"", kindMooring, "mcp", kindFloor}
 
 const (
@@ -17,35 +17,38 @@ const (
 	kindFloor   = "floor"
 )
 
-// IsKind reports whether kind is one of those that a Server may have.
+// IsKind reports whether kind is one that a Server may have.
 func IsKind(kind string) bool { return slices.Contains(kinds[:], kind) }
 
-// Bounds of a document. Each list of a scenario is bounded by maxList, but the points of curves, which the document's size bounds.
+// Limits of a document. Each list of a scenario has at most maxList elements, except the points of
+// curves, which are limited by the size of the document.
 const (
 	maxScenarios = 64
 	maxList      = 1000
 )
 
-// Validate returns what makes run no document that others can rely on: another format, more than 64 scenarios or 1,000 figures, curves, findings, inputs or notes of one, names that are not of the form of names or stand twice, units and kinds of servers that nobody knows, numbers that JSON cannot
-// hold. What schema.json says beyond that is held by the types.
+// Validate reports the first reason why r is not a valid result document: another format, more than
+// 64 scenarios, more than 1,000 figures, curves, findings, inputs or notes in one scenario,
+// malformed or duplicate names, unknown units or kinds of servers, or numbers that JSON cannot
+// hold. The types ensure what schema.json requires beyond that.
 func (r *Run) Validate() error {
 	if r.Format != Format {
-		return fmt.Errorf("result: format %.40q is not known here, only %q", r.Format, Format)
+		return fmt.Errorf("result: unknown format %.40q; this version reads %q", r.Format, Format)
 	}
 	if len(r.Scenarios) > maxScenarios {
 		return fmt.Errorf("result: more than %d scenarios", maxScenarios)
 	}
 	if !IsKind(r.Server.Kind) {
-		return fmt.Errorf("result: %.40q is no kind of a server", r.Server.Kind)
+		return fmt.Errorf("result: %.40q is not a kind of server", r.Server.Kind)
 	}
 	seen := map[string]bool{}
 	for i := range r.Scenarios {
 		s := &r.Scenarios[i]
 		if !isName(s.Name) {
-			return fmt.Errorf("result: %.40q is no name of a scenario", s.Name)
+			return fmt.Errorf("result: %.40q is not a scenario name", s.Name)
 		}
 		if seen[s.Name] {
-			return fmt.Errorf("result: scenario %s stands there twice", s.Name)
+			return fmt.Errorf("result: duplicate scenario %s", s.Name)
 		}
 		seen[s.Name] = true
 		if err := s.validate(); err != nil {
@@ -60,17 +63,17 @@ func (s *Scenario) validate() error {
 		return err
 	}
 	if !isFinite(s.Seconds) {
-		return fmt.Errorf("it took %v s", s.Seconds)
+		return fmt.Errorf("its duration is %v s", s.Seconds)
 	}
 	seen := map[string]bool{}
 	for _, f := range s.Figures {
 		switch {
 		case !isName(f.Name) || f.Name == findings:
-			return fmt.Errorf("%.40q is no name of a figure", f.Name)
+			return fmt.Errorf("%.40q is not a figure name", f.Name)
 		case seen[f.Name]:
-			return fmt.Errorf("figure %s stands there twice", f.Name)
+			return fmt.Errorf("duplicate figure %s", f.Name)
 		case !slices.Contains(units[:], f.Unit):
-			return fmt.Errorf("figure %s: unit %.40q is not known", f.Name, f.Unit)
+			return fmt.Errorf("figure %s: unknown unit %.40q", f.Name, f.Unit)
 		case f.Better != "" && f.Better != "lower" && f.Better != "higher":
 			return fmt.Errorf("figure %s: better is %.40q, not lower or higher", f.Name, f.Better)
 		case !isFinite(f.Value) || f.Client != nil && !isFinite(*f.Client):
@@ -80,7 +83,7 @@ func (s *Scenario) validate() error {
 	}
 	for _, f := range s.Findings {
 		if !isName(f.Code) {
-			return fmt.Errorf("%.40q is no code of a finding", f.Code)
+			return fmt.Errorf("%.40q is not a finding code", f.Code)
 		}
 	}
 	for _, series := range s.Series {
@@ -94,14 +97,14 @@ func (s *Scenario) validate() error {
 		}
 		for i, q := range d.Quantiles {
 			if q[0] < 0 || q[0] > 100 || i > 0 && q[0] < d.Quantiles[i-1][0] {
-				return fmt.Errorf("distribution %s: percentile %v is out of place", d.Name, q[0])
+				return fmt.Errorf("distribution %s: percentile %v is out of order", d.Name, q[0])
 			}
 		}
 	}
 	return nil
 }
 
-// checkLengths holds the bound on the lists of a scenario, in the order that their names have here.
+// checkLengths checks the lengths of the lists of a scenario, in the order of names.
 func checkLengths(lengths ...int) error {
 	names := [...]string{"params", "figures", "series", "distributions", "findings", "notes"}
 	for i, n := range lengths {
@@ -112,13 +115,13 @@ func checkLengths(lengths ...int) error {
 	return nil
 }
 
-// validateCurve is what series and distributions have in common.
+// validateCurve checks what series and distributions have in common.
 func validateCurve(name, unit string, points [][2]float64) error {
 	switch {
 	case !isName(name):
-		return fmt.Errorf("%.40q has no name of the form of names", name)
+		return fmt.Errorf("%.40q is not a valid name", name)
 	case !slices.Contains(units[:], unit):
-		return fmt.Errorf("%s: unit %.40q is not known", name, unit)
+		return fmt.Errorf("%s: unknown unit %.40q", name, unit)
 	}
 	for _, p := range points {
 		if !isFinite(p[0]) || !isFinite(p[1]) {
@@ -128,7 +131,8 @@ func validateCurve(name, unit string, points [][2]float64) error {
 	return nil
 }
 
-// isName reports whether name has the form of the names of scenarios, figures and curves: lower-case letters, digits and underscores, at most 64, a letter first.
+// isName reports whether name is a valid name of a scenario, figure or curve: lower-case letters,
+// digits and underscores, at most 64, a letter first.
 func isName(name string) bool {
 	if name == "" || len(name) > 64 || name[0] < 'a' || name[0] > 'z' {
 		return false
