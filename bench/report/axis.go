@@ -2,7 +2,8 @@ package report
 
 import "math"
 
-// spread is the ratio between the largest and the smallest value above which an axis is logarithmic.
+// spread is the ratio between the largest and the smallest value above which an axis is
+// logarithmic.
 const spread = 20
 
 // An axis maps values to positions in an image.
@@ -13,7 +14,8 @@ type axis struct {
 	ticks    []float64 // ascending, within lo and hi
 }
 
-// linearAxis returns an axis that has lo and hi on it, begins and ends at round values, and has some n ticks.
+// linearAxis returns an axis that includes lo and hi, begins and ends at round values, and has
+// about n ticks.
 func linearAxis(lo, hi, from, to float64, n int) axis {
 	if !(lo < hi) {
 		pad := math.Abs(lo)
@@ -31,7 +33,7 @@ func linearAxis(lo, hi, from, to float64, n int) axis {
 	return a
 }
 
-// roundStep returns the least 1, 2 or 5 times a power of ten that is not below step.
+// roundStep returns the smallest 1, 2 or 5 times a power of ten that is not below step.
 func roundStep(step float64) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(step)))
 	for _, m := range [...]float64{1, 2, 5} {
@@ -42,8 +44,9 @@ func roundStep(step float64) float64 {
 	return 10 * power
 }
 
-// logAxis returns a logarithmic axis that has lo and hi, both above zero, on it. It begins and ends at 1, 2 or 5 times a power of ten. Ticks are at the powers of ten, with the steps between where
-// there are few, and with gaps where there are many.
+// logAxis returns a logarithmic axis that includes lo and hi, both above zero. It begins and ends
+// at 1, 2 or 5 times a power of ten. Its ticks are the powers of ten, with steps in between if
+// there are few, and with gaps if there are many.
 func logAxis(lo, hi, from, to float64, n int) axis {
 	below, above := math.Floor(math.Log10(lo)+1e-9), math.Ceil(math.Log10(hi)-1e-9)
 	if above <= below {
@@ -74,7 +77,7 @@ func logAxis(lo, hi, from, to float64, n int) axis {
 	return a
 }
 
-// at returns the position of v, which is brought within the axis.
+// at returns the position of v, which is clamped to the axis.
 func (a axis) at(v float64) float64 {
 	v = min(max(v, a.lo), a.hi)
 	part := (v - a.lo) / (a.hi - a.lo)
@@ -84,7 +87,8 @@ func (a axis) at(v float64) float64 {
 	return a.from + part*(a.to-a.from)
 }
 
-// bounds returns the least and the largest of the values that can be drawn; ok is false if there is none.
+// bounds returns the smallest and the largest of the values that can be drawn; ok is false if there
+// is none.
 func bounds(values []float64) (lo, hi float64, ok bool) {
 	lo, hi = math.Inf(1), math.Inf(-1)
 	for _, v := range values {

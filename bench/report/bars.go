@@ -18,8 +18,9 @@ const (
 	barHeight  = 14
 )
 
-// barChart draws one figure of all servers as horizontal bars. It returns "" if no value can be drawn. The axis is logarithmic if the values above zero lie far apart and none is below; such
-// bars have no natural begin, so the chart says it. Zero has no bar there.
+// barChart draws one figure of all servers as horizontal bars. It returns "" if no value can be
+// drawn. The axis is logarithmic if the values above zero are far apart and none is negative. Such
+// bars have no natural start, so the chart says so. Zero has no bar there.
 func barChart(row result.Row, labels []string, where string) template.HTML {
 	axis, ok := barAxis(row)
 	if !ok {
@@ -33,7 +34,7 @@ func barChart(row result.Row, labels []string, where string) template.HTML {
 		c.line("grid", axis.at(tick), 0, axis.at(tick), bottom)
 		c.text("tick", "middle", axis.at(tick), bottom+16, label(tick))
 	}
-	zero := axis.at(0) // on a logarithmic axis its begin
+	zero := axis.at(0) // on a logarithmic axis, its start
 	for i, cell := range row.Cells {
 		y := float64(i * rowHeight)
 		base := y + rowHeight/2 + 4.5
@@ -73,12 +74,13 @@ func barAxis(row result.Row) (axis, bool) {
 	}
 	least, _, _ := bounds(positive)
 	if lo >= 0 && len(positive) > 1 && hi/least > spread {
-		return logAxis(least/2, hi, labelWidth, chartWidth-valueWidth, 5), true // half: that the least has a bar too
+		// Half, so that the smallest value has a bar too.
+		return logAxis(least/2, hi, labelWidth, chartWidth-valueWidth, 5), true
 	}
 	return linearAxis(math.Min(lo, 0), math.Max(hi, 0), labelWidth, chartWidth-valueWidth, 4), true
 }
 
-// barWords tells the chart in words.
+// barWords describes the chart in words.
 func barWords(row result.Row, labels []string, where string) string {
 	text := where + ": " + row.Title
 	sep := ": "
@@ -89,7 +91,8 @@ func barWords(row result.Row, labels []string, where string) string {
 	return text
 }
 
-// spaced returns the ticks of an axis that lies flat, as many as do not touch one another with their labels: all of them, the powers of ten of a logarithmic axis, or every second, third and so on.
+// spaced returns the ticks of a horizontal axis, as many as fit without their labels touching: all
+// of them, the powers of ten of a logarithmic axis, or every second, third and so on.
 func spaced(a axis, label func(float64) string) []float64 {
 	sets := [][]float64{a.ticks}
 	if a.log {
@@ -127,7 +130,7 @@ func apart(a axis, ticks []float64, label func(float64) string) bool {
 	return true
 }
 
-// tickLabel writes a round value; zero needs no unit.
+// tickLabel formats a round value; zero needs no unit.
 func tickLabel(v float64, unit string) string {
 	if v == 0 {
 		return "0"

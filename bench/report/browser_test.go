@@ -12,18 +12,19 @@ import (
 	"time"
 )
 
-// A browser is a headless Chromium that is spoken to over two pipes with the Chrome DevTools Protocol: JSON messages that end in a zero byte. It has one page.
+// A browser is a headless Chromium, controlled over two pipes with the Chrome DevTools Protocol:
+// JSON messages that end in a zero byte. It has one page.
 type browser struct {
 	t        *testing.T
 	cmd      *exec.Cmd
 	in       io.WriteCloser
 	messages chan message
-	events   []message // that came while something else was waited for
+	events   []message // received while waiting for something else
 	session  string
 	lastID   int
 }
 
-// A message is a command's answer, or an event.
+// A message is the response to a command, or an event.
 type message struct {
 	ID     int             `json:"id"`
 	Method string          `json:"method"`
@@ -37,7 +38,8 @@ type message struct {
 // patience is how long any single step of the browser may take.
 const patience = 60 * time.Second
 
-// chromium returns the path of the browser: what MOORING_CHROMIUM says, which must be there, or what is on the PATH, or the test is skipped.
+// chromium returns the path of the browser: the one that MOORING_CHROMIUM names, which must exist,
+// or the one on the PATH. If there is none, it skips the test.
 func chromium(t *testing.T) string {
 	t.Helper()
 	if name := os.Getenv("MOORING_CHROMIUM"); name != "" {
@@ -52,11 +54,12 @@ func chromium(t *testing.T) string {
 			return path
 		}
 	}
-	t.Skip("SKIPPED: the report is not looked at in a browser: no chromium on the PATH (apt-get install chromium), and MOORING_CHROMIUM does not name one")
+	t.Skip("SKIPPED: the report is not checked in a browser: there is no chromium on the PATH (apt-get install chromium), and MOORING_CHROMIUM does not name one")
 	return ""
 }
 
-// startBrowser starts a browser that ends with the test. It resolves no name, so that no request can leave the machine.
+// startBrowser starts a browser that ends with the test. It resolves no names, so that no request
+// can leave the machine.
 func startBrowser(t *testing.T) *browser {
 	t.Helper()
 	path := chromium(t)
@@ -117,7 +120,7 @@ func startBrowser(t *testing.T) *browser {
 	return b
 }
 
-// read hands on what the browser says until it ends.
+// read passes on the browser's messages until it ends.
 func (b *browser) read(r io.Reader) {
 	defer close(b.messages)
 	lines := bufio.NewReader(r)
@@ -139,7 +142,7 @@ func (b *browser) next(waitingFor string) message {
 	select {
 	case m, ok := <-b.messages:
 		if !ok {
-			b.t.Fatalf("the browser ended while %s was waited for", waitingFor)
+			b.t.Fatalf("the browser ended while waiting for %s", waitingFor)
 		}
 		return m
 	case <-time.After(patience):
@@ -148,7 +151,8 @@ func (b *browser) next(waitingFor string) message {
 	return message{}
 }
 
-// call sends a command and decodes its result into result, if it is not nil; events that come before are kept.
+// call sends a command and decodes its result into result, if that is not nil. It keeps earlier
+// events.
 func (b *browser) call(method string, params any, result any) {
 	b.t.Helper()
 	b.lastID++
@@ -202,7 +206,8 @@ func (b *browser) evaluate(expression string, value any) {
 	}
 }
 
-// open opens an address and waits until all of it is loaded and laid out. Events before it are forgotten.
+// open opens an address and waits until everything is loaded and laid out. It discards earlier
+// events.
 func (b *browser) open(url string) {
 	b.t.Helper()
 	b.events = nil

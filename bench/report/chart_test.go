@@ -66,7 +66,7 @@ func TestManyServers(t *testing.T) {
 	wantImages(t, page)
 	wantQuiet(t, page)
 	if !strings.Contains(page, "sample: Buoy (7)") || !strings.Contains(page, "and 16 more") {
-		t.Error("servers of the same label are not told apart, or the title names all")
+		t.Error("servers with the same label are not distinguished, or the title names all")
 	}
 	looks := map[string]int{}
 	for i := range 35 {
@@ -77,7 +77,8 @@ func TestManyServers(t *testing.T) {
 	}
 }
 
-// TestEveryColourHasItsStyle holds that the classes that charts use are in the style sheet, in all three themes.
+// TestEveryColourHasItsStyle checks that the classes of charts are in the style sheet, in all three
+// themes.
 func TestEveryColourHasItsStyle(t *testing.T) {
 	for i := range colours {
 		for _, class := range []string{".line." + colour(i), ".bar." + colour(i), ".dot." + colour(i)} {
@@ -120,7 +121,7 @@ func TestAxes(t *testing.T) {
 		}
 	}
 	if got := logAxis(1, 100, 0, 200, 5).at(10); math.Abs(got-100) > 1e-9 {
-		t.Errorf("10 stands at %v between 1 and 100", got)
+		t.Errorf("10 is at %v between 1 and 100", got)
 	}
 }
 
@@ -142,7 +143,7 @@ func TestThinKeepsExtremes(t *testing.T) {
 		t.Errorf("%d points from %v to %v", len(thinned), lo, hi)
 	}
 	if points[0] != [2]float64{0, 5} || len(points) != 100_000 {
-		t.Error("the points that were given have changed")
+		t.Error("the original points have changed")
 	}
 }
 

@@ -11,8 +11,9 @@ import (
 	"testing"
 )
 
-// complaints opens a page and returns what is wrong with it: a request beside its own, an error on the console, a chart without size or with nothing visible in it, a style sheet that does not
-// apply, a page wider than the window.
+// complaints opens a page and returns what is wrong with it: a request other than its own, an error
+// on the console, a chart without size or with nothing visible in it, a style sheet that does not
+// apply, or a page wider than the window.
 func (b *browser) complaints(page string, charts int) (list []string) {
 	b.t.Helper()
 	name := filepath.Join(b.t.TempDir(), "report.html")
@@ -65,7 +66,7 @@ func (b *browser) complaints(page string, charts int) (list []string) {
 	return append(list, heard(b.t, b.events, own)...)
 }
 
-// heard returns what events tell of requests beside that of own, and of errors.
+// heard returns the requests other than own and the errors among events.
 func heard(t *testing.T, events []message, own string) (list []string) {
 	t.Helper()
 	for _, m := range events {
@@ -103,14 +104,15 @@ func heard(t *testing.T, events []message, own string) (list []string) {
 	return list
 }
 
-// media makes the page one for a medium, a theme and a width of window.
+// media sets the page's medium, theme and window width.
 func (b *browser) media(medium, theme string, width int) {
 	b.t.Helper()
 	b.call("Emulation.setEmulatedMedia", map[string]any{"media": medium, "features": []map[string]string{{"name": "prefers-color-scheme", "value": theme}}}, nil)
 	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500}, nil)
 }
 
-// TestChromium looks at the report in a browser: every chart is drawn, nothing is fetched, nothing is complained of, on screens of three widths, light and dark, and on paper, which is white.
+// TestChromium checks the report in a browser: every chart is drawn, nothing is fetched, and there
+// are no complaints, on screens of three widths, light and dark, and on paper, which is white.
 func TestChromium(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
@@ -121,7 +123,7 @@ func TestChromium(t *testing.T) {
 	for len(many) < 20 {
 		many = append(many, runs[len(many)%3])
 	}
-	const paper = "print" // that a table of many columns is too wide for
+	const paper = "print" // too narrow for a table of many columns
 	type look struct {
 		medium, theme string
 		width         int
@@ -159,7 +161,7 @@ func TestChromium(t *testing.T) {
 	}
 }
 
-// TestChromiumSees holds that the check sees what it looks for.
+// TestChromiumSees checks that the check detects what it looks for.
 func TestChromiumSees(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
@@ -170,7 +172,7 @@ func TestChromiumSees(t *testing.T) {
 	charts := wantImages(t, page)
 	policy := page[strings.Index(page, `<meta http-equiv="Content-Security-Policy"`):]
 	policy = policy[:strings.Index(policy, ">")+1]
-	open := strings.Replace(page, policy, "", 1) // a page that nothing protects
+	open := strings.Replace(page, policy, "", 1) // a page without protection
 	if got := b.complaints(open, charts); len(got) > 0 {
 		t.Fatalf("without a policy: %v", got)
 	}

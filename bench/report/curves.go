@@ -8,10 +8,11 @@ import (
 	"strconv"
 )
 
-// maxPoints is how many points of a curve are drawn; a curve of more is thinned, keeping its extremes.
+// maxPoints is how many points of a curve are drawn; a longer curve is thinned and keeps its
+// extremes.
 const maxPoints = 480
 
-// Sizes of charts of curves, in units of the image.
+// Sizes of charts with curves, in units of the image.
 const (
 	plotLeft   = 64
 	plotRight  = chartWidth - 22
@@ -26,7 +27,8 @@ type curve struct {
 	points [][2]float64
 }
 
-// timeChart draws values over seconds, one curve for each server, and tells whether the axis of values is logarithmic; "" if nothing can be drawn.
+// timeChart draws values over seconds, one curve for each server, and returns whether the axis of
+// values is logarithmic. The image is "" if nothing can be drawn.
 func timeChart(curves []curve, labels []string, unit, words string) (image template.HTML, log bool) {
 	var xs, ys []float64
 	for i := range curves {
@@ -51,7 +53,9 @@ func timeChart(curves []curve, labels []string, unit, words string) (image templ
 	return c.done(), y.log
 }
 
-// quantileChart draws how values spread: to the right the share of values that are not above, stretched so that 90 %, 99 % and 99.9 % stand at equal distances. The rest is as of timeChart.
+// quantileChart draws a distribution: the horizontal axis is the share of values that are not
+// larger, stretched so that 90 %, 99 % and 99.9 % are equally far apart. The rest is like
+// timeChart.
 func quantileChart(curves []curve, labels []string, unit, words string) (image template.HTML, log bool) {
 	last := 1.0 // where the axis ends, in nines
 	for _, cv := range curves {
@@ -101,7 +105,8 @@ func percentile(n, last float64) string {
 	return strconv.FormatFloat(p, 'f', int(max(math.Round(n)-2, 0)), 64) + " %"
 }
 
-// valueAxis returns the axis of the values of curves, upwards. It begins at zero unless it is logarithmic.
+// valueAxis returns the vertical axis for the values of curves. It begins at zero unless it is
+// logarithmic.
 func valueAxis(values []float64) axis {
 	lo, hi, _ := bounds(values)
 	if lo > 0 && hi/lo > spread {
@@ -125,7 +130,7 @@ func (c *canvas) frame(x, y axis, unit string, xText func(float64) string) {
 	}
 }
 
-// curves draws the first server's curve last, above the others.
+// curves draws the first server's curve last, on top of the others.
 func (c *canvas) curves(curves []curve, labels []string, x, y axis) {
 	for i := len(curves) - 1; i >= 0; i-- {
 		cv := curves[i]
@@ -140,7 +145,8 @@ func (c *canvas) curves(curves []curve, labels []string, x, y axis) {
 	}
 }
 
-// thin returns the points in the order of their first number, at most some maxPoints of them: of each stretch the least and the largest value, in their order.
+// thin returns the points in the order of their first number, at most about maxPoints of them: from
+// each stretch the smallest and the largest value, in their order.
 func thin(points [][2]float64) [][2]float64 {
 	points = slices.Clone(points)
 	slices.SortStableFunc(points, func(a, b [2]float64) int { return cmp.Compare(a[0], b[0]) })
@@ -168,7 +174,9 @@ func thin(points [][2]float64) [][2]float64 {
 	return out
 }
 
-// Servers are told apart by colour and, in charts of curves, by dashes: seven colours that differ in hue and in lightness, five patterns. As neither number divides the other, 35 servers differ.
+// Servers are distinguished by colour and, in charts with curves, by dashes: seven colours that
+// differ in hue and lightness, and five patterns. Neither number divides the other, so 35 servers
+// look different.
 const colours = 7
 
 func colour(server int) string { return "c" + strconv.Itoa(server%colours) }
@@ -177,7 +185,7 @@ func dash(server int) string {
 	return [...]string{"", "7 3", "2 3", "9 3 2 3", "14 4"}[server%5]
 }
 
-// swatch draws the sample of a server's line that legends show.
+// swatch draws the sample of a server's line for a legend.
 func swatch(server int, label string) template.HTML {
 	c := newCanvas("swatch", 30, 10, label)
 	c.path(colour(server), dash(server), label, [][2]float64{{1, 5}, {29, 5}})

@@ -10,7 +10,7 @@ import (
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
-// A page is what the template shows.
+// A page is the data of the template.
 type page struct {
 	Style  template.CSS
 	Policy string
@@ -22,21 +22,21 @@ type page struct {
 	Machines []machine
 }
 
-// A group is the servers that are compared with one another.
+// A group is a set of servers that are compared with one another.
 type group struct {
 	Anchor    string
 	Title     string
 	First     string   // label of the first server
-	Labels    []string // of all
+	Labels    []string // labels of all servers
 	Several   bool
-	Apart     bool // it is not the only one
+	Apart     bool // it is not the only group
 	Legend    []legend
-	Floors    []string // labels of servers that are a bound, and not finished ones
+	Floors    []string // labels of servers that are a lower bound, not finished servers
 	Ahead     []string // where others are better than the first in key figures, a sentence each
 	Findings  []remark
 	Undone    []remark // what was not finished, skipped or not run
 	Scenarios []section
-	Servers   []server // that no group before has
+	Servers   []server // those that no earlier group has
 }
 
 type legend struct {
@@ -44,7 +44,7 @@ type legend struct {
 	Label  string
 }
 
-// A remark is something to be told of one server.
+// A remark is a message about one server.
 type remark struct {
 	Label, Where, Anchor, What, Text string
 }
@@ -52,15 +52,15 @@ type remark struct {
 // A section is one scenario.
 type section struct {
 	Anchor, Name, Title string
-	Group               string // title of its group; empty if there is one alone
+	Group               string // title of its group; empty if there is only one
 	Inputs              string
 	Differ              []string
 	KeyBars             []chart
-	KeyRows             []row // without bars: there is one server
+	KeyRows             []row // instead of bars, if there is only one server
 	Rows                []row
 	Charts              []chart
 	Tables              []table
-	Ahead               []string // as of the page, in the figures that are not key
+	Ahead               []string // like group.Ahead, for the figures that are not key figures
 	Remarks             []remark
 }
 
@@ -77,7 +77,7 @@ type row struct {
 }
 
 type cell struct {
-	Exact, Text   string // Exact is empty where there is no number
+	Exact, Text   string // Exact is empty if there is no number
 	Ratio, Client string
 	Best          bool
 }
@@ -125,7 +125,8 @@ func newPage(groups []result.Group) *page {
 	return p
 }
 
-// newGroup returns a group of the page; anchor is what those of its scenarios begin with, empty if it is the only one. Servers that were told of before are left out of Servers.
+// newGroup returns a group of the page. anchor is the prefix of its scenarios' anchors, or empty if
+// it is the only group. Servers leaves out those in told.
 func newGroup(c *result.Comparison, title, anchor string, told map[*result.Run]bool) group {
 	g := group{Anchor: anchor, Title: title, First: c.Labels[0], Labels: c.Labels, Several: len(c.Labels) > 1, Apart: anchor != ""}
 	if !g.Apart {
@@ -181,7 +182,8 @@ func dates(runs []*result.Run) string {
 	return a + " to " + b
 }
 
-// found, unfinished, skipped and missing are what a remark is about; a remark about nothing of these is a note.
+// found, unfinished, skipped and missing are what a remark is about. A remark about none of these
+// is a note.
 const (
 	found      = "found"
 	unfinished = "not finished"
@@ -195,7 +197,7 @@ func remarks(c *result.Comparison, s *result.Compared, anchor string) (list []re
 			list = append(list, remark{Label: c.Labels[i], Where: s.Name, Anchor: anchor, What: what, Text: text})
 		}
 		if of == nil {
-			tell(missing, "the document has no such scenario")
+			tell(missing, "the document does not have this scenario")
 			continue
 		}
 		if of.Skipped != "" {
@@ -214,7 +216,8 @@ func remarks(c *result.Comparison, s *result.Compared, anchor string) (list []re
 	return list
 }
 
-// aheadIn says in words in which figures, key ones or the others, a server is better than the first.
+// aheadIn says in words in which figures, either key figures or the others, a server is better than
+// the first.
 func aheadIn(c *result.Comparison, s *result.Compared, key bool) (list []string) {
 	for _, r := range s.Rows {
 		if r.Key != key {
@@ -234,7 +237,7 @@ func aheadIn(c *result.Comparison, s *result.Compared, key bool) (list []string)
 	return list
 }
 
-// A server is how one of them was configured and measured.
+// A server describes how one of the servers was configured and measured.
 type server struct {
 	Legend                      legend
 	Name, Revision, URL         string
@@ -275,7 +278,7 @@ func newServer(c *result.Comparison, i int) server {
 	}
 }
 
-// shellWords writes a command line so that a POSIX shell reads the same words.
+// shellWords formats a command line so that a POSIX shell reads the same words.
 func shellWords(words []string) string {
 	out := make([]string, len(words))
 	for i, w := range words {

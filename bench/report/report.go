@@ -13,7 +13,7 @@ import (
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
-// maxText is how many characters of a text of a document the page shows.
+// maxText is how many characters of a document's text the page shows.
 const maxText = 2000
 
 //go:embed page.html
@@ -22,11 +22,13 @@ var pageHTML string
 //go:embed page.css
 var pageCSS string
 
-// Write writes the page of the runs, at least one, side by side in their order, in a section for each era if there are several ([result.Groups]); the first of a section is the one that the others
-// are compared with. It keeps no reference to them, and writes nothing if it returns an error of its own.
+// Write writes a page with the runs side by side in their order; there must be at least one. If
+// there are several eras, each has a section of its own ([result.Groups]), and within a section the
+// others are compared with the first run. Write keeps no reference to the runs. If it returns an
+// error of its own, it has written nothing.
 func Write(w io.Writer, runs []*result.Run) error {
 	if len(runs) == 0 {
-		return errors.New("report: no run to report on")
+		return errors.New("report: no runs to report on")
 	}
 	t, err := template.New("page").Funcs(template.FuncMap{"plain": plain}).Parse(pageHTML)
 	if err != nil {
@@ -46,5 +48,5 @@ func Write(w io.Writer, runs []*result.Run) error {
 	return nil
 }
 
-// plain is what every text of a document goes through on its way into the template, which escapes it.
+// plain is applied to every text of a document on its way into the template, which escapes it.
 func plain(text string) string { return result.Plain(text, maxText) }

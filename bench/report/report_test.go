@@ -18,7 +18,7 @@ import (
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
-// samples returns the golden runs of package result: invented ones of servers that do not exist.
+// samples returns the golden runs of package result: invented runs of servers that do not exist.
 func samples(t testing.TB) (runs []*result.Run) {
 	t.Helper()
 	names, err := filepath.Glob("../result/testdata/*.json")
@@ -54,7 +54,8 @@ var (
 	attr  = regexp.MustCompile(`([a-zA-Z:-][a-zA-Z0-9:-]*)(?:="([^"]*)")?`)
 )
 
-// wantImages holds that the SVG images of a page are well-formed, named, not empty, and that all their coordinates are finite and inside. It returns how many charts there are.
+// wantImages checks that the SVG images of a page are well-formed, named and not empty, and that
+// all their coordinates are finite and inside. It returns how many charts there are.
 func wantImages(t testing.TB, page string) (charts int) {
 	t.Helper()
 	for _, text := range image.FindAllString(page, -1) {
@@ -128,7 +129,8 @@ func checkImage(text string) error {
 	return nil
 }
 
-// wantQuiet holds that the page has only the elements and attributes that the template and the images have, and so nothing that runs or fetches.
+// wantQuiet checks that the page has only elements and attributes that the template and the images
+// have, and therefore nothing that runs or fetches.
 func wantQuiet(t testing.TB, page string) {
 	t.Helper()
 	known := map[string]bool{}
@@ -166,7 +168,7 @@ func wantQuiet(t testing.TB, page string) {
 	}
 }
 
-// testing.TB of which only Errorf and Error are heard.
+// A listener is a testing.TB that only records whether Errorf or Error was called.
 type listener struct {
 	testing.TB
 	heard bool
@@ -240,12 +242,13 @@ func TestSamples(t *testing.T) {
 	want("mooring-bench run all --url http://127.0.0.1:9000/mcp --label 'sample: Anchor' --connections 8000")
 	want("Sample CPU 2.4 GHz, 2 cores, 24 GiB")
 	want("lower is better · logarithmic scale")
-	if strings.Contains(text, "not all measured on one") || strings.Contains(text, "Not the same for all") {
+	if strings.Contains(text, "not all measured on the same machine") || strings.Contains(text, "Not the same for all") {
 		t.Error("the page says that the runs do not compare")
 	}
 }
 
-// eras returns the golden runs in the eras that they are of, one in both, and a floor that speaks no MCP.
+// eras returns the golden runs in their own eras, one of them in both, and a floor that does not
+// speak MCP.
 func eras(t testing.TB) []*result.Run {
 	t.Helper()
 	runs := samples(t)
@@ -258,7 +261,8 @@ func eras(t testing.TB) []*result.Run {
 
 var idAt, hrefAt = regexp.MustCompile(` id="([^"]*)"`), regexp.MustCompile(` href="#([^"]*)"`)
 
-// TestEras holds that servers are compared within an era alone, in a part of its own, and that a floor stands in each.
+// TestEras checks that servers are compared only within an era, in a part of its own, and that each
+// part has the floor.
 func TestEras(t *testing.T) {
 	page := written(t, append(eras(t), evil("<b>"), evil("<b>")))
 	wantQuiet(t, page)
@@ -266,13 +270,13 @@ func TestEras(t *testing.T) {
 	ids := map[string]bool{}
 	for _, m := range idAt.FindAllStringSubmatch(page, -1) {
 		if ids[m[1]] {
-			t.Errorf("two elements are called %s", m[1])
+			t.Errorf("two elements have the id %s", m[1])
 		}
 		ids[m[1]] = true
 	}
 	for _, m := range hrefAt.FindAllStringSubmatch(page, -1) {
 		if !ids[m[1]] {
-			t.Errorf("nothing is called %s", m[1])
+			t.Errorf("no element has the id %s", m[1])
 		}
 	}
 	method := strings.Index(page, `<section id="method">`)
@@ -285,14 +289,14 @@ func TestEras(t *testing.T) {
 		{"At 2026-07-28", "Anchor Quay"}, {"With sessions, at 2025-11-25", "Anchor Buoy Chain Quay"}, {"In an unknown era", "Quay"},
 	} {
 		if !strings.Contains(groups[i], "<h2>"+tt.title+"</h2>") {
-			t.Errorf("group %d is not called %s", i+1, tt.title)
+			t.Errorf("group %d does not have the title %s", i+1, tt.title)
 		}
 		for _, label := range []string{"Anchor", "Buoy", "Chain", "Quay"} {
 			if got, want := strings.Contains(groups[i], "sample: "+label), strings.Contains(tt.labels, label); got != want {
-				t.Errorf("%s tells of %s: %t", tt.title, label, got)
+				t.Errorf("%s mentions %s: %t", tt.title, label, got)
 			}
 		}
-		if !strings.Contains(groups[i], "sample: Quay: a bound for the others") {
+		if !strings.Contains(groups[i], "sample: Quay: a lower bound for the others") {
 			t.Errorf("%s does not say what a floor is", tt.title)
 		}
 		if strings.Contains(groups[i], "Anchor (2)") {
@@ -312,7 +316,7 @@ func TestSaysWhatDoesNotCompare(t *testing.T) {
 	runs[1].Machine.Cores = 64
 	runs[1].Scenarios[0].Params[0].Value = "1000"
 	page := written(t, runs)
-	for _, want := range []string{"not all measured on one", "Not the same for all:</strong> connections: 8000, 1000, 8000.", "64 cores"} {
+	for _, want := range []string{"not all measured on the same machine", "Not the same for all:</strong> connections: 8000, 1000, 8000.", "64 cores"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not in the page", want)
 		}
@@ -332,7 +336,7 @@ type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, fs.ErrClosed }
 
-// evil is a run whose every text is text.
+// evil is a run in which every text is text.
 func evil(text string) *result.Run {
 	v := 2.0
 	return &result.Run{

@@ -18,7 +18,7 @@ func newSection(c *result.Comparison, s *result.Compared, anchor string) section
 			sec.KeyRows = append(sec.KeyRows, newRow(r))
 		}
 		if len(c.Labels) < 2 {
-			continue // one bar says nothing
+			continue // a single bar says nothing
 		}
 		bar := chart{Title: r.Title, Hint: hint(r), Image: barChart(r, c.Labels, s.Name)}
 		switch {
@@ -85,7 +85,8 @@ func newRow(r result.Row) row {
 	return out
 }
 
-// exact is what machines read where people read three digits; empty for what is no number.
+// exact is the number for machines, where people read three digits; empty for a number that is not
+// finite.
 func exact(v float64) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return ""
@@ -99,11 +100,13 @@ type bundle struct {
 	curves            []curve
 }
 
-// add puts a curve into its bundle; a curve of another unit than the bundle's begins one of its own.
+// add puts a curve into its bundle. A curve with another unit than the bundle's starts a new
+// bundle.
 func add(bundles []bundle, name, title, unit string, c curve) []bundle {
 	for i := range bundles {
 		if bundles[i].name == name && bundles[i].unit == unit {
-			if last := bundles[i].curves; last[len(last)-1].server != c.server { // a name that a run has twice counts once
+			// A name that a run has twice counts once.
+			if last := bundles[i].curves; last[len(last)-1].server != c.server {
 				bundles[i].curves = append(bundles[i].curves, c)
 			}
 			return bundles
@@ -115,7 +118,8 @@ func add(bundles []bundle, name, title, unit string, c curve) []bundle {
 	return append(bundles, bundle{name: name, title: title, unit: unit, curves: []curve{c}})
 }
 
-// curvesOf draws the series and distributions of a scenario, and puts what matters of them into tables.
+// curvesOf draws the series and distributions of a scenario, and puts their main values into
+// tables.
 func curvesOf(c *result.Comparison, s *result.Compared) (charts []chart, tables []table) {
 	var series, dists []bundle
 	for i, run := range s.Runs {
@@ -160,9 +164,9 @@ func legendFor(c *result.Comparison, b bundle) (list []legend) {
 
 func value(v float64, unit string) cell { return cell{Exact: exact(v), Text: result.Humanise(v, unit)} }
 
-// seriesTable tells where each curve begins and ends, and its extremes.
+// seriesTable lists where each curve begins and ends, and its extremes.
 func seriesTable(b bundle, labels []string) table {
-	t := table{Title: b.title + ", over time", Head: []string{"at first", "least", "most", "at last"}}
+	t := table{Title: b.title + ", over time", Head: []string{"first", "least", "most", "last"}}
 	for _, cv := range b.curves {
 		var ys []float64
 		for _, p := range cv.points {
@@ -177,7 +181,7 @@ func seriesTable(b bundle, labels []string) table {
 	return t
 }
 
-// distributionTable tells the percentiles that everybody asks for, as far as the document has them.
+// distributionTable lists the usual percentiles, as far as the document has them.
 func distributionTable(b bundle, labels []string) table {
 	percentiles := []float64{50, 90, 99, 99.9, 99.99, 100}
 	t := table{Title: b.title + ", by percentile", Head: []string{"50 %", "90 %", "99 %", "99.9 %", "99.99 %", "most"}}

@@ -9,12 +9,13 @@ import (
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
-// A canvas is an SVG image in the making. Colours and fonts are in the page's style sheet, so that they follow light and dark; texts are escaped here.
+// A canvas is an SVG image in the making. Colours and fonts are in the page's style sheet, so that
+// they follow light and dark themes; texts are escaped here.
 type canvas struct {
 	b strings.Builder
 }
 
-// newCanvas begins an image of w by h units that says label to those who do not see it.
+// newCanvas begins an image of w by h units with a label for readers who cannot see it.
 func newCanvas(class string, w, h float64, label string) *canvas {
 	c := new(canvas)
 	c.b.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" role="img"`)
@@ -48,7 +49,7 @@ func (c *canvas) line(class string, x1, y1, x2, y2 float64) {
 	c.b.WriteString("/>")
 }
 
-// rect draws a rectangle that shows tip to who points at it.
+// rect draws a rectangle with a tooltip.
 func (c *canvas) rect(class string, x, y, w, h float64, tip string) {
 	c.begin("rect", class)
 	c.num("x", x)
@@ -68,7 +69,8 @@ func (c *canvas) dot(class string, x, y float64) {
 	c.b.WriteString(` r="3"/>`)
 }
 
-// path draws a line through points, broken where one is not finite; points that stand alone become dots. dash is a stroke-dasharray, or empty.
+// path draws a line through points, broken where one is not finite; isolated points become dots.
+// dash is a stroke-dasharray, or empty.
 func (c *canvas) path(class, dash, tip string, points [][2]float64) {
 	var d strings.Builder
 	var alone [][2]float64
@@ -118,7 +120,7 @@ func (c *canvas) text(class, anchor string, x, y float64, text string) {
 	c.b.WriteString(">" + escape(text) + "</text>")
 }
 
-// value writes text and, less prominent, aside behind it.
+// value writes text, followed by a less prominent aside.
 func (c *canvas) value(class string, x, y float64, text, aside string) {
 	c.begin("text", class)
 	c.num("x", x)
@@ -131,7 +133,7 @@ func (c *canvas) value(class string, x, y float64, text, aside string) {
 	c.b.WriteString("</text>")
 }
 
-// label writes text of at most width units, cut if need be; the whole of it shows to who points at it.
+// label writes text of at most width units, truncated if necessary; a tooltip then shows all of it.
 func (c *canvas) label(class, anchor string, x, y, width float64, text string) {
 	short := result.Plain(text, max(int(width/charWidth), 1))
 	if short == text {
@@ -157,10 +159,12 @@ func (c *canvas) num(name string, v float64) {
 	c.b.WriteString(" " + name + `="` + number(v) + `"`)
 }
 
-// charWidth is the mean width of a character in the widest of the fonts that charts are written in, in units of the image.
+// charWidth is the mean width of a character in the widest font that charts may use, in units of
+// the image.
 const charWidth = 7.2
 
-// number writes a coordinate. One that is not finite, or far outside of any image, would spoil the image: it becomes the nearest that does not.
+// number formats a coordinate. One that is not finite, or far outside any image, would spoil the
+// image: it becomes the nearest one that does not.
 func number(v float64) string {
 	if math.IsNaN(v) {
 		v = 0
@@ -169,14 +173,16 @@ func number(v float64) string {
 	return strconv.FormatFloat(math.Round(v*100)/100, 'f', -1, 64)
 }
 
-// escape returns text for XML and HTML alike, in elements and in attributes; characters that XML 1.0 has not are dropped by Plain.
+// escape returns text for XML and HTML alike, in elements and in attributes. Plain has dropped the
+// characters that XML 1.0 does not allow.
 func escape(text string) string {
 	return template.HTMLEscapeString(result.Plain(text, maxText))
 }
 
 func isFinite(p [2]float64) bool { return drawable(p[0]) && drawable(p[1]) }
 
-// drawable reports whether a value can be drawn: differences and ratios of two of them are finite, and so are their steps.
+// drawable reports whether a value can be drawn: differences and ratios of two such values, and
+// their steps, are finite.
 func drawable(v float64) bool {
 	size := math.Abs(v)
 	return size <= 1e100 && (size >= 1e-100 || v == 0)

@@ -1,3 +1,4 @@
-// Package suite measures several servers in turn, so that they can be compared: each is started from a list, measured by the scenarios that say something of it, and ended. Each scenario has a
-// process of its own, so that nothing that one leaves behind is put down to the next.
+// Package suite measures several servers in turn, so that they can be compared: it starts each
+// server of a list, measures it with the scenarios that apply to it, and ends it. Each scenario
+// gets a process of its own, so that nothing that one leaves behind affects the next.
 package suite

@@ -13,12 +13,14 @@ import (
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
-// A Server is one of a list. In Args, URL, Health and Change.URL {port} stands for a free port of 127.0.0.1. Command and the files that Args name are relative to the folder that Options names.
+// A Server is one server of a list. In Args, URL, Health and Change.URL, {port} stands for a free
+// port of 127.0.0.1. Command and the files that Args name are relative to the directory that
+// Options names.
 type Server struct {
-	Name    string   `json:"name"`  // what options and files call it
-	Label   string   `json:"label"` // what tables and charts call it
-	Kind    string   `json:"kind"`  // mooring, mcp or floor, as of a result.Server
-	Build   string   `json:"build"` // makes Command
+	Name    string   `json:"name"`  // its name in options and files
+	Label   string   `json:"label"` // its name in tables and charts
+	Kind    string   `json:"kind"`  // mooring, mcp or floor, as in a result.Server
+	Build   string   `json:"build"` // how to build Command
 	Command string   `json:"command"`
 	Args    []string `json:"args"`
 	Env     []string `json:"env,omitempty"` // KEY=value
@@ -26,7 +28,7 @@ type Server struct {
 	Health  string   `json:"health"` // answers GET with 200 as soon as the server is ready
 
 	Eras      []string            `json:"eras"`
-	Scenarios map[string][]string `json:"scenarios"` // those that say something of it, and in which eras
+	Scenarios map[string][]string `json:"scenarios"` // those that apply to it, and in which eras
 
 	Tools     []string `json:"tools,omitempty"`
 	Change    Change   `json:"change"`
@@ -48,7 +50,7 @@ type Call struct {
 	Arguments json.RawMessage `json:"arguments"`
 }
 
-// maxList bounds a list, in bytes.
+// maxList limits the size of a list, in bytes.
 const maxList = 1 << 20
 
 // ReadList reads a list of servers: {"peers":[…]}.
@@ -85,13 +87,13 @@ func ReadList(name string) ([]Server, error) {
 
 func (s *Server) validate() error {
 	if s.Name == "" || s.Command == "" || s.URL == "" || s.Health == "" {
-		return errors.New("name, command, url and health are needed")
+		return errors.New("name, command, url and health are required")
 	}
 	if !strings.Contains(s.URL, "{port}") || !strings.Contains(s.Health, "{port}") {
-		return fmt.Errorf("%s: url and health have no {port}", s.Name)
+		return fmt.Errorf("%s: url and health must contain {port}", s.Name)
 	}
 	if !result.IsKind(s.Kind) {
-		return fmt.Errorf("%s: kind %q is none of mooring, mcp, floor", s.Name, s.Kind)
+		return fmt.Errorf("%s: kind %q is not one of mooring, mcp, floor", s.Name, s.Kind)
 	}
 	for name, eras := range s.Scenarios {
 		if bench.Find(name) == nil {
@@ -99,7 +101,7 @@ func (s *Server) validate() error {
 		}
 		for _, era := range eras {
 			if !slices.Contains(measuredEras, era) {
-				return fmt.Errorf("%s: scenario %s: era %q is none of %s", s.Name, name, era, strings.Join(measuredEras, ", "))
+				return fmt.Errorf("%s: scenario %s: era %q is not one of %s", s.Name, name, era, strings.Join(measuredEras, ", "))
 			}
 		}
 	}
@@ -109,7 +111,7 @@ func (s *Server) validate() error {
 // measuredEras are the eras of a list, in the order in which they are measured.
 var measuredEras = []string{"modern", "legacy", "plain"}
 
-// at returns s with port in the place of {port}.
+// at returns s with port in place of {port}.
 func (s Server) at(port string) Server {
 	put := strings.NewReplacer("{port}", port).Replace
 	args := make([]string, len(s.Args))
@@ -120,7 +122,7 @@ func (s Server) at(port string) Server {
 	return s
 }
 
-// params returns p with what the list says of s.
+// params returns p with what the list says about s.
 func (s *Server) params(p bench.Params) bench.Params {
 	if s.Change.Tool != "" {
 		p.ChangeTool = s.Change.Tool

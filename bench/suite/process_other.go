@@ -9,7 +9,7 @@ import (
 
 type process struct{}
 
-var errSystem = errors.New("suite: servers are started and ended on Unix systems only")
+var errSystem = errors.New("suite: servers can be started and ended only on Unix systems")
 
 func (s *Server) start(context.Context, string) (*process, error) { return nil, errSystem }
 func (p *process) stop()                                          {}

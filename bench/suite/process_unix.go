@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// A process is a server that was started here and is ended here, with all that it has started.
+// A process is a server that was started here and is ended here, with everything that it has
+// started.
 type process struct {
 	cmd  *exec.Cmd
 	out  tail
@@ -24,18 +25,19 @@ type process struct {
 }
 
 const (
-	startTime = 30 * time.Second // for a server to be ready
-	stopTime  = 15 * time.Second // for it to end after SIGTERM
-	pipeTime  = 5 * time.Second  // for what it has started to leave its output, once it has ended
+	startTime = 30 * time.Second // limit for a server to become ready
+	stopTime  = 15 * time.Second // limit for it to exit after SIGTERM
+	pipeTime  = 5 * time.Second  // limit for its children to close its output, once it has exited
 )
 
-// start starts s and returns when its health check is answered.
+// start starts s and returns when it answers its health check.
 func (s *Server) start(ctx context.Context, dir string) (*process, error) {
 	p := &process{cmd: exec.Command(s.Command, s.Args...), done: make(chan struct{})}
 	p.cmd.Dir = dir
 	p.cmd.Env = append(os.Environ(), s.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
-	p.cmd.WaitDelay = pipeTime // a descendant in a group of its own is not ended here, and may keep the pipe for ever
+	// A descendant in a group of its own is not ended here, and may keep the pipe forever.
+	p.cmd.WaitDelay = pipeTime
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("suite: %s: %w (build it: %s)", s.Name, err, s.Build)
@@ -54,7 +56,7 @@ func (s *Server) start(ctx context.Context, dir string) (*process, error) {
 		}
 		select {
 		case <-p.done:
-			return nil, fmt.Errorf("suite: %s ended at once: %s", s.Name, p.out.text())
+			return nil, fmt.Errorf("suite: %s exited at once: %s", s.Name, p.out.text())
 		case <-ctx.Done():
 			p.stop()
 			return nil, ctx.Err()
@@ -67,18 +69,19 @@ func (s *Server) start(ctx context.Context, dir string) (*process, error) {
 	}
 }
 
-// stop ends the process with TERM, and its group with KILL if it does not end.
+// stop ends the process with SIGTERM, and its group with SIGKILL.
 func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
 	case <-time.After(stopTime):
 	}
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // the group has this number as long as anything of it is left
+	// The group keeps this number as long as any of it is left.
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 	<-p.done
 }
 
-// tail keeps the last of what is written to it.
+// tail keeps the end of what is written to it.
 type tail struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

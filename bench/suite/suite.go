@@ -10,18 +10,20 @@ import (
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
-// Options say what is compared.
+// Options say what to compare.
 type Options struct {
-	Dir       string   // where the commands of the list are found
-	Servers   []string // names of those to measure, in the order in which they are compared; nil: all
+	Dir       string   // directory that the list's commands are relative to
+	Servers   []string // names of the servers to measure, in the order of the comparison; nil: all
 	Eras      []string // nil: all
 	Scenarios []string // nil: all that the list has for a server
 	Bench     bench.Options
-	// Done is called with each run as it is complete, so that a long comparison that is broken off leaves something. May be nil.
+	// Done is called with each run when it is complete, so that a long comparison that is
+	// interrupted leaves something behind. May be nil.
 	Done func(*result.Run) error
 }
 
-// Compare measures the servers of a list in turn, era by era, and returns a run for each server and era. A server that cannot be started is an error of its scenarios, not of the comparison.
+// Compare measures the servers of a list in turn, era by era, and returns a run for each server and
+// era. A server that cannot be started is an error of its scenarios, not of the comparison.
 func Compare(ctx context.Context, servers []Server, o Options) ([]*result.Run, error) {
 	chosen, err := choose(servers, o.Servers)
 	if err != nil {
@@ -44,7 +46,7 @@ func Compare(ctx context.Context, servers []Server, o Options) ([]*result.Run, e
 		}
 		for i := range chosen {
 			run, merr := measure(ctx, &chosen[i], era, &o)
-			if run != nil { // also what there was of one that was broken off
+			if run != nil { // including a part of one that was interrupted
 				runs = append(runs, run)
 				if o.Done != nil {
 					if err := o.Done(run); err != nil {
@@ -75,7 +77,8 @@ func choose(servers []Server, names []string) ([]Server, error) {
 	return out, nil
 }
 
-// measure runs the scenarios of a server in one era, each with a process of its own. It returns nil if there are none.
+// measure runs the scenarios of a server in one era, each with a process of its own. It returns nil
+// if there are none.
 func measure(ctx context.Context, s *Server, era string, o *Options) (*result.Run, error) {
 	b := o.Bench
 	b.URL, b.Label, b.Notes = s.URL, label(s), s.Notes
@@ -85,7 +88,7 @@ func measure(ctx context.Context, s *Server, era string, o *Options) (*result.Ru
 		return nil, err
 	}
 	var whole *result.Run
-	asked := false // the server has told its name
+	asked := false // the server has reported its name
 	for _, scenario := range bench.Scenarios() {
 		if !slices.Contains(s.Scenarios[scenario.Name], era) || o.Scenarios != nil && !slices.Contains(o.Scenarios, scenario.Name) {
 			continue
@@ -104,7 +107,7 @@ func measure(ctx context.Context, s *Server, era string, o *Options) (*result.Ru
 		switch {
 		case whole == nil:
 			whole = run
-		case err == nil && !asked: // the ones before could not be measured
+		case err == nil && !asked: // the earlier scenarios could not be measured
 			run.Began = whole.Began
 			run.Scenarios = append(whole.Scenarios, run.Scenarios...)
 			whole = run
@@ -132,12 +135,13 @@ func one(ctx context.Context, s *Server, scenario, dir string, b bench.Options) 
 	}
 	defer p.stop()
 	b.URL = here.URL
-	b.MayEnd = true // it is ours
+	b.MayEnd = true // the server belongs to the suite
 	b.Params = here.params(b.Params)
 	return bench.Run(ctx, b, scenario)
 }
 
-// label returns what tables call a server. They are made for each era, so that it need not be told.
+// label returns the name of a server in tables. Tables are made for each era, so the label need not
+// contain the era.
 func label(s *Server) string {
 	if s.Label == "" {
 		return s.Name

@@ -32,7 +32,7 @@ func TestReadList(t *testing.T) {
 		{strings.Replace(good, `["modern"]`, `["old"]`, 1), `era "old"`},
 		{strings.Replace(good, `/h"`, `/h","colour":1`, 1), "colour"},
 		{strings.Replace(good, `"name":"a",`, `"name":"a","kind":"ours",`, 1), `kind "ours"`},
-		{strings.ReplaceAll(good, "{port}", "1"), "no {port}"},
+		{strings.ReplaceAll(good, "{port}", "1"), "must contain {port}"},
 		{strings.Replace(good, `"name":"a",`, "", 1), "name"},
 		{strings.Replace(good, `[{`, `[{"name":"b","command":"b","args":[],"url":"{port}","health":"{port}"},{"name":"b","command":"b","args":[],"url":"{port}","health":"{port}"},{`, 1), `two servers "b"`},
 		{`{"peers":[]}`, "no servers"},
@@ -50,7 +50,7 @@ func TestReadList(t *testing.T) {
 	if err != nil {
 		t.Fatalf("our own list: %v", err)
 	}
-	for _, era := range measuredEras { // tables of one era tell servers apart by these alone
+	for _, era := range measuredEras { // tables of one era distinguish servers only by label
 		labels := map[string]bool{}
 		for i := range own {
 			if !slices.ContainsFunc(bench.Scenarios(), func(s *bench.Scenario) bool { return slices.Contains(own[i].Scenarios[s.Name], era) }) {
@@ -65,7 +65,8 @@ func TestReadList(t *testing.T) {
 	}
 }
 
-// TestStopDoesNotHang holds that a descendant in a group of its own, which keeps the pipe of the server's output, does not keep the suite.
+// TestStopDoesNotHang checks that a descendant in a group of its own, which keeps the pipe of the
+// server's output open, does not hold up the suite.
 func TestStopDoesNotHang(t *testing.T) {
 	health := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer health.Close()
@@ -93,7 +94,8 @@ func TestStopDoesNotHang(t *testing.T) {
 	}
 }
 
-// TestCompare measures the server's binary in two eras and a server that does not start: the one is measured in a process for each scenario that has ended afterwards, the other is told.
+// TestCompare measures the server's binary in two eras and a server that does not start: the first
+// is measured in a process for each scenario that has exited afterwards, the other is reported.
 func TestCompare(t *testing.T) {
 	dir := t.TempDir()
 	if out, err := exec.Command("go", "build", "-o", dir+"/mooring", "../../cmd/mooring").CombinedOutput(); err != nil {
@@ -129,7 +131,7 @@ func TestCompare(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(runs) != 5 || done != 5 {
-		t.Fatalf("%d runs, %d told, want 5", len(runs), done)
+		t.Fatalf("%d runs, %d reported, want 5", len(runs), done)
 	}
 	modern, none, ends, second, legacy := runs[0], runs[1], runs[2], runs[3], runs[4]
 	if modern.Server.Label != "Mooring" || modern.Server.Notes != "as it is" || len(modern.Scenarios) != 2 || modern.Scenarios[0].Error+modern.Scenarios[1].Error != "" {
@@ -149,7 +151,7 @@ func TestCompare(t *testing.T) {
 	}
 	for _, stub := range []*result.Run{none, ends} {
 		if stub.Machine != modern.Machine || stub.Tool != modern.Tool || stub.Began.Before(modern.Began) || !slices.Equal(stub.Command, modern.Command) || stub.Server.Era != "modern" {
-			t.Errorf("a run that could not be begun does not say where, when and by what: %+v", stub)
+			t.Errorf("a run that could not be started does not say where, when and by what: %+v", stub)
 		}
 	}
 	if s := second.Scenarios; len(s) != 2 || s[0].Error == "" || s[1].Error != "" || second.Server.Name != modern.Server.Name {

@@ -14,8 +14,8 @@ func newCompare() *cobra.Command {
 	var markdown, readme, merge bool
 	cmd := &cobra.Command{
 		Use: "compare FILE...", Short: "Print results side by side", Args: cobra.MinimumNArgs(1),
-		Long: `Prints the results in these files side by side. The first is the one that the others are compared with.
-Results of several eras are compared within each; servers that do not speak MCP stand beside all.`,
+		Long: `Prints the results in these files side by side. The others are compared with the first.
+Results of several eras are compared within each era; servers that do not speak MCP are listed in each.`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			runs, err := readAll(names, merge)
 			if err != nil {
@@ -33,7 +33,7 @@ Results of several eras are compared within each; servers that do not speak MCP 
 	}
 	mergeFlag(cmd, &merge)
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "tables in Markdown")
-	cmd.Flags().BoolVar(&readme, "short", false, "one short table in Markdown for each era, of the key figures")
+	cmd.Flags().BoolVar(&readme, "short", false, "one short table in Markdown for each era, with the key figures")
 	return cmd
 }
 
@@ -71,10 +71,10 @@ func readmeFlag(cmd *cobra.Command, file *string) {
 }
 
 func mergeFlag(cmd *cobra.Command, merge *bool) {
-	cmd.Flags().BoolVar(merge, "merge", false, "results of one label, era and machine are one: scenarios of a later file take the place of those of an earlier")
+	cmd.Flags().BoolVar(merge, "merge", false, "merge results with the same label, era and machine: scenarios of a later file replace those of an earlier one")
 }
 
-// readAll reads the runs of the files, merged if asked.
+// readAll reads the runs of the files, merged if requested.
 func readAll(names []string, merge bool) ([]*result.Run, error) {
 	var runs []*result.Run
 	for _, name := range names {

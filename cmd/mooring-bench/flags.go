@@ -8,7 +8,7 @@ import (
 	"github.com/mooring-mcp/mooring/bench"
 )
 
-// serverFlags are those that say which server is measured and what becomes of the result.
+// serverFlags say which server to measure and what to do with the result.
 type serverFlags struct {
 	url, era, revision, label, notes string
 	header, failIf                   []string
@@ -19,20 +19,20 @@ type serverFlags struct {
 
 func (f *serverFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.url, "url", "", "the server's MCP endpoint, http://host:port/path")
-	fs.StringVar(&f.era, "era", "auto", "modern (2026-07-28), legacy (initialize), plain (an event stream without MCP), or auto: the server is asked")
+	fs.StringVar(&f.era, "era", "auto", "modern (2026-07-28), legacy (initialize), plain (an event stream without MCP), or auto (ask the server)")
 	fs.StringVar(&f.revision, "revision", "", "protocol revision; the newest of the era by default")
 	fs.StringArrayVar(&f.header, "header", nil, "header line for each request, such as 'Authorization: Bearer …'; may be repeated")
-	fs.StringVar(&f.label, "label", "", "what tables call the server; its own name by default")
+	fs.StringVar(&f.label, "label", "", "name of the server in tables; its own name by default")
 	fs.StringVar(&f.notes, "notes", "", "how the server is configured, for the report")
-	fs.IntVar(&f.pid, "pid", 0, "process of the server; found by its socket by default")
-	fs.BoolVar(&f.noProcess, "no-process", false, "do not look at the server's process")
-	fs.BoolVar(&f.own, "i-own-this-server", false, "load a server that is not on a loopback address")
+	fs.IntVar(&f.pid, "pid", 0, "process ID of the server; by default it is found by its socket")
+	fs.BoolVar(&f.noProcess, "no-process", false, "do not measure the server's process")
+	fs.BoolVar(&f.own, "i-own-this-server", false, "allow loading a server that is not on a loopback address")
 	fs.StringArrayVar(&f.failIf, "fail-if", nil, "exit with 1 if this holds, such as 'close_wait_final>0' or 'call.call_p99>5ms' or 'findings>0'; may be repeated")
 	fs.StringVarP(&f.out, "output", "o", "", "write the result to this file, as JSON")
 	fs.BoolVarP(&f.quiet, "quiet", "q", false, "no progress")
 }
 
-// paramFlags adds flags for the parameters of these names, all if there are none.
+// paramFlags adds flags for the named parameters, or for all if uses is nil.
 func paramFlags(fs *pflag.FlagSet, p *bench.Params, uses []string, d *bench.Params) {
 	has := func(name string) bool { return uses == nil || slices.Contains(uses, name) }
 	integer := func(v *int, name string, def int, usage string) {
@@ -45,31 +45,31 @@ func paramFlags(fs *pflag.FlagSet, p *bench.Params, uses []string, d *bench.Para
 			fs.StringVar(v, name, def, usage)
 		}
 	}
-	integer(&p.Streams, "streams", d.Streams, "streams that are held open")
-	integer(&p.Clients, "clients", d.Clients, "clients that come and go, or requests, in all")
-	integer(&p.Rounds, "rounds", d.Rounds, "how often the thing is done")
-	integer(&p.Concurrency, "concurrency", d.Concurrency, "clients at work at the same time")
-	integer(&p.Stalled, "stalled", d.Stalled, "clients that stop reading")
-	integer(&p.LargeBytes, "large-bytes", d.LargeBytes, "bytes of a large answer")
+	integer(&p.Streams, "streams", d.Streams, "number of streams that are held open")
+	integer(&p.Clients, "clients", d.Clients, "number of clients that come and go, or of requests, in all")
+	integer(&p.Rounds, "rounds", d.Rounds, "number of rounds")
+	integer(&p.Concurrency, "concurrency", d.Concurrency, "number of clients at work at the same time")
+	integer(&p.Stalled, "stalled", d.Stalled, "number of clients that stop reading")
+	integer(&p.LargeBytes, "large-bytes", d.LargeBytes, "size of a large answer in bytes")
 	if has("rate") {
-		fs.Float64Var(&p.Rate, "rate", d.Rate, "requests of the open loop each second; without it call takes half of what its closed loop reached")
+		fs.Float64Var(&p.Rate, "rate", d.Rate, "requests each second in the open loop; by default call uses half of what its closed loop reached")
 	}
 	if has("open-rate") {
-		fs.Float64Var(&p.OpenRate, "open-rate", d.OpenRate, "streams opened each second; 0: as fast as goes")
+		fs.Float64Var(&p.OpenRate, "open-rate", d.OpenRate, "streams opened each second; 0: as fast as possible")
 	}
 	if has("duration") {
-		fs.DurationVar(&p.Duration, "duration", d.Duration, "of the measured part")
+		fs.DurationVar(&p.Duration, "duration", d.Duration, "length of the measured part")
 	}
 	if has("wait") {
-		fs.DurationVar(&p.Wait, "wait", d.Wait, "for what is left behind to go away")
+		fs.DurationVar(&p.Wait, "wait", d.Wait, "time for what is left behind to go away")
 	}
 	if has("silence") {
-		fs.DurationVar(&p.Silence, "silence", d.Silence, "for which a stream may get nothing, not even a comment, before that is a fault")
+		fs.DurationVar(&p.Silence, "silence", d.Silence, "how long a stream may receive nothing, not even a comment, before that is a finding")
 	}
 	if has("with-stream") {
-		fs.BoolVar(&p.WithStream, "with-stream", d.WithStream, "clients that come and go open a stream besides")
+		fs.BoolVar(&p.WithStream, "with-stream", d.WithStream, "clients that come and go also open a stream")
 	}
-	text(&p.Order, "order", d.Order, "which idle connection of the open loop gets the next request: last, that which was used last, or turn")
+	text(&p.Order, "order", d.Order, "which idle connection of the open loop gets the next request: last (the most recently used) or turn")
 	text(&p.End, "end", d.End, "how streams are closed: fin, rst or silence")
 	if has("tool") {
 		fs.StringVar(&p.Tool, "tool", d.Tool, "a tool that answers at once")
@@ -82,11 +82,11 @@ func paramFlags(fs *pflag.FlagSet, p *bench.Params, uses []string, d *bench.Para
 	if has("change-tool") {
 		fs.StringVar(&p.ChangeTool, "change-tool", d.ChangeTool, "a tool that changes the server's list of tools")
 		fs.StringVar(&p.ChangeArgs, "change-args", d.ChangeArgs, "its arguments, as JSON")
-		fs.StringVar(&p.ChangeURL, "change-url", d.ChangeURL, "make the change by a POST there instead")
+		fs.StringVar(&p.ChangeURL, "change-url", d.ChangeURL, "make the change with a POST to this URL instead")
 		fs.StringVar(&p.ChangeBody, "change-body", d.ChangeBody, "body of that POST")
 		fs.StringVar(&p.Event, "event", d.Event, "what the event of a change contains; notifications/tools/list_changed by default")
 	}
 	if has("health") {
-		fs.StringVar(&p.Health, "health", d.Health, "path of a health check, such as /healthz; by default a ping or server/discover stands for it")
+		fs.StringVar(&p.Health, "health", d.Health, "path of a health check, such as /healthz; by default a ping or server/discover is used")
 	}
 }

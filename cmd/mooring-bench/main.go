@@ -17,10 +17,10 @@ import (
 // Exit codes.
 const (
 	exitCrossed = 1 // a threshold is crossed
-	exitFailed  = 2 // the measuring itself failed, or was asked for wrongly
+	exitFailed  = 2 // the measurement failed, or the command line is wrong
 )
 
-// errCrossed ends the program with exitCrossed; what there is to say has been said.
+// errCrossed ends the program with exitCrossed; everything has been printed already.
 var errCrossed = errors.New("a threshold is crossed")
 
 func main() {
@@ -47,8 +47,8 @@ func newCommand() *cobra.Command {
   mooring-bench compare mine.json theirs.json
   mooring-bench report mine.json theirs.json -o report.html
 
-Figures of the server's process (memory, processor time, sockets) come when it runs on this machine.
-Exit codes: 0 measured, 1 a threshold is crossed, 2 it could not be measured.`,
+Figures of the server's process (memory, processor time, sockets) are available if it runs on this machine.
+Exit codes: 0 measured, 1 a threshold is crossed, 2 the server could not be measured.`,
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
@@ -66,12 +66,14 @@ func newSchema() *cobra.Command {
 	}
 }
 
-// newWorker does a part of a measurement for another process of this program; see bench.Work.
+// newWorker returns the command that does part of a measurement for another process of this
+// program; see bench.Work.
 func newWorker() *cobra.Command {
 	return &cobra.Command{
 		Use: "worker", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			signal.Ignore(os.Interrupt) // a terminal sends it to the whole group; the end of standard input is what counts
+			// A terminal sends it to the whole group; only the end of standard input counts.
+			signal.Ignore(os.Interrupt)
 			return bench.Work(os.Stdin, os.Stdout)
 		},
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
-// asMain makes this program the command, for a test of what signals do.
+// asMain turns the test binary into the command, to test signals.
 const asMain = "MOORING_BENCH_AS_MAIN"
 
 func TestMain(m *testing.M) {
@@ -55,10 +55,11 @@ func streams(t *testing.T) string {
 	return s.URL
 }
 
-// TestRun measures a small server: the table is printed, the file is valid, and thresholds decide the exit.
+// TestRun measures a small server: the table is printed, the file is valid, and thresholds decide
+// the exit code.
 func TestRun(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("measures on Linux alone")
+		t.Skip("measuring needs Linux")
 	}
 	file := filepath.Join(t.TempDir(), "out.json")
 	args := []string{"run", "idle", "--url", streams(t), "--era", "plain", "--streams", "40", "--wait", "10ms", "--duration", "50ms", "-q", "--no-process", "--label", "small", "-o", file,
@@ -115,7 +116,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestHelp holds that each scenario explains itself, and has a flag for each parameter that it takes.
+// TestHelp checks that each scenario explains itself, and has a flag for each parameter that it
+// uses.
 func TestHelp(t *testing.T) {
 	for _, s := range bench.Scenarios() {
 		out, err := execute(t, "run", s.Name, "--help")
@@ -129,7 +131,7 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	if out, _ := execute(t, "run", "storm", "--help"); strings.Contains(out, "root") {
-		t.Error("storm is said to need rights that it does not need")
+		t.Error("the help of storm asks for privileges that it does not need")
 	}
 	for _, name := range bench.ParamNames() {
 		if out, _ := execute(t, "run", "all", "--help"); !strings.Contains(out, "--"+name+" ") {
@@ -138,7 +140,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// TestEras holds that files of several eras are compared within each, under its title.
+// TestEras checks that files of several eras are compared within each era, under its title.
 func TestEras(t *testing.T) {
 	modern, legacy := "../../bench/result/testdata/anchor.json", "../../bench/result/testdata/buoy.json"
 	for flag, title := range map[string]string{"": "== %s ==\n", "--markdown": "## %s\n", "--short": "**%s**\n"} {
@@ -161,7 +163,8 @@ func TestEras(t *testing.T) {
 	}
 }
 
-// TestReportReadme holds that the tables of a README are made again from files, merged, as suite makes them.
+// TestReportReadme checks that the tables of a README can be made again from files, merged, as
+// suite makes them.
 func TestReportReadme(t *testing.T) {
 	testdata := func(name string) *result.Run {
 		run, err := result.ReadFile(filepath.Join("../../bench/result/testdata", name))
@@ -199,7 +202,7 @@ func TestReportReadme(t *testing.T) {
 		t.Errorf("what was replaced is left in\n%s", readme)
 	}
 	if _, err := os.Stat("report.html"); err == nil {
-		t.Error("a page was written that nobody asked for")
+		t.Error("a page was written although none was requested")
 	}
 	if err := present(io.Discard, result.Merge([]*result.Run{anchor, buoy, again}), "", "README.md"); err != nil {
 		t.Fatal(err)
@@ -229,10 +232,10 @@ func TestWithoutSecrets(t *testing.T) {
 	got := withoutSecrets([]string{"run", "--header", "Authorization: Bearer abc", "--header=X-Key: def", "--header", "--url"})
 	for _, s := range []string{"abc", "def"} {
 		if strings.Contains(strings.Join(got, " "), s) {
-			t.Errorf("%q tells %s", got, s)
+			t.Errorf("%q contains %s", got, s)
 		}
 	}
-	if !slices.Contains(got, "Authorization: (not told)") {
+	if !slices.Contains(got, "Authorization: (hidden)") {
 		t.Errorf("%q does not name the header", got)
 	}
 }
@@ -250,6 +253,6 @@ func TestReplaceSection(t *testing.T) {
 		t.Errorf("%q", b)
 	}
 	if err := replaceSection(name, "other", "new\n"); err == nil {
-		t.Error("no error for a section that is not there")
+		t.Error("no error for a missing section")
 	}
 }

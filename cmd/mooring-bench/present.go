@@ -10,7 +10,8 @@ import (
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
-// present prints the comparison and writes the page and the tables of a README, as far as they have a name.
+// present prints the comparison and writes those of the page and the README tables that have a file
+// name.
 func present(w io.Writer, runs []*result.Run, page, readme string) error {
 	if err := writeGroups(w, runs, "== %s ==\n\n", (*result.Comparison).WriteText); err != nil {
 		return err
@@ -18,7 +19,7 @@ func present(w io.Writer, runs []*result.Run, page, readme string) error {
 	return writeFiles(w, runs, page, readme)
 }
 
-// writeFiles writes the page and the tables of a README, as far as they have a name.
+// writeFiles writes those of the page and the README tables that have a file name.
 func writeFiles(w io.Writer, runs []*result.Run, page, readme string) error {
 	if page != "" {
 		if err := toFile(page, w, func(w io.Writer) error { return report.Write(w, runs) }); err != nil {
@@ -38,7 +39,8 @@ func writeFiles(w io.Writer, runs []*result.Run, page, readme string) error {
 	return replaceSection(readme, "comparison", b.String())
 }
 
-// writeGroups writes what is compared with one another, under its title if there is more than one group; head is the title's format.
+// writeGroups writes each group of runs, under its title if there is more than one; head is the
+// format of the title.
 func writeGroups(w io.Writer, runs []*result.Run, head string, write func(*result.Comparison, io.Writer) error) error {
 	groups := result.Groups(runs)
 	for i, g := range groups {

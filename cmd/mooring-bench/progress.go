@@ -9,7 +9,8 @@ import (
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
-// progress tells what is going on: on a terminal in one line that is written over, else in lines.
+// progress shows what is going on: on a terminal in one line that is overwritten, otherwise in
+// lines.
 type progress struct {
 	out      *os.File
 	terminal bool
@@ -36,7 +37,7 @@ func (p *progress) tell(scenario, text string) {
 	p.shown = true
 }
 
-// end leaves the terminal with a line of its own.
+// end clears the progress line of a terminal.
 func (p *progress) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

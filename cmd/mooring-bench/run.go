@@ -17,7 +17,7 @@ import (
 func newRun() *cobra.Command {
 	run := &cobra.Command{
 		Use: "run", Short: "Run a scenario, or all",
-		Long: "Runs a scenario against a server, or all of them. Each says what it does and what its figures mean: mooring-bench run idle --help",
+		Long: "Runs a scenario against a server, or all of them. The help of each says what it does and what its figures mean:\nmooring-bench run idle --help",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -48,10 +48,9 @@ func newAll(names []string) *cobra.Command {
 	var p bench.Params
 	var only, without []string
 	cmd := &cobra.Command{
-		Use: "all", Short: "All of them, one after another",
-		Long: `Runs all scenarios, one after another. A parameter that is not given has each scenario's own default, which its help tells.
-
-The scenario drain ends the server by SIGTERM, needs --pid for that, and therefore comes last.`,
+		Use: "all", Short: "Run all scenarios, one after another",
+		Long: `Runs all scenarios, one after another. Without a flag for a parameter, each scenario uses its own default;
+see its help. The scenario drain ends the server with SIGTERM. It needs --pid for that, and comes last.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var todo []string
@@ -62,7 +61,7 @@ The scenario drain ends the server by SIGTERM, needs --pid for that, and therefo
 			}
 			for _, n := range append(only, without...) {
 				if !slices.Contains(names, n) {
-					return fmt.Errorf("there is no scenario %q, but %s", n, strings.Join(names, ", "))
+					return fmt.Errorf("there is no scenario %q; the scenarios are %s", n, strings.Join(names, ", "))
 				}
 			}
 			return measure(cmd, &f, p, todo...)
@@ -70,15 +69,15 @@ The scenario drain ends the server by SIGTERM, needs --pid for that, and therefo
 	}
 	f.add(cmd.Flags())
 	paramFlags(cmd.Flags(), &p, nil, &bench.Params{})
-	cmd.Flags().StringSliceVar(&only, "only", nil, "these scenarios alone, separated by commas")
-	cmd.Flags().StringSliceVar(&without, "without", nil, "all but these")
+	cmd.Flags().StringSliceVar(&only, "only", nil, "run only these scenarios, separated by commas")
+	cmd.Flags().StringSliceVar(&without, "without", nil, "run all scenarios except these")
 	return cmd
 }
 
 // measure runs the scenarios, prints the table, writes the file and judges the thresholds.
 func measure(cmd *cobra.Command, f *serverFlags, p bench.Params, names ...string) error {
 	if f.url == "" {
-		return fmt.Errorf("--url says which server to measure")
+		return fmt.Errorf("--url is required: it says which server to measure")
 	}
 	era, err := dialect.ParseEra(f.era)
 	if err != nil {
@@ -96,7 +95,7 @@ func measure(cmd *cobra.Command, f *serverFlags, p bench.Params, names ...string
 		if dir, err := os.Stat(filepath.Dir(f.out)); err != nil {
 			return err
 		} else if !dir.IsDir() {
-			return fmt.Errorf("%s is no folder", filepath.Dir(f.out))
+			return fmt.Errorf("%s is not a directory", filepath.Dir(f.out))
 		}
 	}
 	o := bench.Options{
@@ -115,7 +114,7 @@ func measure(cmd *cobra.Command, f *serverFlags, p bench.Params, names ...string
 	if err != nil {
 		return err
 	}
-	// The table first: a file that cannot be written must not take a long run with it.
+	// The table comes first: a file that cannot be written must not cost the results of a long run.
 	if err := result.Compare([]*result.Run{run}).WriteText(cmd.OutOrStdout()); err != nil {
 		return err
 	}
@@ -125,12 +124,12 @@ func measure(cmd *cobra.Command, f *serverFlags, p bench.Params, names ...string
 		}
 	}
 	if err := cmd.Context().Err(); err != nil {
-		return fmt.Errorf("interrupted; what was measured until then is told above")
+		return fmt.Errorf("interrupted; what was measured until then is shown above")
 	}
 	return judge(run, thresholds)
 }
 
-// judge tells which thresholds are crossed, and whether a scenario failed.
+// judge reports which thresholds are crossed, and whether a scenario failed.
 func judge(run *result.Run, thresholds result.Thresholds) error {
 	breaches, err := thresholds.Check(run)
 	for _, b := range breaches {
@@ -148,7 +147,8 @@ func judge(run *result.Run, thresholds result.Thresholds) error {
 	return nil
 }
 
-// unfinished returns an error that lists what was not finished, with its server if there are several; nil if there is nothing.
+// unfinished returns an error that lists what was not finished, with its server if there are
+// several; nil if everything was.
 func unfinished(runs ...*result.Run) error {
 	var failed []string
 	for _, run := range runs {
@@ -170,12 +170,13 @@ func unfinished(runs ...*result.Run) error {
 	return fmt.Errorf("not finished: %s", strings.Join(failed, "; "))
 }
 
-// withoutSecrets returns a command line without the values of header lines, for a document that others will read.
+// withoutSecrets returns a command line without the values of header lines, for a document that
+// others will read.
 func withoutSecrets(args []string) []string {
 	out := slices.Clone(args)
 	hide := func(line string) string {
 		name, _, _ := strings.Cut(line, ":")
-		return name + ": (not told)"
+		return name + ": (hidden)"
 	}
 	for i, a := range out {
 		if line, ok := strings.CutPrefix(a, "--header="); ok {

@@ -12,7 +12,8 @@ import (
 	"github.com/mooring-mcp/mooring/bench/suite"
 )
 
-// seriesPoints is how many points a comparison's file keeps of each series: a chart of several servers shows no more.
+// seriesPoints is how many points a comparison's file keeps of each series: a chart of several
+// servers shows no more.
 const seriesPoints = 150
 
 func newSuite() *cobra.Command {
@@ -22,10 +23,11 @@ func newSuite() *cobra.Command {
 	var quiet bool
 	cmd := &cobra.Command{
 		Use: "suite LIST", Short: "Start the servers of a list in turn and measure each", Args: cobra.ExactArgs(1),
-		Long: `Starts each server of a list, runs the scenarios that the list names for it, ends it, and writes the results side by side.
-Each scenario has a process of its own. bench/peers/peers.json of Mooring's repository is such a list; bench/suite/list.go tells its members.
-A parameter that is not given has each scenario's own default. If a server could not be measured to the end, the exit code is 2,
-after all others have been measured and everything is written.`,
+		Long: `Starts each server of a list, runs the scenarios that the list names for it, ends it, and writes the
+results side by side. Each scenario gets a process of its own. In Mooring's repository,
+bench/peers/peers.json is such a list, and bench/suite/list.go documents its fields.
+Without a flag for a parameter, each scenario uses its own default. If a server could not be measured
+completely, the remaining servers are still measured and all files written, and the exit code is 2.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			servers, err := suite.ReadList(args[0])
 			if err != nil {
@@ -62,10 +64,10 @@ after all others have been measured and everything is written.`,
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&o.Dir, "dir", ".", "folder that the list's commands are relative to")
+	fs.StringVar(&o.Dir, "dir", ".", "directory that the list's commands are relative to")
 	fs.StringSliceVar(&o.Servers, "servers", nil, "names of the servers to measure, in the order of the tables; all by default")
 	fs.StringSliceVar(&o.Eras, "eras", nil, "modern, legacy, plain; all by default")
-	fs.StringSliceVar(&o.Scenarios, "scenarios", nil, "these scenarios alone")
+	fs.StringSliceVar(&o.Scenarios, "scenarios", nil, "only these scenarios")
 	fs.StringVarP(&out, "output", "o", "", "write the results to this file, as JSON")
 	fs.StringVar(&page, "html", "", "write the report to this file")
 	readmeFlag(cmd, &readme)

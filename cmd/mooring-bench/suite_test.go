@@ -18,7 +18,7 @@ import (
 	"github.com/mooring-mcp/mooring/bench/result"
 )
 
-// list writes a list of one server that runs a shell command, and returns its name and folder.
+// list writes a list of one server that runs a shell command, and returns its name and directory.
 func list(t *testing.T, command string) (name, dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -31,7 +31,8 @@ func list(t *testing.T, command string) (name, dir string) {
 	return name, dir
 }
 
-// TestSuiteTellsWhatFailed holds that a comparison in which a server could not be measured is presented, written, and no success.
+// TestSuiteTellsWhatFailed checks that a comparison in which a server could not be measured is
+// still presented and written, but is not a success.
 func TestSuiteTellsWhatFailed(t *testing.T) {
 	name, dir := list(t, "echo sunk; exit 1")
 	out, err := execute(t, "suite", name, "--dir", dir, "-q", "-o", dir+"/out.json", "--html", dir+"/out.html")
@@ -59,7 +60,8 @@ func TestSuiteTellsWhatFailed(t *testing.T) {
 	}
 }
 
-// TestSecondInterrupt holds that the program, while it waits for a server to end, ends at once by a second signal.
+// TestSecondInterrupt checks that a second signal ends the program at once while it waits for a
+// server to exit.
 func TestSecondInterrupt(t *testing.T) {
 	name, dir := list(t, `trap "" TERM; echo $$ >pid.new; mv pid.new pid; while :; do sleep 1; done`)
 	var out bytes.Buffer
@@ -81,7 +83,8 @@ func TestSecondInterrupt(t *testing.T) {
 		_ = cmd.Process.Kill()
 		t.Fatalf("no server: %v\n%s", <-done, out.Bytes())
 	}
-	defer func() { _ = syscall.Kill(-server, syscall.SIGKILL) }() // a group of its own
+	// The server is a group of its own.
+	defer func() { _ = syscall.Kill(-server, syscall.SIGKILL) }()
 	_ = cmd.Process.Signal(os.Interrupt)
 	select {
 	case err := <-done:

@@ -12,7 +12,7 @@ type listener struct {
 	server *Server
 }
 
-// Accept makes of each connection what the faults want it to be.
+// Accept gives each connection the behaviour that the faults require.
 func (l *listener) Accept() (net.Conn, error) {
 	c, err := l.AcceptTCP()
 	if err != nil {
@@ -20,11 +20,11 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 	f := l.server.faults
 	if !f[KeepDeadPeers] {
-		// Keepalive is not sent while something waits to be acknowledged, so it takes both.
+		// Keepalive probes are not sent while data is unacknowledged, so both are needed.
 		_ = giveUpAfter(c, writeTime)
 	}
 	if f[SlowFanout] {
-		_ = c.SetWriteBuffer(4 << 10) // so that one who does not read is felt soon
+		_ = c.SetWriteBuffer(4 << 10) // so that a client that does not read is noticed soon
 	}
 	if !f[LeakCloseWait] && !f[HugeHeads] {
 		return c, nil
@@ -39,8 +39,8 @@ func (l *listener) Accept() (net.Conn, error) {
 // A keptConn is never forgotten.
 type keptConn struct {
 	*net.TCPConn
-	leak bool // it is not closed either, if the client was the first to
-	keep bool // nor what was read of it
+	leak bool // it is not closed either, if the client closed first
+	keep bool // what was read from it is kept, too
 
 	mu   sync.Mutex // guards the rest
 	over bool       // the client has closed
@@ -60,14 +60,15 @@ func (c *keptConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// left reports whether the client has closed and is not to be noticed.
+// left reports whether the client has closed and the server must not notice.
 func (c *keptConn) left() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.leak && c.over
 }
 
-// Write writes nothing to a client that has closed, for that would be answered by an RST, which ends the socket.
+// Write writes nothing to a client that has closed, because that would cause an RST, which ends the
+// socket.
 func (c *keptConn) Write(b []byte) (int, error) {
 	if c.left() {
 		return 0, net.ErrClosed

@@ -1,7 +1,12 @@
-// Package badserver has small MCP servers on net/http that are good but for the faults they are told to have, so that tests can see that a measurement finds each fault, and finds none in the good one.
+// Package badserver has small MCP servers on net/http that are correct except for selected faults,
+// so that tests can check that a measurement finds each fault, and finds none in the correct
+// server.
 //
-// They speak 2026-07-28 and 2025-11-25 on /mcp, with the tools echo {text}, toggle {} (adds or removes the tool extra, and tells who listens), sleep {milliseconds} and large {bytes}, and answer GET /healthz.
-// Times are short, so that tests are: a comment each second on a stream, a peer that does not answer for three is given up.
+// They speak 2026-07-28 and 2025-11-25 on /mcp, with the tools echo {text}, toggle {} (adds or
+// removes the tool extra, and notifies all listeners), sleep {milliseconds} and large {bytes}, and
+// answer GET /healthz. Their times are short so that tests are: a stream gets a comment each
+// second, and a peer that does not respond for three seconds is given up.
 //
-// [Start] runs one in this process. [StartProcess] runs one in a process of its own, by executing the test binary again, whose TestMain begins with [MainIfAsked].
+// [Start] runs a server in this process. [StartProcess] runs one in a process of its own, by
+// executing the test binary again, whose TestMain begins with [MainIfAsked].
 package badserver

@@ -10,24 +10,32 @@ type Fault string
 
 // The faults.
 const (
-	LeakCloseWait  Fault = "leak-close-wait" // a connection whose client has closed is never closed
-	LeakSessions   Fault = "leak-sessions"   // a session holds 16 KiB until DELETE, however long that does not come
-	NeverHeartbeat Fault = "never-heartbeat" // a stream on which nothing happens gets nothing
-	DropOnTerm     Fault = "drop-on-term"    // SIGTERM ends the process at once: streams without their result, calls without their answer
-	SlowFanout     Fault = "slow-fanout"     // streams are written to one after the other, and each waits for the one before
-	KeepDeadPeers  Fault = "keep-dead-peers" // a peer that answers nothing any more is kept as long as the kernel likes
-	HugeHeads      Fault = "huge-heads"      // a head may have any size and take any time, and what was read of a connection stays in memory
-	BlocksHealth   Fault = "blocks-health"   // one request at a time, whatever it takes
+	// LeakCloseWait never closes a connection that the client has closed.
+	LeakCloseWait Fault = "leak-close-wait"
+	// LeakSessions keeps 16 KiB for a session until DELETE, even if that never comes.
+	LeakSessions Fault = "leak-sessions"
+	// NeverHeartbeat sends nothing on an idle stream.
+	NeverHeartbeat Fault = "never-heartbeat"
+	// DropOnTerm ends the process at once on SIGTERM: streams get no result, calls no answer.
+	DropOnTerm Fault = "drop-on-term"
+	// SlowFanout writes to one stream after the other, and each waits for the previous one.
+	SlowFanout Fault = "slow-fanout"
+	// KeepDeadPeers keeps a peer that no longer responds as long as the kernel allows.
+	KeepDeadPeers Fault = "keep-dead-peers"
+	// HugeHeads lets a head have any size and take any time, and keeps all data that is read.
+	HugeHeads Fault = "huge-heads"
+	// BlocksHealth serves one request at a time, however long it takes.
+	BlocksHealth Fault = "blocks-health"
 )
 
-// Faults are all of them.
+// Faults returns all faults.
 func Faults() []Fault {
 	return []Fault{LeakCloseWait, LeakSessions, NeverHeartbeat, DropOnTerm, SlowFanout, KeepDeadPeers, HugeHeads, BlocksHealth}
 }
 
 type faults map[Fault]bool
 
-// parseFaults reads names with commas between them. "good" is none.
+// parseFaults parses names separated by commas. "good" means none.
 func parseFaults(text string) ([]Fault, error) {
 	if text == "good" {
 		return nil, nil

@@ -13,7 +13,7 @@ import (
 	"github.com/mooring-mcp/mooring/bench/observe"
 )
 
-// sockets returns a function that counts those of the server.
+// sockets returns a function that counts the server's sockets.
 func sockets(t *testing.T, url string) func() observe.States {
 	t.Helper()
 	addr, _, _ := strings.Cut(strings.TrimPrefix(url, "http://"), "/")
@@ -37,7 +37,7 @@ func TestLeakCloseWait(t *testing.T) {
 		p := StartProcess(t, list...)
 		target := ask(t, p.URL, dialect.Modern)
 		count := sockets(t, p.URL)
-		left := count().CloseWait // of Ask
+		left := count().CloseWait // left over from Ask
 		const n = 10
 		for range n {
 			c, stream := dial(t, p.URL), dial(t, p.URL)
@@ -63,7 +63,8 @@ func TestLeakCloseWait(t *testing.T) {
 	})
 }
 
-// mute makes the kernel drop whatever comes for the connection before TCP sees it: nothing is acknowledged any more, as if the peer's machine had gone.
+// mute makes the kernel drop everything that arrives for the connection before TCP sees it: nothing
+// is acknowledged any more, as if the peer's machine had vanished.
 func mute(t *testing.T, c *net.TCPConn) {
 	t.Helper()
 	raw, err := c.SyscallConn()
@@ -94,7 +95,7 @@ func TestKeepDeadPeers(t *testing.T) {
 		}
 		patience := 30 * time.Second
 		if bad {
-			patience = 10 * time.Second // twice of what the good one takes
+			patience = 10 * time.Second // twice what the correct server takes
 		}
 		began := time.Now()
 		var got observe.States

@@ -8,7 +8,7 @@ import (
 	"github.com/mooring-mcp/mooring/bench/dialect"
 )
 
-// both runs a test for the good server and for the one with the fault.
+// both runs a test for the correct server and for the one with the fault.
 func both(t *testing.T, f Fault, test func(t *testing.T, bad bool, list ...Fault)) {
 	t.Run("good", func(t *testing.T) { t.Parallel(); test(t, false) })
 	t.Run(string(f), func(t *testing.T) { t.Parallel(); test(t, true, f) })
@@ -118,12 +118,12 @@ func TestSlowFanout(t *testing.T) {
 			}
 		}
 		if silent != bad {
-			t.Errorf("one who does not read silences another: %t", silent)
+			t.Errorf("a client that does not read silences another: %t", silent)
 		}
 		if bad {
 			stalled.c.Close()
 			if !reader.event(dialect.ToolsListChanged, 10*time.Second) {
-				t.Error("the other hears nothing when the one is gone")
+				t.Error("the other receives nothing after the first has disconnected")
 			}
 		}
 	})
@@ -174,7 +174,7 @@ func TestBlocksHealth(t *testing.T) {
 		s := start(t, list...)
 		target := ask(t, s.URL, dialect.Modern)
 		listener, caller, prober := dial(t, s.URL), dial(t, s.URL), dial(t, s.URL)
-		listener.stream(target, nil) // holds up nobody
+		listener.stream(target, nil) // holds up no request
 		caller.write(target.AppendCall(nil, 1, nil, "sleep", []byte(`{"milliseconds":1500}`)))
 		time.Sleep(300 * time.Millisecond) // so that the call has arrived
 		answered := make(chan struct{})
@@ -190,7 +190,7 @@ func TestBlocksHealth(t *testing.T) {
 			first = true
 		}
 		if first == bad {
-			t.Errorf("health is answered before a slow call: %t", first)
+			t.Errorf("the health check is answered before a slow call: %t", first)
 		}
 		<-answered
 	})

@@ -42,7 +42,7 @@ type client struct {
 	t    *testing.T
 	c    *net.TCPConn
 	br   *bufio.Reader
-	part string // of a line of a stream, that came before time was over
+	part string // part of a line of a stream, received before the time was over
 }
 
 func dial(t *testing.T, url string) *client {
@@ -102,7 +102,7 @@ func (c *client) session(target *dialect.Target) []byte {
 	return []byte(id)
 }
 
-// stream opens a stream and reads as far as its first bytes.
+// stream opens a stream and reads its first bytes.
 func (c *client) stream(target *dialect.Target, session []byte) {
 	c.t.Helper()
 	c.write(target.AppendStream(nil, 7, session))
@@ -123,7 +123,7 @@ func (c *client) stream(target *dialect.Target, session []byte) {
 	}
 }
 
-// line returns the next line of the stream, empty ones and those of the transfer coding left out.
+// line returns the next line of the stream, without empty lines and those of the transfer coding.
 func (c *client) line(within time.Duration) (string, error) {
 	_ = c.c.SetReadDeadline(time.Now().Add(within))
 	for {
@@ -140,7 +140,7 @@ func (c *client) line(within time.Duration) (string, error) {
 	}
 }
 
-// event reads the stream as far as a line with the text.
+// event reads the stream up to a line that contains text.
 func (c *client) event(text string, within time.Duration) bool {
 	for end := time.Now().Add(within); ; {
 		line, err := c.line(time.Until(end))

@@ -11,10 +11,12 @@ import (
 	"testing"
 )
 
-// environment names the variable that makes a test binary a server. Its value are the faults.
+// environment names the variable that makes a test binary a server. Its value is the list of
+// faults.
 const environment = "MOORING_BADSERVER"
 
-// MainIfAsked makes this process a server until SIGTERM, and ends it then, if StartProcess has started it. Else it returns at once. TestMain calls it first.
+// MainIfAsked turns this process into a server if StartProcess has started it: it serves until
+// SIGTERM and then exits. Otherwise it returns at once. TestMain must call it first.
 func MainIfAsked() {
 	text, asked := os.LookupEnv(environment)
 	if !asked {
@@ -39,7 +41,7 @@ func run(text string) error {
 		return err
 	}
 	fmt.Printf("listening on %s pid %d\n", s.URL, os.Getpid())
-	// A test that dies takes its server along.
+	// The server ends with the test, even if that crashes.
 	orphaned := make(chan struct{})
 	go func() {
 		_, _ = bufio.NewReader(os.Stdin).ReadByte()
@@ -64,7 +66,8 @@ type Process struct {
 	cmd *exec.Cmd
 }
 
-// StartProcess starts a server with these faults, by executing the test binary again, and ends it when the test has ended.
+// StartProcess starts a server with these faults, by executing the test binary again, and ends it
+// with the test.
 func StartProcess(t testing.TB, list ...Fault) *Process {
 	t.Helper()
 	names := make([]string, len(list))
@@ -99,7 +102,7 @@ func StartProcess(t testing.TB, list ...Fault) *Process {
 	})
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		t.Fatalf("badserver: it does not tell its address, perhaps TestMain does not call MainIfAsked: %v", err)
+		t.Fatalf("badserver: the process reports no address; does TestMain call MainIfAsked? %v", err)
 	}
 	if _, err := fmt.Sscanf(line, "listening on %s pid %d\n", &p.URL, &p.PID); err != nil {
 		t.Fatalf("badserver: %q: %v", line, err)

@@ -21,7 +21,7 @@ const (
 	capabilities   = `{"tools":{"listChanged":true}}`
 )
 
-// serveMCP serves both eras: a POST that names a method in its head is of 2026-07-28.
+// serveMCP serves both eras: a POST with a method in its head belongs to 2026-07-28.
 func (s *Server) serveMCP(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodPost:
@@ -138,7 +138,8 @@ func answerError(w http.ResponseWriter, status int, id []byte, e *jsonrpc.Error)
 	_, _ = w.Write(jsonrpc.AppendError(nil, id, e))
 }
 
-// newSession returns the id of a session. The id vouches for itself, so a good server holds nothing for it.
+// newSession returns the ID of a session. The ID is authenticated, so a correct server keeps
+// nothing for it.
 func (s *Server) newSession() string {
 	var random [16]byte
 	_, _ = rand.Read(random[:])
@@ -161,7 +162,7 @@ func (s *Server) sum(random []byte) []byte {
 	return h.Sum(nil)[:16]
 }
 
-// sessionOf reports whether the request is of a session, and answers it if not.
+// sessionOf reports whether the request belongs to a session, and sends an error if not.
 func (s *Server) sessionOf(w http.ResponseWriter, r *http.Request) bool {
 	id := r.Header.Get("Mcp-Session-Id")
 	if id == "" {

@@ -10,7 +10,7 @@ import (
 	"github.com/mooring-mcp/mooring/bench/dialect"
 )
 
-// Whatever its faults, a server speaks MCP well.
+// Whatever its faults, a server speaks MCP correctly.
 func TestProtocol(t *testing.T) {
 	for _, list := range append([][]Fault{nil, Faults()}, each(Faults())...) {
 		t.Run(fmt.Sprint(list), func(t *testing.T) {
@@ -65,7 +65,7 @@ func speak(t *testing.T, url string, target *dialect.Target) {
 	for _, there := range []bool{true, false} {
 		call("toggle", "", "toggled", false)
 		if !listener.event(dialect.ToolsListChanged, 10*time.Second) {
-			t.Error("no news of a change")
+			t.Error("no notification of a change")
 		}
 		if list := c.do("tools/list", 200, target.AppendToolsList(nil, 4, session)); strings.Contains(list, `"extra"`) != there {
 			t.Errorf("tools: %s", list)
@@ -98,7 +98,7 @@ func TestRefusals(t *testing.T) {
 		"another method in the head":   {strings.Replace(post, "Mcp-Method: tools/list", "Mcp-Method: tools/call", 1), 400},
 		"another revision in the body": {strings.Replace(post, `protocolVersion":"2026-07-28`, `protocolVersion":"2026-07-27`, 1), 400},
 		"an unknown method":            {strings.ReplaceAll(post, "tools/list", "tools/lost"), 404},
-		"no JSON":                      {strings.Replace(post, `{"jsonrpc"`, `["jsonrpc"`, 1), 400},
+		"not JSON":                     {strings.Replace(post, `{"jsonrpc"`, `["jsonrpc"`, 1), 400},
 		"too long":                     {strings.Replace(post, "Content-Length: ", "Content-Length: 99999", 1) + strings.Repeat("x", 2<<20), 413},
 		"another path":                 {"GET /other HTTP/1.1\r\nHost: x\r\n\r\n", 404},
 		"another HTTP method":          {"PUT /mcp HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", 405},
@@ -116,6 +116,6 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("%v, %v", list, err)
 	}
 	if _, err := parseFaults("leak-sessions,"); err == nil {
-		t.Error("an empty name was taken")
+		t.Error("an empty name was accepted")
 	}
 }

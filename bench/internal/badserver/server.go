@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// Times and sizes of a good server.
+// Times and sizes of a correct server.
 const (
 	heartbeat   = time.Second
 	headTime    = 2 * time.Second
 	bodyTime    = 5 * time.Second // from the head to the end of the content
 	idleTime    = 30 * time.Second
-	writeTime   = 3 * time.Second // in which a peer must take what it is sent
+	writeTime   = 3 * time.Second // for a peer to accept what it is sent
 	drainTime   = 10 * time.Second
 	maxHead     = 16 << 10
 	maxContent  = 1 << 20
@@ -33,13 +33,13 @@ type Server struct {
 	http    *http.Server
 	hub     hub
 	key     [32]byte
-	one     sync.Mutex // BlocksHealth: held by each request but those that wait as streams
+	one     sync.Mutex // BlocksHealth: held by each request, except waiting streams
 	drain   chan struct{}
 	drained sync.Once
 
 	mu       sync.Mutex           // guards the rest
-	extra    bool                 // the tool is there
-	revoked  map[string]time.Time // ids that DELETE has ended, until then
+	extra    bool                 // the tool extra exists
+	revoked  map[string]time.Time // IDs that DELETE has ended, until then
 	sessions map[string][]byte    // LeakSessions
 	kept     []*keptConn          // LeakCloseWait, HugeHeads
 }
@@ -73,7 +73,8 @@ func Start(list ...Fault) (*Server, error) {
 	return s, nil
 }
 
-// Shutdown ends the server as SIGTERM does in a process of its own: streams get their results, calls their answers, for as long as ten seconds.
+// Shutdown ends the server as SIGTERM does in a process of its own: for up to ten seconds, streams
+// get their results and calls their answers.
 func (s *Server) Shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
@@ -83,7 +84,7 @@ func (s *Server) Shutdown() error {
 	return err
 }
 
-// Close ends the server at once, and what its faults have kept.
+// Close ends the server at once, including what its faults have kept.
 func (s *Server) Close() {
 	s.drained.Do(func() { close(s.drain) })
 	_ = s.http.Close()

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// giveUpAfter ends the connection when its peer has not acknowledged something for that time.
+// giveUpAfter ends the connection when its peer has not acknowledged data for that time.
 func giveUpAfter(c *net.TCPConn, d time.Duration) error {
 	raw, err := c.SyscallConn()
 	if err != nil {

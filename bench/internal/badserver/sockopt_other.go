@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// giveUpAfter is known on Linux alone.
+// giveUpAfter is supported only on Linux.
 func giveUpAfter(*net.TCPConn, time.Duration) error {
 	return errors.New("badserver: this needs Linux")
 }

@@ -12,29 +12,32 @@ import (
 
 // A stream is a client that listens.
 type stream struct {
-	id   []byte // of the request subscriptions/listen; nil: it is the GET of a session
+	id   []byte // of the request subscriptions/listen; nil: the stream is the GET of a session
 	news chan struct{}
 
-	mu    sync.Mutex // guards the rest: with SlowFanout who tells of a change writes, else only the stream's own goroutine does
+	// Guards the rest. With SlowFanout the goroutine of a change writes, otherwise only the
+	// stream's own goroutine does.
+	mu    sync.Mutex
 	out   *http.ResponseController
 	w     http.ResponseWriter
-	ended bool // and w must not be used any more
+	ended bool // w must no longer be used
 }
 
-// A hub has the streams that are open.
+// A hub holds the open streams.
 type hub struct {
 	inTurn bool // SlowFanout
 
 	mu      sync.Mutex // guards streams
 	streams map[*stream]struct{}
-	turn    sync.Mutex // held while streams are told of a change, one after the other
+	turn    sync.Mutex // held while streams are notified of a change, one after the other
 }
 
 func (h *hub) init(inTurn bool) {
 	h.inTurn, h.streams = inTurn, map[*stream]struct{}{}
 }
 
-// open adds a stream and sends its first bytes: a change that comes after them is told, one that comes before them waits.
+// open adds a stream and sends its first bytes. A change that comes before them waits until they
+// are sent.
 func (h *hub) open(st *stream, first []byte, limit time.Duration) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -55,7 +58,8 @@ func (h *hub) remove(st *stream) {
 	delete(h.streams, st)
 }
 
-// changed tells all streams that the list of tools has changed. What a stream has not sent yet stands for this change too.
+// changed notifies all streams that the tool list has changed. A notification that a stream has not
+// sent yet stands for this change too.
 func (h *hub) changed() {
 	if !h.inTurn {
 		h.mu.Lock()
@@ -83,10 +87,12 @@ func (h *hub) changed() {
 	}()
 }
 
-// padding makes a notice long enough to fill the buffers of a peer that does not read in a few changes.
+// padding makes a notification so long that a few changes fill the buffers of a peer that does not
+// read.
 const padding = 16 << 10
 
-// serveStream answers with a stream that lasts until the client goes or the server drains. Id is that of the request, or nil.
+// serveStream answers with a stream that lasts until the client disconnects or the server drains.
+// id is that of the request, or nil.
 func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, id []byte) {
 	st := &stream{id: id}
 	st.w, st.out, st.news = w, http.NewResponseController(w), make(chan struct{}, 1)
@@ -137,7 +143,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, id []byte) 
 	}
 }
 
-// send writes and flushes. Limit is how long the peer may take; zero: for ever.
+// send writes and flushes. limit is how long the peer may take; zero: forever.
 func (st *stream) send(b []byte, limit time.Duration) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -158,7 +164,7 @@ func (st *stream) write(b []byte, limit time.Duration) error {
 	return st.out.Flush()
 }
 
-// end is called when the stream's own goroutine returns. It waits for who writes.
+// end is called when the stream's own goroutine returns. It waits for a write in progress.
 func (st *stream) end() {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -170,7 +176,7 @@ func (st *stream) meta() string {
 	return `"_meta":{"io.modelcontextprotocol/subscriptionId":` + string(st.id) + `}`
 }
 
-// notice returns the event of a change. Pad is how many bytes it has besides.
+// notice returns the event of a change. pad is how many bytes of padding it has.
 func (st *stream) notice(pad int) []byte {
 	params := ""
 	if st.id != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// call answers tools/call. Rest are the members of the result that the era wants besides.
+// call answers tools/call. rest are further members of the result that the era requires.
 func (s *Server) call(w http.ResponseWriter, r *http.Request, m *jsonrpc.Message, rest string) {
 	name, _ := jsonrpc.Member(m.Params, "name")
 	tool, _ := jsonrpc.StringValue(name)
@@ -43,7 +43,7 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request, m *jsonrpc.Message
 	}
 }
 
-// toggle adds the tool extra or removes it, and tells all streams.
+// toggle adds or removes the tool extra, and notifies all streams.
 func (s *Server) toggle() {
 	s.mu.Lock()
 	s.extra = !s.extra

@@ -1,4 +1,6 @@
-// Package worker has a part of a measurement done by another process of the same program. This side asks by a line of JSON and the other answers by one. The first line names the job.
+// Package worker moves part of a measurement to another process of the same program. This side
+// sends requests as lines of JSON, and the other side replies to each with one line. The first line
+// names the job.
 package worker
 
 import (
@@ -13,10 +15,12 @@ import (
 	"time"
 )
 
-// A Job answers each request of in by one reply to out. It returns when in ends, with io.EOF if nothing else is wrong.
+// A Job answers each request from in with one reply to out. It returns when in ends, with io.EOF if
+// nothing else is wrong.
 type Job func(in *json.Decoder, out *json.Encoder) error
 
-// Work does the job that the process at the other end of in and out names. It returns when in ends: then that process is gone or wants no more.
+// Work does the job that the process at the other end of in and out names. It returns when in ends,
+// because that process has then exited or needs no more.
 func Work(in io.Reader, out io.Writer, jobs map[string]Job) error {
 	dec, enc := json.NewDecoder(in), json.NewEncoder(out)
 	var name string
@@ -34,7 +38,7 @@ func Work(in io.Reader, out io.Writer, jobs map[string]Job) error {
 	return nil
 }
 
-// A Process is the near end of one that works. Its methods may be called from any goroutine.
+// A Process is the near end of a worker process. Its methods may be called from any goroutine.
 type Process struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
@@ -44,7 +48,8 @@ type Process struct {
 	dec *json.Decoder
 }
 
-// Start starts a process, of a command that ends in Work, and names its job. Close must be called.
+// Start starts a process with a command that runs Work, and names its job. The caller must call
+// Close.
 func Start(command []string, job string) (*Process, error) {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stderr = os.Stderr
@@ -80,10 +85,10 @@ func (p *Process) Ask(request, reply any) error {
 	return nil
 }
 
-// Kill ends the process at once: an Ask that waits fails.
+// Kill ends the process at once: an Ask that is waiting fails.
 func (p *Process) Kill() { _ = p.cmd.Process.Kill() }
 
-// Close lets the process end by itself, and ends it if it does not.
+// Close lets the process end by itself, and kills it if it does not.
 func (p *Process) Close() {
 	_ = p.in.Close()
 	t := time.AfterFunc(5*time.Second, p.Kill)
