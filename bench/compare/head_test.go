@@ -1,6 +1,5 @@
-// Package compare holds what this module's parts cost beside what others do for
-// the same work. It is a module of its own, so that theirs are no dependencies
-// of the library.
+// Package compare compares the cost of this module's parts with that of others for the same work.
+// It is a module of its own, so that the others do not become dependencies of the library.
 package compare
 
 import (
@@ -28,8 +27,8 @@ const head = "POST /mcp HTTP/1.1\r\n" +
 	"Mcp-Method: tools/call\r\n" +
 	"Mcp-Name: get_weather_forecast\r\n\r\n"
 
-// BenchmarkHead parses the same head with each parser. Each is given its bytes
-// in the cheapest way it takes them, and reuses what it can.
+// BenchmarkHead parses the same head with each parser. Each gets its bytes in the cheapest way that
+// it accepts, and reuses what it can.
 func BenchmarkHead(b *testing.B) {
 	data := []byte(head)
 	if len(data) != 478 {

@@ -1,7 +1,7 @@
-// Package peers holds the list of the servers that Mooring is compared with, peers.json, and the test that each of them
-// does the work that the list says. The servers themselves are the commands below this folder; README.md says how each is
-// configured and after whose advice.
+// Package peers has the list of the servers that Mooring is compared with, peers.json, and the test
+// that each of them does the work that the list says. The servers are the commands below this
+// directory; README.md says how each is configured and on whose advice.
 //
-// The list is data, so that whoever starts the servers needs no package of this module: see the types in list.go for what
-// its fields mean.
+// The list is data, so that a program that starts the servers needs no package of this module. The
+// types in list.go document its fields.
 package peers

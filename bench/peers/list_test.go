@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestList holds what whoever reads peers.json relies on.
+// TestList checks what readers of peers.json rely on.
 func TestList(t *testing.T) {
 	list, err := List()
 	if err != nil {
@@ -48,7 +48,7 @@ func TestList(t *testing.T) {
 			}
 		}
 		if p.Change.Tool == "" && (p.Change.URL == "" || p.Change.Body == "") {
-			t.Errorf("%s: nothing makes it tell of a change", p.Name)
+			t.Errorf("%s: nothing makes it notify its streams", p.Name)
 		}
 		for _, call := range []*Call{p.SlowCall, p.LargeCall} {
 			if call != nil && !slices.Contains(p.Tools, call.Tool) {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// TestPeers starts each peer that is built and holds it to what peers.json says of it.
+// TestPeers starts each peer that is built and checks what peers.json says about it.
 func TestPeers(t *testing.T) {
 	list, err := List()
 	if err != nil {
@@ -30,14 +30,14 @@ func TestPeers(t *testing.T) {
 			}
 			http.DefaultClient.CloseIdleConnections()
 			if took := pr.terminate(5 * time.Second); took > shutdownTimeout {
-				t.Errorf("with nothing open it took %v to end", took)
+				t.Errorf("with nothing open it took %v to exit", took)
 			}
 		})
 	}
 }
 
-// TestPeersEnd holds that each peer ends soon after the time-out while a stream and a call are open, and tells what became of
-// them: go test -v shows it.
+// TestPeersEnd checks that each peer exits soon after the timeout while a stream and a call are
+// open, and logs what became of them: go test -v shows it.
 func TestPeersEnd(t *testing.T) {
 	list, err := List()
 	if err != nil {
@@ -53,7 +53,7 @@ func TestPeersEnd(t *testing.T) {
 			for data := range stream.events {
 				last = data
 			}
-			t.Logf("it ended after %v; the stream's last words were %.120s, and then %v; the call ended with %s", took.Round(10*time.Millisecond), last, stream.err, <-call)
+			t.Logf("exited after %v; the stream's last event was %.120s, and then %v; the call ended with %s", took.Round(10*time.Millisecond), last, stream.err, <-call)
 			if p.Kind == "mooring" && !strings.Contains(last, `"result"`) && slices.Contains(p.Eras, "modern") {
 				t.Error("a subscription ended without its result")
 			}
@@ -77,12 +77,13 @@ func (p *process) anyStream() *listener {
 	return c.get()
 }
 
-// slowCall calls the tool sleep of a peer that has it, waits until the call is surely begun, and returns how it ends.
+// slowCall calls the tool sleep, if the peer has it, waits until the call has surely begun, and
+// returns how it ends.
 func (p *process) slowCall(d time.Duration) <-chan string {
 	p.t.Helper()
 	ended := make(chan string, 1)
 	if !slices.Contains(p.peer.Tools, "sleep") {
-		ended <- "nothing: it has no tool that sleeps"
+		ended <- "nothing: there is no tool that sleeps"
 		return ended
 	}
 	c := &client{t: p.t, url: p.peer.URL, modern: slices.Contains(p.peer.Eras, "modern")}
@@ -104,7 +105,7 @@ func (p *process) slowCall(d time.Duration) <-chan string {
 	return ended
 }
 
-// checkModern holds the peer to 2026-07-28, or to refusing it.
+// checkModern checks that the peer serves 2026-07-28, or that it refuses it.
 func (p *process) checkModern(served bool) {
 	p.t.Helper()
 	c := &client{t: p.t, url: p.peer.URL, modern: true}
@@ -115,12 +116,13 @@ func (p *process) checkModern(served bool) {
 	var found struct{ SupportedVersions []string }
 	read(p.t, string(m.Result), &found)
 	if slices.Contains(found.SupportedVersions, modernRevision) != served {
-		p.t.Errorf("server/discover supports %v, and peers.json says modern: %t", found.SupportedVersions, served)
+		p.t.Errorf("server/discover supports %v, but peers.json says modern: %t", found.SupportedVersions, served)
 	}
 	if !served {
-		// The Go SDK with sessions answers server/discover without serving the revision that it belongs to.
+		// The Go SDK with sessions answers server/discover without serving the revision that it
+		// belongs to.
 		if m, _ := c.exchange("tools/list", "", ""); m.Error == nil {
-			p.t.Errorf("tools/list at %s is answered, and peers.json says that it is not served", modernRevision)
+			p.t.Errorf("tools/list at %s is answered, but peers.json says that it is not served", modernRevision)
 		}
 		return
 	}
@@ -135,7 +137,7 @@ func (p *process) checkModern(served bool) {
 	}
 }
 
-// checkLegacy holds the peer to 2025-11-25: with sessions, without them, or not at all.
+// checkLegacy checks that the peer serves 2025-11-25: with sessions, without them, or not at all.
 func (p *process) checkLegacy(sessions, stateless bool) {
 	p.t.Helper()
 	c := &client{t: p.t, url: p.peer.URL}
@@ -144,7 +146,7 @@ func (p *process) checkLegacy(sessions, stateless bool) {
 	}
 	c.initialize()
 	if (c.session != "") != sessions {
-		p.t.Fatalf("initialize gave session %q, and peers.json says sessions: %t", c.session, sessions)
+		p.t.Fatalf("initialize gave session %q, but peers.json says sessions: %t", c.session, sessions)
 	}
 	p.checkTools(c)
 	if !sessions {
@@ -160,7 +162,7 @@ func (p *process) checkLegacy(sessions, stateless bool) {
 	p.checkChange(c, func() { l.want("notifications/tools/list_changed") })
 }
 
-// checkPlain holds the peer to a stream that is told what is posted.
+// checkPlain checks that the peer's stream carries what is posted.
 func (p *process) checkPlain() {
 	p.t.Helper()
 	c := &client{t: p.t, url: p.peer.URL}
@@ -176,7 +178,7 @@ func (p *process) checkPlain() {
 			p.t.Errorf("POST %s: %s", p.peer.Change.URL, res.Status)
 		}
 		if got := l.want("list_changed"); got != p.peer.Change.Body {
-			p.t.Errorf("the stream said %s", got)
+			p.t.Errorf("the stream carried %s", got)
 		}
 	}
 }
@@ -191,25 +193,25 @@ func (p *process) checkTools(c *client) {
 	}
 	// The floor on gnet has one answer to all calls.
 	if got := c.call("echo", `{"text":"a \"name\" ✓"}`); got != `a "name" ✓` && p.peer.Name != "gnet" {
-		p.t.Errorf("echo said %q", got)
+		p.t.Errorf("echo returned %q", got)
 	}
 	if !slices.Contains(p.peer.Tools, "sleep") {
 		return
 	}
 	began := time.Now()
 	if got := c.call("sleep", `{"milliseconds":120}`); got != "slept" || time.Since(began) < 120*time.Millisecond {
-		p.t.Errorf("sleep said %q after %v", got, time.Since(began))
+		p.t.Errorf("sleep returned %q after %v", got, time.Since(began))
 	}
 	const mebibyte = 1 << 20
 	if got := c.call("large", `{"bytes":1048576}`); len(got) != mebibyte {
-		p.t.Errorf("large said %d bytes", len(got))
+		p.t.Errorf("large returned %d bytes", len(got))
 	}
 	if m, _ := c.exchange("tools/call", "large", `{"name":"large","arguments":{"bytes":16777217}`); m.Error == nil && !strings.Contains(string(m.Result), `"isError":true`) {
-		p.t.Errorf("large is not bounded: %.200s", m.Result)
+		p.t.Errorf("large is not limited: %.200s", m.Result)
 	}
 }
 
-// checkChange toggles the tool extra twice; told waits for what the stream is told of it.
+// checkChange toggles the tool extra twice; told waits for the notification on the stream.
 func (p *process) checkChange(c *client, told func()) {
 	p.t.Helper()
 	for range 2 {
@@ -217,7 +219,7 @@ func (p *process) checkChange(c *client, told func()) {
 		c.call("toggle", "{}")
 		told()
 		if after := slices.Contains(c.tools(), "extra"); after == before {
-			p.t.Errorf("the tool extra is there: %t before toggle and after", before)
+			p.t.Errorf("the tool extra exists: %t, both before and after toggle", before)
 		}
 	}
 }

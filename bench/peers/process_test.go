@@ -20,7 +20,7 @@ import (
 // root is the root of the repository, where commands are started.
 const root = "../.."
 
-// shutdownTimeout is what the peers get instead of ten seconds, so that the test is short.
+// shutdownTimeout replaces the peers' ten seconds, so that the test is short.
 const shutdownTimeout = 2 * time.Second
 
 // A process is a running peer.
@@ -28,7 +28,7 @@ type process struct {
 	t    *testing.T
 	peer Peer
 	cmd  *exec.Cmd
-	done chan error // the end of the process, once
+	done chan error // receives the end of the process, once
 }
 
 // start runs the peer until the test ends, or skips the test if it is not built.
@@ -112,7 +112,7 @@ func (p *process) awaitHealth() {
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		select {
 		case err := <-p.done:
-			p.t.Fatalf("it ended before it was ready: %v", err)
+			p.t.Fatalf("the process exited before it was ready: %v", err)
 		default:
 		}
 		res, err := http.Get(p.peer.Health)
@@ -131,27 +131,28 @@ func (p *process) awaitHealth() {
 
 var readyLine = regexp.MustCompile(`^listening on (http://\S+/mcp) pid (\d+)$`)
 
-// checkReady holds that the line names the URL and a process that is there.
+// checkReady checks that the line names the URL and a process that exists.
 func (p *process) checkReady(line string) {
 	p.t.Helper()
 	m := readyLine.FindStringSubmatch(line)
 	if m == nil || m[1] != p.peer.URL {
-		p.t.Fatalf("it said %q, want the URL %s and a pid", line, p.peer.URL)
+		p.t.Fatalf("the process printed %q, want the URL %s and a pid", line, p.peer.URL)
 	}
 	pid, err := strconv.Atoi(m[2])
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	// nchan names its child, the master of nginx; the others themselves.
+	// The peer nchan names its child, the master of nginx; the others name themselves.
 	if p.peer.Name != "nchan" && pid != p.cmd.Process.Pid {
-		p.t.Errorf("it said pid %d, and is %d", pid, p.cmd.Process.Pid)
+		p.t.Errorf("the process printed pid %d, but is %d", pid, p.cmd.Process.Pid)
 	}
 	if err := syscall.Kill(pid, 0); err != nil {
 		p.t.Errorf("pid %d: %v", pid, err)
 	}
 }
 
-// terminate sends SIGTERM and returns how long the process took to end, which it must within bound, and with code 0.
+// terminate sends SIGTERM and returns how long the process took to exit. It must do so within
+// bound, and with code 0.
 func (p *process) terminate(bound time.Duration) time.Duration {
 	p.t.Helper()
 	began := time.Now()
@@ -164,10 +165,10 @@ func (p *process) terminate(bound time.Duration) time.Duration {
 			p.t.Errorf("after SIGTERM: %v", err)
 		}
 	case <-time.After(bound):
-		p.t.Errorf("it runs %v after SIGTERM", bound)
+		p.t.Errorf("still running %v after SIGTERM", bound)
 	}
 	if _, err := net.DialTimeout("tcp4", strings.TrimSuffix(strings.TrimPrefix(p.peer.URL, "http://"), "/mcp"), time.Second); err == nil {
-		p.t.Error("somebody still accepts connections after SIGTERM")
+		p.t.Error("connections are still accepted after SIGTERM")
 	}
 	return time.Since(began)
 }

@@ -23,7 +23,7 @@ type client struct {
 	id      int
 }
 
-// message is what is read of a JSON-RPC message.
+// message holds the parts of a JSON-RPC message that are read.
 type message struct {
 	ID     json.RawMessage `json:"id"`
 	Method string          `json:"method"`
@@ -39,7 +39,8 @@ type message struct {
 	} `json:"params"`
 }
 
-// request builds a POST of method with params, which is a JSON object without its closing brace, or empty.
+// request builds a POST of method with params, which is a JSON object without its closing brace, or
+// empty.
 func (c *client) request(ctx context.Context, id int, method, name, params string) *http.Request {
 	c.t.Helper()
 	if params == "" {
@@ -122,7 +123,7 @@ func (c *client) do(req *http.Request) *http.Response {
 	return res
 }
 
-// result is exchange for a request that must succeed: it reads the result into v.
+// result is exchange for a request that must succeed: it decodes the result into v.
 func (c *client) result(method, name, params string, v any) {
 	c.t.Helper()
 	m, _ := c.exchange(method, name, params)
@@ -144,7 +145,7 @@ func (c *client) notify(method string) {
 	}
 }
 
-// call returns the text that a tool says.
+// call returns the text of a tool's result.
 func (c *client) call(name, arguments string) string {
 	c.t.Helper()
 	var res struct {
@@ -175,7 +176,7 @@ type listener struct {
 	t      *testing.T
 	cancel context.CancelFunc
 	events chan string // data of events; closed at the end of the stream
-	err    error       // of the end; read it after events is closed
+	err    error       // why the stream ended; read it after events is closed
 }
 
 // open sends req and reads the stream that answers it.

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Looks at the report in headless Chromium: every chart is drawn, nothing leaves the page, no complaint on the console. Fails where the tests alone would skip for want of a browser.
-#   MOORING_CHROMIUM=...  the browser; default chromium on the PATH
+# Checks the report in headless Chromium: every chart is drawn, the page makes no requests, and the
+# console shows no errors. It fails without a browser, where the tests alone would be skipped.
+#   MOORING_CHROMIUM=...  the browser; by default chromium on the PATH
 #   INSTALL=1             fetch it with apt-get if it is missing (Debian)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 browser=${MOORING_CHROMIUM:-chromium}
 if ! command -v "$browser" >/dev/null; then
 	if [[ -z ${INSTALL:-} ]]; then
-		echo "$0: $browser is missing: apt-get install chromium, or INSTALL=1, or MOORING_CHROMIUM" >&2
+		echo "$0: $browser is missing: run apt-get install chromium, or set INSTALL=1 or MOORING_CHROMIUM" >&2
 		exit 1
 	fi
 	apt-get update -qq

@@ -35,7 +35,8 @@ func requestOf(addr, tool string) []byte {
 	return nil
 }
 
-// call sends req n times over conns connections, one at a time on each, and checks that each is answered 200 with content.
+// call sends req n times over conns connections, one at a time on each, and checks that each gets
+// 200 with content.
 func call(addr string, req []byte, conns, n int) {
 	callEach(addr, slices.Repeat([][]byte{req}, conns), n)
 }
@@ -97,7 +98,8 @@ func readResponse(c net.Conn, buf []byte) []byte {
 	}
 }
 
-// answerLength returns the bytes of content of the server's answer, which the floor's is given as well.
+// answerLength returns the length of the content of the server's answer, which the floor uses as
+// well.
 func answerLength(addr, tool string) int {
 	c, err := net.Dial("tcp", addr)
 	if err != nil {

@@ -40,7 +40,7 @@ func measureCPU(bin string, o *options) []row {
 	return rows
 }
 
-// measureStream tells the memory of an idle listen stream.
+// measureStream measures the memory of an idle listen stream.
 func measureStream(bin string, o *options) []row {
 	r := row{name: "stream_rss", what: "resident bytes for each of " + strconv.Itoa(o.streams) + " idle listen streams", bound: [2]float64{800, 119}}
 	for range o.rounds {
@@ -58,14 +58,16 @@ func measureStream(bin string, o *options) []row {
 	return []row{r}
 }
 
-// What measureOneByte does: so many answers, and connections that are not more than what each of them held before could fill the memory.
+// What measureOneByte does: it requests so many answers, and opens so few connections that what
+// earlier ones held does not fill the memory.
 const (
 	largeAnswers = 42_000
 	largeBytes   = 200 << 10
 	oneByteConns = 2000
 )
 
-// measureOneByte tells what a connection holds that has sent one byte: of a server that has just begun, and of one that has given many large answers.
+// measureOneByte measures what a connection holds that has sent one byte: on a server that has just
+// started, and on one that has sent many large answers.
 func measureOneByte(bin string, o *options) []row {
 	n := min(o.streams, oneByteConns)
 	cold := row{name: "onebyte_heap_cold", what: "live heap of a connection that has sent one byte", bound: [2]float64{noBound, 900}}

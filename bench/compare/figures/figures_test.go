@@ -10,7 +10,8 @@ import (
 	"github.com/mooring-mcp/mooring/bench/load"
 )
 
-// answering is a server that answers whatever it reads once, and rests for a while before the answer of every tenth; it counts the connections that were used.
+// answering is a server that answers every read, and pauses before every tenth answer. It counts
+// the connections that were used.
 func answering(t *testing.T, rest time.Duration) (addr string, used *atomic.Int64) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -48,7 +49,8 @@ func answering(t *testing.T, rest time.Duration) (addr string, used *atomic.Int6
 	return l.Addr().String(), used
 }
 
-// TestPacer holds that the open loop counts what it is to count, from send to answer, and uses all connections or as few as it can.
+// TestPacer checks that the open loop counts what it should, from send to answer, and uses all
+// connections or as few as it can.
 func TestPacer(t *testing.T) {
 	for _, inTurn := range []bool{true, false} {
 		addr, used := answering(t, 20*time.Millisecond)
@@ -89,7 +91,7 @@ func TestPercentile(t *testing.T) {
 	}
 }
 
-// TestRow holds that a median above its bound is marked, and nothing else.
+// TestRow checks that a median above its bound is marked, and nothing else.
 func TestRow(t *testing.T) {
 	r := row{on: [2][]float64{{3, 1, 2.5}, {1, 2, 3}}, bound: [2]float64{2, 2}}
 	if a, b := r.cell(0), r.cell(1); a != "2.50 (1.00–3.00) **above**" || b != "2.00 (1.00–3.00)" {

@@ -16,16 +16,17 @@ import (
 const (
 	floodClients = 8
 	floodTime    = 5 * time.Second // of one measurement
-	floodMost    = time.Minute     // after which a flood ends by itself
+	floodMost    = time.Minute     // a flood ends by itself after this
 	probeEvery   = 5 * time.Millisecond
 )
 
-// measureHealth tells how long a health check on a new connection takes while a few clients pipeline calls without end, and while they ask one at a time.
+// measureHealth measures how long a health check on a new connection takes while a few clients
+// pipeline calls without end, and while they send one call at a time.
 func measureHealth(bin string, o *options) []row {
 	none := [2]float64{noBound, noBound}
 	piped := row{name: "pipelined_health_p99", what: "8 clients pipeline `add` without end: p99 of /healthz on a new connection, ms", bound: [2]float64{2, 2}}
 	half := row{name: "pipelined_health_p50", what: "the same, p50", bound: none}
-	single := row{name: "single_health_p99", what: "8 clients ask one at a time: p99 of /healthz on a new connection, ms", bound: none}
+	single := row{name: "single_health_p99", what: "8 clients send one call at a time: p99 of /healthz on a new connection, ms", bound: none}
 	for range o.rounds {
 		for e, engine := range engines {
 			m := serve(bin, engine)
@@ -38,7 +39,8 @@ func measureHealth(bin string, o *options) []row {
 	return []row{piped, half, single}
 }
 
-// probeUnder asks for /healthz on new connections while another process, so that this one is not busy, makes the load that the flag names. It returns the times, sorted.
+// probeUnder requests /healthz on new connections while another process, so that this one is not
+// busy, generates the load that the flag names. It returns the latencies, sorted.
 func probeUnder(addr, flag string) (times []time.Duration) {
 	self, err := os.Executable()
 	if err != nil {
@@ -80,7 +82,8 @@ func probe(addr string) time.Duration {
 	return time.Since(began)
 }
 
-// flood has clients that send calls and read answers as fast as goes, without waiting for one before the next. One that is disconnected comes back.
+// flood runs clients that send calls and read answers as fast as possible, without waiting for the
+// answer before the next call. A client that is disconnected comes back.
 func flood(addr string) {
 	calls := bytes.Repeat(requestOf(addr, "add"), 180)
 	for range floodClients {
@@ -105,7 +108,7 @@ func flood(addr string) {
 	time.Sleep(floodMost)
 }
 
-// ask has as many clients that wait for each answer.
+// ask runs as many clients that wait for each answer.
 func ask(addr string) {
 	time.AfterFunc(floodMost, func() { os.Exit(0) })
 	call(addr, requestOf(addr, "add"), floodClients, 1<<40)

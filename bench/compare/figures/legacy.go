@@ -9,7 +9,8 @@ import (
 
 const legacyRevision = "2025-11-25"
 
-// legacyMessage returns a POST of a session of an earlier revision; without a session id it carries none.
+// legacyMessage returns a POST of a session of an earlier revision. If the session ID is empty, it
+// has none.
 func legacyMessage(addr, sid, body string) []byte {
 	head := fmt.Sprintf("POST /mcp HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nAccept-Encoding: gzip\r\nUser-Agent: figures/1.0\r\n", addr)
 	if sid != "" {
@@ -18,7 +19,7 @@ func legacyMessage(addr, sid, body string) []byte {
 	return fmt.Appendf(nil, "%sContent-Length: %d\r\n\r\n%s", head, len(body), body)
 }
 
-// initialize opens a session on c and returns its id.
+// initialize opens a session on c and returns its ID.
 func initialize(c net.Conn, addr string) string {
 	body := `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"` + legacyRevision + `","capabilities":{},"clientInfo":{"name":"figures","version":"1.0.0"}}}`
 	if _, err := c.Write(legacyMessage(addr, "", body)); err != nil {
@@ -57,7 +58,8 @@ func sessions(addr string, n int) []string {
 	return ids
 }
 
-// measureLegacy compares sessions of an earlier revision with the modern protocol: an idle GET stream with an idle listen stream, a call with a call.
+// measureLegacy compares sessions of an earlier revision with the modern protocol: an idle GET
+// stream with an idle listen stream, and a call with a call.
 func measureLegacy(bin string, rounds, conns, n, streams int) {
 	var rss, heap []float64
 	for range rounds {
@@ -86,7 +88,8 @@ func measureLegacy(bin string, rounds, conns, n, streams int) {
 	}
 	fmt.Printf("| server CPU-s per 100,000 `add`: in a session, against 2026-07-28 | %s | %s | **%.2f ×** |\n", spread(now), spread(old), pairwise(old, now))
 
-	// A session serves one request with an id at a time, so each connection of a worker's tool has a session of its own.
+	// A session serves one request with an id at a time, so each connection that calls a worker's
+	// tool has a session of its own.
 	echoes := make([][]byte, conns)
 	for i, id := range sessions(p.addr, conns) {
 		echoes[i] = legacyMessage(p.addr, id, `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"text":"hello, world"}}}`)

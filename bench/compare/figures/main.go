@@ -1,5 +1,7 @@
-// Command figures measures the server against its floor, in one run on one machine, and prints a table: what a call costs, what an idle stream holds, what a notice costs; and with -only pressure how
-// it is under loads that are meant to hurt, on both engines, each figure with the bound that it is held to.
+// Command figures measures the server against its floor, in one run on one machine, and prints a
+// table: what a call costs, what an idle stream holds, and what a notification costs. With -only
+// pressure it measures the server under adverse loads, on both engines, and prints each figure with
+// its bound.
 package main
 
 import (
@@ -19,9 +21,9 @@ func main() {
 	calls := flag.Int("calls", 100_000, "calls of a round")
 	conns := flag.Int("conns", 64, "keep-alive connections that call")
 	streams := flag.Int("streams", 8000, "idle streams")
-	only := flag.String("only", "", "calls, memory, legacy, storm or notices, all of these when empty; or pressure, or a group of that alone: worker, cpu, idle, unread, onebyte, health or stream")
-	flooded := flag.String("flood", "", "be the clients that pipeline calls without end to this `address`, for a minute; figures starts itself so")
-	asked := flag.String("ask", "", "be as many clients that ask one call at a time")
+	only := flag.String("only", "", "calls, memory, legacy, storm or notices, all of these if empty; or pressure, or one group of it: worker, cpu, idle, unread, onebyte, health or stream")
+	flooded := flag.String("flood", "", "run the clients that pipeline calls without end to this `address`, for a minute; figures starts itself this way")
+	asked := flag.String("ask", "", "run as many clients that send one call at a time to this `address`")
 	prof := flag.String("profile", "", "write a CPU profile of the server under `tool` calls to tool.pprof: add, echo or list")
 	flag.Parse()
 	switch {
@@ -65,7 +67,7 @@ func main() {
 	}
 }
 
-// build compiles the subject and the command mooring, and returns the folder of their binaries.
+// build compiles the subject and the command mooring, and returns the directory of their binaries.
 func build() (string, error) {
 	dir, err := os.MkdirTemp("", "figures")
 	if err != nil {

@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// engines are what waits for the sockets below the server, in the order of the columns.
+// engines are the server's event loops, in the order of the columns.
 var engines = [...]string{"gnet", "epoll"}
 
-// A pressure is a group of figures of the server under load that is meant to hurt, or under none at all.
+// A pressure is a group of figures of the server under adverse load, or under none at all.
 type pressure struct {
-	name    string // what -only calls it
+	name    string // its name for -only
 	measure func(bin string, o *options) []row
 }
 
@@ -24,21 +24,21 @@ var pressures = []pressure{
 	{"stream", measureStream},
 }
 
-// options are how much is done.
+// options say how much to do.
 type options struct {
 	rounds, conns, calls, streams int
 }
 
-// A row is one figure: of the bare gnet server where there is one, and of the server on each engine.
+// A row is one figure: for the bare gnet server if it has one, and for the server on each engine.
 type row struct {
-	name  string // of the figure, stable
+	name  string // of the figure; it is stable
 	what  string
-	floor []float64 // of each round; nil where the floor does no such thing
+	floor []float64 // one for each round; nil if the floor does not have this figure
 	on    [len(engines)][]float64
-	bound [len(engines)]float64 // what it may be at most
+	bound [len(engines)]float64 // upper bounds
 }
 
-// measurePressure prints the groups of that name, all for "pressure".
+// measurePressure prints the groups of that name, or all for "pressure".
 func measurePressure(bin, only string, o *options) {
 	fmt.Printf("| figure | what it is | group | bare gnet | gnet | own loop | at most: gnet · own loop |\n|---|---|---|--:|--:|--:|--:|\n")
 	for _, p := range pressures {
@@ -72,7 +72,7 @@ func boundText(v float64) string {
 	return fmt.Sprintf("%.4g", v)
 }
 
-// cell is a median, its spread, and a mark where the median is above the bound.
+// cell is a median, its spread, and a mark if the median is above the bound.
 func (r *row) cell(engine int) string {
 	v := r.on[engine]
 	if len(v) == 0 {

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// served is a `mooring serve` with its defaults, which gives memory back as users of the command have it.
+// served is a `mooring serve` with its defaults, so that it gives memory back as the command does
+// for users.
 type served struct {
 	cmd  *exec.Cmd
 	addr string
@@ -50,7 +51,7 @@ func serve(bin, engine string) *served {
 
 func (s *served) pid() int { return s.cmd.Process.Pid }
 
-// stop kills the server: it may have clients for which a drain would wait.
+// stop kills the server: a drain would wait for clients that may still be connected.
 func (s *served) stop() {
 	_ = s.cmd.Process.Kill()
 	_ = s.cmd.Wait()
@@ -69,7 +70,7 @@ func rss(pid int) float64 {
 	return float64(resident) * float64(os.Getpagesize())
 }
 
-// switches returns how often the threads of a process have been switched, of their own will or not.
+// switches returns how many context switches the threads of a process had, voluntary or not.
 func switches(pid int) (n float64) {
 	dir := fmt.Sprintf("/proc/%d/task", pid)
 	tasks, err := os.ReadDir(dir)
@@ -79,7 +80,7 @@ func switches(pid int) (n float64) {
 	for _, t := range tasks {
 		b, err := os.ReadFile(dir + "/" + t.Name() + "/status")
 		if err != nil {
-			continue // it has ended
+			continue // the thread has ended
 		}
 		for line := range strings.Lines(string(b)) {
 			if _, value, ok := strings.Cut(line, "ctxt_switches:"); ok {
@@ -94,9 +95,9 @@ func switches(pid int) (n float64) {
 
 const idleTime = 10 * time.Second
 
-// measureIdle counts the context switches of a server that nobody is connected to.
+// measureIdle counts the context switches of a server without connections.
 func measureIdle(bin string, o *options) []row {
-	r := row{name: "idle_switches", what: "context switches a second of a server without a client, all threads", bound: [2]float64{40, 20}}
+	r := row{name: "idle_switches", what: "context switches per second of a server without clients, all threads", bound: [2]float64{40, 20}}
 	for range o.rounds {
 		f := start(bin, "-kind=gnet")
 		m := [len(engines)]*served{}

@@ -24,7 +24,8 @@ func measureStorm(bin string, rounds, n int) {
 	fmt.Printf("| ms from the last of %d FINs to no socket | %s | %s | **%.2f ×** |\n", n, spread(floors), spread(ours), pairwise(ours, floors))
 }
 
-// storm opens n streams twice, closes them at once, and returns the milliseconds from the last close to the end of the last socket of the second time.
+// storm opens n streams and closes them at once, twice, and returns the milliseconds from the last
+// close to the end of the last socket the second time.
 func storm(p *process, n int, req func(i int) []byte, want string) float64 {
 	_, text, err := net.SplitHostPort(p.addr)
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// open opens n connections to addr, sends req on each, and reads until want was seen. The request's id is the number of the connection.
+// open opens n connections to addr, sends req on each, and reads until want is seen. The request's
+// id is the number of the connection.
 func open(addr string, n int, req func(i int) []byte, want string) []net.Conn {
 	conns := make([]net.Conn, n)
 	var wg sync.WaitGroup
@@ -43,7 +44,8 @@ func open(addr string, n int, req func(i int) []byte, want string) []net.Conn {
 	return conns
 }
 
-// portAtConnect leaves the choice of the port to connect, which may take one again that another connection to elsewhere still has.
+// portAtConnect leaves the choice of the port to connect, which can reuse one that a connection to
+// another address still has.
 func portAtConnect(_, _ string, rc syscall.RawConn) error {
 	var err error
 	if cerr := rc.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1) }); cerr != nil {
@@ -59,7 +61,7 @@ func closeAll(conns []net.Conn) {
 	time.Sleep(time.Second)
 }
 
-// listen is a subscriptions/listen request with id i.
+// listen returns subscriptions/listen requests with id 10,000 + i.
 func listen(addr string) func(i int) []byte {
 	return func(i int) []byte {
 		b := message(addr, "subscriptions/listen", "", `"notifications":{"toolsListChanged":true},`)
@@ -72,7 +74,8 @@ func listen(addr string) func(i int) []byte {
 
 const acknowledged = "subscriptions/acknowledged"
 
-// perConn opens n connections twice, the first time to warm up, and returns resident and live heap bytes per connection.
+// perConn opens n connections twice, the first time to warm up, and returns resident and live heap
+// bytes per connection.
 func perConn(p *process, n int, req func(i int) []byte, want string) (rss, heap float64) {
 	closeAll(open(p.addr, n, req, want))
 	rss0, heap0 := p.mem()
@@ -100,7 +103,7 @@ func measureMemory(bin string, rounds, n int) {
 	fmt.Printf("| live heap per idle stream | %s | %s | **+%.0f B** |\n", spread(heapF), spread(heapM), median(heapM)-median(heapF))
 }
 
-// measureNotices compares the processor time of telling all streams.
+// measureNotices compares the processor time of notifying all streams.
 func measureNotices(bin string, rounds, n int) {
 	const per = 10
 	m := start(bin, "-kind=mooring")
@@ -116,7 +119,8 @@ func measureNotices(bin string, rounds, n int) {
 	fmt.Printf("| server CPU µs per notice delivered to one of %d streams | %s | %s | **%.2f ×** |\n", n, spread(floors), spread(ours), pairwise(ours, floors))
 }
 
-// notices makes changes, one after another has reached all streams, and returns microseconds of processor time per delivery.
+// notices makes changes, each after the previous one has reached all streams, and returns
+// microseconds of processor time per delivery.
 func notices(p *process, conns []net.Conn, rounds, per int, want string) (costs []float64) {
 	for range rounds {
 		before := p.cpu()

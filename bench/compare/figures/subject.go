@@ -53,7 +53,7 @@ func (p *process) ask(cmd string, answer ...any) {
 	}
 }
 
-// cpu returns the seconds of processor time the subject has used.
+// cpu returns the seconds of processor time that the subject has used.
 func (p *process) cpu() float64 {
 	var user, sys int64
 	p.ask("cpu", &user, &sys)

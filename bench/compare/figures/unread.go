@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// Who measureUnread is.
+// The clients of measureUnread.
 const (
 	unreadClients = 1000
-	unreadBytes   = 104 << 10 // of pipelined requests, each client's
+	unreadBytes   = 104 << 10 // of pipelined requests, for each client
 	unreadWatched = 10 * time.Second
 	unreadGone    = 60 * time.Second
 	mib           = 1 << 20
 )
 
-// measureUnread tells the memory of a server while clients ask for much and read nothing, and a minute after they have gone.
+// measureUnread measures the memory of a server while clients request much and read nothing, and a
+// minute after they have disconnected.
 func measureUnread(bin string, o *options) []row {
 	peak := row{name: "unread_rss_peak", what: "1,000 clients that pipeline 104 KB of tools/list and read nothing: MiB of RSS above before", bound: [2]float64{200, 200}}
-	after := row{name: "unread_rss_after", what: "the same 60 s after they have gone", bound: [2]float64{40, 40}}
+	after := row{name: "unread_rss_after", what: "the same 60 s after they have disconnected", bound: [2]float64{40, 40}}
 	for range o.rounds {
 		var m [len(engines)]*served
 		var before [len(engines)]float64
@@ -41,7 +42,8 @@ func measureUnread(bin string, o *options) []row {
 	return []row{peak, after}
 }
 
-// unread has the clients ask and returns the greatest RSS of the server while they are there. They have gone when it returns.
+// unread runs the clients and returns the greatest RSS of the server while they are connected. They
+// have disconnected when it returns.
 func unread(m *served) (most float64) {
 	one := message(m.addr, "tools/list", "", "")
 	all := bytes.Repeat(one, unreadBytes/len(one))
@@ -55,7 +57,7 @@ func unread(m *served) (most float64) {
 		conns[i] = c
 		wg.Go(func() {
 			_ = c.SetWriteDeadline(time.Now().Add(unreadWatched))
-			_, _ = c.Write(all) // the server may refuse to take it all, or hang up
+			_, _ = c.Write(all) // the server may refuse to read it all, or hang up
 		})
 	}
 	for end := time.Now().Add(unreadWatched); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {

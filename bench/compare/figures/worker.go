@@ -21,8 +21,9 @@ const (
 	slowCall   = 5 * time.Millisecond
 )
 
-// measureWorker compares the time from send to answer of a call that a worker serves with that of one that the loop serves, while few calls are under way, and counts slow calls where few connections are
-// used, so that a loop has no other events that would wake it.
+// measureWorker compares the time from send to answer of a call that a worker serves with that of
+// one that the loop serves, while few calls are in flight. It also counts slow calls while few
+// connections are used, so that a loop has no other events that would wake it.
 func measureWorker(bin string, o *options) []row {
 	p99 := row{name: "worker_p99_ratio", what: "p99 of `echo` (worker) against `add` (inline), 1,000 calls/s, 64 connections in turn, from send to answer, same run", bound: [2]float64{2, 2}}
 	add := row{name: "inline_p99_us", what: "p99 of `add`, µs", bound: [2]float64{noBound, noBound}}
@@ -51,7 +52,7 @@ func measureWorker(bin string, o *options) []row {
 	return []row{p99, echo, add, slow, slowAdd}
 }
 
-// percentile returns the p-th percentile of times, in microseconds; times are sorted.
+// percentile returns the p-th percentile of times, in microseconds. times must be sorted.
 func percentile(times []time.Duration, p float64) float64 {
 	i := int(math.Ceil(p/100*float64(len(times)))) - 1
 	return float64(times[max(i, 0)]) / float64(time.Microsecond)
@@ -66,7 +67,8 @@ func above(times []time.Duration, limit time.Duration) (n float64) {
 	return n
 }
 
-// paced sends req pacedRate times each second, each when it is due on an idle connection, and returns the times from send to answer, sorted: what the client was late with is not in them.
+// paced sends req pacedRate times each second, each on an idle connection when it is due, and
+// returns the times from send to answer, sorted. They do not include delays of the client.
 func paced(addr string, req []byte, inTurn bool) []time.Duration {
 	client, err := load.New(load.Options{Addr: netip.MustParseAddrPort(addr), Loops: 1})
 	if err != nil {
@@ -86,13 +88,13 @@ type pacer struct {
 	loop   *load.Loop
 	req    []byte
 	inTurn bool
-	warm   int // the first answers, which do not count
-	all    int // requests
+	warm   int // number of first answers that do not count
+	all    int // number of requests
 
 	idle  []*load.Conn
 	start int64
 	sent  int // requests that were sent
-	had   int // answers
+	had   int // answers received
 	times []time.Duration
 	done  chan error
 }
@@ -130,7 +132,8 @@ func (p *pacer) fail(err error) {
 // due returns when the next request is due.
 func (p *pacer) due() int64 { return p.start + int64(p.sent)*int64(time.Second/pacedRate) }
 
-// send sends what is due, as long as there are idle connections. What finds none is sent when one becomes idle.
+// send sends the requests that are due as long as there are idle connections. The others are sent
+// when a connection becomes idle.
 func (p *pacer) send() {
 	for len(p.idle) > 0 && p.sent < p.all && p.due() <= load.Now() {
 		i := len(p.idle) - 1
@@ -154,7 +157,7 @@ func (p *pacer) tick() {
 // Opened implements load.Driver.
 func (p *pacer) Opened(c *load.Conn) {
 	if p.idle = append(p.idle, c); len(p.idle) == pacedConns {
-		p.start = load.Now() + int64(100*time.Millisecond) // by when all are accepted
+		p.start = load.Now() + int64(100*time.Millisecond) // until then all are accepted
 		p.loop.At(p.start, p.tick)
 	}
 }

@@ -13,7 +13,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// floor is a gnet server that parses nothing: what it reads is one whole request, and the answer is fixed. A GET is answered with the head of an event stream and kept.
+// floor is a gnet server that parses nothing: each read is taken for one whole request, and the
+// answer is fixed. The answer to a GET is the head of an event stream, and the connection is kept.
 type floor struct {
 	gnet.BuiltinEventEngine
 	answer []byte

@@ -1,5 +1,6 @@
-// Command subject is a server to be measured, in a process of its own: Mooring, or the floor it is compared with, a bare gnet server with fixed answers.
-// It prints the address it serves, and then answers one command a line on standard input: see serveCommands.
+// Command subject is a server to be measured, in a process of its own: Mooring, or the floor that
+// it is compared with, a bare gnet server with fixed answers. It prints the address that it serves
+// on, and then answers one command per line on standard input: see serveCommands.
 package main
 
 import (
@@ -19,14 +20,14 @@ import (
 // A subject is a running server.
 type subject interface {
 	addr() string
-	change() // tells every stream of a change
+	change() // notifies every stream of a change
 }
 
 func main() {
-	kind := flag.String("kind", "mooring", "what to serve: mooring, gnet (a listener of gnet's own), or enrolled (own accept, as Mooring's)")
+	kind := flag.String("kind", "mooring", "what to serve: mooring, gnet (a listener of gnet's own), or enrolled (its own accept, like Mooring's)")
 	answer := flag.Int("answer", 200, "bytes of content in the floor's fixed answer")
-	engine := flag.String("engine", "gnet", "what waits for Mooring's sockets: gnet or epoll")
-	large := flag.Int("large", 0, "bytes of what Mooring's tool large answers; 0: there is none")
+	engine := flag.String("engine", "gnet", "Mooring's event loop: gnet or epoll")
+	large := flag.Int("large", 0, "bytes in the answer of Mooring's tool large; 0: no such tool")
 	flag.Parse()
 	var s subject
 	var err error
@@ -45,7 +46,8 @@ func main() {
 	serveCommands(s)
 }
 
-// serveCommands answers: mem (collect garbage, give memory back, print RSS, live heap and goroutines), cpu (print nanoseconds of user and system time), change, profile FILE, stop.
+// serveCommands answers mem (collect garbage, give memory back, print RSS, live heap and
+// goroutines), cpu (print nanoseconds of user and system time), change and profile FILE.
 func serveCommands(s subject) {
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {

@@ -7,7 +7,7 @@ import (
 
 var profiling *os.File
 
-// profile starts a CPU profile into file, or ends the one that runs when file is empty.
+// profile starts a CPU profile into file, or ends the current one if file is empty.
 func profile(file string) error {
 	if file == "" {
 		pprof.StopCPUProfile()

@@ -31,11 +31,11 @@ const (
 	accepted   = "HTTP/1.1 202 Accepted\r\n" + date + "Content-Length: 0\r\n\r\n"
 	noContent  = "HTTP/1.1 204 No Content\r\n" + date + "\r\n"
 	notFound   = "HTTP/1.1 404 Not Found\r\n" + date + "Content-Length: 0\r\n\r\n"
-	// Who is asked for a session gives the same to everyone: nobody looks at it again.
+	// Every client gets the same session: its ID is never checked.
 	session = "Mcp-Session-Id: 7e40be5c9d2f4a1d8c62\r\n"
 )
 
-// answer appends the answer to req, and does what it asks for.
+// answer appends the answer to req, and does what it requests.
 func (f *floor) answer(dst []byte, c gnet.Conn, req *request) []byte {
 	switch {
 	case string(req.path) != "/mcp":
@@ -78,7 +78,7 @@ func (f *floor) answer(dst []byte, c gnet.Conn, req *request) []byte {
 	return appendAnswer(dst, req.id, empty, "")
 }
 
-// other answers what is not the MCP endpoint.
+// other answers requests outside the MCP endpoint.
 func (f *floor) other(dst []byte, req *request) []byte {
 	switch string(req.path) {
 	case "/healthz":
@@ -117,7 +117,8 @@ func appendAcknowledged(dst, id []byte) []byte {
 	return appendEvent(dst, `{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged","params":{"notifications":{"toolsListChanged":true},"_meta":{"io.modelcontextprotocol/subscriptionId":`, id, `}}}`)
 }
 
-// appendChanged appends the event of a change: of a subscription with that id, or of a session if it is nil.
+// appendChanged appends the event of a change: of a subscription with that id, or of a session if
+// it is nil.
 func appendChanged(dst, id []byte) []byte {
 	if id == nil {
 		return appendEvent(dst, `{"jsonrpc":"2.0","method":"notifications/tools/list_changed"`, nil, `}`)

@@ -14,29 +14,31 @@ type floor struct {
 	gnet.BuiltinEventEngine
 	addr    string
 	timeout time.Duration
-	extra   atomic.Bool // the tool extra is there
-	answers sync.Pool   // of *[]byte, what OnTraffic appends answers to: Write copies what the socket does not take
+	extra   atomic.Bool // the tool extra exists
+	// answers holds *[]byte, to which OnTraffic appends answers: Write copies what the socket does
+	// not accept.
+	answers sync.Pool
 
 	mu    sync.Mutex // guards loops
 	loops map[gnet.EventLoop]*loop
 }
 
-// A loop is what an event loop knows of its streams. It is touched on that loop only.
+// A loop holds the streams of an event loop. It is used only on that loop.
 type loop struct {
 	streams []*stream
 	out     []byte // the frame being written
 }
 
-// A stream is a connection that stays. Its connection has it as its context.
+// A stream is a connection that stays open. It is the context of its connection.
 type stream struct {
 	conn gnet.Conn
 	loop *loop
-	at   int    // in loop.streams
+	at   int    // index in loop.streams
 	id   []byte // of its subscriptions/listen, nil for a GET
 }
 
-// OnTraffic implements [gnet.EventHandler]: it answers all whole requests that have arrived. What comes after the request
-// for a stream is read and dropped.
+// OnTraffic implements [gnet.EventHandler]: it answers all whole requests that have arrived. What
+// follows the request for a stream is read and dropped.
 func (f *floor) OnTraffic(c gnet.Conn) gnet.Action {
 	in, err := c.Peek(-1)
 	if err != nil {
@@ -91,7 +93,7 @@ func (f *floor) OnClose(c gnet.Conn, _ error) gnet.Action {
 	return gnet.None
 }
 
-// keep makes c a stream, on its loop. id is copied.
+// keep makes c a stream, on its loop. It copies id.
 func (f *floor) keep(c gnet.Conn, id []byte) {
 	el := c.EventLoop()
 	f.mu.Lock()
@@ -109,14 +111,14 @@ func (f *floor) keep(c gnet.Conn, id []byte) {
 	c.SetContext(s)
 }
 
-// toggle adds or removes the tool extra and has each loop tell its streams.
+// toggle adds or removes the tool extra and has each loop notify its streams.
 func (f *floor) toggle() {
 	for was := f.extra.Load(); !f.extra.CompareAndSwap(was, !was); was = f.extra.Load() {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for el, l := range f.loops {
-		// An engine that is ending has nobody left to tell.
+		// An engine that is stopping has no streams left to notify.
 		_ = el.Execute(context.Background(), gnet.RunnableFunc(func(context.Context) error {
 			l.tell()
 			return nil
@@ -126,7 +128,8 @@ func (f *floor) toggle() {
 
 // tell writes the change to every stream of the loop, on the loop.
 func (l *loop) tell() {
-	// A write may close its connection, and so move the last stream to where it was: backwards nobody is left out.
+	// A write may close its connection, which moves the last stream into its place: going
+	// backwards, none is left out.
 	for i := len(l.streams) - 1; i >= 0; i-- {
 		if i >= len(l.streams) {
 			continue

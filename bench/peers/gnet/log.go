@@ -2,8 +2,8 @@ package main
 
 import "log"
 
-// logger has gnet say on standard error what goes wrong. Its own logger writes to standard output, where the first line is
-// to say that the server is ready.
+// logger writes gnet's warnings and errors to standard error. gnet's own logger writes to standard
+// output, whose first line must say that the server is ready.
 type logger struct{}
 
 // Debugf implements [logging.Logger].

@@ -1,8 +1,9 @@
-// Command gnet is a floor: event loops of gnet, a parser that looks for four things, and answers that are fixed but for the
-// id. What it does not do nobody can save: it is a bound for servers on event loops, not a server to be used.
+// Command gnet is a floor: event loops of gnet, a parser that looks for four things, and answers
+// that are fixed except for the id. No server can avoid what it does: it is a lower bound for
+// servers on event loops, not a server to be used.
 //
-// gnet ends the whole engine if accept fails for want of descriptors, so a client that opens more connections than the
-// process may have ends this server.
+// gnet stops the whole engine if accept fails for want of descriptors, so a client that opens more
+// connections than the process may have stops this server.
 package main
 
 import (
@@ -21,7 +22,7 @@ import (
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:8080", "address to serve on")
-	timeout := flag.Duration("shutdown-timeout", 10*time.Second, "time that the engine has to end after SIGTERM")
+	timeout := flag.Duration("shutdown-timeout", 10*time.Second, "time that the engine has to stop after SIGTERM")
 	loops := flag.Int("loops", runtime.GOMAXPROCS(0), "number of event loops")
 	flag.Parse()
 	f := &floor{addr: *listen, timeout: *timeout, loops: make(map[gnet.EventLoop]*loop)}
@@ -36,7 +37,7 @@ func (f *floor) OnBoot(eng gnet.Engine) gnet.Action {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	go func() {
 		<-ctx.Done()
-		stop() // a second signal ends at once
+		stop() // a second signal ends the process at once
 		bounded, cancel := context.WithTimeout(context.Background(), f.timeout)
 		defer cancel()
 		if err := eng.Stop(bounded); err != nil {

@@ -5,16 +5,16 @@ import (
 	"strconv"
 )
 
-// request is what is looked for in a request. It points into the bytes that were parsed.
+// request holds what is looked for in a request. It points into the bytes that were parsed.
 type request struct {
 	method string // GET, POST or DELETE
 	path   []byte
 	modern bool   // its head says 2026-07-28
-	id     []byte // the id as it stands in the message; nil in a notification
+	id     []byte // the id as it is in the message; nil in a notification
 	body   []byte
 }
 
-// Bounds of what is waited for.
+// Limits of what parse waits for.
 const (
 	maxHead = 64 << 10
 	maxBody = 4 << 20
@@ -29,8 +29,8 @@ var (
 	idKey         = []byte(`"id":`)
 )
 
-// parse reads the request that b begins with. It returns the bytes it took, 0 if more must arrive, -1 if it is none that is
-// served here.
+// parse parses the request that b begins with. It returns its length, 0 if more must arrive, or -1
+// if it is not a request that is served here.
 func parse(b []byte) (req request, n int) {
 	head := bytes.Index(b, endOfHead)
 	if head < 0 {
@@ -82,7 +82,8 @@ func valueOf(field, name []byte) ([]byte, bool) {
 	return bytes.TrimSpace(field[len(name):]), true
 }
 
-// idOf returns the first number or string after "id":, which is the message's as long as clients write it before params.
+// idOf returns the first number or string after "id":, which is the message's id if the client
+// writes it before params.
 func idOf(body []byte) []byte {
 	i := bytes.Index(body, idKey)
 	if i < 0 {

@@ -50,7 +50,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// FuzzParse holds that no bytes make parse take more than there are, or panic.
+// FuzzParse checks that no input makes parse take more bytes than there are, or panic.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(post("", `{"id":1}`)))
 	f.Add([]byte("GET /mcp HTTP/1.1\r\n\r\n"))

@@ -1,7 +1,8 @@
 // Command gosdk serves the tools of the comparison with the official Go SDK.
 //
-// Stateful it serves the revisions with sessions, and refuses 2026-07-28; stateless it serves 2026-07-28 and earlier
-// revisions without session and stream: the SDK has no handler for both (its docs/protocol.md, Stateless Mode).
+// In stateful mode it serves the revisions with sessions, and refuses 2026-07-28. In stateless mode
+// it serves 2026-07-28, and earlier revisions without session and stream. The SDK has no handler
+// for both (its docs/protocol.md, Stateless Mode).
 package main
 
 import (

@@ -37,7 +37,7 @@ func addTools(s *mcp.Server) {
 			said, err := serve.Large(in.Bytes)
 			return text(said), nil, err
 		})
-	var mu sync.Mutex // guards there, and keeps the additions and removals in its order
+	var mu sync.Mutex // guards there, and keeps additions and removals in order
 	there := false
 	mcp.AddTool(s, &mcp.Tool{Name: "toggle", Description: "Adds the tool extra, or removes it."},
 		func(context.Context, *mcp.CallToolRequest, noArgs) (*mcp.CallToolResult, any, error) {

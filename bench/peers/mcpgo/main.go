@@ -1,4 +1,5 @@
-// Command mcpgo serves the tools of the comparison with mcp-go. Every mode serves 2026-07-28 beside the earlier revisions.
+// Command mcpgo serves the tools of the comparison with mcp-go. Every mode serves 2026-07-28 as
+// well as the earlier revisions.
 package main
 
 import (
@@ -13,15 +14,16 @@ import (
 
 func main() {
 	o := serve.Flags()
-	mode := flag.String("mode", "default", "who knows the sessions: default (ids are given and not remembered), stateful (they are), stateless (there are none)")
-	timeout := flag.Duration("session-timeout", 10*time.Minute, "time after which what is kept of an idle session is dropped, 0 for never (mcp-go's default)")
+	mode := flag.String("mode", "default", "how sessions are kept: default (ids are issued but not remembered), stateful (ids are remembered), stateless (there are no sessions)")
+	timeout := flag.Duration("session-timeout", 10*time.Minute, "time after which the state of an idle session is dropped, 0 for never (mcp-go's default)")
 	heartbeat := flag.Duration("heartbeat", 0, "time between pings on each GET stream, 0 for none (mcp-go's default)")
 	flag.Parse()
 	s := server.NewMCPServer("peer-mcpgo", "v1.2.1", server.WithToolCapabilities(true), server.WithRecovery())
 	addTools(s)
 	srv := new(http.Server)
 	opts := []server.StreamableHTTPOption{
-		server.WithStreamableHTTPServer(srv), // so that Shutdown ends the sessions' streams, and then srv
+		// So that Shutdown ends the sessions' streams, and then srv.
+		server.WithStreamableHTTPServer(srv),
 		server.WithSessionIdleTTL(*timeout),
 	}
 	if *heartbeat > 0 {

@@ -33,7 +33,7 @@ func addTools(s *server.MCPServer) {
 			said, err := serve.Large(n)
 			return result(said, err)
 		})
-	var mu sync.Mutex // guards there, and keeps the additions and removals in its order
+	var mu sync.Mutex // guards there, and keeps additions and removals in order
 	there := false
 	s.AddTool(mcp.NewTool("toggle", mcp.WithDescription("Adds the tool extra, or removes it.")),
 		func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
@@ -52,7 +52,7 @@ func addTools(s *server.MCPServer) {
 		})
 }
 
-// result is what a tool answers: its text, or why there is none, as the tool's own error.
+// result returns a tool's answer: its text, or its error as the tool's own error.
 func result(said string, err error) (*mcp.CallToolResult, error) {
 	if err != nil {
 		return mcp.NewToolResultError(err.Error()), nil

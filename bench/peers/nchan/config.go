@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// module is where Debian's libnginx-mod-nchan puts it.
+// module is where Debian's libnginx-mod-nchan installs it.
 const module = "/usr/lib/nginx/modules/ngx_nchan_module.so"
 
-// config returns the configuration. Descriptors and connections of a worker are as many as this process may have; where
-// README.md names no advice, nginx and nchan keep their defaults.
+// config returns the configuration. A worker may have as many descriptors and connections as this
+// process. Where README.md names no advice, nginx and nchan keep their defaults.
 func config(dir, listen, workers string, timeout time.Duration) (string, error) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

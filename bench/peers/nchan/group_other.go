@@ -4,5 +4,5 @@ package main
 
 import "syscall"
 
-// ownGroup keeps signals of a terminal from nginx.
+// ownGroup keeps a terminal's signals from nginx.
 func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -1,8 +1,10 @@
-// Command nchan starts nginx with the module nchan in the foreground: a server of event streams in C that is no MCP server.
-// GET /mcp with Accept: text/event-stream subscribes, POST /mcp or /change publishes its content to all who did.
+// Command nchan starts nginx with the module nchan in the foreground: a server of event streams in
+// C, which is not an MCP server. GET /mcp with Accept: text/event-stream subscribes, and POST /mcp
+// or /change publishes its content to all subscribers.
 //
-// It writes the configuration, prints the pid of nginx's master when nginx serves, and passes SIGTERM on as SIGQUIT, which
-// is nginx's graceful end. The memory is that of the workers, children of the master.
+// It writes the configuration, prints the pid of nginx's master when nginx serves, and passes
+// SIGTERM on as SIGQUIT, which ends nginx gracefully. Its memory is that of the workers, the
+// children of the master.
 package main
 
 import (
@@ -44,7 +46,7 @@ func run(dir, listen, workers string, timeout time.Duration) error {
 	if err != nil {
 		return err
 	}
-	// The workers are not root's.
+	// The workers do not run as root.
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
@@ -78,11 +80,11 @@ func run(dir, listen, workers string, timeout time.Duration) error {
 		return fmt.Errorf("nginx ended: %w", err)
 	case <-ctx.Done():
 	}
-	stop() // a second signal ends at once
+	stop() // a second signal ends the process at once
 	return end(cmd.Process, ended, timeout)
 }
 
-// find returns the path of nginx, which Debian keeps where only root's PATH leads.
+// find returns the path of nginx, which Debian installs in a directory that is only on root's PATH.
 func find() (string, error) {
 	if _, err := os.Stat(module); err != nil {
 		return "", fmt.Errorf("nchan is not installed: apt-get install nginx libnginx-mod-nchan (%w)", err)
@@ -111,7 +113,7 @@ func ready(ctx context.Context, url string, ended chan error) error {
 		}
 		select {
 		case err := <-ended:
-			return fmt.Errorf("it ended: %w", err)
+			return fmt.Errorf("exited: %w", err)
 		case <-ctx.Done():
 			return err
 		case <-time.After(20 * time.Millisecond):
@@ -119,7 +121,7 @@ func ready(ctx context.Context, url string, ended chan error) error {
 	}
 }
 
-// end ends nginx: by SIGQUIT, and by SIGTERM if worker_shutdown_timeout did not end its workers.
+// end ends nginx with SIGQUIT, and with SIGTERM if worker_shutdown_timeout did not end its workers.
 func end(master *os.Process, ended chan error, timeout time.Duration) error {
 	for _, step := range []struct {
 		sig  os.Signal
@@ -134,5 +136,5 @@ func end(master *os.Process, ended chan error, timeout time.Duration) error {
 		case <-time.After(step.wait):
 		}
 	}
-	return errors.New("nginx does not end")
+	return errors.New("nginx does not exit")
 }

@@ -7,11 +7,11 @@ import (
 	"sync"
 )
 
-// A hub tells every open stream of a change. Its methods may be called from any goroutine.
+// A hub notifies every open stream of a change. Its methods may be called from any goroutine.
 type hub struct {
 	mu      sync.Mutex // guards what follows
 	streams map[chan struct{}]struct{}
-	there   bool // the tool extra
+	there   bool // the tool extra exists
 	ended   bool
 	over    chan struct{} // closed by end
 }
@@ -26,7 +26,8 @@ func (h *hub) extra() bool {
 	return h.there
 }
 
-// toggle adds or removes the tool extra and wakes every stream. Changes that a stream has not told yet become one.
+// toggle adds or removes the tool extra and wakes every stream. Changes that a stream has not sent
+// yet become one.
 func (h *hub) toggle() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -49,7 +50,8 @@ func (h *hub) end() {
 	}
 }
 
-// serve is a stream, on the goroutine of its request: of subscriptions/listen with that id, or of a session if id is nil.
+// serve serves a stream, on the goroutine of its request: of subscriptions/listen with that id, or
+// of a session if id is nil.
 func (h *hub) serve(w http.ResponseWriter, r *http.Request, id json.RawMessage) {
 	changed, first, last := `{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`, "", ""
 	if id != nil {

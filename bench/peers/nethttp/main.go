@@ -1,5 +1,6 @@
-// Command nethttp is a floor: what net/http, encoding/json and a goroutine for each event stream cost without an SDK above
-// them. It knows as much of MCP as the measuring needs, checks nothing, and keeps no sessions.
+// Command nethttp is a floor: what net/http, encoding/json and a goroutine for each event stream
+// cost without an SDK on top. It implements as much of MCP as the measurements need, checks
+// nothing, and keeps no sessions.
 package main
 
 import (
@@ -23,7 +24,8 @@ func main() {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	srv := &http.Server{Handler: mux}
-	srv.RegisterOnShutdown(h.end) // Shutdown does not end streams: its documentation leaves that to the caller
+	// Shutdown does not end streams: its documentation leaves that to the caller
+	srv.RegisterOnShutdown(h.end)
 	if err := o.Run(srv, nil); err != nil {
 		log.Fatal(err)
 	}
@@ -32,13 +34,13 @@ func main() {
 // modern is the revision without sessions.
 const modern = "2026-07-28"
 
-// maxBody bounds a request's content, as the SDKs do.
+// maxBody limits a request's content, as the SDKs do.
 const maxBody = 4 << 20
 
 // endpoint is the MCP endpoint.
 type endpoint struct{ hub *hub }
 
-// request is what is read of a message.
+// request holds the parts of a message that are read.
 type request struct {
 	ID     json.RawMessage `json:"id"`
 	Method string          `json:"method"`

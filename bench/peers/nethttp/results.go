@@ -12,7 +12,7 @@ const (
 	codeBadParams = -32602
 )
 
-// newSession returns an id that nobody remembers.
+// newSession returns an ID that is not remembered.
 func newSession() string { return rand.Text() }
 
 type object = map[string]any

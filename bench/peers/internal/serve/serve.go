@@ -1,5 +1,5 @@
-// Package serve is what the peers on net/http have in common: their flags, the line that says they are ready, GET /healthz
-// and the way they end.
+// Package serve has what the peers on net/http share: their flags, the line that says that they are
+// ready, GET /healthz, and the way they shut down.
 package serve
 
 import (
@@ -19,8 +19,8 @@ import (
 // Options are the flags that every peer has.
 type Options struct {
 	Listen            string        // host:port, IPv4
-	ShutdownTimeout   time.Duration // what calls and streams have to end after SIGTERM
-	ReadHeaderTimeout time.Duration // 0: none, as net/http has it
+	ShutdownTimeout   time.Duration // time that calls and streams have to end after SIGTERM
+	ReadHeaderTimeout time.Duration // 0: none, as in net/http
 }
 
 // Flags registers the options with the program's flags.
@@ -28,7 +28,7 @@ func Flags() *Options {
 	o := new(Options)
 	flag.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "address to serve on")
 	flag.DurationVar(&o.ShutdownTimeout, "shutdown-timeout", 10*time.Second, "time that calls and streams have to end after SIGTERM")
-	flag.DurationVar(&o.ReadHeaderTimeout, "read-header-timeout", 0, "time that a client has for the head of a request, 0 for any (the default of net/http)")
+	flag.DurationVar(&o.ReadHeaderTimeout, "read-header-timeout", 0, "time that a client has for the head of a request, 0 for no limit (the default of net/http)")
 	return o
 }
 
@@ -48,8 +48,9 @@ func Mux(endpoint http.Handler) *http.ServeMux {
 	return mux
 }
 
-// Run serves until SIGTERM or SIGINT. Then it calls shutdown, srv.Shutdown if nil, with the time-out of o; what is open
-// after that is cut, and that is no error: a stream of a client that stays may last for ever.
+// Run serves until SIGTERM or SIGINT. Then it calls shutdown, or srv.Shutdown if that is nil, with
+// the timeout of o. What is still open afterwards is cut, which is not an error: a stream may last
+// as long as its client stays.
 func (o *Options) Run(srv *http.Server, shutdown func(context.Context) error) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -69,11 +70,11 @@ func (o *Options) Run(srv *http.Server, shutdown func(context.Context) error) er
 		return err
 	case <-ctx.Done():
 	}
-	stop() // a second signal ends at once
+	stop() // a second signal ends the process at once
 	bounded, cancel := context.WithTimeout(context.Background(), o.ShutdownTimeout)
 	defer cancel()
 	if err := shutdown(bounded); errors.Is(err, context.DeadlineExceeded) {
-		fmt.Fprintln(os.Stderr, "still open after the time-out: cut")
+		fmt.Fprintln(os.Stderr, "connections were still open after the timeout and have been cut")
 		return srv.Close()
 	} else if err != nil {
 		return err

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Bounds of what a call may ask for.
+// Limits of what a call may request.
 const (
 	maxSleep = time.Minute
 	maxLarge = 16 << 20
 )
 
-// Sleep is the work of the tool sleep. It returns its text, or why it did not sleep so long.
+// Sleep is the work of the tool sleep. It returns its text, or why it did not sleep that long.
 func Sleep(ctx context.Context, milliseconds int) (string, error) {
 	d := time.Duration(milliseconds) * time.Millisecond
 	if milliseconds < 0 || d > maxSleep {
