@@ -38,8 +38,8 @@ var (
 	sample = regexp.MustCompile(`(?m)^([a-z_]+)(\{[^}]*\})? `)
 )
 
-// TestDashboardShowsTheMetricsThatExist holds that contrib/grafana.json names metrics and labels
-// that the handler serves, and all metrics of the server.
+// TestDashboardShowsTheMetricsThatExist holds that contrib/grafana.json names metrics and
+// labels that the handler serves, and all metrics of the server.
 func TestDashboardShowsTheMetricsThatExist(t *testing.T) {
 	b, err := os.ReadFile(filepath.FromSlash("../../contrib/grafana.json"))
 	if err != nil {
@@ -69,7 +69,8 @@ func TestDashboardShowsTheMetricsThatExist(t *testing.T) {
 			for _, group := range byLabels.FindAllStringSubmatch(expr, -1) {
 				for label := range strings.SplitSeq(group[1], ",") {
 					label = strings.TrimSpace(label)
-					if label != "instance" && label != "job" && !strings.Contains(labels, label+`="`) { // Prometheus adds these two
+					// Prometheus adds job and instance itself.
+					if label != "instance" && label != "job" && !strings.Contains(labels, label+`="`) {
 						t.Errorf("%s: %s%s has no label %s", title, name, labels, label)
 					}
 				}
@@ -96,8 +97,8 @@ func TestDashboardShowsTheMetricsThatExist(t *testing.T) {
 	}
 }
 
-// metricsOfABusyServer returns the metrics of a server that has had a call, with their labels: those
-// of what has not happened yet are not served.
+// metricsOfABusyServer returns the metrics of a server that has had a call, with their labels:
+// those of what has not happened yet are not served.
 func metricsOfABusyServer(t *testing.T) map[string]string {
 	t.Helper()
 	s := server.New(mcp.NewServer(&mcp.Implementation{Name: "s", Version: "v1"}, nil), &server.Options{Loops: 1})
