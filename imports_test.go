@@ -73,6 +73,7 @@ var rooms = [...]room{
 	{dir: "bench", own: []string{"sse", "jsonrpc", sockdiag}, third: []string{goJSON, goSys, hdr}, inTest: []string{judge}},
 	{dir: "cmd/mooring", own: []string{"server", "server/admin", "mcp", "jsonrpc"}, third: []string{cobra, yaml, goSys}},
 	{dir: "cmd/mooring-conformance", own: []string{"server", "mcp", "jsonrpc"}, third: []string{cobra}},
+	{dir: "examples", own: []string{"server", "mcp"}}, // what any user of the library has
 	{dir: "cmd/mooring-bench", own: []string{"bench"}, third: []string{cobra, "github.com/spf13/pflag"}},
 }
 
@@ -153,6 +154,12 @@ func TestImportRules(t *testing.T) {
 		{"cmd/mooring/main.go", gnet, false},
 		{"cmd/mooring-bench/main.go", module + "/server", false},
 		{"cmd/mooring-bench/main.go", module + "/bench", true},
+		{"examples/hello/main.go", module + "/server", true},
+		{"examples/hello/main.go", "net/http", true},
+		{"examples/hello/main.go", module + "/jsonrpc", false},
+		{"examples/hello/main.go", module + "/server/admin", false},
+		{"examples/hello/main.go", cobra, false},
+		{"examples/examples_test.go", module + "/bench", false},
 		{"attic/old.go", "fmt", false},
 	} {
 		if err := check(imported{file: tt.file, path: tt.path}); (err == nil) != tt.ok {

@@ -1,0 +1,465 @@
+// Package examples_test starts each example as a process, calls it, and stops it.
+package examples_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// programs is the folder of the built examples, empty before the first test needs them.
+var programs string
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if programs != "" {
+		_ = os.RemoveAll(programs)
+	}
+	os.Exit(code)
+}
+
+// build builds all examples, once.
+var build = sync.OnceValue(func() (err error) {
+	if programs, err = os.MkdirTemp("", "examples"); err != nil {
+		return err
+	}
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", programs+"/", "./...").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
+})
+
+// command returns the command that runs an example.
+func command(t *testing.T, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
+	return exec.Command(filepath.Join(programs, name), args...)
+}
+
+const wait = 10 * time.Second // for anything that should happen at once
+
+// A program is an example that runs.
+type program struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	url  string   // that it printed first
+	urls []string // that it printed
+	done chan struct{}
+
+	mu  sync.Mutex // guards log
+	log strings.Builder
+}
+
+// start runs an example until the test ends, and waits until it has printed n URLs.
+func start(t *testing.T, name string, n int, args ...string) *program {
+	t.Helper()
+	p := &program{t: t, done: make(chan struct{}), cmd: command(t, name, append([]string{"-listen", "127.0.0.1:0"}, args...)...)}
+	stderr, err := p.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	printed := make(chan string, n)
+	go func() {
+		defer close(p.done)
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			p.mu.Lock()
+			fmt.Fprintln(&p.log, lines.Text())
+			p.mu.Unlock()
+			if _, url, ok := strings.Cut(lines.Text(), "serving MCP on "); ok {
+				printed <- url
+			}
+		}
+		_ = p.cmd.Wait() // its state says how it ended
+	}()
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Kill()
+		<-p.done
+	})
+	for range n {
+		select {
+		case url := <-printed:
+			p.urls = append(p.urls, url)
+		case <-p.done:
+			t.Fatalf("%s ended: %s", name, p.output())
+		case <-time.After(wait):
+			t.Fatalf("%s does not say where it serves: %s", name, p.output())
+		}
+	}
+	p.url = p.urls[0]
+	return p
+}
+
+func (p *program) output() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.String()
+}
+
+// awaitOutput waits until the program has printed text.
+func (p *program) awaitOutput(text string) {
+	p.t.Helper()
+	for end := time.Now().Add(wait); !strings.Contains(p.output(), text); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			p.t.Fatalf("it does not print %q, only:\n%s", text, p.output())
+		}
+	}
+}
+
+// stop sends SIGTERM and returns how the program ended.
+func (p *program) stop() *os.ProcessState {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		p.t.Fatal(err)
+	}
+	select {
+	case <-p.done:
+	case <-time.After(wait):
+		p.t.Fatalf("it does not end: %s", p.output())
+	}
+	return p.cmd.ProcessState
+}
+
+func (p *program) wantGracefulEnd() {
+	p.t.Helper()
+	if state := p.stop(); state.ExitCode() != 0 {
+		p.t.Errorf("it ended with %v: %s", state, p.output())
+	}
+}
+
+// A request is a message of revision 2026-07-28, or with a session one of an earlier revision.
+type request struct {
+	url     string
+	host    string // in the Host field; empty: that of url
+	method  string
+	name    string // of the tool or resource
+	params  string // members, each followed by a comma
+	session string
+}
+
+// meta is what a client of revision 2026-07-28 says of itself in each request.
+const meta = `"_meta":{"progressToken":1,"io.modelcontextprotocol/protocolVersion":"2026-07-28",` +
+	`"io.modelcontextprotocol/clientCapabilities":{"elicitation":{"form":{}}}}`
+
+func (r request) send(t *testing.T) *http.Response {
+	t.Helper()
+	message := `{"jsonrpc":"2.0","id":1,"method":"` + r.method + `","params":{` + r.params + meta + `}}`
+	if r.session != "" {
+		message = `{"jsonrpc":"2.0","id":1,"method":"` + r.method + `","params":{` + strings.TrimSuffix(r.params, ",") + `}}`
+	}
+	header := http.Header{}
+	if r.session == "" {
+		header.Set("MCP-Protocol-Version", "2026-07-28")
+		header.Set("Mcp-Method", r.method)
+		if r.name != "" {
+			header.Set("Mcp-Name", r.name)
+		}
+	} else {
+		header.Set("Mcp-Session-Id", r.session)
+	}
+	return post(t, r.url, r.host, header, message)
+}
+
+func post(t *testing.T, url, host string, header http.Header, message string) *http.Response {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*wait)
+	t.Cleanup(cancel)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(message))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header, req.Host = header, host
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json, text/event-stream")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	return resp
+}
+
+// want sends the request and checks the status and a part of the answer, which is returned.
+func (r request) want(t *testing.T, status int, text string) string {
+	t.Helper()
+	resp := r.send(t)
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != status || !strings.Contains(string(answer), text) {
+		t.Fatalf("%s %s: %s, %v, %s; want %d and %s", r.method, r.params, resp.Status, err, answer, status, text)
+	}
+	return string(answer)
+}
+
+// tool returns a request that calls a tool.
+func tool(url, name, args string) request {
+	return request{url: url, method: "tools/call", name: name, params: `"name":"` + name + `","arguments":` + args + `,`}
+}
+
+// events reads an event stream.
+type events struct {
+	t     *testing.T
+	lines *bufio.Scanner
+}
+
+func eventsOf(t *testing.T, resp *http.Response) *events {
+	t.Helper()
+	if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+		t.Fatalf("%s, Content-Type %q, want an event stream", resp.Status, resp.Header.Get("Content-Type"))
+	}
+	return &events{t, bufio.NewScanner(resp.Body)}
+}
+
+// want returns the next message, which must contain text.
+func (e *events) want(text string) string {
+	e.t.Helper()
+	for e.lines.Scan() {
+		// The first event of a call's stream may be empty: it has only an id to resume from.
+		if data, ok := strings.CutPrefix(e.lines.Text(), "data: "); ok && data != "" {
+			if !strings.Contains(data, text) {
+				e.t.Fatalf("got %s, want a message with %s", data, text)
+			}
+			return data
+		}
+	}
+	e.t.Fatalf("the stream ended (%v), want a message with %s", e.lines.Err(), text)
+	return ""
+}
+
+// initialize opens a session of revision 2025-11-25 for a client that can ask its user.
+func initialize(t *testing.T, url string) (session string) {
+	t.Helper()
+	resp := post(t, url, "", http.Header{}, `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25",`+
+		`"capabilities":{"elicitation":{}},"clientInfo":{"name":"test","version":"1"}}}`)
+	if session = resp.Header.Get("Mcp-Session-Id"); resp.StatusCode != http.StatusOK || session == "" {
+		t.Fatalf("initialize: %s, session %q", resp.Status, session)
+	}
+	return session
+}
+
+func TestHello(t *testing.T) {
+	p := start(t, "hello", 1)
+	tool(p.url, "greet", `{"name":"Fridtjof"}`).want(t, 200, `"structuredContent":{"greeting":"Hello, Fridtjof!"}`)
+	tool(p.url, "greet", `{}`).want(t, 200, `"isError":true`)
+	if state := p.stop(); state.Success() || state.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
+		t.Errorf("it ended with %v: %s", state, p.output())
+	}
+}
+
+func TestAsk(t *testing.T) {
+	p := start(t, "ask", 1)
+	call := tool(p.url, "book", `{"ship":"Fram"}`)
+	call.want(t, 200, `"inputRequests":{"berth":{"method":"elicitation/create"`)
+	for answer, want := range map[string]string{
+		`{"action":"accept","content":{"quay":"north","nights":3}}`: "The Fram moors at the north quay for 3 nights.",
+		`{"action":"decline"}`: "Nothing is booked.",
+	} {
+		again := call
+		again.params += `"inputResponses":{"berth":` + answer + `},`
+		again.want(t, 200, want)
+	}
+
+	// In a session the question is a request on the stream of the call.
+	call.session = initialize(t, p.url)
+	stream := eventsOf(t, call.send(t))
+	question := stream.want(`"method":"elicitation/create"`)
+	_, id, _ := strings.Cut(question, `"id":`)
+	id = id[:strings.IndexAny(id, ",}")]
+	resp := post(t, p.url, "", http.Header{"Mcp-Session-Id": {call.session}},
+		`{"jsonrpc":"2.0","id":`+id+`,"result":{"action":"accept","content":{"quay":"south","nights":2}}}`)
+	if resp.StatusCode != http.StatusAccepted {
+		t.Fatalf("the answer got %s", resp.Status)
+	}
+	stream.want("The Fram moors at the south quay for 2 nights.")
+	p.wantGracefulEnd()
+}
+
+func TestNotices(t *testing.T) {
+	p := start(t, "notices", 1)
+	read := func(berth string) request {
+		uri := "harbour://berths/" + berth
+		return request{url: p.url, method: "resources/read", name: uri, params: `"uri":"` + uri + `",`}
+	}
+	read("N1").want(t, 200, `"text":"Fram"`)
+
+	listen := request{url: p.url, method: "subscriptions/listen", params: `"notifications":{"resourcesListChanged":true,` +
+		`"resourceSubscriptions":["harbour://berths/N1"]},`}
+	stream := eventsOf(t, listen.send(t))
+	stream.want("notifications/subscriptions/acknowledged")
+
+	tool(p.url, "moor", `{"berth":"N1","ship":"Gjøa"}`).want(t, 200, `{"uri":"harbour://berths/N1"}`)
+	stream.want(`"uri":"harbour://berths/N1"`)
+	read("N1").want(t, 200, `"text":"Gjøa"`)
+	tool(p.url, "moor", `{"berth":"S2","ship":"Maud"}`).want(t, 200, `{"uri":"harbour://berths/S2"}`)
+	stream.want("notifications/resources/list_changed")
+	tool(p.url, "leave", `{"berth":"S2"}`).want(t, 200, `"content"`)
+	stream.want("notifications/resources/list_changed")
+	read("S2").want(t, 400, "not found")
+	tool(p.url, "leave", `{"berth":"S2"}`).want(t, 200, `"isError":true`)
+	tool(p.url, "moor", `{"berth":"X9","ship":"Maud"}`).want(t, 200, `"isError":true`)
+
+	// The drain ends the stream with the result of its request.
+	p.wantGracefulEnd()
+	stream.want(`"result"`)
+}
+
+func TestBehindNginxWithoutIt(t *testing.T) {
+	p := start(t, "behind-nginx", 1)
+	call := tool(p.url, "load", `{"crates":0}`)
+	call.host = "mcp.example.com"
+	call.want(t, 200, `{"loaded":0}`)
+	call.host = "evil.example.com"
+	call.want(t, 403, "")
+	p.wantGracefulEnd()
+}
+
+func TestBehindNginx(t *testing.T) {
+	nginx, err := exec.LookPath("nginx")
+	if err != nil {
+		// Debian keeps it where only root's PATH leads.
+		if nginx, err = exec.LookPath("/usr/sbin/nginx"); err != nil {
+			t.Skip("nginx is not installed: examples/behind-nginx/nginx.conf is not tried")
+		}
+	}
+	p := start(t, "behind-nginx", 1)
+	url := startNginx(t, nginx, strings.TrimSuffix(strings.TrimPrefix(p.url, "http://"), "/mcp"))
+
+	call := tool(url, "load", `{"crates":2}`)
+	call.host = "mcp.example.com"
+	begin := time.Now()
+	stream := eventsOf(t, call.send(t))
+	stream.want("0 crates are on board")
+	first := time.Since(begin)
+	stream.want("1 crates are on board")
+	stream.want(`"structuredContent":{"loaded":2}`)
+	if all := time.Since(begin); all-first < time.Second {
+		t.Errorf("the first event came after %v, the last after %v: the stream is buffered", first, all)
+	}
+
+	call = tool(url, "load", `{"crates":60}`)
+	call.host = "mcp.example.com"
+	resp := call.send(t)
+	eventsOf(t, resp).want("0 crates are on board")
+	resp.Body.Close() // closes the connection, because the body was not read to its end
+	p.awaitOutput("cancelled after 0 crates")
+	p.wantGracefulEnd()
+}
+
+// startNginx starts nginx with the site of the example on a port of its own, in front of
+// upstream, and returns the URL of the endpoint.
+func startNginx(t *testing.T, nginx, upstream string) string {
+	t.Helper()
+	site, err := os.ReadFile(filepath.FromSlash("behind-nginx/nginx.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	l.Close()
+	text := replace(t, string(site), "listen 80;", "listen "+addr+";")
+	text = replace(t, text, "server 127.0.0.1:8080;", "server "+upstream+";")
+
+	dir := t.TempDir()
+	user := ""
+	if os.Getuid() == 0 {
+		user = "user root;\n" // the folder is root's alone
+	}
+	temp := ""
+	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		temp += fmt.Sprintf("\t%s_temp_path %s/%s;\n", kind, dir, kind)
+	}
+	main := fmt.Sprintf("%sdaemon off;\nworker_processes 1;\npid %s/pid;\nerror_log stderr;\n"+
+		"events {}\nhttp {\n\taccess_log off;\n%s\tinclude %s/site.conf;\n}\n", user, dir, temp, dir)
+	for name, text := range map[string]string{"site.conf": text, "main.conf": main} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var log strings.Builder
+	cmd := exec.Command(nginx, "-e", "stderr", "-p", dir, "-c", filepath.Join(dir, "main.conf"))
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // its workers end with it
+		<-ended
+	})
+	for end := time.Now().Add(wait); ; time.Sleep(10 * time.Millisecond) {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			c.Close()
+			return "http://" + addr + "/mcp"
+		}
+		select {
+		case err := <-ended:
+			ended <- err
+			t.Fatalf("nginx ended: %v\n%s", err, log.String())
+		default:
+		}
+		if time.Now().After(end) {
+			t.Fatalf("nginx does not serve: %v", err)
+		}
+	}
+}
+
+func replace(t *testing.T, text, old, new string) string {
+	t.Helper()
+	if strings.Count(text, old) != 1 {
+		t.Fatalf("nginx.conf has %q %d times, want once", old, strings.Count(text, old))
+	}
+	return strings.Replace(text, old, new, 1)
+}
+
+func TestReplicas(t *testing.T) {
+	p := start(t, "replicas", 2, "-listen-b", "127.0.0.1:0")
+	p.awaitOutput(p.urls[1] + `: {"jsonrpc":"2.0","id":2,"result":{"content":[{"type":"text","text":"{\"replica\":\"B\"}"}]`)
+	if p.urls[0] == p.urls[1] {
+		t.Fatalf("both replicas serve on %s", p.urls[0])
+	}
+	session := initialize(t, p.urls[1])
+	for i, name := range []string{"A", "B"} {
+		call := tool(p.urls[i], "who", `{}`)
+		call.session = session
+		call.want(t, 200, `"structuredContent":{"replica":"`+name+`"}`)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	p.wantGracefulEnd()
+}
+
+// TestAddressInUse holds that an example that cannot listen says so and fails.
+func TestAddressInUse(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, name := range []string{"hello", "ask", "notices", "behind-nginx", "replicas"} {
+		out, err := command(t, name, "-listen", l.Addr().String()).CombinedOutput()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(out), "address already in use") {
+			t.Errorf("%s: %v, printed %s", name, err, out)
+		}
+	}
+}
