@@ -145,20 +145,20 @@ func newestLegacy() *revision {
 	return nil
 }
 
-// Batches reports whether sessions of the revision may send several messages as one
-// array (JSON-RPC 2.0, section 6), which only 2025-03-26 allows.
-func Batches(name string) bool {
+// AllowsBatches reports whether a client in a session of the revision may send several
+// messages as one array (JSON-RPC 2.0, section 6). Only 2025-03-26 allows that.
+func AllowsBatches(name string) bool {
 	rev := legacyNamed([]byte(name))
 	return rev != nil && rev.batches
 }
 
-// Primes reports whether streams of sessions of the revision begin with an event that
-// only has an id, so that they can be resumed from the start, and may be closed before
-// the response (SEP-1699). Clients of other revisions take the event for a broken
-// message.
-func Primes(name string) bool {
+// ResumableFromStart reports whether the streams of the revision's sessions begin with an
+// event that has nothing but an id. A client can resume such a stream from its start, and
+// the server may close it before the response (SEP-1699). Clients of other revisions would
+// take that event for a broken message.
+func ResumableFromStart(name string) bool {
 	rev := legacyNamed([]byte(name))
-	return rev != nil && rev.primes
+	return rev != nil && rev.resumableFromStart
 }
 
 // Topics returns what clients may hear of: the notifications that the server declares

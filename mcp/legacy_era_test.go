@@ -210,8 +210,8 @@ func TestSessionChangeMessage(t *testing.T) {
 
 func TestSessionsOfRevisions(t *testing.T) {
 	for _, rev := range append([]string{modern, "", "x"}, legacies...) {
-		if Batches(rev) != (rev == "2025-03-26") || Primes(rev) != (rev == "2025-11-25") || LegacyRevision([]byte(rev)) != (len(rev) == 10 && rev != modern) {
-			t.Errorf("%s: batches %v, primes %v, legacy %v", rev, Batches(rev), Primes(rev), LegacyRevision([]byte(rev)))
+		if AllowsBatches(rev) != (rev == "2025-03-26") || ResumableFromStart(rev) != (rev == "2025-11-25") || LegacyRevision([]byte(rev)) != (len(rev) == 10 && rev != modern) {
+			t.Errorf("%s: batches %v, resumable from the start %v, legacy %v", rev, AllowsBatches(rev), ResumableFromStart(rev), LegacyRevision([]byte(rev)))
 		}
 	}
 }

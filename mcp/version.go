@@ -9,15 +9,15 @@ type revision struct {
 	name  string // the date that the wire calls it by
 	tag   byte   // what it is in the binary form of a session; 0: it has none, and is modern
 
-	requestMeta   bool // every request says version and capabilities in _meta; otherwise a session does
-	headers       bool // header fields repeat parts of the body and must agree (SEP-2243)
-	resultType    bool // results carry resultType
-	serverInfo    bool // results carry the server's identity in _meta
-	cacheHints    bool // six results carry ttlMs and cacheScope
-	inputRequired bool // a handler's questions travel as a result of type input_required
-	batches       bool // a session may send arrays of messages
-	primes        bool // streams of a session can be resumed before their first message
-	inputResult   bool // what is wrong with a tool's arguments is told as a result (SEP-1303)
+	requestMeta        bool // every request says version and capabilities in _meta; otherwise a session does
+	headers            bool // header fields repeat parts of the body and must agree (SEP-2243)
+	resultType         bool // results carry resultType
+	serverInfo         bool // results carry the server's identity in _meta
+	cacheHints         bool // six results carry ttlMs and cacheScope
+	inputRequired      bool // a handler's questions travel as a result of type input_required
+	batches            bool // a session may send arrays of messages
+	resumableFromStart bool // streams of a session can be resumed before their first message
+	inputResult        bool // what is wrong with a tool's arguments is told as a result (SEP-1303)
 
 	wire wire
 
@@ -96,16 +96,16 @@ var revisions = [revisionCount]revision{{
 		schemas: true, elicitMode: true, manyBlocks: true, structured: structuredAny,
 	},
 }, {
-	index:            1,
-	name:             "2025-11-25",
-	tag:              4,
-	primes:           true,
-	inputResult:      true,
-	resourceNotFound: codeResourceNotFound20251125,
-	code:             code20251125,
-	status:           statusLegacy,
-	methods:          &legacyMethods,
-	asks:             asks20251125,
+	index:              1,
+	name:               "2025-11-25",
+	tag:                4,
+	resumableFromStart: true,
+	inputResult:        true,
+	resourceNotFound:   codeResourceNotFound20251125,
+	code:               code20251125,
+	status:             statusLegacy,
+	methods:            &legacyMethods,
+	asks:               asks20251125,
 	wire: wire{
 		titles: true, meta: true, icons: true, profile: true, toolAnnotations: true, lastModified: true,
 		audio: true, resourceLinks: true, progressMessage: true, completions: true,

@@ -20,7 +20,7 @@ func (c *conn) batch(now tick, j *job) bool {
 		c.refuseLegacy(now, j, 400, errTwice)
 		return true
 	}
-	if !j.legacy.known || !mcp.Batches(j.legacy.ticket.info.Revision) || !c.loop.srv.versionAllowed(j.meta.ProtocolVersion) {
+	if !j.legacy.known || !mcp.AllowsBatches(j.legacy.ticket.info.Revision) || !c.loop.srv.versionAllowed(j.meta.ProtocolVersion) {
 		return false
 	}
 	j.legacy.on = true

@@ -172,7 +172,7 @@ func (c *conn) beginCallStream(j *job) {
 		return
 	}
 	c.beginStream()
-	if j.legacy.stream != 0 && mcp.Primes(j.legacy.ticket.info.Revision) {
+	if j.legacy.stream != 0 && mcp.ResumableFromStart(j.legacy.ticket.info.Revision) {
 		c.appendScratch(appendFrame(c.loop.frame[:0], j.legacy.stream, 0, false, nil))
 	}
 }
@@ -249,7 +249,7 @@ func (c *conn) endSessionStream(now tick) {
 // CloseStream implements mcp.StreamCloser: the connection of the call is given back before its response, which the client fetches after retry (SEP-1699).
 func (j *job) CloseStream(retry time.Duration) bool {
 	lc := &j.legacy
-	if !lc.on || !lc.known || !j.stream || lc.carried || !mcp.Primes(lc.ticket.info.Revision) {
+	if !lc.on || !lc.known || !j.stream || lc.carried || !mcp.ResumableFromStart(lc.ticket.info.Revision) {
 		return false
 	}
 	return j.loop.postItem(item{kind: itemCloseStream, job: j, gen: j.gen, arg: uint64(retry)})

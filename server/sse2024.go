@@ -98,7 +98,7 @@ func (c *conn) messageSSE(now tick) {
 	}
 	// The transport has no header rules: what stands there of MCP is not looked at.
 	j.meta.SSE2024, j.meta.Session, j.meta.SessionID = true, &lc.ticket.info, string(id)
-	if jsonrpc.IsBatch(j.content.B) && mcp.Batches(lc.ticket.info.Revision) {
+	if jsonrpc.IsBatch(j.content.B) && mcp.AllowsBatches(lc.ticket.info.Revision) {
 		c.startCarried(now, j, (*job).runBatch)
 		return
 	}
