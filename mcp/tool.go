@@ -60,12 +60,27 @@ type toolOutput struct {
 func (t *tool) key() string                { return t.def.Name }
 func (t *tool) entry(rev *revision) []byte { return t.text[rev.index] }
 
-// AddTool adds a tool with a typed handler to s, or replaces the tool of its name. It
-// infers the schemas that t does not give: the input schema from In, the output schema
-// from Out unless Out is an interface. It copies t. It panics if the name or a schema
-// is not valid: programmer's errors. It may be called from any goroutine.
+// AddTool adds a tool with a typed handler to s, or replaces the tool of that name. It infers the
+// schemas that t does not have: the input schema from In, and the output schema from Out unless Out
+// is an interface. It copies t. It panics if the name or a schema is not valid, which is a
+// programming error. It may be called from any goroutine.
 func AddTool[In, Out any](s *Server, t *Tool, h ToolHandlerFor[In, Out]) {
+	addTypedTool(s, t, false, h)
+}
+
+// AddInlineTool is like [AddTool] for a handler that runs where the message was read. If the
+// arguments are longer than 1 KiB, a worker validates them and calls the handler instead. See
+// [InlineToolHandlerFor] for what the handler must not do.
+func AddInlineTool[In, Out any](s *Server, t *Tool, h InlineToolHandlerFor[In, Out]) {
+	addTypedTool(s, t, true, func(_ context.Context, req *CallToolRequest, in In) (*CallToolResult, Out, error) {
+		out, err := h(req, in)
+		return nil, out, err
+	})
+}
+
+func addTypedTool[In, Out any](s *Server, t *Tool, inline bool, h ToolHandlerFor[In, Out]) {
 	tt := s.newTypedTool(t, reflect.TypeFor[In](), reflect.TypeFor[Out]())
+	tt.inline = inline
 	zero := zeroOutput[Out](t)
 	tt.call = func(ctx context.Context, req *CallToolRequest) (toolOutput, error) {
 		var in In
@@ -91,35 +106,6 @@ func AddTool[In, Out any](s *Server, t *Tool, h ToolHandlerFor[In, Out]) {
 			return toolOutput{}, err
 		}
 		return tt.check(toolOutput{res, structured})
-	}
-	s.addTool(tt)
-}
-
-// AddInlineTool is as [AddTool] for a handler that runs where the message was read, unless
-// its arguments are longer than 1 KiB: those are validated, and the handler called, on a
-// worker. See [InlineToolHandlerFor] for what it must not do.
-func AddInlineTool[In, Out any](s *Server, t *Tool, h InlineToolHandlerFor[In, Out]) {
-	tt := s.newTypedTool(t, reflect.TypeFor[In](), reflect.TypeFor[Out]())
-	tt.inline = true
-	zero := zeroOutput[Out](t)
-	tt.call = func(_ context.Context, req *CallToolRequest) (toolOutput, error) {
-		var in In
-		args, err := tt.arguments(req.Params.Arguments)
-		if err == nil {
-			err = decodeArguments(args, &in)
-		}
-		if err != nil {
-			return refusedArguments(req, err)
-		}
-		out, err := h(req, in)
-		if err != nil {
-			return failedTool(err)
-		}
-		structured, err := marshalOutput(out, zero)
-		if err != nil {
-			return toolOutput{}, err
-		}
-		return tt.check(toolOutput{nil, structured})
 	}
 	s.addTool(tt)
 }
