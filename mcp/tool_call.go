@@ -187,7 +187,7 @@ func (o *toolOutput) append(dst []byte, w *wire) ([]byte, error) {
 			dst = append(dst, ',')
 		}
 		dst = append(dst, `{"type":"text","text":`...)
-		dst = append(appendQuoted(dst, o.structured), '}')
+		dst = append(appendQuotedJSON(dst, o.structured), '}')
 	}
 	dst = append(dst, ']')
 	if w.takes(o.structured) {
@@ -212,17 +212,4 @@ func (o *toolOutput) result() *CallToolResult {
 		res.StructuredContent = json.RawMessage(o.structured)
 	}
 	return res
-}
-
-// appendQuoted appends text, which is JSON, as a JSON string.
-func appendQuoted(dst, text []byte) []byte {
-	dst = append(dst, '"')
-	start := 0
-	for i, b := range text {
-		if b == '"' || b == '\\' {
-			dst = append(append(dst, text[start:i]...), '\\')
-			start = i
-		}
-	}
-	return append(append(dst, text[start:]...), '"')
 }
