@@ -6,30 +6,10 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// In revisions that have no input_required results a server asks its client by
-// requests of its own, on the stream of the call. That needs a transport which can
-// send them and knows when they are answered. The handler does not see the difference:
-// it returns what it asks and runs again with the answers, and no goroutine waits
-// meanwhile.
-
-// A Requester is a [Sink] that can ask the client. A Sink of a call in a revision
-// without input_required results should be one.
-type Requester interface {
-	Sink
-
-	// Request sends the requests, as [AppendAsk] writes them. It is called instead of Respond, at the end of Run,
-	// and copies what it keeps. When the last is answered, the transport calls
-	// [Call.Resume], which ends by Respond or by another Request. It returns false when
-	// it cannot ask; then Respond follows.
-	Request(asks []Ask) bool
-}
-
-// An Ask is one request to the client.
-type Ask struct {
-	Key    string // under which the handler wants the answer
-	Method string
-	Params []byte // JSON
-}
+// In revisions without input_required results, a server asks its client by sending requests of its
+// own on the stream of the call. That needs a transport that can send them and that notices when
+// they are answered: a [Requester]. The handler does not see the difference: it returns its
+// questions and runs again with the answers. No goroutine waits in between.
 
 // maxAskRounds bounds how often a handler may run again in one call, for a client whose
 // answers never satisfy it.

@@ -1,45 +1,75 @@
-// Package mcp is the Model Context Protocol for servers, without a transport: tools,
-// resources, prompts, completion, subscriptions and the rules of the envelope, for
-// the revisions 2026-07-28, 2025-11-25, 2025-06-18, 2025-03-26 and 2024-11-05.
+// Package mcp implements the Model Context Protocol for servers, without a transport: tools,
+// resources, prompts, completion, subscriptions and the rules of the envelope. It serves the
+// revisions 2026-07-28, 2025-11-25, 2025-06-18, 2025-03-26 and 2024-11-05.
 //
-// # For hosts
+// Most programs only need the first section below, and serve their [Server] with package server:
 //
-// A [Server] holds features. [AddTool] and [AddInlineTool] add typed tools whose
-// schemas are inferred from the handler's types; [Server.AddTool],
-// [Server.AddResource], [Server.AddResourceTemplate] and [Server.AddPrompt] add the
-// rest. Features may be added and removed at any time from any goroutine: the
-// features are an immutable registry that is replaced as a whole, so that a call
-// sees one state from start to end. Names and signatures are those of the official
-// Go SDK, and handlers written for it move here by changing an import.
+//	s := mcp.NewServer(&mcp.Implementation{Name: "weather", Version: "v1.0.0"}, nil)
+//	mcp.AddTool(s, &mcp.Tool{Name: "forecast", Description: "Daily temperatures."}, forecast)
+//	log.Fatal(server.ListenAndServe("127.0.0.1:8080", s))
 //
-// # For transports
+// # For hosts: tools, resources, prompts and their handlers
 //
-// A transport decodes a message, asks [Server.Prepare] whether it is valid, and
-// runs the readied [Call] with a [Sink] that takes the messages of the answer. All
-// that Prepare refuses has a code and, by [Call.Status], an HTTP status. Prepare
-// never blocks and never calls a handler. [Call.Inline] reports whether Run may run
-// on an event loop too; otherwise it belongs on a goroutine of its own.
+// A [Server] holds features. [NewServer] makes one from an [Implementation] and [ServerOptions].
 //
-// A call answers exactly once, whatever its handler does, and everything it
-// notifies is given to the Sink before its answer.
+//   - Tools: [AddTool] and [AddInlineTool] add a [Tool] with a typed handler ([ToolHandlerFor],
+//     [InlineToolHandlerFor]) and infer its schemas from the handler's types. [Server.AddTool] adds
+//     one with a [ToolHandler] that gets the raw arguments. A handler returns a [CallToolResult]
+//     with [Content].
+//   - Resources: [Server.AddResource] and [Server.AddResourceTemplate] add a [Resource] or a
+//     [ResourceTemplate] with a [ResourceHandler]. [Server.ResourceUpdated] notifies subscribers.
+//   - Prompts: [Server.AddPrompt] adds a [Prompt] with a [PromptHandler].
+//   - Completion: ServerOptions.CompletionHandler answers completion/complete.
+//   - Middleware: [Server.AddReceivingMiddleware] puts a [Middleware] around the handlers.
 //
-// Sessions are the transport's: it opens an id that came with a message, says what the
-// id says in [RequestMeta], and keeps what a [Call] of one of the kinds for sessions
-// asks it to. Which of the revisions a message belongs to is decided here, by the
-// envelope.
+// A handler gets a [ServerRequest], such as a [CallToolRequest]. Its methods report progress
+// ([ServerRequest.Progress]), write to the client's log ([ServerRequest.Log]) and say who calls. A
+// handler that needs an answer from the user, a model or the client returns an [InputRequestMap]
+// ([ElicitParams], [CreateMessageParams], [ListRootsParams]) and runs again with the answers.
+//
+// Features may be added and removed at any time and from any goroutine. They form an immutable
+// registry that is replaced as a whole, so that a call sees the same features from start to end.
+//
+// Handlers need not know which revision a client speaks: what they return is written as that
+// revision has it, and what they ask travels as that revision wants. Names and signatures are those
+// of the official Go SDK, and handlers written for it move here by changing an import.
+//
+// # For transports: from a message to its response
+//
+// A transport decodes a message ([jsonrpc.Message]) and adds what it knows of it in a
+// [RequestMeta]. [Server.Prepare] checks the message and readies a [Call] for it; it never blocks
+// and never calls a handler. If it refuses the message, it returns the error that answers it, and
+// [Call.Status] gives the HTTP status. Otherwise [Call.Kind] says what to do with the message
+// ([CallKind]).
+//
+// [Call.Run] answers a request. It gives the messages of the call to the transport's [Sink]: first
+// all notifications, then exactly one response, whatever the handler does. A Sink may also be a
+// [PageSink], a [StreamCloser] or a [Requester] and so do more for the call. If [Call.Inline] is
+// true, Run does not wait and may run on an event loop. Otherwise it needs a goroutine of its own.
+//
+//   - Subscriptions: [Call.Listen] returns the [Listen] that the transport registers.
+//     [Server.OnChange] reports each [Change] of a [Topic]; [Server.ChangeMessage],
+//     [Server.AppendAcknowledged] and [Server.AppendListenResult] write the messages.
+//     [Server.Subscribe] and [Server.Unsubscribe] count the listeners of a resource.
+//   - Sessions of earlier revisions belong to the transport. It opens the ID that came with a
+//     message and passes what the ID says as a [SessionInfo]. [Call.NewSession] says what a new ID
+//     must hold, and [Call.Op] returns the [SessionOp] that the transport carries out.
+//     [Server.SessionChangeMessage] writes the notifications that sessions get.
+//   - Questions to clients of earlier revisions: a [Requester] sends each [Ask] with [AppendAsk].
+//     [AppendAskAnswer] collects the answers, with which [Call.Resume] runs the handler again;
+//     [Call.Abandon] ends the call without them.
+//   - [LegacyRevision], [AllowsBatches] and [ResumableFromStart] say what else a revision wants of
+//     a transport.
 //
 // # Vocabulary
 //
-// A revision is one dated version of the specification. The modern revisions
-// (2026-07-28 and later) carry the version, the client's capabilities and its name
-// in the _meta of every request, and know no session. The legacy revisions, all
-// earlier ones, have sessions, which initialize opens, and the server may send requests
-// of its own: asks. An inline tool is one whose
-// handler does not wait and runs where the message was read; every other handler is
-// a worker handler. A change is a feature added or removed, or a resource updated.
-// A listener is a held subscriptions/listen request.
+// A revision is one dated version of the specification. The modern revisions (2026-07-28 and later)
+// carry the version, the client's capabilities and its name in the _meta of every request, and have
+// no sessions. The legacy revisions, all earlier ones, have sessions, which initialize opens, and
+// their servers may send requests of their own, called asks. Package mcp decides by the envelope
+// which revision a message belongs to. One table, in version.go, says what differs between them.
 //
-// What differs from revision to revision stands in one table, in version.go. Handlers
-// need not know any of it: what they return is written as the client's revision has it,
-// and what they ask of the client travels as that revision wants.
+// An inline tool is one whose handler does not wait and runs where the message was read. Every
+// other handler is a worker handler. A change is a feature that was added or removed, or a
+// resource that was updated. A listener is an open subscriptions/listen request.
 package mcp
