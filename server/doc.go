@@ -1,22 +1,62 @@
 // Package server serves MCP over Streamable HTTP on event loops.
 //
-// A [Server] holds very many connections: an idle one, or an idle subscriptions/listen stream, is a small struct, a slot and a deadline, and no goroutine. The peer's FIN
-// frees all that belonged to it in the same turn of its loop; the descriptor
-// may take some turns more when thousands go at once.
+// A whole server is an mcp.Server with some features and a call of [ListenAndServe]:
 //
-// # Vocabulary
+//	package main
 //
-// A loop serves its connections one event after another, in turns. A conn is a connection. An exchange is one request and its response. A job is one MCP message from its
-// content to its response; a worker is the goroutine that runs a job whose handler may wait. A stream is a response of type text/event-stream that stays open: that of
-// subscriptions/listen. A notice tells streams that something changed. A tick is the unit of deadlines.
+//	import (
+//		"log"
 //
-// # Ownership
+//		"github.com/mooring-mcp/mooring/mcp"
+//		"github.com/mooring-mcp/mooring/server"
+//	)
 //
-// Every method of loop, conn, exchange and the lists of streams runs on its loop: no method needs a lock. What may be called from elsewhere begins with post and stands in
-// inbox.go, or is a method of job that implements mcp.Sink. Workers name a connection by handle, never by pointer.
+//	type AddIn struct {
+//		A int `json:"a"`
+//		B int `json:"b"`
+//	}
 //
-// # Ends
+//	type AddOut struct {
+//		Sum int `json:"sum"`
+//	}
 //
-// A FIN is final: an answer that was made on the loop has been written before it is seen; the context of a worker's call ends (on revision 2026-07-28 a disconnect is the
-// cancellation), and its answer goes nowhere.
+//	func add(_ *mcp.CallToolRequest, in AddIn) (AddOut, error) { return AddOut{in.A + in.B}, nil }
+//
+//	func main() {
+//		s := mcp.NewServer(&mcp.Implementation{Name: "sums", Version: "v1.0.0"}, nil)
+//		mcp.AddInlineTool(s, &mcp.Tool{Name: "add", Description: "Sum of two integers."}, add)
+//		log.Fatal(server.ListenAndServe("127.0.0.1:8080", s))
+//	}
+//
+// Clients connect to http://127.0.0.1:8080/mcp. The server also answers GET /healthz and /readyz on
+// the same address.
+//
+// # Running a server
+//
+// [New] makes a [Server] from an mcp.Server and [Options]. Every limit and every timeout is a
+// field of Options with a default; [Options.Validate] reports values that cannot work.
+// [Server.Listen] and [Server.ListenAll] open TCP addresses and unix sockets, [Server.Serve]
+// accepts from a listener until the server is shut down, and [Server.ListenAndServe] does both.
+//
+// [Server.Shutdown] drains the server: it stops accepting, lets calls finish, ends streams with
+// their results and returns when nothing is left. Serve then returns [ErrServerClosed]. If
+// something could not be ended, the error is a [LeftError].
+//
+// [Server.Stats] returns the counters as a [Stats], and [Server.Ready] reports whether the server
+// takes new work. Package server/admin serves both to operators, on an address of its own.
+//
+// # Connections and calls
+//
+// A Server holds very many connections. An idle one, or an idle subscriptions/listen stream, costs
+// a small struct, a slot in a table and a deadline, but no goroutine. Options.Loops event loops,
+// on the [Engine] of Options.Engine, serve them all.
+//
+// Handlers of inline tools run on an event loop and must not block: see mcp.AddInlineTool. Every
+// other handler runs on a goroutine of its own, at most Options.MaxCalls at a time.
+//
+// The server frees all that belongs to a client as soon as the client disconnects. A response that
+// an event loop makes is written before the loop reads further, and so before it sees a disconnect.
+// If a handler still runs then, the revision decides. On 2026-07-28 a disconnect cancels the call:
+// the handler's context ends, and its result is dropped. On earlier revisions the call goes on, and
+// the client may come back for the result.
 package server

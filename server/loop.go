@@ -9,6 +9,28 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
+// # Vocabulary
+//
+// A loop serves its connections one event after another, in turns. A conn is a connection. An
+// exchange is one request and its response. A job is one MCP message, from its content to its
+// response. A worker is a goroutine that runs a job whose handler may wait. A stream is a response
+// of type text/event-stream that stays open, such as that of subscriptions/listen. A notice reports
+// to streams that something has changed. A tick is the unit of deadlines.
+//
+// # Ownership
+//
+// Every method of loop, conn, exchange and the lists of streams runs on its loop, so no method needs
+// a lock. What other goroutines may call has a name that begins with post and is in inbox.go, or is
+// a method of job that implements mcp.Sink. Workers name a connection by its handle, never by a
+// pointer.
+//
+// # Ends
+//
+// A FIN is final. An answer that was made on the loop has been written before the FIN is seen. The
+// context of a worker's call ends, because on revision 2026-07-28 a disconnect is the cancellation,
+// and its answer goes nowhere. The turn that reads the FIN frees all that belonged to the client;
+// only the descriptor may take some turns more when thousands disconnect at once.
+
 // loop is one event loop and all that it owns. Its methods run on it, but for those that begin with post (inbox.go).
 type loop struct {
 	srv     *Server
