@@ -61,6 +61,58 @@ func serve(s *mcp.Server, text string) {
 	}
 }
 
+// A collector is a Sink that keeps the response.
+type collector struct{ response []byte }
+
+func (c *collector) Notify([]byte) bool                 { return true }
+func (c *collector) Respond(msg []byte, _ jsonrpc.Code) { c.response = append(c.response, msg...) }
+
+// request sends a request of 2026-07-28 to s and prints the members of its result, or its error.
+// params are the members of the params apart from _meta.
+func request(s *mcp.Server, method, params string) {
+	if params != "" {
+		params = "," + params
+	}
+	text := `{"jsonrpc":"2.0","id":1,"method":"` + method + `","params":{"_meta":{` +
+		`"io.modelcontextprotocol/protocolVersion":"2026-07-28",` +
+		`"io.modelcontextprotocol/clientInfo":{"name":"docs","version":"v1.0.0"},` +
+		`"io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}}` + params + `}}`
+	var m jsonrpc.Message
+	if err := m.Decode([]byte(text)); err != nil {
+		fmt.Println(err)
+		return
+	}
+	var call mcp.Call
+	if e := s.Prepare(&call, &m, &mcp.RequestMeta{}); e != nil {
+		fmt.Println("error:", int64(e.Code), e.Message)
+		return
+	}
+	var c collector
+	call.Run(context.Background(), &c)
+	if err := m.Decode(c.response); err != nil {
+		fmt.Println(err)
+		return
+	}
+	if m.Kind == jsonrpc.KindErrorResponse {
+		e := m.ErrorObject()
+		fmt.Println("error:", int64(e.Code), e.Message)
+		return
+	}
+	result := m.Result
+	for name, value := range jsonrpc.Members(result) {
+		switch string(name) {
+		case "resultType", "_meta":
+		case "ttlMs", "cacheScope":
+			if method == "server/discover" {
+				fmt.Printf("%s: %s\n", name, value)
+			}
+		default:
+			fmt.Printf("%s: %s\n", name, value)
+		}
+	}
+	fmt.Println()
+}
+
 func Example() {
 	s := mcp.NewServer(&mcp.Implementation{Name: "weather", Version: "v1.0.0"}, nil)
 	mcp.AddTool(s, &mcp.Tool{Name: "forecast", Description: "Daily temperatures."}, forecast)

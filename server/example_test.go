@@ -23,7 +23,7 @@ type AddOut struct {
 
 func add(_ *mcp.CallToolRequest, in AddIn) (AddOut, error) { return AddOut{in.A + in.B}, nil }
 
-// A whole server: the program of README.md.
+// The program of README.md is a whole server.
 func Example() {
 	s := mcp.NewServer(&mcp.Implementation{Name: "sums", Version: "v1.0.0"}, nil)
 	mcp.AddInlineTool(s, &mcp.Tool{Name: "add", Description: "Sum of two integers."}, add)
@@ -70,4 +70,13 @@ func ExampleServer_Shutdown() {
 	// 200 OK true
 	// <nil>
 	// server: closed
+}
+
+// Stats are the counters that package server/admin exports.
+func ExampleServer_Stats() {
+	s := server.New(mcp.NewServer(&mcp.Implementation{Name: "sums", Version: "v1.0.0"}, nil), nil)
+	stats := s.Stats()
+	fmt.Println(stats.Connections, stats.Streams, stats.CallsInFlight, s.Ready())
+	// Output:
+	// 0 0 0 false
 }
