@@ -11,16 +11,15 @@ import (
 // they are answered: a [Requester]. The handler does not see the difference: it returns its
 // questions and runs again with the answers. No goroutine waits in between.
 
-// maxAskRounds bounds how often a handler may run again in one call, for a client whose
-// answers never satisfy it.
+// maxAskRounds is how often a handler may run again in one call. It is a limit for handlers that no
+// answer of a client satisfies.
 const maxAskRounds = 16
 
-// Resume runs the handler of a call again whose Run ended by [Requester.Request].
-// Responses is the JSON object of the answers under the keys of the asks, made by
-// [AppendAskAnswer]. If one is missing or an error, the call is answered without its
-// handler, for to ask again would only be refused again. Resume may be called on
-// another goroutine than Run. The message and responses must stay as they are until it
-// has returned.
+// Resume runs the handler again, for a call whose Run ended with [Requester.Request]. Responses is the
+// JSON object of the answers under the keys of the asks, made with [AppendAskAnswer]. If an answer is
+// missing or is an error, the call is answered without running its handler, because the client would
+// only refuse again. Resume may be called on another goroutine than Run. The message and responses
+// must not change until it has returned.
 func (c *Call) Resume(ctx context.Context, w Sink, responses []byte) {
 	if !c.asking {
 		return
@@ -43,8 +42,8 @@ func (c *Call) Resume(ctx context.Context, w Sink, responses []byte) {
 	c.Run(ctx, w)
 }
 
-// ask asks by requests. A state without requests is for the client of a revision with
-// input_required results to bring back at once, so that the handler runs again at once.
+// ask sends the questions as requests. If there is a state but no question, the handler runs again at
+// once: a client of a revision with input_required results would bring the state back at once.
 func (c *Call) ask(ctx context.Context, w Sink, requests InputRequestMap, state string) {
 	if c.asked >= maxAskRounds {
 		c.fail(w, errRounds)
@@ -72,7 +71,7 @@ func (c *Call) ask(ctx context.Context, w Sink, requests InputRequestMap, state 
 		c.told = c.session.close() // the next round has its own
 		c.session = nil
 	}
-	// Before Request, for the transport may resume at once on another goroutine.
+	// This comes before Request because the transport may resume at once on another goroutine.
 	c.asking = true
 	if r.Request(asks) {
 		return
@@ -84,6 +83,6 @@ func (c *Call) ask(ctx context.Context, w Sink, requests InputRequestMap, state 
 var (
 	// errCannotAsk is the answer when there is no way to ask the client.
 	errCannotAsk = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "Internal error: the client cannot be asked"}
-	// errRounds is the answer for a handler that is never content with its answers.
+	// errRounds is the answer when a handler has asked too often.
 	errRounds = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "Internal error: the client cannot be asked again: too many rounds"}
 )

@@ -13,41 +13,41 @@ type CallKind uint8
 const (
 	CallNone         CallKind = iota // nothing is prepared
 	CallRequest                      // Run answers it
-	CallNotification                 // accepted; there is nothing to run and nothing to answer
-	CallListen                       // Listen says what to register; the answer comes when the listener ends
+	CallNotification                 // it is accepted; there is nothing to run or to answer
+	CallListen                       // Listen says what to register; the response comes when the listener ends
 
-	// Of legacy revisions only.
-	CallInitialize // NewSession says what to seal into a new id; Run answers
+	// The rest occur in legacy revisions only.
+	CallInitialize // NewSession says what to seal into a new session ID; Run answers
 	CallSession    // Op says what to do for the session; then Run answers
-	CallAnswer     // a response to the request of the server that ID names; there is nothing to run
+	CallAnswer     // it responds to the server's request with the id that ID returns; there is nothing to run
 )
 
-// A Call is one message on its way through a server. The zero Call is ready for
-// [Server.Prepare]; Reset makes it ready again. It belongs to one goroutine at a
-// time and may be handed on between Prepare and Run.
+// A Call is one message on its way through a server. The zero Call is ready for [Server.Prepare], and
+// Reset makes a used one ready again. A Call belongs to one goroutine at a time and may be handed on
+// between Prepare and Run.
 type Call struct {
 	callState
-	own toolExchange // of an inline tool
+	own toolExchange // for calls of inline tools
 }
 
-// A callState is what a Call knows of its message.
+// A callState is what a Call knows about its message.
 type callState struct {
 	s      *Server
 	reg    *registry
 	rev    *revision
 	kind   CallKind
 	method Method
-	run    func(*Call, context.Context, Sink) // that of the method
+	run    func(*Call, context.Context, Sink) // answers requests of the method
 	inline bool
 
 	id        []byte
 	principal string
-	bound     int // the longest message that the transport sends; 0: without bound
+	bound     int // length of the longest message that the transport sends; 0 for no limit
 	p         params
 	env       requestEnvelope
 
-	// What the method's bind found. Which are set depends on the method.
-	page     []byte // the response behind its id
+	// The method's bind sets these; which ones depends on the method.
+	page     []byte // the response after its id
 	name     []byte // name, or URI
 	tool     *tool
 	prompt   *prompt
@@ -55,25 +55,25 @@ type callState struct {
 	template *resourceTemplate
 	listen   *Listen
 	state    heldState    // opened from requestState
-	asks     []askedInput // what the client was asked before, as far as that is known
+	asks     []askedInput // what the client has been asked, as far as that is known
 
-	// Of legacy revisions.
+	// Legacy revisions only.
 	caps      CapabilityBits // what the client declared
-	client    string         // what it calls itself
+	client    string         // the client's name
 	sessionID string
 	op        SessionOp
 	opened    *SessionInfo
 	cancelled []byte
 
 	answered bool
-	asking   bool         // Request was called, Resume will be
-	asked    int          // how often
-	told     toldProgress // in the rounds before
+	asking   bool         // Request was called, and Resume will be
+	asked    int          // how often the client was asked
+	told     toldProgress // the progress reported in earlier rounds
 	buf      []byte
-	session  *ServerSession // of the handler that runs; nil for answers without one
+	session  *ServerSession // of the handler that runs; nil if there is none
 }
 
-// maxKeptBuffer is how much room a Call keeps for its next answer.
+// maxKeptBuffer is the capacity of the largest buffer that a Call keeps for its next message.
 const maxKeptBuffer = 64 << 10
 
 // Reset makes c forget its message. It keeps a buffer of at most 64 KiB.
@@ -91,24 +91,23 @@ func (c *Call) Reset() {
 // Kind returns what is to be done with the prepared message.
 func (c *Call) Kind() CallKind { return c.kind }
 
-// Inline reports whether Run does not wait and may run on an event loop.
+// Inline reports whether Run never waits and so may run on an event loop.
 func (c *Call) Inline() bool { return c.inline }
 
-// Method returns the method of the message; MethodOther when it is unknown or there
-// is none. It is valid after a refusal too.
+// Method returns the method of the message, or MethodOther if it is unknown or the message has none.
+// The result is valid after a refusal too.
 func (c *Call) Method() Method { return c.method }
 
-// ID returns the JSON text of the request's id, nil if it has none. It aliases the
-// message.
+// ID returns the JSON text of the request's id, or nil if it has none. The text aliases the message.
 func (c *Call) ID() []byte { return c.id }
 
-// Listen returns the agreed subscription of a CallListen, otherwise nil. It is the
-// caller's to keep.
+// Listen returns the subscription that a CallListen has agreed on, and nil for other kinds. The
+// caller may keep it.
 func (c *Call) Listen() *Listen { return c.listen }
 
-// Status returns the HTTP status for an answer with the code, which is 0 for a
-// result, in the revision of the call. It is valid after a refusal, and on the zero
-// Call for what was refused before Prepare.
+// Status returns the HTTP status of a response with the code, which is 0 for a result, in the revision
+// of the call. The result is valid after a refusal too. Status may be called on the zero Call, for
+// messages that are refused before Prepare.
 func (c *Call) Status(code jsonrpc.Code) int {
 	switch {
 	case code == 0:
@@ -119,9 +118,10 @@ func (c *Call) Status(code jsonrpc.Code) int {
 	return c.rev.status(code)
 }
 
-// Run answers the request of a CallRequest, CallInitialize or CallSession: it calls w.Respond exactly once, also if
-// the handler panics or ends its goroutine. Ctx is the handler's; it may be nil for an
-// inline call. For other kinds it does nothing.
+// Run answers the request of a CallRequest, CallInitialize or CallSession; for other kinds it does
+// nothing. It ends with one call of w.Respond, even if the handler panics or ends its goroutine, or
+// with one of [PageSink.RespondPage] or [Requester.Request] if w has them. Ctx is the handler's
+// context; it may be nil for an inline call.
 func (c *Call) Run(ctx context.Context, w Sink) {
 	switch c.kind {
 	case CallRequest, CallInitialize, CallSession:
@@ -137,11 +137,10 @@ func (c *Call) Run(ctx context.Context, w Sink) {
 	done = true
 }
 
-// settle answers for a handler that did not come back: it panicked, or it ended its
-// goroutine.
+// settle answers for a handler that did not return because it panicked or ended its goroutine.
 func (c *Call) settle(w Sink, done *bool) {
 	if *done {
-		return // and leave c alone: it may run again already, see Resume
+		return // c is not touched: it may already run again, see Resume
 	}
 	if c.answered || c.asking {
 		return // the panic is the Sink's own
@@ -154,7 +153,7 @@ func (c *Call) settle(w Sink, done *bool) {
 	c.fail(w, errInternal)
 }
 
-// respond gives msg to w as the answer.
+// respond gives msg to w as the response.
 func (c *Call) respond(w Sink, msg []byte, code jsonrpc.Code) {
 	if c.session != nil {
 		c.session.close()
@@ -169,12 +168,12 @@ func (c *Call) fail(w Sink, e *jsonrpc.Error) {
 	c.respond(w, jsonrpc.AppendError(c.buf[:0], c.id, e), e.Code)
 }
 
-// failEncoding answers for a result that cannot be written: the handler's mistake,
-// which the client cannot mend.
+// failEncoding answers in place of a result that cannot be written. That is the handler's mistake, and
+// the client can do nothing about it.
 func (c *Call) failEncoding(w Sink, err error) {
 	c.s.opts.Logger.Error("mcp: result cannot be encoded", "method", c.method.String(), "error", err)
 	c.fail(w, errInternal)
 }
 
-// head returns what the results of this call begin with.
+// head returns the beginning of the results of this call.
 func (c *Call) head() *resultHead { return &c.s.heads[c.rev.index] }

@@ -7,13 +7,13 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// maxCanonicalDepth ends the recursion on what is no decoded message; those are at
+// maxCanonicalDepth ends the recursion on input that is not a decoded message. Decoded messages are at
 // most jsonrpc.MaxDepth deep.
 const maxCanonicalDepth = jsonrpc.MaxDepth
 
-// appendCanonical appends raw without white space, with the members of objects in the
-// order of their names and strings in one spelling. Clients that send a request again
-// may write it anew, in another order; numbers are compared by their text.
+// appendCanonical appends raw without white space, with the members of objects sorted by name and
+// with one spelling for each string. A client that sends a request again may encode it anew, in
+// another order. Numbers are compared by their text.
 func appendCanonical(dst, raw []byte) []byte { return canonical(dst, raw, 0) }
 
 func canonical(dst, raw []byte, depth int) []byte {

@@ -10,13 +10,13 @@ import (
 	jsonv2 "github.com/goccy/go-json/v2"
 )
 
-// exact decodes as encoding/json does, except that names match to the letter: what a
-// schema has let pass must not be read otherwise than the schema did. The texts have
-// been validated with their message. A number for which nothing but an any is known is
-// a float64 if that is written as the same number again, and else a json.Number.
+// exact decodes as encoding/json does, except that names are matched exactly: a value that a schema
+// has admitted must be read as the schema read it. The texts have been validated with their message.
+// A number that is decoded into an any becomes a float64 if that is written as the same number again,
+// and otherwise a json.Number.
 var exact = jsonv2.JoinOptions(plain, exactNumbers)
 
-// plain is exact where each number is the same as a float64.
+// plain decodes like exact, for texts in which every number is the same as a float64.
 var plain = jsonv2.JoinOptions(
 	json.DefaultOptionsV1(),
 	jsonv2.MatchCaseInsensitiveNames(false),
@@ -46,8 +46,8 @@ var exactNumbers = jsonv2.WithUnmarshalers(jsonv2.JoinUnmarshalers(
 	}),
 ))
 
-// anyNumber returns the number text as a float64, or as a json.Number if the float64 would
-// be another number when it is written again.
+// anyNumber returns the number text as a float64, or as a json.Number if the float64 would be written
+// as another number.
 func anyNumber(text []byte) any {
 	f, err := strconv.ParseFloat(string(text), 64)
 	if err != nil || !sameNumber(text, strconv.AppendFloat(nil, f, 'e', -1, 64)) {
@@ -56,21 +56,21 @@ func anyNumber(text []byte) any {
 	return f
 }
 
-// decodeExact decodes data into v, whose value does not matter, under exact. It copies what it
-// keeps.
+// decodeExact decodes data into v with exact. The previous value of v does not matter. It copies what
+// it keeps.
 func decodeExact[T any](data []byte, v *T) error {
 	if onlyPlainNumbers(data) {
-		// Most texts are these. To look at each number costs a tenth of the time more, and garbage.
+		// Most texts are like this. Looking at each number would take a tenth more time, and garbage.
 		if jsonv2.UnmarshalOf(data, v, plain) == nil {
 			return nil
 		}
-		*v = *new(T) // perhaps there is a json.Number in it, which plain cannot read
+		*v = *new(T) // a T may hold a json.Number, which plain cannot read
 	}
 	return jsonv2.UnmarshalOf(data, v, exact)
 }
 
-// onlyPlainNumbers reports whether each number in data is the same as a float64: whether it has at
-// most 15 digits and no exponent.
+// onlyPlainNumbers reports whether every number in data has at most 15 digits and no exponent, and so
+// is the same as a float64.
 func onlyPlainNumbers(data []byte) bool {
 	digits := 0
 	for i := 0; i < len(data); i++ {

@@ -9,10 +9,10 @@ import (
 // shapeComplete checks the params of completion/complete.
 func shapeComplete(c *Call) *jsonrpc.Error {
 	if !isObject(c.p.ref) {
-		return invalidParams("ref is required and an object")
+		return invalidParams("ref is required and must be an object")
 	}
 	if !isObject(c.p.argument) {
-		return invalidParams("argument is required and an object")
+		return invalidParams("argument is required and must be an object")
 	}
 	for _, name := range []string{"name", "value"} {
 		if _, ok := stringOf(member(c.p.argument, name)); !ok {
@@ -30,7 +30,7 @@ func shapeComplete(c *Call) *jsonrpc.Error {
 	return nil
 }
 
-// bindComplete sees that there is what the reference names.
+// bindComplete checks that the prompt or resource of the reference exists.
 func bindComplete(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	c.inline = c.s.opts.CompletionHandler == nil && c.reg.chain == nil
 	kind := member(c.p.ref, "type")
@@ -84,7 +84,7 @@ func runComplete(c *Call, ctx context.Context, w Sink) {
 	c.respond(w, append(msg, `}}`...), 0)
 }
 
-// completeParams fills p from params whose shape was checked.
+// completeParams fills p from params whose shape has been checked.
 func (c *Call) completeParams(p *CompleteParams) {
 	p.Ref = &CompleteReference{Type: memberString(c.p.ref, "type")}
 	if p.Ref.Type == RefPrompt {
@@ -99,7 +99,7 @@ func (c *Call) completeParams(p *CompleteParams) {
 	}
 }
 
-// memberString returns the string that the member of obj is; "" if it is none.
+// memberString returns the value of the member of obj, or "" if it is not a string.
 func memberString(obj []byte, name string) string {
 	s, _ := stringOf(member(obj, name))
 	return string(s)

@@ -1,11 +1,10 @@
 package mcp
 
-// Content is one block of what a tool or a prompt says: [TextContent],
-// [ImageContent], [AudioContent], [ResourceLink] or [EmbeddedResource], each
-// by pointer. Messages of sampling may also hold [ToolUseContent] and
-// [ToolResultContent]. The set is closed.
+// Content is one block of what a tool or a prompt says: a pointer to a [TextContent], [ImageContent],
+// [AudioContent], [ResourceLink] or [EmbeddedResource]. Messages of sampling may also hold pointers to
+// [ToolUseContent] and [ToolResultContent]. No other types implement Content.
 type Content interface {
-	// MarshalJSON returns the block as the protocol writes it, with its "type".
+	// MarshalJSON returns the block in the form of the protocol, with its "type".
 	MarshalJSON() ([]byte, error)
 
 	// appendJSON appends the same bytes to dst.
@@ -19,8 +18,7 @@ type TextContent struct {
 	Annotations *Annotations
 }
 
-// ImageContent is an image. Data holds the image itself; base64 is applied on
-// the wire.
+// ImageContent is an image. Data holds the image itself; it is encoded as base64 on the wire.
 type ImageContent struct {
 	Meta        Meta
 	Annotations *Annotations
@@ -28,8 +26,8 @@ type ImageContent struct {
 	MIMEType    string
 }
 
-// AudioContent is sound, known since 2025-03-26. Data holds the sound itself;
-// base64 is applied on the wire.
+// AudioContent is sound; it exists since 2025-03-26. Data holds the sound itself; it is encoded as
+// base64 on the wire.
 type AudioContent struct {
 	Data        []byte
 	MIMEType    string
@@ -37,8 +35,8 @@ type AudioContent struct {
 	Annotations *Annotations
 }
 
-// ResourceLink points at a resource that the client may read. It is known
-// since 2025-06-18. URI and Name are required.
+// ResourceLink refers to a resource that the client may read; it exists since 2025-06-18. URI and
+// Name are required.
 type ResourceLink struct {
 	URI         string
 	Name        string
@@ -129,7 +127,7 @@ func (c *EmbeddedResource) appendJSON(dst []byte) ([]byte, error) {
 	return appendContentEnd(dst, c.Annotations, c.Meta)
 }
 
-// appendContentEnd appends what every block may end with, and its brace.
+// appendContentEnd appends the members that every block may end with, and the closing brace.
 func appendContentEnd(dst []byte, a *Annotations, m Meta) ([]byte, error) {
 	var err error
 	if a != nil {
@@ -145,8 +143,8 @@ func appendContentEnd(dst []byte, a *Annotations, m Meta) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// appendContents appends cs as a JSON array: [] when there are none, for the
-// schema wants an array even then.
+// appendContents appends cs as a JSON array. It appends [] if there are none, because the schema wants
+// an array even then.
 func appendContents(dst []byte, cs []Content) ([]byte, error) {
 	dst = append(dst, '[')
 	for i, c := range cs {
@@ -161,8 +159,7 @@ func appendContents(dst []byte, cs []Content) ([]byte, error) {
 	return append(dst, ']'), nil
 }
 
-// appendContent appends c, refusing the nil interface that a handler may have
-// left in its result.
+// appendContent appends c. It refuses the nil interface, which a handler may have left in its result.
 func appendContent(dst []byte, c Content) ([]byte, error) {
 	if c == nil {
 		return dst, errNilContent

@@ -5,15 +5,15 @@ import (
 	"unicode/utf8"
 )
 
-// A cursor is the base64url text of a version, the kind of the list and the key of the last
-// feature of the page before. So it stays good while features come and go, and names
-// no place that the list does not show anyway.
+// A cursor is the base64url text of a version, the kind of the list and the key of the last feature on
+// the previous page. It stays valid while features are added and removed, and it reveals nothing that
+// the list does not show anyway.
 
 const cursorVersion = '1'
 
 var cursorCoding = base64.RawURLEncoding.Strict()
 
-// appendCursor appends the cursor for what follows key, as a JSON string.
+// appendCursor appends, as a JSON string, the cursor for the features that follow key.
 func appendCursor(dst []byte, kind byte, key string) []byte {
 	plain := append([]byte{cursorVersion, kind}, key...)
 	dst = append(dst, '"')
@@ -21,8 +21,7 @@ func appendCursor(dst []byte, kind byte, key string) []byte {
 	return append(dst, '"')
 }
 
-// cursorKey returns the key that cursor names, and whether it is a cursor for the
-// kind.
+// cursorKey returns the key in cursor, and whether cursor is one for the kind of list.
 func cursorKey(cursor []byte, kind byte) ([]byte, bool) {
 	plain, err := cursorCoding.AppendDecode(nil, cursor)
 	if err != nil || len(plain) < 2 || plain[0] != cursorVersion || plain[1] != kind || !utf8.Valid(plain) {

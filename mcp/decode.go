@@ -14,9 +14,9 @@ import (
 	"github.com/mooring-mcp/mooring/mcp/internal/schema"
 )
 
-// decodeArguments decodes arguments that conform to their schema. An integer may be written with a
-// fraction of zero or an exponent, which JSON Schema allows and the codec does not: such numbers are
-// written out and the arguments decoded again. An error says what the argument must be.
+// decodeArguments decodes arguments that conform to their schema. JSON Schema allows integers with a
+// fraction of zero or an exponent, but the codec does not: such numbers are written out, and the
+// arguments decoded again. An error says what the argument must be.
 func decodeArguments[T any](data []byte, v *T) error {
 	if decodeExact(data, v) == nil {
 		return nil
@@ -33,10 +33,10 @@ func decodeArguments[T any](data []byte, v *T) error {
 	return nil
 }
 
-// A rewriter copies a value by the type that it is for.
+// A rewriter copies a JSON value, guided by the Go type that it will be decoded into.
 type rewriter struct{ out []byte }
 
-// value appends text, which is for a t and stands at path.
+// value appends text, which is for a t and is found at path.
 func (r *rewriter) value(text []byte, t reflect.Type, path string) error {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -68,7 +68,7 @@ func (r *rewriter) value(text []byte, t reflect.Type, path string) error {
 	return r.leaf(text, t, path)
 }
 
-// leaf appends text if a t can be read from it.
+// leaf appends text if it can be decoded into a t.
 func (r *rewriter) leaf(text []byte, t reflect.Type, path string) error {
 	v := reflect.New(t)
 	err := jsonv2.Unmarshal(text, v.Interface(), exact)
@@ -100,7 +100,7 @@ func (r *rewriter) elements(text []byte, t reflect.Type, path string) error {
 	return nil
 }
 
-// members appends an object; field returns what the member of a name is read into.
+// members appends the object text. Field returns what the member with a name is decoded into.
 func (r *rewriter) members(text []byte, path string, field func(string) (schema.Field, error)) error {
 	r.out = append(r.out, '{')
 	first := true
@@ -119,7 +119,7 @@ func (r *rewriter) members(text []byte, path string, field func(string) (schema.
 		first = false
 		r.out = append(append(append(r.out, '"'), quoted...), `":`...)
 		switch at := memberPath(path, name); {
-		case f.Type == nil: // a name that nothing is read into
+		case f.Type == nil: // no field has that name
 			r.out = append(r.out, value...)
 		case f.Quoted:
 			err = r.quoted(value, f.Type, at)
@@ -134,7 +134,7 @@ func (r *rewriter) members(text []byte, path string, field func(string) (schema.
 	return nil
 }
 
-// quoted appends text, which is for a field of type t with the option string.
+// quoted appends text, which is for a field of type t with the tag option string.
 func (r *rewriter) quoted(text []byte, t reflect.Type, path string) error {
 	one := reflect.New(reflect.StructOf([]reflect.StructField{{Name: "V", Type: t, Tag: `json:"v,string"`}}))
 	whole := append(append([]byte(`{"v":`), text...), '}')
@@ -145,7 +145,7 @@ func (r *rewriter) quoted(text []byte, t reflect.Type, path string) error {
 	return nil
 }
 
-// checkKey reports whether name can be read as a key of the map t.
+// checkKey returns an error if name cannot be decoded into a key of the map type t.
 func checkKey(t reflect.Type, name, path string) error {
 	text := append(appendString([]byte{'{'}, name), `:null}`...)
 	m := reflect.New(reflect.MapOf(t.Key(), reflect.TypeFor[any]()))
@@ -155,7 +155,7 @@ func checkKey(t reflect.Type, name, path string) error {
 	return nil
 }
 
-// memberPath returns the path of the member name of what is at path.
+// memberPath returns the path of the member called name of the object at path.
 func memberPath(path, name string) string {
 	plain := name != "" && strings.IndexFunc(name, func(c rune) bool {
 		return c != '_' && c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')

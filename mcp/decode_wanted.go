@@ -14,18 +14,18 @@ import (
 	"github.com/mooring-mcp/mooring/mcp/internal/schema"
 )
 
-// maxWholeDigits bounds the integer that a number with an exponent is written out to.
+// maxWholeDigits is the maximum number of digits that a number with an exponent is written out to.
 const maxWholeDigits = 400
 
-// wholeNumber returns the integer that the JSON number text is, written without a fraction and an
-// exponent. It returns false if text is none or is too long.
+// wholeNumber returns the JSON number text without a fraction and an exponent. It returns false if
+// text is not an integer or has too many digits.
 func wholeNumber(text []byte) ([]byte, bool) {
 	mantissa, exponent := text, 0
 	if i := bytes.IndexAny(text, "eE"); i >= 0 {
 		e, err := strconv.Atoi(string(text[i+1:]))
 		mantissa, exponent = text[:i], e
 		if err != nil {
-			exponent = maxWholeDigits + 1 // only zero is an integer then
+			exponent = maxWholeDigits + 1 // then only zero is written out
 			if text[i+1] == '-' {
 				exponent = -exponent
 			}
@@ -59,7 +59,7 @@ func wholeNumber(text []byte) ([]byte, bool) {
 	return digits, true
 }
 
-// wanted says what a value must be to be read as a t, which failed with err.
+// wanted says what a value must be to be decoded into a t, which failed with err.
 func wanted(t reflect.Type, err error) string {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -102,7 +102,7 @@ func wanted(t reflect.Type, err error) string {
 	return "a valid value"
 }
 
-// ownReason returns what a type's own method says, unless it speaks of Go.
+// ownReason returns the reason that a type's own method gives, unless it mentions Go or JSON.
 func ownReason(err error) string {
 	for {
 		inner, ok := err.(interface{ Unwrap() error })

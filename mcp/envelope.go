@@ -2,8 +2,8 @@ package mcp
 
 import "github.com/mooring-mcp/mooring/jsonrpc"
 
-// A requestEnvelope is what the _meta of a request says about the request and its client
-// (basic/index, "_meta"). Its slices alias the message; nil when absent.
+// A requestEnvelope is what the _meta of a request says about the request and its client (basic/index,
+// "_meta"). Its slices alias the message; those of absent members are nil.
 type requestEnvelope struct {
 	raw      []byte // the object itself
 	version  []byte
@@ -11,13 +11,13 @@ type requestEnvelope struct {
 	info     []byte // an object
 	token    []byte // the progress token: a string or an integer
 	trace    traceText
-	logRank  int  // of the logging level asked for; 0 when none
-	hasOther bool // there are members besides those that the protocol reserves
+	logRank  int  // rank of the requested logging level; 0 for none
+	hasOther bool // _meta holds more than the four keys of the protocol
 	level    []byte
 }
 
-// scan reads the members of raw, the value of _meta or nil. What it finds is not
-// checked yet: see check.
+// scan reads the members of raw, which is the value of _meta or nil. It does not check them: see
+// check.
 func (e *requestEnvelope) scan(raw []byte) {
 	if !isObject(raw) {
 		return
@@ -56,7 +56,7 @@ func (e *requestEnvelope) scan(raw []byte) {
 	}
 }
 
-// reservedMeta reports whether the protocol says what the member of _meta holds.
+// reservedMeta reports whether the protocol defines the member of _meta.
 func reservedMeta(name string) bool {
 	switch name {
 	case MetaKeyProtocolVersion, MetaKeyClientCapabilities, MetaKeyClientInfo, MetaKeyLogLevel,
@@ -66,9 +66,9 @@ func reservedMeta(name string) bool {
 	return false
 }
 
-// check refuses an envelope that lacks what every modern request carries, or has a
-// member of the wrong type. "The server MUST reject a request that lacks a required
-// field with -32602": a name and version of the client are not required.
+// check refuses an envelope that lacks what every modern request carries, or that has a member of the
+// wrong type. "The server MUST reject a request that lacks a required field with -32602". The name and
+// the version of the client are not required.
 func (e *requestEnvelope) check() *jsonrpc.Error {
 	switch {
 	case e.caps == nil:
@@ -90,8 +90,8 @@ func (e *requestEnvelope) check() *jsonrpc.Error {
 	return nil
 }
 
-// checkLegacy refuses an envelope with a member of the wrong type: before 2026-07-28
-// only the progress token belongs to the protocol.
+// checkLegacy refuses an envelope with a member of the wrong type. Before 2026-07-28 the protocol
+// defines only the progress token.
 func (e *requestEnvelope) checkLegacy() *jsonrpc.Error {
 	if e.token != nil && !validToken(e.token) {
 		return errProgressToken
@@ -99,8 +99,8 @@ func (e *requestEnvelope) checkLegacy() *jsonrpc.Error {
 	return nil
 }
 
-// validCapabilities reports whether raw is an object whose known members are objects
-// or null, which is as if they were absent.
+// validCapabilities reports whether raw is an object whose known members are objects or null. A null
+// member counts as absent.
 func validCapabilities(raw []byte) bool {
 	if !isObject(raw) {
 		return false
@@ -125,8 +125,8 @@ func validToken(raw []byte) bool {
 	return ok
 }
 
-// declared reports whether caps, the client's declared capabilities, has an object
-// at the path of names.
+// declared reports whether caps, the capabilities that the client declared, has an object at the path
+// of member names.
 func declared(caps []byte, path ...string) bool {
 	for _, name := range path {
 		var ok bool

@@ -2,7 +2,7 @@ package mcp
 
 import "context"
 
-// An exchange is what a handler gets to see of a call, in one piece.
+// An exchange holds all that a handler sees of a call, in one allocation.
 type exchange[P any] struct {
 	sess   ServerSession
 	extra  RequestExtra
@@ -12,7 +12,7 @@ type exchange[P any] struct {
 
 type toolExchange = exchange[CallToolParamsRaw]
 
-// open ties x to a call that runs, and returns the handler's context.
+// open ties x to the call c, which is about to run, and returns the handler's context.
 func (x *exchange[P]) open(c *Call, ctx context.Context, w Sink) context.Context {
 	x.sess.open(c.rev, &c.env, w)
 	x.sess.reg, x.sess.id, x.sess.bits, x.sess.client = c.reg, c.sessionID, c.caps, c.client
@@ -34,8 +34,8 @@ func (x *exchange[P]) open(c *Call, ctx context.Context, w Sink) context.Context
 	return ctx
 }
 
-// requestMeta returns the _meta of the request; nil when it holds nothing but what the
-// protocol reserves, which the request's methods tell.
+// requestMeta returns the _meta of the request. It returns nil if _meta holds only what the request's
+// methods return.
 func (c *Call) requestMeta() Meta {
 	if !c.env.hasOther {
 		return nil
@@ -46,13 +46,13 @@ func (c *Call) requestMeta() Meta {
 	}
 	for name, value := range m {
 		if value == nil && reservedMeta(name) {
-			delete(m, name) // null is absent
+			delete(m, name) // null counts as absent
 		}
 	}
 	return m
 }
 
-// metaOf returns where params keep their _meta.
+// metaOf returns a pointer to the Meta field of params, or nil if they have none.
 func metaOf(params any) *Meta {
 	switch p := params.(type) {
 	case *CallToolParamsRaw:

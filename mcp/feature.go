@@ -8,18 +8,19 @@ import (
 // A feature is a tool, a resource, a resource template or a prompt with what the
 // server keeps about it. It is immutable.
 type feature interface {
-	key() string                // what it is called by, unique in its set
+	key() string                // identifies it in its set
 	entry(rev *revision) []byte // its JSON in a list
 }
 
-// A featureSet is an immutable set of features in the order of their keys, with the
-// pages of its list once somebody asked for it.
+// A featureSet is an immutable set of features, sorted by key. It keeps the pages of its list from
+// the first request for it on.
 type featureSet[T feature] struct {
 	items []T
 	lists [revisionCount]listCaches
 }
 
-// find returns the index of the feature called key, or where it would be.
+// find returns the index of the feature with the key and whether there is one. If there is none, the
+// index is where it would be.
 func (f *featureSet[T]) find(key []byte) (int, bool) {
 	lo, hi := 0, len(f.items)
 	for lo < hi {
@@ -33,7 +34,7 @@ func (f *featureSet[T]) find(key []byte) (int, bool) {
 	return lo, lo < len(f.items) && f.items[lo].key() == string(key)
 }
 
-// get returns the feature called key.
+// get returns the feature with the key.
 func (f *featureSet[T]) get(key []byte) (item T, ok bool) {
 	i, ok := f.find(key)
 	if ok {
@@ -42,7 +43,7 @@ func (f *featureSet[T]) get(key []byte) (item T, ok bool) {
 	return item, ok
 }
 
-// with returns the set with item instead of what was called like it.
+// with returns the set with item, which replaces a feature with the same key.
 func (f *featureSet[T]) with(item T) *featureSet[T] {
 	items := make([]T, 0, len(f.items)+1)
 	i, found := slices.BinarySearchFunc(f.items, item.key(), func(t T, key string) int { return strings.Compare(t.key(), key) })
@@ -53,7 +54,8 @@ func (f *featureSet[T]) with(item T) *featureSet[T] {
 	return &featureSet[T]{items: append(items, f.items[i:]...)}
 }
 
-// without returns the set without those called keys; f itself if it has none.
+// without returns the set without the features with the keys. It returns f itself if f has none of
+// them.
 func (f *featureSet[T]) without(keys []string) *featureSet[T] {
 	items := slices.DeleteFunc(slices.Clone(f.items), func(t T) bool { return slices.Contains(keys, t.key()) })
 	if len(items) == len(f.items) {

@@ -11,9 +11,9 @@ import (
 	"github.com/mooring-mcp/mooring/mcp/internal/schema"
 )
 
-// The rules of SEP-2243 (basic/transports/streamable-http, "Server Validation"):
-// header fields that repeat parts of the body must agree with it, so that whoever
-// routes by a header and whoever serves the body see the same request.
+// This file has the rules of SEP-2243 (basic/transports/streamable-http, "Server Validation"). Header
+// fields that repeat parts of the body must agree with it, so that a proxy that routes by a header and
+// the server that reads the body see the same request.
 
 var (
 	errTwice       = headerMismatch("a field was sent more than once")
@@ -26,8 +26,8 @@ var (
 	errNameCoding  = headerMismatch("Mcp-Name is malformed")
 )
 
-// checkStandardHeaders compares the standard fields with the body: the method, and,
-// where it is named, c.name.
+// checkStandardHeaders compares the standard fields with the body: version and method, and c.name if
+// named is true.
 func (c *Call) checkStandardHeaders(meta *RequestMeta, method []byte, named bool) *jsonrpc.Error {
 	version, _ := stringOf(c.env.version)
 	switch {
@@ -61,9 +61,9 @@ const (
 	base64Suffix = "?="
 )
 
-// decodeField returns what a field value stands for ("Value Encoding"): the value
-// itself, or what is base64 between the markers, which are case-sensitive. It reports
-// false for a value with invalid characters or coding.
+// decodeField returns the decoded field value ("Value Encoding"): the value itself, or the decoded
+// base64 between the markers, which are case-sensitive. It returns false for a value with invalid
+// characters or invalid base64.
 func decodeField(v []byte) ([]byte, bool) {
 	if !validFieldValue(v) {
 		return nil, false
@@ -79,8 +79,8 @@ func decodeField(v []byte) ([]byte, bool) {
 	return out, err == nil
 }
 
-// validFieldValue reports whether v is of visible ASCII characters, spaces and tabs
-// (RFC 9110, section 5.5, without obs-text).
+// validFieldValue reports whether v consists of visible ASCII characters, spaces and tabs (RFC 9110,
+// section 5.5, without obs-text).
 func validFieldValue(v []byte) bool {
 	for _, b := range v {
 		if (b < ' ' || b > '~') && b != '\t' {
@@ -90,13 +90,13 @@ func validFieldValue(v []byte) bool {
 	return true
 }
 
-// A headerParam is a property of a tool's arguments that a field repeats.
+// A headerParam is a property of a tool's arguments that a header field repeats.
 type headerParam struct {
-	field string // behind "Mcp-Param-", as annotated
+	field string // the part of the field name after "Mcp-Param-", as annotated
 	path  []string
 }
 
-// maxHeaderParams is how many of them a tool may have: one bit each.
+// maxHeaderParams is how many of them a tool may have: checkParamHeaders has one bit for each.
 const maxHeaderParams = 64
 
 func headerParams(found []schema.HeaderParam) []headerParam {
@@ -107,9 +107,9 @@ func headerParams(found []schema.HeaderParam) []headerParam {
 	return out
 }
 
-// checkParamHeaders compares the Mcp-Param fields with the arguments: a field that
-// the tool knows repeats a value that is there, and every such value has its field.
-// Fields that the tool does not know are ignored.
+// checkParamHeaders compares the Mcp-Param fields with the arguments. A field that the tool declares
+// must repeat a value of the arguments, and every such value must have its field. Fields that the tool
+// does not declare are ignored.
 func checkParamHeaders(known []headerParam, args []byte, meta *RequestMeta) *jsonrpc.Error {
 	var seen uint64
 	var refusal *jsonrpc.Error
@@ -157,8 +157,8 @@ func checkParamHeader(h *headerParam, args, value []byte) *jsonrpc.Error {
 	return nil
 }
 
-// valueAt returns the value of args at the path of property names; nil when there is
-// none or it is null, for then no field is expected.
+// valueAt returns the value of args at the path of property names. It returns nil if there is no value
+// or it is null, because no field is expected then.
 func valueAt(args []byte, path []string) []byte {
 	for _, name := range path {
 		var ok bool
@@ -172,8 +172,8 @@ func valueAt(args []byte, path []string) []byte {
 	return args
 }
 
-// fieldEquals reports whether text, the decoded field, says the same as body, a JSON
-// value: strings to the octet, numbers numerically, true and false by their names.
+// fieldEquals reports whether text, the decoded field, has the same value as body, which is JSON.
+// Strings are compared by octets, numbers by value, true and false by name.
 func fieldEquals(text, body []byte) bool {
 	if len(body) == 0 {
 		return false
@@ -195,8 +195,8 @@ func fieldEquals(text, body []byte) bool {
 	return okA && okB && a == b
 }
 
-// integer returns the value of a decimal that is an integer, also when it is written
-// as 42.0 or 4.2e1, within the range that a float64 tells apart.
+// integer returns the value of a decimal that is an integer, even if it is written as 42.0 or 4.2e1,
+// within the range in which a float64 can represent every integer.
 func integer(text []byte) (int64, bool) {
 	if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
 		return n, text[0] != '+'

@@ -11,23 +11,21 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// A handler that needs something of the client (an answer of the user, of a model,
-// the client's roots) returns what it asks instead of a result, with what it wants to
-// remember in RequestState. The client sends the request again with the answers and
-// the state, and the handler runs again, from the start: nothing of the first round is
-// kept here (basic/patterns/mrtr).
+// A handler that needs something from the client (an answer of the user or a model, or the client's
+// roots) returns its questions instead of a result, and in RequestState what it wants to remember. The
+// client sends the request again with the answers and the state, and the handler runs again from the
+// start. The server keeps nothing of the first round (basic/patterns/mrtr).
 //
-// The state that travels is sealed. It opens only for the same method with the same
-// name, URI and arguments, from the same principal, until it expires. It may be
-// presented more than once.
+// The state travels sealed. It opens only for the same method with the same name, URI and arguments,
+// from the same principal, until it expires. It may be presented more than once.
 
-// A heldState is what a handler left with the client, opened.
+// A heldState is the opened state that a handler left with the client.
 type heldState struct {
 	text    string
 	present bool
 }
 
-// shapeInput checks the members by which a client comes back.
+// shapeInput checks the members that a client adds when it comes back.
 func (c *Call) shapeInput() *jsonrpc.Error {
 	if c.p.inputResponses != nil && !isObject(c.p.inputResponses) {
 		return invalidParams("inputResponses must be an object")
@@ -40,17 +38,16 @@ func (c *Call) shapeInput() *jsonrpc.Error {
 	return nil
 }
 
-// A state says at its start what it holds. Of one that holds the handler's text the client
-// could make none up, so that it is refused unless it opens. One that only says what was
-// asked is of use where it opens; otherwise, on another replica perhaps or too late, it
-// is as if the client had brought none.
+// The first octet of a state says what it holds. A state with a handler's text is refused unless it
+// opens, because the client could have made it up. A state that only says what was asked is used if it
+// opens. If it does not, perhaps because it is on another replica or too late, it is ignored.
 const (
 	stateAskedText = '~' // what was asked, and the handler's text
-	stateAsked     = '.' // what was asked; anything else: the handler's text
+	stateAsked     = '.' // what was asked; any other octet means the handler's text
 )
 
-// openState opens the state that came with the request. The client could have made it
-// up: whatever does not open for this request is refused.
+// openState opens the state that came with the request. It refuses a state that does not open for this
+// request, unless that state only says what was asked.
 func (c *Call) openState() *jsonrpc.Error {
 	if c.p.requestState == nil {
 		return nil
@@ -83,8 +80,8 @@ func (c *Call) openState() *jsonrpc.Error {
 	return nil
 }
 
-// sealState appends state and what was asked with it, sealed for a request like this
-// one, as a JSON string.
+// sealState appends, as a JSON string, state and the questions asked with it, sealed for a request
+// like this one.
 func (c *Call) sealState(dst []byte, state string, asked []askedInput) []byte {
 	expires := c.s.now().Add(c.s.opts.StateTTL).UnixMilli()
 	plain := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(state)), uint64(expires))
@@ -100,7 +97,7 @@ func (c *Call) sealState(dst []byte, state string, asked []askedInput) []byte {
 	return append(dst, '"')
 }
 
-// binding returns a digest of what a state of the kind is bound to.
+// binding returns a digest of all that a state of the kind is bound to.
 func (c *Call) binding(kind byte) []byte {
 	h := sha256.New()
 	digest(h, []byte(c.method.String()))
@@ -117,7 +114,7 @@ func (c *Call) binding(kind byte) []byte {
 	return h.Sum(nil)
 }
 
-// digest writes b behind its length, so that no two lists of parts read the same.
+// digest writes the length of b and b, so that no two lists of parts have the same digest.
 func digest(h hash.Hash, b []byte) {
 	var n [8]byte
 	binary.BigEndian.PutUint64(n[:], uint64(len(b)))
@@ -125,7 +122,7 @@ func digest(h hash.Hash, b []byte) {
 	h.Write(b)
 }
 
-// takeInput gives the opened state and what the client answered to what it was asked.
+// takeInput stores the opened state, and the client's answers to what it was asked.
 func (c *Call) takeInput(responses *InputResponseMap, state *string) *jsonrpc.Error {
 	*state = c.state.text
 	if c.p.inputResponses == nil {
@@ -143,10 +140,9 @@ func (c *Call) takeInput(responses *InputResponseMap, state *string) *jsonrpc.Er
 	return nil
 }
 
-// answersBrought reports whether the client has brought answers to what is asked now, and
-// notes for the next run that they were asked. A client that brings answers without the
-// state in which it says what was asked is asked from the start; what it has answered
-// already it need not be asked again.
+// answersBrought reports whether the client has already sent answers to the questions in asked, and
+// notes for the next run that they were asked. The handler starts over for a client that sends answers
+// without the state that says what was asked, and need not ask again what is answered already.
 func (c *Call) answersBrought(asked []askedInput) (brought bool) {
 	if c.p.inputResponses == nil || c.state.present || c.asked >= maxAskRounds {
 		return false
@@ -161,7 +157,7 @@ func (c *Call) answersBrought(asked []askedInput) (brought bool) {
 	return brought
 }
 
-// runAgain runs the handler once more, from its start.
+// runAgain runs the handler again from its start.
 func (c *Call) runAgain(ctx context.Context, w Sink) {
 	c.asked++
 	if c.session != nil {
@@ -171,9 +167,9 @@ func (c *Call) runAgain(ctx context.Context, w Sink) {
 	c.Run(ctx, w)
 }
 
-// askClient answers with what a handler asks of the client, unless the client did not
-// declare on this request that it can answer: "Servers MUST NOT send an inputRequests
-// that the client has not declared support for in its capabilities".
+// askClient answers with the questions of a handler, or with an error if the client did not declare on
+// this request that it can answer them: "Servers MUST NOT send an inputRequests that the client has
+// not declared support for in its capabilities".
 func (c *Call) askClient(ctx context.Context, w Sink, requests InputRequestMap, state string) {
 	if need := undeclared(c.capabilities(), c.rev, requests); need != nil {
 		data, err := json.Marshal(MissingRequiredClientCapabilityData{RequiredCapabilities: need})
@@ -227,8 +223,8 @@ func (c *Call) capabilities() CapabilityBits {
 	return c.caps
 }
 
-// undeclared returns the capabilities that the requests need and caps does not have;
-// nil when there are none. What the revision has no capability for is free.
+// undeclared returns the capabilities that the requests need and that caps lacks, or nil if it lacks
+// none. What the revision has no capability for needs none.
 func undeclared(caps CapabilityBits, rev *revision, requests InputRequestMap) *ClientCapabilities {
 	var need ClientCapabilities
 	missing := false

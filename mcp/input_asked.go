@@ -12,20 +12,20 @@ import (
 	"github.com/mooring-mcp/mooring/mcp/internal/schema"
 )
 
-// What a client answers is held against what it was asked: it is decoded as the result of
-// the method asked, and the content of a form is validated against that form. What
-// nobody asked for is ignored.
+// The answers of a client are checked against the questions. Each is decoded as the result of the
+// method that asked it, and the content of a form is validated against the form. Answers to questions
+// that were not asked are ignored.
 
-// An askedInput is a question as far as its answer is held against it.
+// An askedInput is the part of a question that its answer is checked against.
 type askedInput struct {
 	key    string
 	method string
-	form   []byte // the JSON Schema of a form's content; nil where content is not asked for
+	form   []byte // the JSON Schema of a form's content; nil if the question has no form
 }
 
-// questions returns requests, in the order of their keys, as the revision asks them, and
-// what their answers are held against. A form that is not a valid schema is an error, for
-// no answer could be held against it.
+// questions returns the requests, sorted by key, in the form that the revision sends them, and what
+// their answers are checked against. A form that is not a valid schema is an error, because no answer
+// could be checked against it.
 func (w *wire) questions(requests InputRequestMap) (asks []Ask, asked []askedInput, err error) {
 	for _, key := range slices.Sorted(maps.Keys(requests)) {
 		request := requests[key]
@@ -49,24 +49,24 @@ func (w *wire) questions(requests InputRequestMap) (asks []Ask, asked []askedInp
 	return asks, asked, nil
 }
 
-// held reports whether answers to asked must be held against more than their shape: all
-// but forms without fields, which ask for a yes or no.
+// held reports whether the client must bring asked back, so that its answers can be checked. That is
+// so unless all are elicitations by URL or by a form without fields, which asks for a yes or no.
 func held(asked []askedInput) bool {
 	return slices.ContainsFunc(asked, func(a askedInput) bool {
 		return a.method != askElicitation || a.form != nil && !emptyObject(member(a.form, "properties"))
 	})
 }
 
-// A contentError says why the content of a form is not what the form allows.
+// A contentError says why a form does not allow its content.
 type contentError struct{ err error }
 
 func (e *contentError) Error() string { return "content: " + e.err.Error() }
 
-// decodeAnswers returns the answers to asked in responses, an object. An answer that is
-// not valid is an error, which names its key. One that is missing, or whose content is not
-// what its form allows, is so too where whole is set; otherwise it is left out, so that
-// whoever asked asks again: "the server SHOULD respond with a new InputRequiredResult
-// requesting the missing information again" (basic/patterns/mrtr, "Error Handling").
+// decodeAnswers returns the answers to asked in responses, an object. An answer that is not valid is
+// an error, which names its key. If whole is true, so is an answer that is missing or whose form does
+// not allow its content. Otherwise such an answer is left out, so that the handler asks again: "the
+// server SHOULD respond with a new InputRequiredResult requesting the missing information again"
+// (basic/patterns/mrtr, "Error Handling").
 func decodeAnswers(asked []askedInput, responses []byte, whole bool) (InputResponseMap, error) {
 	var out InputResponseMap
 	for i := range asked {
@@ -93,8 +93,7 @@ func decodeAnswers(asked []askedInput, responses []byte, whole bool) (InputRespo
 	return out, nil
 }
 
-// isAnswer reports whether answer has the member without which no result of the method
-// is one.
+// isAnswer reports whether answer has the member that every result of the method has.
 func (a *askedInput) isAnswer(answer []byte) bool {
 	name := ""
 	switch a.method {
@@ -113,7 +112,7 @@ func (a *askedInput) decode(answer []byte) (InputResponse, error) {
 	if a.method != askElicitation {
 		return decodeInputResponse(a.method, answer)
 	}
-	// Content belongs to an accepted form alone; elsewhere it was not asked for.
+	// Only an accepted form has content; elsewhere nobody asked for it.
 	action := member(answer, "action")
 	accepted := a.form != nil && jsonrpc.EqualString(action, ElicitAccept)
 	text := append([]byte(`{"action":`), action...)
@@ -130,8 +129,8 @@ func (a *askedInput) decode(answer []byte) (InputResponse, error) {
 	return decodeInputResponse(a.method, append(text, '}'))
 }
 
-// content returns content, that of an accepted form or nil, without the fields that are
-// null, which are as if they were absent. It refuses what the form does not allow.
+// content returns content, which is that of an accepted form or nil, without the fields that are null:
+// those count as absent. It refuses what the form does not allow.
 func (a *askedInput) content(content []byte) ([]byte, error) {
 	if content != nil && !isObject(content) {
 		return nil, &contentError{errors.New("it must be an object")}
@@ -153,10 +152,10 @@ func (a *askedInput) content(content []byte) ([]byte, error) {
 	return fields, nil
 }
 
-// askCodes are the methods as they are written into a sealed state. They never change.
+// askCodes are the codes of the methods in a sealed state. They never change.
 var askCodes = map[byte]string{'e': askElicitation, 's': askSampling, 'r': askRoots}
 
-// appendAsked appends asked as readAsked reads it.
+// appendAsked appends asked in the form that readAsked reads.
 func appendAsked(dst []byte, asked []askedInput) []byte {
 	text := func(s string) {
 		dst = append(binary.AppendUvarint(dst, uint64(len(s))), s...)
@@ -174,7 +173,7 @@ func appendAsked(dst []byte, asked []askedInput) []byte {
 	return dst
 }
 
-// readAsked returns what appendAsked has written at the start of b, and the rest.
+// readAsked returns what appendAsked wrote at the start of b, and the rest of b.
 func readAsked(b []byte) (asked []askedInput, rest []byte, ok bool) {
 	number := func() uint64 {
 		n, size := binary.Uvarint(b)

@@ -7,52 +7,50 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// The legacy revisions, those before 2026-07-28, know sessions: initialize opens one,
-// and what was agreed there holds for every later message. This package keeps no
-// session. All that a request needs of its session is a [SessionInfo], which the
-// transport gives with the message, and which is small enough to travel inside the
-// session's id.
+// The legacy revisions, those before 2026-07-28, have sessions: initialize opens one, and what was
+// agreed there holds for every later message. This package keeps no sessions. All that a request needs
+// to know of its session is a [SessionInfo], which the transport passes with the message and which is
+// small enough to travel inside the session ID.
 
-// SessionInfo is what is known of a session, apart from its id. The zero value is a
-// session of a client that declared nothing.
+// SessionInfo is what is known of a session, apart from its ID. The zero value is a session of a
+// client that declared nothing.
 type SessionInfo struct {
 	Revision     string         // as negotiated; "" is the default of the transport
 	Capabilities CapabilityBits // what the client declared, as far as its revision has it
-	ClientName   string         // as the client calls itself, cut to 24 octets
+	ClientName   string         // the name that the client gave, cut to 24 octets
 
-	// LogLevel is what logging/setLevel asked for. It is not part of the binary form: a
-	// transport keeps it beside the id while it is set. "" stands for info: clients that
-	// set none expect to see what a server has to say.
+	// LogLevel is the level that logging/setLevel asked for. It is not part of the binary form; the
+	// transport keeps it while it is set. "" stands for info, because a client that sets no level
+	// expects to see the server's messages.
 	LogLevel LoggingLevel
 }
 
-// CapabilityBits is the set of capabilities that a client declared, as far as a server
-// acts upon them.
+// CapabilityBits is the set of capabilities that a client declared, as far as a server acts on them.
 type CapabilityBits uint16
 
-// The capabilities of a client. Their values are part of the binary form of a
-// [SessionInfo] and never change.
+// These are the capabilities of a client. Their values are part of the binary form of a [SessionInfo]
+// and never change.
 const (
 	CapabilityRoots CapabilityBits = 1 << iota
 	CapabilityRootsListChanged
 	CapabilitySampling
 	CapabilitySamplingTools
 	CapabilitySamplingContext
-	CapabilityElicitation // in one of its modes
+	CapabilityElicitation // in at least one of its modes
 	CapabilityElicitationForm
 	CapabilityElicitationURL
 )
 
 const (
-	// MaxSessionInfo is how long the binary form of a SessionInfo is at most.
+	// MaxSessionInfo is the maximum length of the binary form of a SessionInfo in octets.
 	MaxSessionInfo = sessionInfoHead + maxClientName
 
 	sessionInfoHead = 3 // revision, capabilities
 	maxClientName   = 24
 )
 
-// AppendBinary appends the binary form of i without its LogLevel: at most
-// [MaxSessionInfo] octets. A revision that is not legacy is written as none.
+// AppendBinary appends the binary form of i, which does not have its LogLevel. It is at most
+// [MaxSessionInfo] octets long. A revision that is not a legacy one is written as "".
 func (i *SessionInfo) AppendBinary(dst []byte) []byte {
 	var tag byte
 	if rev := legacyNamed([]byte(i.Revision)); rev != nil {
@@ -62,9 +60,9 @@ func (i *SessionInfo) AppendBinary(dst []byte) []byte {
 	return append(dst, cutName(i.ClientName)...)
 }
 
-// UnmarshalBinary sets i to what b is the binary form of, with no LogLevel. It refuses
-// what AppendBinary does not write. It keeps i.ClientName if it is the same, so that
-// reading the same session again allocates nothing; otherwise it copies.
+// UnmarshalBinary sets i from the binary form b, with no LogLevel. It refuses input that AppendBinary
+// does not write. It keeps i.ClientName if the name is the same, so that reading the same session
+// again allocates nothing; otherwise it copies.
 func (i *SessionInfo) UnmarshalBinary(b []byte) error {
 	if len(b) < sessionInfoHead || len(b) > MaxSessionInfo || !utf8.Valid(b[sessionInfoHead:]) {
 		return errSessionInfo
@@ -88,8 +86,8 @@ func (i *SessionInfo) UnmarshalBinary(b []byte) error {
 
 var errSessionInfo = errors.New("mcp: not the binary form of a session info")
 
-// cutName returns the longest prefix of name that is at most maxClientName octets of
-// whole runes; nothing of a name that is not UTF-8.
+// cutName returns the longest prefix of name that has whole runes and at most maxClientName octets. It
+// returns "" if name is not UTF-8.
 func cutName(name string) string {
 	if !utf8.ValidString(name) {
 		return ""
@@ -104,10 +102,10 @@ func cutName(name string) string {
 	return name[:end]
 }
 
-// LegacyRevision reports whether name is that of a revision whose sessions are served.
+// LegacyRevision reports whether name is the name of a legacy revision that is served.
 func LegacyRevision(name []byte) bool { return legacyNamed(name) != nil }
 
-// modernNamed returns the modern revision that the wire calls name, or nil.
+// modernNamed returns the modern revision with the name, or nil.
 func modernNamed(name []byte) *revision {
 	if rev := revisionNamed(name); rev != nil && rev.tag == 0 {
 		return rev
@@ -115,7 +113,7 @@ func modernNamed(name []byte) *revision {
 	return nil
 }
 
-// legacyNamed returns the legacy revision that the wire calls name, or nil.
+// legacyNamed returns the legacy revision with the name, or nil.
 func legacyNamed(name []byte) *revision {
 	if rev := revisionNamed(name); rev != nil && rev.tag != 0 {
 		return rev
@@ -123,7 +121,7 @@ func legacyNamed(name []byte) *revision {
 	return nil
 }
 
-// legacyTagged returns the revision of the tag, which is not 0, or nil.
+// legacyTagged returns the revision with the tag, which is not 0, or nil.
 func legacyTagged(tag byte) *revision {
 	for i := range revisions {
 		if revisions[i].tag == tag {
@@ -133,9 +131,9 @@ func legacyTagged(tag byte) *revision {
 	return nil
 }
 
-// newestLegacy returns the revision that answers who asks for one that is no legacy
-// revision: "the server MUST respond with another protocol version it supports. This
-// SHOULD be the latest" (basic/lifecycle of 2025-11-25).
+// newestLegacy returns the revision for clients that ask for one that is not a legacy revision: "the
+// server MUST respond with another protocol version it supports. This SHOULD be the latest"
+// (basic/lifecycle of 2025-11-25).
 func newestLegacy() *revision {
 	for i := range revisions {
 		if revisions[i].tag != 0 {
@@ -161,15 +159,14 @@ func ResumableFromStart(name string) bool {
 	return rev != nil && rev.resumableFromStart
 }
 
-// Topics returns what clients may hear of: the notifications that the server declares
-// with the features it has.
+// Topics returns the notifications that the server declares with the features it has.
 func (s *Server) Topics() Topic { return s.topics(s.reg.Load()) }
 
-// A SessionOp is what a CallSession asks of the transport.
+// A SessionOp is what the transport must do for a CallSession.
 type SessionOp struct {
 	Kind  SessionOpKind
-	Level LoggingLevel // of OpSetLevel
-	URI   string       // of OpSubscribe and OpUnsubscribe
+	Level LoggingLevel // for OpSetLevel
+	URI   string       // for OpSubscribe and OpUnsubscribe
 }
 
 // A SessionOpKind says what a SessionOp does.
@@ -178,38 +175,37 @@ type SessionOpKind uint8
 const (
 	OpNone        SessionOpKind = iota
 	OpSetLevel                  // remember Level as the session's LogLevel
-	OpSubscribe                 // tell the session of updates of URI; [Server.Subscribe]
-	OpUnsubscribe               // no longer; [Server.Unsubscribe], if it was subscribed
+	OpSubscribe                 // notify the session of updates of URI; call [Server.Subscribe]
+	OpUnsubscribe               // end that; call [Server.Unsubscribe] if URI was subscribed
 )
 
-// Legacy reports whether the message belongs to a session, or opens one. It is valid
-// after a refusal too, then false for what belongs to neither era.
+// Legacy reports whether the message belongs to a session, or opens one. The result is valid after a
+// refusal too; it is false then for messages of unknown revision.
 func (c *Call) Legacy() bool { return c.rev != nil && !c.rev.requestMeta }
 
-// ClaimsModern reports whether a request or notification says in its body that it is of
-// a modern revision, served or not. It is valid after a refusal too.
+// ClaimsModern reports whether a request or notification says in its body that it belongs to a modern
+// revision, served or not. The result is valid after a refusal too.
 func (c *Call) ClaimsModern() bool { return c.env.version != nil }
 
-// Op returns what a CallSession asks; the zero SessionOp for other kinds.
+// Op returns what the transport must do for a CallSession, and the zero SessionOp for other kinds.
 func (c *Call) Op() SessionOp { return c.op }
 
-// Cancelled returns the id of the request that a notifications/cancelled names, as JSON
-// text that aliases the message; nil for all else. The transport looks it up among the
-// requests of the same session. An initialize cannot be cancelled.
+// Cancelled returns the id of the request that a notifications/cancelled names, as JSON text that
+// aliases the message, and nil for all other messages. The transport looks the id up among the requests
+// of the same session. An initialize cannot be cancelled.
 func (c *Call) Cancelled() []byte { return c.cancelled }
 
-// NewSession returns what the id of the session that a CallInitialize opens must say;
-// nil for other kinds. It is the caller's to keep.
+// NewSession returns what the ID of the session that a CallInitialize opens must say, and nil for
+// other kinds. The caller may keep it.
 func (c *Call) NewSession() *SessionInfo { return c.opened }
 
-// Asking reports whether the last Run or Resume ended by [Requester.Request]: the call
-// is not answered and waits for [Call.Resume] or [Call.Abandon]. Only who runs the call
-// may ask, and only before another goroutine may have resumed it.
+// Asking reports whether the last Run or Resume ended with [Requester.Request]. Then the call is not
+// answered and waits for [Call.Resume] or [Call.Abandon]. Only the goroutine that ran the call may call
+// Asking, and only before another goroutine may have resumed the call.
 func (c *Call) Asking() bool { return c.asking }
 
-// SessionChangeMessage returns the notification of ch as sessions get it. It is nil
-// when there is nothing to tell: the server does not declare notifications of that
-// kind. It must not be changed.
+// SessionChangeMessage returns the notification of ch in the form that sessions get. It returns nil if
+// the server does not declare notifications of that kind. The message must not be changed.
 func (s *Server) SessionChangeMessage(ch Change) []byte {
 	if s.Topics()&ch.Topic == 0 {
 		return nil

@@ -4,16 +4,16 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// AppendAsk appends the request that asks a. Id is the JSON text of an id that no
-// other request of the session to its client has.
+// AppendAsk appends the request that asks a. Id is the JSON text of an id that no other request from
+// the server has in that session.
 func AppendAsk(dst, id []byte, a *Ask) []byte {
 	return jsonrpc.AppendRequest(dst, id, a.Method, a.Params)
 }
 
-// AppendAskAnswer appends a member to the object that [Call.Resume] takes, with the
-// comma before it if there is one already: what m, a response of the client, answers to
-// the ask of the key. The object begins with its brace in dst, and the caller closes
-// it. An error is written down too: it ends the call.
+// AppendAskAnswer appends a member to the object that [Call.Resume] takes, after a comma unless it is
+// the first: the answer that m, a response of the client, gives to the ask with the key. Dst has the
+// object from its opening brace on, and the caller closes it. An error response is an answer too; it
+// ends the call.
 func AppendAskAnswer(dst []byte, key string, m *jsonrpc.Message) []byte {
 	if n := len(dst); n > 0 && dst[n-1] != '{' {
 		dst = append(dst, ',')
@@ -25,13 +25,13 @@ func AppendAskAnswer(dst []byte, key string, m *jsonrpc.Message) []byte {
 	case m.Kind == jsonrpc.KindErrorResponse:
 		return jsonrpc.AppendString(dst, m.ErrorObject().Message)
 	}
-	// A string is no result of any method, and so cannot be taken for one.
+	// No method has a string as its result, so this cannot be taken for one.
 	return jsonrpc.AppendString(dst, "the answer is not an object")
 }
 
-// Abandon answers a call that asked and will not be answered: the client took too long,
-// or its session is gone. Reason is for the client. It does nothing unless the call is
-// asking; either it or Resume may be called, not both.
+// Abandon answers a call whose questions will get no answer, because the client took too long or its
+// session is over. Reason is for the client. Abandon does nothing unless the call is asking. Only one
+// of Abandon and Resume may be called.
 func (c *Call) Abandon(w Sink, reason string) {
 	if !c.asking {
 		return
@@ -40,8 +40,8 @@ func (c *Call) Abandon(w Sink, reason string) {
 	c.unanswered(w, reason)
 }
 
-// unanswered answers for a handler whose question got no answer. The model can act upon
-// it, so that of a tool is a result.
+// unanswered answers for a handler whose question got no answer. For a tool the answer is a result, so
+// that the model sees it.
 func (c *Call) unanswered(w Sink, reason string) {
 	text := "the client did not answer: " + reason
 	if c.method != MethodCallTool {

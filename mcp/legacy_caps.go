@@ -2,8 +2,8 @@ package mcp
 
 import "github.com/mooring-mcp/mooring/jsonrpc"
 
-// capabilityBits returns what caps, the JSON of a client's capabilities or nil,
-// declares. "For backwards compatibility, an empty capabilities object is equivalent to
+// capabilityBits returns the capabilities that caps declares. Caps is the JSON of a client's
+// capabilities, or nil. "For backwards compatibility, an empty capabilities object is equivalent to
 // declaring support for form mode only" (client/elicitation, "Capabilities").
 func capabilityBits(caps []byte) CapabilityBits {
 	var bits CapabilityBits
@@ -33,7 +33,7 @@ func capabilityBits(caps []byte) CapabilityBits {
 	return bits
 }
 
-// clientCapabilities returns the capabilities of bits.
+// clientCapabilities returns the capabilities in bits.
 func (bits CapabilityBits) clientCapabilities() *ClientCapabilities {
 	c := new(ClientCapabilities)
 	if bits&CapabilityRoots != 0 {

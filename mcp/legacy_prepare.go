@@ -6,9 +6,9 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// joinSession gives c what its session says. A request that makes no modern claim
-// belongs to one; without it the refusals are those of a modern request, for a client
-// that speaks none of both is best told what it lacks.
+// joinSession gives c what its session says. A request that makes no modern claim must belong to a
+// session. Without one it gets the refusals of a modern request: they tell a client of neither era best
+// what its request lacks.
 func (c *Call) joinSession(meta *RequestMeta) *jsonrpc.Error {
 	if e := headerVersion(meta); e != nil {
 		return e
@@ -31,20 +31,18 @@ func (c *Call) joinSession(meta *RequestMeta) *jsonrpc.Error {
 		}
 	}
 	c.sessionID = meta.SessionID
-	// Members that the revision does not have, and that would be taken for what a
-	// handler left with the client.
+	// The revision does not have these members, and they would be taken for what a handler left
+	// with the client.
 	c.p.inputResponses, c.p.requestState = nil, nil
 	return nil
 }
 
-// inSession reports whether the message belongs to a session unless it makes a modern
-// claim.
+// inSession reports whether the message belongs to a session, provided that it makes no modern claim.
 func (meta *RequestMeta) inSession() bool { return meta.Session != nil || meta.SSE2024 }
 
-// sessionRevision returns the session's revision; nil if it is none that is served. "If the server does not
-// receive an MCP-Protocol-Version header, and has no other way to identify the version
-// […] the server SHOULD assume protocol version 2025-03-26" (basic/transports of
-// 2025-06-18).
+// sessionRevision returns the session's revision, or nil if it is not served. "If the server does not
+// receive an MCP-Protocol-Version header, and has no other way to identify the version […] the server
+// SHOULD assume protocol version 2025-03-26" (basic/transports of 2025-06-18).
 func sessionRevision(meta *RequestMeta) *revision {
 	switch {
 	case meta.Session != nil && meta.Session.Revision != "":
@@ -55,8 +53,8 @@ func sessionRevision(meta *RequestMeta) *revision {
 	return legacyNamed([]byte("2025-03-26"))
 }
 
-// headerVersion refuses a message without modern claim by its version header: one that
-// is not served, and one that makes the claim that the body lacks.
+// headerVersion refuses a message without a modern claim if its version header names a revision that
+// is not served, or a modern one, which the body then had to claim too.
 func headerVersion(meta *RequestMeta) *jsonrpc.Error {
 	if !meta.HTTP || meta.ProtocolVersion == nil {
 		return nil
@@ -70,9 +68,9 @@ func headerVersion(meta *RequestMeta) *jsonrpc.Error {
 	return nil
 }
 
-// prepareNotification readies c for a notification. There is nothing to refuse: modern
-// revisions define none over HTTP, but clients cancel by one when they close, without
-// any _meta; and those of sessions that are not known are to be ignored.
+// prepareNotification readies c for a notification. Only its version header can be refused. Modern
+// revisions define no notifications over HTTP, but clients send a cancellation when they close, without
+// any _meta. Unknown notifications of sessions must be ignored.
 func (c *Call) prepareNotification(m *jsonrpc.Message, meta *RequestMeta) *jsonrpc.Error {
 	c.env.version = claimOf(m.Params)
 	if meta.inSession() && c.env.version == nil {
@@ -90,12 +88,12 @@ func (c *Call) prepareNotification(m *jsonrpc.Message, meta *RequestMeta) *jsonr
 	return nil
 }
 
-// claimOf returns the modern claim that params make; nil if they make none.
+// claimOf returns the modern claim that params make, or nil if they make none.
 func claimOf(params []byte) []byte {
 	return member(member(params, "_meta"), MetaKeyProtocolVersion)
 }
 
-// prepareAnswer readies c for a response of the client. Only sessions ask by requests.
+// prepareAnswer readies c for a response of the client. Only in sessions does the server send requests.
 func (c *Call) prepareAnswer(meta *RequestMeta) *jsonrpc.Error {
 	if !meta.inSession() || c.id == nil {
 		return errResponse
@@ -112,16 +110,16 @@ func (c *Call) prepareAnswer(meta *RequestMeta) *jsonrpc.Error {
 func shapeInitialize(c *Call) *jsonrpc.Error {
 	asked, ok := stringOf(c.p.version)
 	if !ok {
-		return invalidParams("protocolVersion is required and a string")
+		return invalidParams("protocolVersion is required and must be a string")
 	}
 	caps := member(c.p.raw, "capabilities")
 	if !validCapabilities(caps) {
-		return invalidParams("capabilities is required and an object of objects")
+		return invalidParams("capabilities is required and must be an object of objects")
 	}
 	info := member(c.p.raw, "clientInfo")
 	name, ok := stringOf(member(info, "name"))
 	if !isObject(info) || !ok {
-		return invalidParams("clientInfo is required and has a name")
+		return invalidParams("clientInfo is required and must have a name")
 	}
 	if rev := legacyNamed(asked); rev != nil {
 		c.rev = rev
@@ -134,8 +132,8 @@ func shapeInitialize(c *Call) *jsonrpc.Error {
 	return nil
 }
 
-// agreed returns what caps are in the revision. One without modes of elicitation knows
-// forms only.
+// agreed returns the part of caps that the revision has. In a revision without modes of elicitation,
+// elicitation means forms.
 func (rev *revision) agreed(caps CapabilityBits) CapabilityBits {
 	if caps&CapabilityElicitation != 0 && rev.asks&CapabilityElicitationURL == 0 {
 		caps |= CapabilityElicitationForm
@@ -150,7 +148,7 @@ func bindInitialize(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	return nil
 }
 
-// initialization returns the response to initialize behind its id.
+// initialization returns the text of the response to initialize after its id.
 func (s *Server) initialization(r *registry, rev *revision) []byte {
 	d := &r.initialize[rev.index]
 	d.once.Do(func() {
@@ -170,16 +168,16 @@ func (s *Server) initialization(r *registry, rev *revision) []byte {
 func (s *Server) appendCapabilities(dst []byte, r *registry, rev *revision) []byte {
 	dst, err := appendValue(dst, rev.capabilities(s.capabilities(r)))
 	if err != nil {
-		// NewServer has encoded what the host gave; the rest is this package's.
+		// NewServer has encoded the host's capabilities before; the rest is this package's.
 		panic(err)
 	}
 	return dst
 }
 
-// emptyPage is a response without anything to say, behind its id.
+// emptyPage is the text after the id of a response with an empty result.
 var emptyPage = []byte(`,"result":{}}`)
 
-// bindPing readies the answer to ping.
+// bindPing readies the response to ping.
 func bindPing(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	c.inline, c.page = true, emptyPage
 	return nil
@@ -189,7 +187,7 @@ func bindPing(c *Call, _ *RequestMeta) *jsonrpc.Error {
 func shapeSetLevel(c *Call) *jsonrpc.Error {
 	level, ok := stringOf(member(c.p.raw, "level"))
 	if !ok || LoggingLevel(level).rank() == 0 {
-		return invalidParams("level is no logging level")
+		return invalidParams("level is not a logging level")
 	}
 	c.op = SessionOp{Kind: OpSetLevel, Level: LoggingLevel(level)}
 	return nil
@@ -199,7 +197,7 @@ func shapeSetLevel(c *Call) *jsonrpc.Error {
 func shapeSubscribe(c *Call) *jsonrpc.Error {
 	uri, ok := stringOf(c.p.uri)
 	if !ok {
-		return invalidParams("uri is required and a string")
+		return invalidParams("uri is required and must be a string")
 	}
 	c.name = uri
 	c.op = SessionOp{Kind: OpSubscribe, URI: normalURI(string(uri))}
@@ -209,8 +207,8 @@ func shapeSubscribe(c *Call) *jsonrpc.Error {
 	return nil
 }
 
-// bindSubscribe sees that the resource is served, so that a client cannot make the
-// server remember URIs of its invention.
+// bindSubscribe checks that the resource is served, so that a client cannot make the server remember
+// invented URIs.
 func bindSubscribe(c *Call, meta *RequestMeta) *jsonrpc.Error {
 	if len(c.name) > c.s.opts.MaxListenBytes {
 		return invalidParams("uri is too long")
@@ -222,13 +220,13 @@ func bindSubscribe(c *Call, meta *RequestMeta) *jsonrpc.Error {
 	return bindSessionOp(c, meta)
 }
 
-// bindSessionOp leaves it to the transport to do what c.op says.
+// bindSessionOp leaves c.op to the transport.
 func bindSessionOp(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	c.kind, c.inline, c.page = CallSession, true, emptyPage
 	return nil
 }
 
-// runFixed answers with what no handler has a part in.
+// runFixed answers with a response that needs no handler.
 func runFixed(c *Call, _ context.Context, w Sink) {
 	c.respond(w, append(appendID(c.buf[:0], c.id), c.page...), 0)
 }

@@ -19,7 +19,7 @@ func shapeList(c *Call) *jsonrpc.Error {
 	return nil
 }
 
-// bindList finds the page that the request asks for.
+// bindList finds the page that the request asks for. Without middleware the call runs inline.
 func bindList[T feature](c *Call, f *featureSet[T], l *listing) *jsonrpc.Error {
 	start, ok := pageStart(f, l, c.name)
 	if !ok {
@@ -31,7 +31,8 @@ func bindList[T feature](c *Call, f *featureSet[T], l *listing) *jsonrpc.Error {
 	return nil
 }
 
-// pageStart returns the index of the first feature behind cursor, which may be empty.
+// pageStart returns the index of the first feature after cursor, which may be empty. It returns false
+// if the cursor is not valid.
 func pageStart[T feature](f *featureSet[T], l *listing, cursor []byte) (start int, ok bool) {
 	if len(cursor) == 0 {
 		return 0, true
@@ -71,7 +72,7 @@ func bindDiscover(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	return nil
 }
 
-// discovery returns the response to server/discover behind its id.
+// discovery returns the text of the response to server/discover after its id.
 func (s *Server) discovery(r *registry, rev *revision) []byte {
 	d := &r.discover[rev.index]
 	d.once.Do(func() {
@@ -86,10 +87,10 @@ func (s *Server) discovery(r *registry, rev *revision) []byte {
 	return d.body
 }
 
-// maxCopiedPage is the length of a page above which a Sink that can is spared a copy.
+// maxCopiedPage is the length of a page above which a [PageSink] gets it without a copy.
 const maxCopiedPage = 8 << 10
 
-// runPage answers with a response that was encoded before.
+// runPage answers with a response that has been encoded before.
 func runPage(c *Call, ctx context.Context, w Sink) {
 	if c.reg.chain != nil {
 		c.runListChain(ctx, w)

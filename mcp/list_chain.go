@@ -7,8 +7,8 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// With middleware the lists and server/discover are values on the way, and encoded
-// for each request.
+// With middleware, the results of the list methods and of server/discover pass through it as values
+// and are encoded for each request.
 
 // list is the innermost handler of the list methods.
 func (s *Server) list(method string, req *ListToolsRequest) (Result, error) {
@@ -34,11 +34,10 @@ func (s *Server) list(method string, req *ListToolsRequest) (Result, error) {
 		res.NextCursor, err = collect(pager(&s.listTmpl), reg.templates, cursor, func(t *resourceTemplate) { res.ResourceTemplates = append(res.ResourceTemplates, t.def) })
 		return res, err
 	}
-	return nil, fmt.Errorf("mcp: middleware passed on a list as %q", method)
+	return nil, fmt.Errorf("mcp: middleware passed on a list request as %q", method)
 }
 
-// collect gives the features of the page behind cursor to add and returns the cursor
-// of the next.
+// collect passes the features of the page after cursor to add and returns the cursor of the next page.
 func collect[T feature](p pager, f *featureSet[T], cursor []byte, add func(T)) (next string, err error) {
 	start, ok := pageStart(f, p.listing, cursor)
 	if !ok {
@@ -69,7 +68,7 @@ func (s *Server) discoverResult(r *registry) *DiscoverResult {
 	return res
 }
 
-// runListChain answers what runPage answers, through the middleware.
+// runListChain answers the requests of runPage through the middleware.
 func (c *Call) runListChain(ctx context.Context, w Sink) {
 	var res Result
 	var err error
@@ -123,13 +122,13 @@ func (c *Call) appendList(dst []byte, res Result) ([]byte, error) {
 	return dst, fmt.Errorf("mcp: middleware returned a %T for %s", res, c.method)
 }
 
-// always returns a view that cannot fail as one that could.
+// always returns show as a function that returns an error, always nil.
 func always[T any](show func(*T) *T) func(*T) (*T, error) {
 	return func(v *T) (*T, error) { return show(v), nil }
 }
 
-// appendEntries appends a list result up to its end. Show returns what the revision
-// can write down of an entry.
+// appendEntries appends the response with a list result, except for its closing braces. Show returns
+// what the revision can write of an entry.
 func appendEntries[T any](c *Call, dst []byte, meta Meta, name string, entries []*T, show func(*T) (*T, error), next string, hints Cacheable) ([]byte, error) {
 	dst, err := c.head().appendStart(dst, c.id, meta)
 	if err != nil {

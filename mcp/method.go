@@ -1,12 +1,12 @@
 package mcp
 
-// A Method is a method of the protocol, as a small number: a label for metrics that
-// never holds text from the wire.
+// A Method is a method of the protocol, as a small number. It can label metrics, because it never
+// holds text from the wire.
 type Method uint8
 
-// The methods of all revisions. Those of notifications begin with MethodNotify.
+// These are the methods of all revisions. Names of notifications begin with MethodNotify.
 const (
-	MethodOther Method = iota // none the package knows
+	MethodOther Method = iota // any method that this package does not know
 
 	MethodDiscover
 	MethodListTools
@@ -19,7 +19,7 @@ const (
 	MethodComplete
 	MethodListen
 
-	// Of revisions before 2026-07-28 only.
+	// These exist only before 2026-07-28.
 	MethodInitialize
 	MethodPing
 	MethodSetLevel
@@ -34,7 +34,7 @@ const (
 	methodCount
 )
 
-// NumMethods is the number of methods: each is below it.
+// NumMethods is the number of methods: every Method is less than NumMethods.
 const NumMethods = int(methodCount)
 
 var methodNames = [methodCount]string{
@@ -60,8 +60,8 @@ var methodNames = [methodCount]string{
 	MethodNotifyRootsListChanged: "notifications/roots/list_changed",
 }
 
-// String returns the method as the specification writes it; "other" for
-// MethodOther and for numbers that are no method.
+// String returns the method as the specification writes it. It returns "other" for MethodOther and for
+// numbers that are not methods.
 func (m Method) String() string {
 	if m < methodCount {
 		return methodNames[m]
@@ -69,8 +69,7 @@ func (m Method) String() string {
 	return methodNames[MethodOther]
 }
 
-// methodOf returns the method that the wire names b. The comparison is of octets:
-// method names are case-sensitive.
+// methodOf returns the method with the name b. Method names are case-sensitive.
 func methodOf(b []byte) Method {
 	switch string(b) {
 	case "server/discover":

@@ -6,32 +6,33 @@ import (
 	"slices"
 )
 
-// A Request is what middleware sees of a request: one of the *ServerRequest types,
-// such as *[CallToolRequest].
+// A Request is a request in the form that middleware sees: one of the *ServerRequest types, such as
+// *[CallToolRequest].
 type Request interface {
 	GetSession() *ServerSession
 	GetParams() any
 	GetExtra() *RequestExtra
 }
 
-// A Result is what middleware sees of a result: a pointer to the result type of the
-// method, such as *[CallToolResult].
+// A Result is a result in the form that middleware sees: a pointer to the result type of the method,
+// such as *[CallToolResult].
 type Result any
 
 // A MethodHandler answers a request. Exactly one of the returned values is nil.
 type MethodHandler func(ctx context.Context, method string, req Request) (Result, error)
 
-// Middleware wraps a MethodHandler. It may change the request before and the result
-// after, answer itself, or refuse by an error, which becomes the error response. It
-// runs on the worker's goroutine.
+// Middleware wraps a MethodHandler. It may change the request before and the result after, answer
+// itself, or return an error, which becomes the error response. It runs on the worker's goroutine.
 type Middleware func(MethodHandler) MethodHandler
 
-// AddReceivingMiddleware puts middleware around all methods that a handler of the host
-// or a list answers: not around subscriptions/listen, and not around what the transport
-// does for a session (initialize, ping, logging/setLevel, resources/subscribe and
-// resources/unsubscribe). The first is outermost, inside of what was added before. With
-// middleware no request is answered on an event loop, and lists are encoded for each
-// request: it has its price.
+// AddReceivingMiddleware puts middleware around the methods that a handler of the host answers, and
+// around the lists and server/discover. It does not put it around subscriptions/listen, or around what
+// the transport does for a session (initialize, ping, logging/setLevel, resources/subscribe and
+// resources/unsubscribe). The first argument is the outermost of them, but inside the middleware that
+// was added before.
+//
+// Middleware has a price: these requests are no longer answered on an event loop, and lists are
+// encoded for each request.
 func (s *Server) AddReceivingMiddleware(middleware ...Middleware) {
 	s.update(0, func(r *registry) bool {
 		r.middleware = slices.Concat(middleware, r.middleware)
@@ -64,7 +65,7 @@ func through[R Result](c *Call, ctx context.Context, req Request) (R, error) {
 	return typed, nil
 }
 
-// dispatch is the innermost MethodHandler. A nil pointer from a handler is no result.
+// dispatch is the innermost MethodHandler. A nil pointer from a handler means that it has no result.
 func (s *Server) dispatch(ctx context.Context, method string, req Request) (Result, error) {
 	switch req := req.(type) {
 	case *CallToolRequest:

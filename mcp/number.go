@@ -5,15 +5,15 @@ import (
 	"strconv"
 )
 
-// sameNumber reports whether the JSON numbers a and b are the same number.
+// sameNumber reports whether the JSON numbers a and b have the same value.
 func sameNumber(a, b []byte) bool {
 	da, ea, ok := significant(a)
 	db, eb, same := significant(b)
 	return ok && same && ea == eb && (a[0] == '-') == (b[0] == '-') && bytes.Equal(da, db)
 }
 
-// significant returns the digits of a number without zeros around them, and the exponent
-// of the last. It returns false if the exponent is out of the range of an int.
+// significant returns the digits of a number without leading and trailing zeros, and the exponent of
+// the last digit. It returns false if the exponent is out of the range of an int.
 func significant(text []byte) (digits []byte, exponent int, ok bool) {
 	if i := bytes.IndexAny(text, "eE"); i >= 0 {
 		e, err := strconv.Atoi(string(text[i+1:]))

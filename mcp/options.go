@@ -6,76 +6,76 @@ import (
 	"time"
 )
 
-// ServerOptions configure a [Server]. They are copied by [NewServer]; the zero
-// value of a field means its default.
+// ServerOptions configure a [Server]. [NewServer] copies them. The zero value of a field means its
+// default.
 type ServerOptions struct {
-	// Instructions tell a model how to use the server. They are part of the result of
-	// server/discover.
+	// Instructions tell a model how to use the server. They are part of the results of
+	// server/discover and initialize.
 	Instructions string
 
-	// Logger takes what a host should know: panics of handlers, results that cannot
-	// be encoded. Default slog.Default().
+	// Logger receives what a host should know: panics of handlers and results that cannot be
+	// encoded. Default slog.Default().
 	Logger *slog.Logger
 
-	// PageSize is how many entries a page of a list holds. Default 1000; negative: all
-	// of them.
+	// PageSize is the maximum number of entries on a page of a list. Default 1000; negative means
+	// no limit.
 	PageSize int
 
-	// PageBytes is how many bytes a page of a list holds; one that would be longer ends
-	// an entry earlier, but holds at least one. Default 1 MiB; negative: without bound.
-	// Where the transport sends no message of that length, it is half of its longest,
-	// and an entry that no message can hold is left out and reported to Logger.
+	// PageBytes is the maximum length of a page of a list in bytes. A page that would be longer
+	// ends an entry earlier, but has at least one. Default 1 MiB; negative means no limit. Where
+	// the transport limits its messages, a page is at most half of the longest message, and an
+	// entry that no message can hold is left out and reported to Logger.
 	PageBytes int
 
-	// UncheckedPatterns lets tools have schemas with patterns that cannot be checked here: with
-	// look-ahead, look-behind, references to groups, or more than 1,000 repetitions. Such a schema is
-	// published as it is; the pattern is not enforced, nor is the rest of the schema where that
-	// could refuse what the pattern allows. Default: AddTool panics. Patterns are regular expressions
-	// of ECMA-262; all others are enforced.
+	// UncheckedPatterns admits schemas of tools with patterns that cannot be checked here: those
+	// with look-ahead, look-behind, references to groups, or more than 1,000 repetitions. Such a
+	// schema is published as it is. The pattern is not enforced, nor is the rest of the schema where
+	// that could refuse what the pattern allows. By default AddTool panics. Patterns are regular
+	// expressions of ECMA-262; all others are enforced.
 	UncheckedPatterns bool
 
-	// CompletionHandler answers completion/complete. Without it the method does not
-	// exist, unless Capabilities declares completions: then every completion is empty.
+	// CompletionHandler answers completion/complete. Without it the method does not exist, unless
+	// Capabilities declares completions; then every completion is empty.
 	CompletionHandler func(context.Context, *CompleteRequest) (*CompleteResult, error)
 
-	// Capabilities are what the server declares beyond the features it has. Nil means
-	// {"logging":{}}. Tools, prompts and resources are declared from the first one
-	// added on, with listChanged and subscribe; completions, if there is a handler. A
-	// field that is not nil here overrides that.
+	// Capabilities are what the server declares apart from the features it has. Nil means
+	// {"logging":{}}. Tools, prompts and resources are declared, with listChanged and subscribe,
+	// once the first one is added; completions are declared if there is a handler. A field that is
+	// not nil overrides that.
 	Capabilities *ServerCapabilities
 
-	// OnSubscribe is called when a resource URI gets its first subscriber, OnUnsubscribe
-	// when it loses the last. Both run on one goroutine of their own, one call at a time,
-	// and may block; a URI that changes to and fro meanwhile is told once, or not at all
-	// if it is where it was.
+	// OnSubscribe is called when a resource URI gets its first subscriber, OnUnsubscribe when it
+	// loses the last. Both run on one goroutine of their own, one call at a time, and may block. If
+	// subscribers of a URI come and go while a hook runs, only the net change is reported.
 	OnSubscribe, OnUnsubscribe func(uri string)
 
 	// Cache says how long and for whom clients may keep results.
 	Cache CacheHints
 
-	// StateKey seals what a handler leaves with the client between the rounds of a
-	// request. Servers that stand in for each other share it. Default: a random key of
-	// this server's own. OldStateKeys open what was sealed before the key was changed.
+	// StateKey seals the state that a handler leaves with the client between the rounds of a
+	// request. Replicas share it. Default: a random key. OldStateKeys open what was sealed before
+	// the key was changed.
 	StateKey     []byte
 	OldStateKeys [][]byte
 
-	// StateTTL is how long such a state may be used. Default 10 minutes.
+	// StateTTL is how long such a state is valid. Default 10 minutes.
 	StateTTL time.Duration
 
-	// MaxListenURIs is how many resources one subscriptions/listen may name. Default
-	// 1024; negative: none.
+	// MaxListenURIs is the maximum number of resources that one subscriptions/listen may name.
+	// Default 1024; negative means that it may name none.
 	MaxListenURIs int
 
-	// MaxListenBytes is how many octets the URIs of one subscriptions/listen may have
-	// together, and each URI of a resources/subscribe. Default 64 KiB; negative: none.
+	// MaxListenBytes is the maximum total length in octets of the URIs of one subscriptions/listen,
+	// and the maximum length of the URI of a resources/subscribe. Default 64 KiB; negative means
+	// that it may name none.
 	MaxListenBytes int
 }
 
-// CacheHints are the caching fields of results, by kind. A zero Cacheable is 0 ms
-// and "private": "immediately stale", for only the host knows how long its features
-// stay as they are, and not to be shared between users, for only the host knows
-// whether its callers are told apart. Set a scope of "public" where every caller gets
-// the same (server/utilities/caching, "Choosing a Cache Scope").
+// CacheHints are the caching fields of results, by kind. A zero Cacheable means 0 ms and "private".
+// The result is then "immediately stale", because only the host knows how long its features stay as
+// they are. And it must not be shared between users, because only the host knows whether all callers
+// get the same. Set the scope to "public" where they do (server/utilities/caching, "Choosing a Cache
+// Scope").
 type CacheHints struct {
 	Discover          Cacheable
 	Tools             Cacheable
@@ -128,7 +128,7 @@ func (o *ServerOptions) withDefaults() ServerOptions {
 	return out
 }
 
-// normalize makes c valid on the wire: a time that is not negative and a scope.
+// normalize makes c valid on the wire, with a time that is not negative and a known scope.
 func (c *Cacheable) normalize() {
 	c.TTLMs = max(c.TTLMs, 0)
 	if c.CacheScope != CachePublic {

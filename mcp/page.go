@@ -12,8 +12,8 @@ type listing struct {
 	name  string // the member that holds the entries
 	kind  byte   // the first letter of its cursors
 	hints Cacheable
-	size  int // of a page, in entries; not positive: without bound
-	bytes int // of a page; not positive: without bound
+	size  int // maximum entries on a page; no limit unless positive
+	bytes int // maximum length of a page in bytes; no limit unless positive
 }
 
 // A pager writes the pages of one list for one revision and one transport.
@@ -21,22 +21,21 @@ type pager struct {
 	*listing
 	head  *resultHead
 	rev   *revision
-	bound int // the longest message that the transport sends; not positive: without bound
+	bound int // length of the longest message that the transport sends; no limit unless positive
 	log   *slog.Logger
 }
 
-// pager returns what writes the list l for c.
+// pager returns the pager that writes the list l for c.
 func (c *Call) pager(l *listing) pager {
 	return pager{l, c.head(), c.rev, c.bound, c.s.opts.Logger}
 }
 
-// idRoom is what a page leaves of the longest message for what stands before it: the
-// beginning of a response and an id of usual length.
+// idRoom is the part of the longest message that is left for the text before the page: the beginning
+// of a response with an id of usual length.
 const idRoom = 128
 
-// most returns how long a page should be at most, and how long one of a single entry may
-// be. Negative is without bound. Half of the longest message is left to middleware and
-// to the transport.
+// most returns the maximum length of a page with several entries, and that of a page with a single
+// entry. Negative means no limit. Half of the longest message is left to middleware and the transport.
 func (p *pager) most() (page, single int) {
 	page, single = -1, -1
 	if p.bytes > 0 {
@@ -51,17 +50,17 @@ func (p *pager) most() (page, single int) {
 	return page, single
 }
 
-// fixedLen returns the length of a page without its entries, whose cursor names key.
+// fixedLen returns the length of a page without its entries. Key is the one in its cursor.
 func (p *pager) fixedLen(key string) int {
 	const punctuation, hints = len(`"":[],"nextCursor":""}}`), len(`,"ttlMs":,"cacheScope":"private"`) + 20
 	return len(p.head.complete) + len(p.name) + punctuation + hints + cursorCoding.EncodedLen(2+len(key))
 }
 
-// cut returns the features of the page that begins with the one at index start, and the
-// index behind them. The page ends before the entry with which it would be too long by
-// count or by bytes, but takes one entry whatever its length. What not even a page of
-// its own can hold is left out, so that it does not hide the others; but a list of nothing
-// else is not shown as an empty one: the transport refuses the page.
+// cut returns the features of the page that begins at index start, and the index after them. The page
+// ends before the entry that would make it too long by count or by bytes, but has at least one entry.
+// An entry that does not even fit on a page of its own is left out, so that it does not hide the
+// others. If all entries of the list are like that, the page has the first one, and the transport
+// refuses it: an empty list would be wrong.
 func cut[T feature](p pager, items []T, start int) (on []T, next int) {
 	page, single := p.most()
 	size := 0
@@ -72,7 +71,7 @@ func cut[T feature](p pager, items []T, start int) (on []T, next int) {
 		item := items[next]
 		n, fixed := len(item.entry(p.rev)), p.fixedLen(item.key())
 		if single >= 0 && fixed+n > single {
-			continue // reported by report
+			continue // report logs it
 		}
 		if page >= 0 && len(on) > 0 && fixed+size+n > page {
 			break
@@ -86,7 +85,7 @@ func cut[T feature](p pager, items []T, start int) (on []T, next int) {
 	return on, next
 }
 
-// report tells the host once which features of f no message can hold.
+// report logs, once, which features of f no message can hold.
 func report[T feature](p pager, f *featureSet[T]) {
 	_, single := p.most()
 	if single < 0 {
@@ -102,29 +101,29 @@ func report[T feature](p pager, f *featureSet[T]) {
 	})
 }
 
-// A listCaches holds the encoded pages of one list in one revision, for each length that
-// transports ask for. The zero listCaches is empty.
+// A listCaches holds the encoded pages of one list in one revision, for each length of messages that a
+// transport has. The zero listCaches is empty.
 type listCaches struct {
 	first atomic.Pointer[listCache]
 }
 
-// A listCache holds the encoded pages for one length of messages.
+// A listCache holds the encoded pages for one maximum length of messages.
 type listCache struct {
 	bound  int
 	once   sync.Once
 	pages  []listPage
-	report sync.Once // of what is left out
+	report sync.Once // logs what is left out
 	next   *listCache
 }
 
-// A listPage is the text of a response behind its id, and the index of its first
-// feature.
+// A listPage is the text of a response after its id, and the index of its first feature.
 type listPage struct {
 	start int
 	body  []byte
 }
 
-// of returns the cache for the length. There are as many as transports have settings.
+// of returns the cache for the length bound. There are as many caches as transports with different
+// limits.
 func (l *listCaches) of(bound int) *listCache {
 	for {
 		first := l.first.Load()
@@ -140,9 +139,9 @@ func (l *listCaches) of(bound int) *listCache {
 	}
 }
 
-// page returns the response behind the id for the page that begins with the feature
-// at index start. Pages from the start on are encoded once, others, which a client
-// reaches that lists across a change, each time.
+// page returns the text after the id of the response with the page that begins at index start. The
+// pages that one gets by listing from the start are encoded once. Others, which a client only reaches
+// if the list changes while it reads, are encoded each time.
 func page[T feature](p pager, f *featureSet[T], start int) []byte {
 	cache := f.lists[p.rev.index].of(p.bound)
 	cache.once.Do(func() {
@@ -163,7 +162,7 @@ func page[T feature](p pager, f *featureSet[T], start int) []byte {
 	return body
 }
 
-// encodePage encodes one page and returns the index of the next one's first feature.
+// encodePage encodes one page. It also returns the index of the first feature of the next page.
 func encodePage[T feature](p pager, items []T, start int) (body []byte, next int) {
 	on, next := cut(p, items, start)
 	body = append(body, p.head.complete...)

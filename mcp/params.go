@@ -6,8 +6,8 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// params are the members of a request's params that any method reads, as JSON text
-// that aliases the message; nil when absent.
+// params are the members that the methods read from a request's params. They are JSON text that
+// aliases the message, and nil if absent.
 type params struct {
 	raw            []byte // the object itself
 	meta           []byte
@@ -21,12 +21,12 @@ type params struct {
 	argument       []byte
 	context        []byte
 	notifications  []byte
-	version        []byte // protocolVersion, of initialize
+	version        []byte // protocolVersion of initialize
 }
 
-// scan reads the members of obj. Members of other names are ignored, as the
-// protocol wants it. One that is null is taken as absent: many serializers write what
-// is not set so. What is required is missing then.
+// scan reads the members of obj. It ignores members with other names, as the protocol wants. A member
+// that is null counts as absent, even if it is required, because many serializers write null for a
+// value that is not set.
 func (p *params) scan(obj []byte) {
 	p.raw = obj
 	for name, value := range jsonrpc.Members(obj) {
@@ -70,8 +70,8 @@ func unescaped(name []byte) []byte {
 	return jsonrpc.Unquote(nil, name)
 }
 
-// stringOf returns the value of raw and whether it is a JSON string. Unless it has
-// escapes, the value aliases raw.
+// stringOf returns the value of raw and whether raw is a JSON string. Unless it has escapes, the value
+// aliases raw.
 func stringOf(raw []byte) ([]byte, bool) {
 	if len(raw) < 2 || raw[0] != '"' {
 		return nil, false
@@ -81,7 +81,7 @@ func stringOf(raw []byte) ([]byte, bool) {
 
 func isObject(raw []byte) bool { return len(raw) > 1 && raw[0] == '{' }
 
-// member returns the value of the member of obj; nil if there is none or it is null.
+// member returns the value of the named member of obj, or nil if there is none or it is null.
 func member(obj []byte, name string) []byte {
 	raw, _ := jsonrpc.Member(obj, name)
 	if isNull(raw) {
@@ -92,7 +92,7 @@ func member(obj []byte, name string) []byte {
 
 func isNull(raw []byte) bool { return string(raw) == "null" }
 
-// emptyObject reports whether raw is {} or that with white space.
+// emptyObject reports whether raw is {}, perhaps with white space between the braces.
 func emptyObject(raw []byte) bool {
 	return isObject(raw) && len(bytes.TrimLeft(raw[1:], " \t\r\n")) == 1
 }

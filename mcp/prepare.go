@@ -9,15 +9,15 @@ import (
 
 // A methodSpec says how requests of a method are prepared and answered.
 type methodSpec struct {
-	// offered reports whether the server has the method; nil: always.
+	// offered reports whether the server has the method; nil means that it always has it.
 	offered func(*Server, *registry) bool
-	// shape refuses params of the wrong types; nil: there is nothing to check.
+	// shape refuses params of the wrong types; nil means that there is nothing to check.
 	shape func(*Call) *jsonrpc.Error
 	// named says that Mcp-Name repeats c.name.
 	named bool
-	// bind finds what the request asks for and decides whether it runs inline.
+	// bind finds what the request asks for and decides whether the call runs inline.
 	bind func(*Call, *RequestMeta) *jsonrpc.Error
-	// run answers; nil for what is not run.
+	// run answers the request; nil if the method has nothing to run.
 	run func(*Call, context.Context, Sink)
 }
 
@@ -59,16 +59,16 @@ var specs = [methodCount]methodSpec{
 	},
 }
 
-// Prepare checks m as a message of its revision and readies c, which is zero or was
-// reset, to Run it. It never blocks, calls no handler and costs O(len(m)), times the
-// number of what the host has registered to be looked for in it: resource templates, a
-// tool's header params, a prompt's required arguments. The slices of m must stay as they are until Run has returned or c was reset: c aliases them.
+// Prepare checks m as a message of its revision and readies c to run it. C is zero or has been reset.
+// Prepare never blocks and calls no handler. It takes O(len(m)) time, multiplied by the number of
+// things that it looks for in m: resource templates, a tool's header params, a prompt's required
+// arguments. C aliases the slices of m, which must not change until Run has returned or c has been
+// reset.
 //
-// Checks come in this order: the shape of the message, the era, the envelope, the
-// method, the types of the params, the standard header fields, what the params name,
-// the header fields of a tool's params. On a refusal it returns what answers the
-// message; [Call.Status] gives the HTTP status for its code. A refusal may be shared
-// and must not be changed.
+// Prepare checks in this order: the shape of the message, the era, the envelope, the method, the types
+// of the params, the standard header fields, what the params name, and the header fields of a tool's
+// params. If it refuses the message, it returns the error that answers it; [Call.Status] gives the
+// HTTP status for its code. A refusal may be shared and must not be changed.
 func (s *Server) Prepare(c *Call, m *jsonrpc.Message, meta *RequestMeta) *jsonrpc.Error {
 	if meta == nil {
 		meta = new(RequestMeta)
@@ -124,9 +124,9 @@ func (s *Server) Prepare(c *Call, m *jsonrpc.Message, meta *RequestMeta) *jsonrp
 	return nil
 }
 
-// chooseRevision finds the revision of a request by its envelope, not by its method
-// (basic/versioning). Only initialize, which no modern revision has, is a legacy request
-// whatever comes with it, unless it makes a valid modern claim.
+// chooseRevision finds the revision of a request by its envelope, not by its method (basic/versioning).
+// Only initialize, which modern revisions do not have, is always a legacy request unless it makes a
+// valid modern claim.
 func (c *Call) chooseRevision(meta *RequestMeta) *jsonrpc.Error {
 	if c.env.version != nil {
 		version, ok := stringOf(c.env.version)
@@ -138,14 +138,14 @@ func (c *Call) chooseRevision(meta *RequestMeta) *jsonrpc.Error {
 		case !ok:
 			return errMetaVersion
 		case meta.HTTP && meta.ProtocolVersion != nil && !bytes.Equal(meta.ProtocolVersion, version):
-			return errVersion // of two versions neither is the one requested
+			return errVersion // header and body differ, so neither is the requested version
 		default:
 			return unsupportedVersion(version)
 		}
 	}
 	// From here on the request makes no modern claim in its body.
 	if c.method == MethodInitialize {
-		c.rev = newestLegacy() // until it is known which is asked for
+		c.rev = newestLegacy() // until shapeInitialize reads which one is asked for
 		return nil
 	}
 	return c.joinSession(meta)

@@ -7,8 +7,8 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// A PromptHandler answers prompts/get. Every argument that the prompt requires is
-// there. It is a worker handler, see [ToolHandlerFor].
+// A PromptHandler answers prompts/get. Every argument that the prompt requires is present. A
+// PromptHandler is a worker handler, see [ToolHandlerFor].
 type PromptHandler func(context.Context, *GetPromptRequest) (*GetPromptResult, error)
 
 // A prompt is a [Prompt] with its handler.
@@ -21,9 +21,8 @@ type prompt struct {
 func (p *prompt) key() string                { return p.def.Name }
 func (p *prompt) entry(rev *revision) []byte { return p.text[rev.index] }
 
-// AddPrompt adds a prompt, or replaces the one of its name. It copies p. It panics if
-// the prompt or an argument has no name: programmer's errors. It may be called from
-// any goroutine.
+// AddPrompt adds a prompt, or replaces the prompt of that name. It copies p. It panics if the prompt or
+// an argument has no name, which is a programming error. It may be called from any goroutine.
 func (s *Server) AddPrompt(p *Prompt, h PromptHandler) {
 	def := *p
 	if def.Name == "" {
@@ -48,7 +47,7 @@ func (s *Server) AddPrompt(p *Prompt, h PromptHandler) {
 	})
 }
 
-// RemovePrompts removes the prompts of the names.
+// RemovePrompts removes the prompts with the names.
 func (s *Server) RemovePrompts(names ...string) {
 	s.update(TopicPrompts, func(r *registry) bool {
 		before := r.prompts
@@ -61,7 +60,7 @@ func (s *Server) RemovePrompts(names ...string) {
 func shapeGetPrompt(c *Call) *jsonrpc.Error {
 	name, ok := stringOf(c.p.name)
 	if !ok {
-		return invalidParams("name is required and a string")
+		return invalidParams("name is required and must be a string")
 	}
 	c.name = name
 	if c.p.arguments != nil && !isStringMap(c.p.arguments) {
@@ -70,8 +69,8 @@ func shapeGetPrompt(c *Call) *jsonrpc.Error {
 	return c.shapeInput()
 }
 
-// isStringMap reports whether raw is an object whose values are strings, or null, which
-// is as if they were absent.
+// isStringMap reports whether raw is an object whose values are strings or null. A null member counts
+// as absent.
 func isStringMap(raw []byte) bool {
 	if !isObject(raw) {
 		return false
@@ -84,7 +83,7 @@ func isStringMap(raw []byte) bool {
 	return true
 }
 
-// stringMap returns raw, which isStringMap, as a map; nil for nil.
+// stringMap returns raw, for which isStringMap is true, as a map. It returns nil for nil.
 func stringMap(raw []byte) map[string]string {
 	if raw == nil {
 		return nil
@@ -98,7 +97,7 @@ func stringMap(raw []byte) map[string]string {
 	return m
 }
 
-// bindGetPrompt finds the prompt and sees that no required argument is missing.
+// bindGetPrompt finds the prompt and checks that no required argument is missing.
 func bindGetPrompt(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	p, ok := c.reg.prompts.get(c.name)
 	if !ok {

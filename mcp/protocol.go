@@ -1,8 +1,7 @@
 package mcp
 
-// Keys of the _meta object that revision 2026-07-28 reserves (basic/index,
-// "_meta"). A request carries the first four, a result the fifth, a message of
-// a subscription the last.
+// These are the keys of _meta that revision 2026-07-28 reserves (basic/index, "_meta"). A request
+// carries the first four, a result the fifth, and a message of a subscription the last.
 const (
 	MetaKeyProtocolVersion    = "io.modelcontextprotocol/protocolVersion"
 	MetaKeyClientInfo         = "io.modelcontextprotocol/clientInfo"
@@ -12,21 +11,21 @@ const (
 	MetaKeySubscriptionID     = "io.modelcontextprotocol/subscriptionId"
 )
 
-// Meta is the _meta object of a message or of a part of one: metadata that
-// passes through unread, apart from the keys above. A nil Meta is left out.
+// Meta is the _meta object of a message or of a part of one. It is metadata that passes through
+// unread, except for the keys above. An empty Meta is left out.
 type Meta map[string]any
 
-// A Role says who speaks in a conversation: "user" or "assistant".
+// A Role names a speaker in a conversation: "user" or "assistant".
 type Role string
 
-// The roles that the protocol defines.
+// These are the roles that the protocol defines.
 const (
 	RoleUser      Role = "user"
 	RoleAssistant Role = "assistant"
 )
 
-// Implementation names a program that speaks MCP. Name and Version are
-// required; Title is known since 2025-06-18, the rest since 2025-11-25.
+// Implementation describes a program that speaks MCP. Name and Version are required. Title exists
+// since 2025-06-18, the other fields since 2025-11-25.
 type Implementation struct {
 	Name        string `json:"name"`
 	Title       string `json:"title,omitempty"`
@@ -36,34 +35,34 @@ type Implementation struct {
 	Icons       []Icon `json:"icons,omitempty"`
 }
 
-// An Icon is an image that a client may show beside what carries it.
+// An Icon is an image that a client may show for the thing that has it.
 type Icon struct {
 	Source   string    `json:"src"`                // an https: or data: URI; required
-	MIMEType string    `json:"mimeType,omitempty"` // overrides the type that the source tells
+	MIMEType string    `json:"mimeType,omitempty"` // overrides the type that the source reports
 	Sizes    []string  `json:"sizes,omitempty"`    // "48x48", or "any" for a scalable image
-	Theme    IconTheme `json:"theme,omitempty"`    // the background it is made for; empty for any
+	Theme    IconTheme `json:"theme,omitempty"`    // the background it is made for; "" for any
 }
 
 // IconTheme is the background that an Icon is made for.
 type IconTheme string
 
-// The themes that the protocol defines.
+// These are the themes that the protocol defines.
 const (
 	IconThemeLight IconTheme = "light"
 	IconThemeDark  IconTheme = "dark"
 )
 
-// Annotations tell a client how to use or show what carries them.
+// Annotations tell a client how to use or show the thing that has them.
 type Annotations struct {
-	Audience     []Role  `json:"audience,omitempty"`     // who it is meant for
+	Audience     []Role  `json:"audience,omitempty"`     // the roles it is meant for
 	LastModified string  `json:"lastModified,omitempty"` // RFC 3339; since 2025-06-18
 	Priority     float64 `json:"priority,omitzero"`      // 0 (optional) to 1 (effectively required)
 }
 
-// ServerCapabilities is what a server offers. A nil pointer means not offered.
+// ServerCapabilities is what a server offers. A nil pointer means that the server does not offer it.
 type ServerCapabilities struct {
 	Experimental map[string]any          `json:"experimental,omitempty"`
-	Extensions   map[string]any          `json:"extensions,omitempty"` // settings object by extension id; since 2026-07-28
+	Extensions   map[string]any          `json:"extensions,omitempty"` // settings objects by extension name; since 2026-07-28
 	Completions  *CompletionCapabilities `json:"completions,omitzero"` // since 2025-03-26
 	Logging      *LoggingCapabilities    `json:"logging,omitzero"`
 	Prompts      *PromptCapabilities     `json:"prompts,omitzero"`
@@ -71,8 +70,8 @@ type ServerCapabilities struct {
 	Tools        *ToolCapabilities       `json:"tools,omitzero"`
 }
 
-// AddExtension declares the extension name. Nil settings become an empty
-// object, which is how an extension without settings is declared.
+// AddExtension declares the extension with the name. Nil settings become an empty object, which is how
+// an extension without settings is declared.
 func (c *ServerCapabilities) AddExtension(name string, settings map[string]any) {
 	c.Extensions = addExtension(c.Extensions, name, settings)
 }
@@ -80,7 +79,7 @@ func (c *ServerCapabilities) AddExtension(name string, settings map[string]any) 
 // CompletionCapabilities declares completion/complete.
 type CompletionCapabilities struct{}
 
-// LoggingCapabilities declares that the server emits notifications/message.
+// LoggingCapabilities declares that the server sends notifications/message.
 type LoggingCapabilities struct{}
 
 // PromptCapabilities declares prompts.
@@ -99,8 +98,8 @@ type ToolCapabilities struct {
 	ListChanged bool `json:"listChanged,omitzero"`
 }
 
-// ClientCapabilities is what a client can do for a server: per request in
-// 2026-07-28, per session before. A nil pointer means it cannot.
+// ClientCapabilities is what a client can do for a server. A client declares it for each request in
+// 2026-07-28, and for a session before. A nil pointer means that the client cannot do it.
 type ClientCapabilities struct {
 	Experimental map[string]any           `json:"experimental,omitempty"`
 	Extensions   map[string]any           `json:"extensions,omitempty"` // since 2026-07-28
@@ -109,7 +108,7 @@ type ClientCapabilities struct {
 	Elicitation  *ElicitationCapabilities `json:"elicitation,omitzero"` // since 2025-06-18
 }
 
-// AddExtension declares the extension name, as [ServerCapabilities.AddExtension] does.
+// AddExtension declares the extension with the name, as [ServerCapabilities.AddExtension] does.
 func (c *ClientCapabilities) AddExtension(name string, settings map[string]any) {
 	c.Extensions = addExtension(c.Extensions, name, settings)
 }
@@ -125,14 +124,14 @@ type SamplingCapabilities struct {
 	Tools   *SamplingToolsCapabilities   `json:"tools,omitzero"`   // tools and toolChoice; since 2025-11-25
 }
 
-// SamplingContextCapabilities declares includeContext.
+// SamplingContextCapabilities declares values of includeContext other than "none".
 type SamplingContextCapabilities struct{}
 
 // SamplingToolsCapabilities declares tool use in sampling.
 type SamplingToolsCapabilities struct{}
 
-// ElicitationCapabilities declares elicitation/create. With neither mode
-// named it means form mode (client/elicitation, "Capabilities").
+// ElicitationCapabilities declares elicitation/create. If it names no mode, it means form mode
+// (client/elicitation, "Capabilities").
 type ElicitationCapabilities struct {
 	Form *FormElicitationCapabilities `json:"form,omitzero"`
 	URL  *URLElicitationCapabilities  `json:"url,omitzero"` // since 2025-11-25

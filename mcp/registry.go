@@ -2,16 +2,16 @@ package mcp
 
 import "sync"
 
-// A registry is one state of a server's features. It is immutable and replaced as a
-// whole: a call keeps the one it was prepared with.
+// A registry is the features of a server at one time. It is immutable and replaced as a whole. A call
+// keeps the one it was prepared with.
 type registry struct {
 	tools     *featureSet[*tool]
 	prompts   *featureSet[*prompt]
 	resources *featureSet[*resource]
 	templates *featureSet[*resourceTemplate]
 
-	// What was ever added stays declared, so that a server whose last tool is removed
-	// for a while does not seem to have lost the method.
+	// A kind that was ever added stays declared, so that a server whose last tool is removed for a
+	// while does not seem to have lost the method.
 	hasTools, hasPrompts, hasResources bool
 
 	middleware []Middleware
@@ -21,8 +21,8 @@ type registry struct {
 	initialize *[revisionCount]discovery
 }
 
-// A discovery is the response to server/discover, or to initialize, behind the id, in
-// one revision.
+// A discovery is the text after the id of the response to server/discover, or to initialize, in one
+// revision.
 type discovery struct {
 	once sync.Once
 	body []byte
@@ -39,9 +39,9 @@ func newRegistry() *registry {
 	}
 }
 
-// update replaces the registry by what change makes of a copy, and tells those who
-// listen unless change reports that there is nothing to tell. It may be called from
-// any goroutine.
+// update passes a copy of the registry to change. If change returns true, the copy replaces the
+// registry, and the watchers are notified of topic unless it is 0. It may be called from any
+// goroutine.
 func (s *Server) update(topic Topic, change func(*registry) bool) {
 	s.mu.Lock()
 	next := *s.reg.Load()
@@ -56,7 +56,7 @@ func (s *Server) update(topic Topic, change func(*registry) bool) {
 	}
 }
 
-// capabilities returns what is declared with the features of r.
+// capabilities returns what the server declares when it has the features of r.
 func (s *Server) capabilities(r *registry) *ServerCapabilities {
 	c := *s.opts.Capabilities
 	if c.Tools == nil && r.hasTools {
@@ -74,7 +74,7 @@ func (s *Server) capabilities(r *registry) *ServerCapabilities {
 	return &c
 }
 
-// topics returns what a client may listen to with the features of r.
+// topics returns what a client may subscribe to when the server has the features of r.
 func (s *Server) topics(r *registry) Topic {
 	c := s.capabilities(r)
 	var t Topic

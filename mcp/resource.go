@@ -56,7 +56,7 @@ func (s *Server) AddResource(r *Resource, h ResourceHandler) {
 	}
 	encoded, ok := encodedURI(def.URI, false)
 	if !ok {
-		panic(fmt.Sprintf("mcp: AddResource %q: the URI is not absolute, or is none", def.URI))
+		panic(fmt.Sprintf("mcp: AddResource %q: the URI is not a valid absolute URI", def.URI))
 	}
 	def.URI = encoded
 	text, err := newEntryText(func(w *wire) ([]byte, error) { return marshal(w.resource(&def)) })
@@ -95,7 +95,7 @@ func (s *Server) AddResourceTemplate(t *ResourceTemplate, h ResourceHandler) {
 	}
 	encoded, ok := encodedURI(def.URITemplate, true)
 	if !ok {
-		panic(fmt.Sprintf("mcp: AddResourceTemplate %q: it expands to no URI", def.URITemplate))
+		panic(fmt.Sprintf("mcp: AddResourceTemplate %q: it does not expand to a URI", def.URITemplate))
 	}
 	def.URITemplate = encoded
 	name := normalTemplate(encoded)
@@ -171,7 +171,7 @@ func (r *registry) serves(uri []byte) bool {
 func shapeReadResource(c *Call) *jsonrpc.Error {
 	uri, ok := stringOf(c.p.uri)
 	if !ok {
-		return invalidParams("uri is required and a string")
+		return invalidParams("uri is required and must be a string")
 	}
 	c.name = uri
 	return c.shapeInput()

@@ -9,8 +9,8 @@ import (
 	"github.com/mooring-mcp/mooring/internal/seal"
 )
 
-// A Server is a set of features that clients use over any number of transports. Its
-// methods may be called from any goroutine.
+// A Server is a set of features that clients use over any number of transports. Its methods may be
+// called from any goroutine.
 type Server struct {
 	opts ServerOptions
 	impl Implementation
@@ -31,9 +31,9 @@ type Server struct {
 	subscribe subscribers
 }
 
-// NewServer returns a server that calls itself impl, with the options; nil options
-// are the defaults. It copies both. It panics if impl lacks name or version, or if a
-// state key is too short: programmer's errors.
+// NewServer returns a server that identifies itself as impl. Nil opts are the defaults. NewServer
+// copies both. It panics if impl lacks a name or a version, or if a state key is too short, which
+// are programming errors.
 func NewServer(impl *Implementation, opts *ServerOptions) *Server {
 	if impl == nil || impl.Name == "" || impl.Version == "" {
 		panic("mcp: NewServer: an Implementation needs a name and a version")
@@ -69,6 +69,6 @@ func NewServer(impl *Implementation, opts *ServerOptions) *Server {
 	return s
 }
 
-// Close ends the goroutine that calls OnSubscribe and OnUnsubscribe, once it has
-// finished what it is calling. Calls may still be prepared and run.
+// Close ends the goroutine that calls OnSubscribe and OnUnsubscribe, after the call that is under
+// way. Calls may still be prepared and run.
 func (s *Server) Close() { s.subscribe.close() }

@@ -35,7 +35,7 @@ type Change struct {
 // shapeListen checks the params of subscriptions/listen.
 func shapeListen(c *Call) *jsonrpc.Error {
 	if !isObject(c.p.notifications) {
-		return invalidParams("notifications is required and an object")
+		return invalidParams("notifications is required and must be an object")
 	}
 	for name, value := range jsonrpc.Members(c.p.notifications) {
 		if isNull(value) {
@@ -44,7 +44,7 @@ func shapeListen(c *Call) *jsonrpc.Error {
 		switch string(unescaped(name)) {
 		case "toolsListChanged", "promptsListChanged", "resourcesListChanged":
 			if s := string(value); s != "true" && s != "false" {
-				return invalidParams("notifications must be told by true or false")
+				return invalidParams("list changes must be requested by true or false")
 			}
 		case "resourceSubscriptions":
 			if len(value) == 0 || value[0] != '[' {

@@ -11,30 +11,29 @@ import (
 	"github.com/mooring-mcp/mooring/mcp/internal/schema"
 )
 
-// A ToolHandler answers tools/call with the raw arguments: nothing is validated or
-// filled in, neither of the arguments nor of the result. An error it returns becomes
-// an error response; a failure that the model should see belongs into the result
-// ([CallToolResult.SetError]).
+// A ToolHandler answers tools/call with the raw arguments. Neither the arguments nor the result are
+// validated or completed. An error becomes an error response; a failure that the model should see
+// belongs in the result ([CallToolResult.SetError]).
 type ToolHandler func(context.Context, *CallToolRequest) (*CallToolResult, error)
 
 // A ToolHandlerFor answers tools/call with typed arguments.
 //
-// The arguments were validated against the tool's input schema and its defaults filled
-// in; invalid ones never reach the handler, the client gets a result that says what is
-// wrong. Out, unless it is an interface, becomes the structured content, validated
-// against the output schema, and its text the content if the result has none. A nil
-// result stands for an empty one.
+// The arguments have been validated against the tool's input schema, and its defaults filled in.
+// Invalid arguments never reach the handler; the client gets a result that says what is wrong. The
+// output becomes the structured content, unless Out is an interface and the output is nil. It is
+// validated against the output schema, and its text becomes the content if the result has none. A
+// nil result stands for an empty one.
 //
-// An error becomes a result with isError, so that the model sees it, unless there is a
-// *[jsonrpc.Error] in its chain: that is the error response.
+// An error becomes a result with isError, so that the model sees it. A *[jsonrpc.Error] in its chain
+// becomes the error response instead.
 //
-// A worker handler runs on a goroutine of its own, may block, and should return when
-// its context ends: the client is gone or has given up.
+// A worker handler runs on a goroutine of its own and may block. It should return when its context
+// ends: then the client has disconnected or given up.
 type ToolHandlerFor[In, Out any] func(_ context.Context, req *CallToolRequest, in In) (*CallToolResult, Out, error)
 
-// An InlineToolHandlerFor is as a [ToolHandlerFor], but runs where the message was
-// read: usually an event loop with thousands of other connections. It must not wait
-// for anything and must not keep req.
+// An InlineToolHandlerFor is like a [ToolHandlerFor], but runs where the message was read, which is
+// usually an event loop with thousands of other connections. It must not wait for anything and must
+// not keep req.
 type InlineToolHandlerFor[In, Out any] func(req *CallToolRequest, in In) (Out, error)
 
 // A tool is a [Tool] with its handler and compiled schemas. It is immutable.
@@ -42,16 +41,16 @@ type tool struct {
 	def    *Tool
 	text   entryText
 	in     *schema.Schema
-	out    *schema.Schema // nil: the output is not validated
+	out    *schema.Schema // nil if the output is not validated
 	params []headerParam
 	inline bool
 	call   toolFunc
 }
 
-// A toolFunc runs a tool. An error is for an error response.
+// A toolFunc runs a tool. An error becomes an error response.
 type toolFunc func(context.Context, *CallToolRequest) (toolOutput, error)
 
-// A toolOutput is what a handler made: a result, structured content as JSON, or both.
+// A toolOutput is what a handler returned: a result, structured content as JSON, or both.
 type toolOutput struct {
 	res        *CallToolResult
 	structured []byte
@@ -110,9 +109,9 @@ func addTypedTool[In, Out any](s *Server, t *Tool, inline bool, h ToolHandlerFor
 	s.addTool(tt)
 }
 
-// AddTool adds a tool with a raw handler, or replaces the tool of its name. T must
-// have an input schema of type object. It copies t. It panics if the name or a schema
-// is not valid: programmer's errors. It may be called from any goroutine.
+// AddTool adds a tool with a raw handler, or replaces the tool of that name. T must have an input
+// schema of type object. AddTool copies t. It panics if the name or a schema is not valid, which is a
+// programming error. It may be called from any goroutine.
 func (s *Server) AddTool(t *Tool, h ToolHandler) {
 	if t.InputSchema == nil {
 		panic(fmt.Sprintf("mcp: AddTool %q: a raw tool needs an input schema", t.Name))
@@ -126,7 +125,7 @@ func (s *Server) AddTool(t *Tool, h ToolHandler) {
 	s.addTool(tt)
 }
 
-// RemoveTools removes the tools of the names. Calls that run already go on.
+// RemoveTools removes the tools with the names. Calls in flight go on.
 func (s *Server) RemoveTools(names ...string) {
 	s.update(TopicTools, func(r *registry) bool {
 		before := r.tools
@@ -143,7 +142,7 @@ func (s *Server) addTool(t *tool) {
 	})
 }
 
-// newTypedTool returns t with the schemas of its types, without a handler.
+// newTypedTool returns t, without a handler, with schemas inferred from in and out where t has none.
 func (s *Server) newTypedTool(t *Tool, in, out reflect.Type) *tool {
 	def := *t
 	if def.InputSchema == nil {
@@ -165,7 +164,7 @@ func (s *Server) newTool(t *Tool) *tool {
 		panic(fmt.Sprintf("mcp: AddTool %q: %s", t.Name, fmt.Sprintf(format, args...)))
 	}
 	if !validToolName(t.Name) {
-		refuse("a name is 1 to 128 of the characters A-Z a-z 0-9 _ - .")
+		refuse("the name must have 1 to 128 characters of A-Z a-z 0-9 _ - .")
 	}
 	def := *t
 	tt := &tool{def: &def}
@@ -211,7 +210,7 @@ func (s *Server) newTool(t *Tool) *tool {
 	return tt
 }
 
-// inferSchema returns the schema of t; an interface is any object.
+// inferSchema returns the schema of t. That of an empty interface admits any object.
 func inferSchema(name, which string, t reflect.Type) json.RawMessage {
 	if t.Kind() == reflect.Interface && t.NumMethod() == 0 {
 		return json.RawMessage(`{"type":"object"}`)
@@ -227,7 +226,7 @@ func inferSchema(name, which string, t reflect.Type) json.RawMessage {
 	return text
 }
 
-// validToolName reports whether name is as server/tools, "Tool Names", recommends.
+// validToolName reports whether name follows the recommendation of server/tools, "Tool Names".
 func validToolName(name string) bool {
 	for _, c := range []byte(name) {
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' && c != '.' {
@@ -237,9 +236,9 @@ func validToolName(name string) bool {
 	return len(name) >= 1 && len(name) <= 128
 }
 
-// zeroOutput returns what is written for a nil Out: an empty map for a map, and for a
-// pointer whose schema was inferred from what it points to a zero value of that.
-// Otherwise it returns nil.
+// zeroOutput returns what is written for a nil Out: an empty map if Out is a map, and a zero value of
+// the element type if Out is a pointer whose schema was inferred from that type. Otherwise it returns
+// nil.
 func zeroOutput[Out any](t *Tool) any {
 	out := reflect.TypeFor[Out]()
 	if out.Kind() == reflect.Pointer && t.OutputSchema == nil {
@@ -253,8 +252,8 @@ func zeroOutput[Out any](t *Tool) any {
 	return reflect.Zero(out).Interface()
 }
 
-// marshalOutput returns the JSON of out; nil when there is no output: out is a nil
-// interface. Zero stands for a nil pointer unless it is nil.
+// marshalOutput returns the JSON of out. It returns nil if there is no output, that is, if out is a
+// nil interface. Unless zero is nil, it is written in place of an out that would be null.
 func marshalOutput[Out any](out Out, zero any) ([]byte, error) {
 	v := any(out)
 	if v == nil {

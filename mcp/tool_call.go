@@ -13,7 +13,7 @@ import (
 func shapeCallTool(c *Call) *jsonrpc.Error {
 	name, ok := stringOf(c.p.name)
 	if !ok {
-		return invalidParams("name is required and a string")
+		return invalidParams("name is required and must be a string")
 	}
 	c.name = name
 	if c.p.arguments != nil && !isObject(c.p.arguments) {
@@ -22,8 +22,8 @@ func shapeCallTool(c *Call) *jsonrpc.Error {
 	return c.shapeInput()
 }
 
-// maxInlineArguments is the length of arguments in octets above which an inline tool is
-// not called on an event loop: the validator's worst case is some 2 µs an octet.
+// maxInlineArguments is the length of arguments in octets above which an inline tool is not called on
+// an event loop. In the worst case the validator takes some 2 µs for each octet.
 const maxInlineArguments = 1 << 10
 
 // bindCallTool finds the tool.
@@ -33,7 +33,7 @@ func bindCallTool(c *Call, meta *RequestMeta) *jsonrpc.Error {
 		return invalidParams("unknown tool")
 	}
 	c.tool = t
-	// What is wrong with long arguments can take a while to tell.
+	// Validating long arguments can take a while.
 	c.inline = t.inline && c.reg.chain == nil && len(c.p.arguments) <= maxInlineArguments
 	if len(t.params) > 0 && meta.HTTP && c.rev.headers {
 		if e := checkParamHeaders(t.params, c.p.arguments, meta); e != nil {
@@ -47,8 +47,8 @@ func bindCallTool(c *Call, meta *RequestMeta) *jsonrpc.Error {
 func runCallTool(c *Call, ctx context.Context, w Sink) {
 	x := &c.own
 	if !c.inline {
-		// Not c's own: a handler that keeps its request against the contract must not
-		// come upon that of another call.
+		// It does not use c.own: a handler that keeps its request, against the contract, must not
+		// see the request of another call in it.
 		x = new(toolExchange)
 	}
 	ctx = x.open(c, ctx, w)
@@ -78,7 +78,7 @@ func runCallTool(c *Call, ctx context.Context, w Sink) {
 	c.finishTool(w, out)
 }
 
-// finishTool answers with what a handler made.
+// finishTool answers with what a handler returned.
 func (c *Call) finishTool(w Sink, out toolOutput) {
 	var meta Meta
 	if out.res != nil {
@@ -101,13 +101,13 @@ func (t *tool) arguments(args []byte) ([]byte, error) {
 	if args == nil {
 		args = []byte(`{}`)
 	}
-	// Defaults come first, so that they are held to the schema too.
+	// Defaults come first, so that they are validated too.
 	args, _ = t.in.ApplyDefaults(nil, args)
 	return args, t.in.Validate(args)
 }
 
-// refusedArguments tells what is wrong with arguments as a result, for the model to see
-// and mend (SEP-1303); revisions before that want an error response.
+// refusedArguments returns a result that says what is wrong with the arguments, so that the model
+// sees it and can correct them (SEP-1303). Revisions before that want an error response.
 func refusedArguments(req *CallToolRequest, err error) (toolOutput, error) {
 	if !req.Session.rev.inputResult {
 		return toolOutput{}, invalidParams(err.Error())
@@ -117,8 +117,8 @@ func refusedArguments(req *CallToolRequest, err error) (toolOutput, error) {
 	return toolOutput{res: res}, nil
 }
 
-// check validates the structured content against the output schema, which describes what a
-// tool that succeeds returns: the output of one that failed is not held to it.
+// check validates the structured content against the output schema. The schema describes what a tool
+// returns when it succeeds, so that the output of one that failed is not validated.
 func (t *tool) check(out toolOutput) (toolOutput, error) {
 	if t.out == nil || out.structured == nil || out.res != nil && out.res.IsError {
 		return out, nil
@@ -139,9 +139,9 @@ func failedTool(err error) (toolOutput, error) {
 	return toolOutput{res: res}, nil
 }
 
-// failedOutput returns the output of a handler that reports an error by its result. What it
-// leaves at its zero value is not output: an error has no structured content then, and what
-// there is need not conform to the output schema, which describes success.
+// failedOutput returns the output of a handler whose result reports an error. A zero out is not
+// output: the error then has no structured content. Any other need not conform to the output schema,
+// which describes success.
 func failedOutput[Out any](res *CallToolResult, out Out) (toolOutput, error) {
 	if reflect.ValueOf(&out).Elem().IsZero() {
 		return toolOutput{res: res}, nil
@@ -153,9 +153,9 @@ func failedOutput[Out any](res *CallToolResult, out Out) (toolOutput, error) {
 	return toolOutput{res, structured}, nil
 }
 
-// append appends the members of the result. Structured content is also given as text,
-// for clients that read only that: instead of content that there is not, and beside
-// it if it is no object, which earlier revisions do not know.
+// append appends the members of the result. Structured content is also written as text, for clients
+// that read only that: if there is no other content, and in addition to it if the structured content
+// is not an object, because earlier revisions have only objects.
 func (o *toolOutput) append(dst []byte, w *wire) ([]byte, error) {
 	if o.structured == nil {
 		if o.res == nil {
@@ -199,7 +199,7 @@ func (o *toolOutput) append(dst []byte, w *wire) ([]byte, error) {
 	return dst, nil
 }
 
-// result returns o as middleware sees it.
+// result returns o in the form that middleware sees.
 func (o *toolOutput) result() *CallToolResult {
 	res := new(CallToolResult)
 	if o.res != nil {

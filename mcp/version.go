@@ -2,14 +2,14 @@ package mcp
 
 import "github.com/mooring-mcp/mooring/jsonrpc"
 
-// A revision is all that differs from one dated version of the specification to
-// another. Nothing else in the package compares versions.
+// A revision holds all that differs between the dated versions of the specification. Nothing else in
+// the package compares versions.
 type revision struct {
-	index int    // its place in revisions
-	name  string // the date that the wire calls it by
-	tag   byte   // what it is in the binary form of a session; 0: it has none, and is modern
+	index int    // in revisions
+	name  string // the date that names it on the wire
+	tag   byte   // names it in the binary form of a session; 0 if it is modern and has no sessions
 
-	requestMeta        bool // every request says version and capabilities in _meta; otherwise a session does
+	requestMeta        bool // every request has version and capabilities in _meta; otherwise a session has them
 	headers            bool // header fields repeat parts of the body and must agree (SEP-2243)
 	resultType         bool // results carry resultType
 	serverInfo         bool // results carry the server's identity in _meta
@@ -17,32 +17,32 @@ type revision struct {
 	inputRequired      bool // a handler's questions travel as a result of type input_required
 	batches            bool // a session may send arrays of messages
 	resumableFromStart bool // streams of a session can be resumed before their first message
-	inputResult        bool // what is wrong with a tool's arguments is told as a result (SEP-1303)
+	inputResult        bool // a result says what is wrong with a tool's arguments (SEP-1303)
 
 	wire wire
 
-	// asks are the capabilities that the revision has for clients.
+	// asks are the client capabilities that the revision has.
 	asks CapabilityBits
 
 	// resourceNotFound is the code for resources/read of an unknown URI.
 	resourceNotFound jsonrpc.Code
 
-	// code returns the code that is sent for one that a handler chose: some belong to
-	// other revisions, and 0 is none.
+	// code returns the code that is sent for the one that a handler chose. Some codes belong to
+	// other revisions, and 0 is not a code.
 	code func(jsonrpc.Code) jsonrpc.Code
 
 	// status returns the HTTP status of an error response with the code.
 	status func(jsonrpc.Code) int
 
-	// methods are those that a client may call.
+	// methods are the methods that a client may call.
 	methods *[methodCount]bool
 }
 
-// A wire says what a revision can write down of what hosts give: what it has no member
-// for is left out, and what it has no kind of content for is told as text.
+// A wire says what a revision can write of the values that hosts give. Values that the revision has no
+// member for are left out, and content that it has no type for is written as text.
 type wire struct {
-	titles          bool // title, beside name
-	meta            bool // _meta of features and content; that of results is as old as MCP
+	titles          bool // title, in addition to name
+	meta            bool // _meta of features and content; every revision has that of results
 	icons           bool // icons
 	profile         bool // description and websiteUrl of an implementation
 	toolAnnotations bool // annotations of tools
@@ -51,15 +51,15 @@ type wire struct {
 	resourceLinks   bool // content of type resource_link
 	progressMessage bool // message of notifications/progress
 	completions     bool // the capability completions
-	extensions      bool // the capabilities extensions
-	schemas         bool // any schema in the places of schemas; before, only objects
+	extensions      bool // the capability extensions
+	schemas         bool // any schema as the schema of a property; before that, only objects
 	elicitMode      bool // mode of elicitations, and arrays in their forms
-	manyBlocks      bool // sampling messages of several blocks
+	manyBlocks      bool // sampling messages with several blocks
 	elicitID        bool // elicitations by URL have an id
 	structured      structuredKind
 }
 
-// all reports whether there is nothing to leave out.
+// all reports whether the revision can write everything.
 func (w *wire) all() bool { return w.structured == structuredAny && w.extensions }
 
 // structuredKind says what structured content may be.
@@ -71,10 +71,10 @@ const (
 	structuredAny
 )
 
-// revisionCount is how many revisions there are to prepare results for.
+// revisionCount is the number of revisions.
 const revisionCount = 5
 
-// revisions are those that are served, the newest first.
+// revisions are the revisions that are served, the newest first.
 var revisions = [revisionCount]revision{{
 	index:            0,
 	name:             "2026-07-28",
@@ -182,10 +182,10 @@ var legacyMethods = [methodCount]bool{
 	MethodUnsubscribe:           true,
 }
 
-// newest returns the revision that speaks for messages of no known revision.
+// newest returns the revision whose rules apply to messages of no known revision.
 func newest() *revision { return &revisions[0] }
 
-// revisionNamed returns the revision that the wire calls name, or nil.
+// revisionNamed returns the revision with the name, or nil.
 func revisionNamed(name []byte) *revision {
 	for i := range revisions {
 		if string(name) == revisions[i].name {
@@ -195,14 +195,14 @@ func revisionNamed(name []byte) *revision {
 	return nil
 }
 
-// Codes that only earlier revisions have: "Implementations MUST NOT emit" them
+// These codes exist only in earlier revisions. In later ones "Implementations MUST NOT emit" them
 // (basic/index, "Error Codes").
 const (
 	codeResourceNotFound20251125 jsonrpc.Code = -32002
 	codeURLElicitation20251125   jsonrpc.Code = -32042
 )
 
-// code20260728 returns the code that stands for one that a handler chose.
+// code20260728 returns the code that is sent for the one that a handler chose.
 func code20260728(code jsonrpc.Code) jsonrpc.Code {
 	switch code {
 	case codeResourceNotFound20251125:
@@ -213,10 +213,10 @@ func code20260728(code jsonrpc.Code) jsonrpc.Code {
 	return code
 }
 
-// status20260728 returns the HTTP status for an error with the code, as
-// basic/transports/streamable-http of 2026-07-28 has it: 404 for an unknown method,
-// 400 for all that is wrong with the request. A fault of the server is told in the
-// body of a 200: the request was served.
+// status20260728 returns the HTTP status for an error with the code, following
+// basic/transports/streamable-http of 2026-07-28: 404 for an unknown method, and 400 for whatever else
+// is wrong with the request. An error of the server travels in the body of a 200, because the request
+// was served.
 func status20260728(code jsonrpc.Code) int {
 	switch code {
 	case jsonrpc.CodeMethodNotFound:
@@ -228,7 +228,7 @@ func status20260728(code jsonrpc.Code) int {
 	return 200
 }
 
-// code20251125 returns the code that stands for one that a handler chose.
+// code20251125 returns the code that is sent for the one that a handler chose.
 func code20251125(code jsonrpc.Code) jsonrpc.Code {
 	if code == 0 {
 		return jsonrpc.CodeInternalError
@@ -236,7 +236,7 @@ func code20251125(code jsonrpc.Code) jsonrpc.Code {
 	return code
 }
 
-// codeLegacy is as code20251125 for revisions without elicitation by URL.
+// codeLegacy is like code20251125, for revisions without elicitation by URL.
 func codeLegacy(code jsonrpc.Code) jsonrpc.Code {
 	if code == codeURLElicitation20251125 {
 		return jsonrpc.CodeInternalError
@@ -244,10 +244,9 @@ func codeLegacy(code jsonrpc.Code) jsonrpc.Code {
 	return code20251125(code)
 }
 
-// statusLegacy returns the HTTP status for an error with the code: a request that could
-// be read as one is answered in the body of a 200, whatever the answer. An unsupported
-// version is one of the header field: "it MUST respond with 400 Bad Request"
-// (basic/transports of 2025-06-18, "Protocol Version Header").
+// statusLegacy returns the HTTP status for an error with the code. Any request that could be read as
+// one gets a 200, whatever the body says. An unsupported version is one in the header field: "it MUST
+// respond with 400 Bad Request" (basic/transports of 2025-06-18, "Protocol Version Header").
 func statusLegacy(code jsonrpc.Code) int {
 	switch code {
 	case jsonrpc.CodeParseError, jsonrpc.CodeInvalidRequest, CodeUnsupportedProtocolVersion:
