@@ -9,20 +9,19 @@ import (
 	"github.com/mooring-mcp/mooring/mcp/internal/uritemplate"
 )
 
-// A ResourceHandler answers resources/read for a resource or for the URIs of a
-// template. It must return contents, though they may be empty, or an error:
-// [ResourceNotFoundError] when there is no such resource. Contents without a URI or a
-// MIME type get the request's and the resource's. It is a worker handler, see
-// [ToolHandlerFor].
+// A ResourceHandler answers resources/read for a resource or for the URIs of a template. It must
+// return contents, which may be empty, or an error: [ResourceNotFoundError] if there is no such
+// resource. Contents without a URI get that of the request, and contents without a MIME type get that
+// of the resource. A ResourceHandler is a worker handler, see [ToolHandlerFor].
 //
-// For a template the client chooses the URI: a handler that turns it into a path must
-// guard against "..", and so on.
+// For a template the client chooses the URI. A handler that turns it into a file path must guard
+// against ".." and the like.
 type ResourceHandler func(context.Context, *ReadResourceRequest) (*ReadResourceResult, error)
 
 // A resource is a [Resource] with its handler.
 type resource struct {
-	def     *Resource // its URI is encoded
-	uri     string    // by which it is found, see normalURI
+	def     *Resource // with an encoded URI
+	uri     string    // normalized, to find it by: see normalURI
 	text    entryText
 	handler ResourceHandler
 }
@@ -33,8 +32,8 @@ func (r *resource) entry(rev *revision) []byte { return r.text[rev.index] }
 // A resourceTemplate is a [ResourceTemplate] with its handler.
 type resourceTemplate struct {
 	def     *ResourceTemplate
-	name    string                // by which it is found, see normalTemplate
-	match   *uritemplate.Template // of name
+	name    string                // the normalized template, to find it by: see normalTemplate
+	match   *uritemplate.Template // parsed from name
 	text    entryText
 	handler ResourceHandler
 }
@@ -42,13 +41,13 @@ type resourceTemplate struct {
 func (r *resourceTemplate) key() string                { return r.name }
 func (r *resourceTemplate) entry(rev *revision) []byte { return r.text[rev.index] }
 
-// AddResource adds a resource, or replaces the one of its URI. It copies r. It panics
-// if the URI is not one, is not absolute, or the name is missing: programmer's errors. It
-// may be called from any goroutine.
+// AddResource adds a resource, or replaces the resource with that URI. It copies r. It panics if the
+// URI is not a valid absolute URI or if the name is missing, which are programming errors. It may be
+// called from any goroutine.
 //
-// What may not stand in a URI, such as blanks and letters outside ASCII, is listed
-// percent-encoded. A client finds the resource by every spelling of its URI that RFC
-// 3986, section 6.2.2, takes for the same, and unencoded too.
+// Characters that a URI cannot have, such as spaces and letters outside ASCII, are listed
+// percent-encoded. A client finds the resource under every spelling of its URI that is equivalent by
+// RFC 3986, section 6.2.2, and under the unencoded one too.
 func (s *Server) AddResource(r *Resource, h ResourceHandler) {
 	def := *r
 	if def.Name == "" {
@@ -70,7 +69,7 @@ func (s *Server) AddResource(r *Resource, h ResourceHandler) {
 	})
 }
 
-// RemoveResources removes the resources of the URIs.
+// RemoveResources removes the resources with the URIs.
 func (s *Server) RemoveResources(uris ...string) {
 	keys := make([]string, len(uris))
 	for i, uri := range uris {
@@ -83,11 +82,12 @@ func (s *Server) RemoveResources(uris ...string) {
 	})
 }
 
-// AddResourceTemplate adds a family of resources, or replaces the one of its template,
-// which is of level 1 to 3 of RFC 6570. A resource of its own URI comes before a
-// template that matches it; of several templates that match, the first in the order of
-// their text is taken. It copies t. It panics if the template is not valid or the name
-// is missing: programmer's errors. It may be called from any goroutine.
+// AddResourceTemplate adds a family of resources, or replaces the family with that template. Templates
+// have level 1 to 3 of RFC 6570. A resource with exactly the URI comes before a template that matches
+// it. If several templates match, the first one in the order of their texts is used.
+//
+// AddResourceTemplate copies t. It panics if the template is not valid or if the name is missing, which
+// are programming errors. It may be called from any goroutine.
 func (s *Server) AddResourceTemplate(t *ResourceTemplate, h ResourceHandler) {
 	def := *t
 	if def.Name == "" {
@@ -114,7 +114,7 @@ func (s *Server) AddResourceTemplate(t *ResourceTemplate, h ResourceHandler) {
 	})
 }
 
-// RemoveResourceTemplates removes the resource templates of the given texts.
+// RemoveResourceTemplates removes the resource templates with the given texts.
 func (s *Server) RemoveResourceTemplates(uriTemplates ...string) {
 	keys := make([]string, len(uriTemplates))
 	for i, text := range uriTemplates {
@@ -127,9 +127,8 @@ func (s *Server) RemoveResourceTemplates(uriTemplates ...string) {
 	})
 }
 
-// templateFor returns the template that serves uri, and the spelling of uri that it
-// matches; nil if there is none. The case of a host is kept where the template has a
-// variable for it.
+// templateFor returns the template that serves uri, and the spelling of uri that it matches. It
+// returns nil if there is none. A host keeps its case if the template has a variable for it.
 func (r *registry) templateFor(uri string) (t *resourceTemplate, spelling string) {
 	if len(r.templates.items) == 0 {
 		return nil, ""
@@ -150,7 +149,7 @@ func (r *registry) templateFor(uri string) (t *resourceTemplate, spelling string
 	return nil, ""
 }
 
-// resourceAt returns the resource of uri.
+// resourceAt returns the resource with the uri, in any equivalent spelling.
 func (r *registry) resourceAt(uri []byte) (*resource, bool) {
 	if !isNormalURI(uri) {
 		uri = appendNormalURI(nil, string(uri), foldHost, false)
@@ -177,8 +176,8 @@ func shapeReadResource(c *Call) *jsonrpc.Error {
 	return c.shapeInput()
 }
 
-// bindReadResource finds the resource or the template. One that is not registered and
-// one that its handler does not find look the same to the client.
+// bindReadResource finds the resource or the template. To the client, a resource that is not registered
+// looks the same as one that its handler does not find.
 func bindReadResource(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	var ok bool
 	if c.resource, ok = c.reg.resourceAt(c.name); ok {
@@ -229,8 +228,8 @@ func runReadResource(c *Call, ctx context.Context, w Sink) {
 	c.respond(w, append(appendHints(msg, c.rev, hints), `}}`...), 0)
 }
 
-// errNoContents is the error of a handler that returned nothing: the protocol knows no
-// empty answer for a resource that is not there.
+// errNoContents is the error for a handler that returned nothing: the protocol has no empty result for
+// a resource that does not exist.
 var errNoContents = errors.New("mcp: the resource handler returned no contents")
 
 // readResource is the innermost handler of resources/read.
@@ -262,7 +261,7 @@ func (s *Server) readResource(ctx context.Context, req *ReadResourceRequest) (*R
 		if c == nil {
 			return nil, errNilContent
 		}
-		filled := *c // the handler may give the same contents to many
+		filled := *c // the handler may return the same contents to many clients
 		if filled.URI == "" {
 			filled.URI = uri
 		}

@@ -8,12 +8,12 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// A resultHead is what the results of one server in one revision begin with, from
-// behind the id of the response to where the members of the result begin.
+// A resultHead is the beginning of the results of one server in one revision: the text between the id
+// of the response and the members of the result.
 type resultHead struct {
-	complete []byte // with the comma before the first member
-	required []byte // the same of an input_required result
-	open     []byte // complete, but still within _meta: for results with _meta of their own
+	complete []byte // for a complete result; ends with the comma before the first member, if it needs one
+	required []byte // the same for an input_required result
+	open     []byte // like complete, but ends within _meta: for results with _meta of their own
 }
 
 func newResultHead(rev *revision, info []byte) resultHead {
@@ -39,8 +39,8 @@ func newResultHead(rev *revision, info []byte) resultHead {
 	return resultHead{complete: closed(open), required: closed(write("input_required")), open: open}
 }
 
-// appendStart appends a response up to the members of its complete result, whose
-// _meta holds meta beside what the server puts there.
+// appendStart appends a response up to the members of its complete result. The _meta of the result
+// holds meta and what the server adds.
 func (h *resultHead) appendStart(dst, id []byte, meta Meta) ([]byte, error) {
 	dst = appendID(dst, id)
 	if len(meta) == 0 {
@@ -75,7 +75,7 @@ func appendID(dst, id []byte) []byte {
 	return append(dst, id...)
 }
 
-// appendHints appends the caching fields, in revisions that have them.
+// appendHints appends the caching fields if the revision has them.
 func appendHints(dst []byte, rev *revision, c Cacheable) []byte {
 	if !rev.cacheHints {
 		return dst
@@ -86,7 +86,7 @@ func appendHints(dst []byte, rev *revision, c Cacheable) []byte {
 	return jsonrpc.AppendString(dst, c.CacheScope)
 }
 
-// marshal returns the JSON of v as encoding/json writes it, without HTML escapes.
+// marshal returns the JSON of v in the form of encoding/json, without HTML escapes.
 func marshal(v any) ([]byte, error) {
 	return json.MarshalWithOption(v, json.DisableHTMLEscape())
 }

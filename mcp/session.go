@@ -11,19 +11,19 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// A ServerSession is the client's side of one request: what modern revisions say with
-// every request, and earlier ones once for all of a session. Its methods may be called from any
-// goroutine; once the request is answered they do nothing and return nil.
+// A ServerSession is the client's side of one request: what a client says with every request in modern
+// revisions, and once for a whole session in earlier ones. Its methods may be called from any
+// goroutine. Once the request is answered, they do nothing and return nil.
 type ServerSession struct {
 	rev     *revision
 	reg     *registry
 	id      string
-	bits    CapabilityBits // in revisions with sessions
-	client  string         // likewise
-	logRank int            // the least severe that the client wants; 0: none
-	bound   int            // the longest message that the transport sends; 0: without bound
+	bits    CapabilityBits // what the client declared, in revisions with sessions
+	client  string         // the client's name, in revisions with sessions
+	logRank int            // rank of the least severe level that the client wants; 0 for none
+	bound   int            // length of the longest message that the transport sends; 0 for no limit
 
-	mu   sync.Mutex      // guards the rest, and that nothing is notified behind the answer
+	mu   sync.Mutex      // guards the rest; held in Notify, so that nothing is notified after the answer
 	sink Sink            // nil once the request is answered
 	env  requestEnvelope // its slices may be read while sink is not nil
 	told toldProgress
@@ -34,20 +34,20 @@ type ServerSession struct {
 	infoRead bool
 }
 
-// toldProgress is how far a client was told that its request is. It "MUST increase with
-// each notification", also over the rounds of a handler that asks.
+// toldProgress is the progress that was last reported to the client. Progress "MUST increase with each
+// notification", even across the rounds of a handler that asks.
 type toldProgress struct {
 	last  float64
-	moved bool // there is one
+	moved bool // progress was reported
 }
 
-// open readies the session for a call with the envelope.
+// open readies the session for a call with the envelope env.
 func (ss *ServerSession) open(rev *revision, env *requestEnvelope, w Sink) {
 	ss.rev, ss.env, ss.logRank, ss.sink = rev, *env, env.logRank, w
 }
 
-// close makes the session forget its sink: what is notified from now on is dropped.
-// When it returns, no notification is under way. It returns what was told.
+// close makes the session drop its sink, and with it all later notifications. When it returns, no
+// notification is under way. It returns the progress reported so far.
 func (ss *ServerSession) close() toldProgress {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
@@ -56,13 +56,13 @@ func (ss *ServerSession) close() toldProgress {
 	return ss.told
 }
 
-// ID returns the id of the session that the request belongs to; "" in modern
-// revisions, which have none.
+// ID returns the ID of the session that the request belongs to. It is "" in modern revisions, which
+// have no sessions.
 func (ss *ServerSession) ID() string { return ss.id }
 
-// NotifyProgress tells the client how far the request is. It does nothing if the
-// client did not ask for progress, or if p.Progress is not above what was told
-// before; p.ProgressToken is ignored, for the request's own is the right one.
+// NotifyProgress reports to the client how far the request is. It does nothing if the client did not
+// ask for progress, or if p.Progress is not greater than what was reported before. It ignores
+// p.ProgressToken and uses that of the request.
 func (ss *ServerSession) NotifyProgress(_ context.Context, p *ProgressNotificationParams) error {
 	return ss.progress(p.Progress, p.Total, p.Message)
 }
@@ -90,10 +90,9 @@ func (ss *ServerSession) progress(progress, total float64, message string) error
 	return nil
 }
 
-// Log sends p to the client's log, with the messages of this request. It does nothing
-// if the client did not ask for log messages of this level: on this request, or in
-// earlier revisions for its session, where info and above are sent until it asks for
-// something else.
+// Log sends p to the client's log, with the messages of this request. It does nothing if the client did
+// not ask for log messages of this level. Clients ask with each request; in earlier revisions they ask
+// for a session and get info and above until they do.
 func (ss *ServerSession) Log(_ context.Context, p *LoggingMessageParams) error {
 	return ss.log(p.Level, p.Logger, p.Data)
 }
@@ -112,7 +111,7 @@ func (ss *ServerSession) log(level LoggingLevel, logger string, data any) error 
 		return nil
 	}
 	b := append(ss.buf[:0], `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"`...)
-	b = append(b, level...) // has a rank, so it is one of the eight
+	b = append(b, level...) // one of the eight levels, since it has a rank
 	b = append(b, '"')
 	if logger != "" {
 		b = jsonrpc.AppendString(append(b, `,"logger":`...), logger)
@@ -125,7 +124,7 @@ func (ss *ServerSession) log(level LoggingLevel, logger string, data any) error 
 	return nil
 }
 
-// CloseSSEStream ends the response under way. See [RequestExtra.CloseSSEStream].
+// CloseSSEStream ends the HTTP response. See [RequestExtra.CloseSSEStream].
 func (ss *ServerSession) CloseSSEStream(args CloseSSEStreamArgs) { ss.closeStream(args.RetryAfter) }
 
 func (ss *ServerSession) closeStream(retry time.Duration) {
@@ -145,7 +144,7 @@ func (ss *ServerSession) clientCapabilities() *ClientCapabilities {
 	if ss.caps == nil {
 		ss.caps = new(ClientCapabilities)
 		if ss.env.caps != nil && !emptyObject(ss.env.caps) && decodeExact(ss.env.caps, ss.caps) != nil {
-			*ss.caps = ClientCapabilities{} // what cannot be read is not declared
+			*ss.caps = ClientCapabilities{} // what cannot be decoded counts as not declared
 		}
 	}
 	return ss.caps

@@ -2,33 +2,32 @@ package mcp
 
 import "sync"
 
-// subscribers counts the listeners of each resource URI and calls the host's hooks
-// when the first comes and the last goes, on one goroutine, in the order of the edges.
-// It holds no queue of events: what waits to be told is at most one entry for each
-// URI.
+// subscribers counts the listeners of each resource URI. It calls the host's hooks when the first
+// listener of a URI comes and when the last one goes, on one goroutine and in that order. It has no
+// queue of events: at most one entry for each URI waits for the hooks.
 type subscribers struct {
-	first, last func(uri string)        // nil: not told
-	listed      func(key string) string // how the host lists the URI of the key
+	first, last func(uri string)        // the hooks; either may be nil
+	listed      func(key string) string // returns the URI with the key as the host lists it
 
 	mu      sync.Mutex // guards the rest
 	counts  map[string]int
-	told    map[string]struct{} // URIs whose first subscriber the hooks know of
-	waiting []string            // URIs that may differ from told, the oldest first
-	queued  map[string]struct{} // those of waiting
-	wake    chan struct{}       // holds one while waiting is not empty; nil before the goroutine starts
+	told    map[string]struct{} // URIs whose first subscriber has been reported to the hooks
+	waiting []string            // URIs whose state may differ from told, the oldest first
+	queued  map[string]struct{} // the URIs in waiting
+	wake    chan struct{}       // holds a value while waiting is not empty; nil before the goroutine starts
 	done    chan struct{}
 	closed  bool
 
-	// spelled is how a subscriber spells a URI where that is not the key. It holds those
-	// that are subscribed to, and some that are about to be.
+	// spelled has the subscriber's spelling of URIs where it is not the key: of those that are
+	// subscribed to, and of some that are about to be.
 	spelled map[string]string
 }
 
-// maxSpelled bounds the spellings that are kept.
+// maxSpelled is the number of spellings above which spell drops them all.
 const maxSpelled = 4096
 
-// spell notes how a client that is about to subscribe spells the URI of the key. The
-// first spelling stays as long as the URI has subscribers.
+// spell notes how a client that is about to subscribe spells the URI with the key. The first spelling
+// stays as long as the URI has subscribers.
 func (s *subscribers) spell(key, spelling string) {
 	if key == spelling {
 		return
@@ -44,7 +43,7 @@ func (s *subscribers) spell(key, spelling string) {
 	s.spelled[key] = spelling
 }
 
-// spelling returns what spell has noted for the key.
+// spelling returns the spelling that spell has noted for the key.
 func (s *subscribers) spelling(key string) (string, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,7 +84,7 @@ func (s *subscribers) add(uri string, n int) {
 		return
 	}
 	if _, ok := s.queued[uri]; ok {
-		return // the goroutine will see the state as it is then
+		return // the goroutine will see the state of that time
 	}
 	s.queued[uri] = struct{}{}
 	s.waiting = append(s.waiting, uri)
@@ -119,13 +118,13 @@ func (s *subscribers) run(wake <-chan struct{}) {
 	}
 }
 
-// next takes the oldest URI that waits and returns the hook that is to be called for
-// it, nil if there is nothing to tell. It reports false when none waits.
+// next takes the oldest waiting URI and returns the hook to call for it, or nil if nothing needs to be
+// reported. It returns false if no URI waits.
 func (s *subscribers) next() (hook func(string), uri string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) == 0 || s.closed {
-		s.waiting = nil // let go of what a burst has grown
+		s.waiting = nil // a burst may have grown it
 		return nil, "", false
 	}
 	uri = s.waiting[0]
@@ -145,7 +144,7 @@ func (s *subscribers) next() (hook func(string), uri string, ok bool) {
 	return nil, uri, true
 }
 
-// shown returns the URI as the hooks see it.
+// shown returns the URI with the key in the spelling that the hooks see.
 func (s *subscribers) shown(key string) string {
 	if spelling, ok := s.spelled[key]; ok {
 		return spelling

@@ -17,19 +17,19 @@ const (
 	TopicResource                    // the contents of single resources
 )
 
-// A Listen is a subscription as client and server agreed on it: what both have.
+// A Listen is a subscription that client and server agreed on: what the client wants and the server has.
 type Listen struct {
-	ID     string // JSON text of the subscription's id, which is the request's
+	ID     string // the JSON text of the subscription's id, which is that of the request
 	Topics Topic
-	URIs   []string // of TopicResource, each once, in the spelling by which they are compared
+	URIs   []string // the resources of TopicResource, each once and in normalized spelling
 
-	spelled map[string]string // as the client spells those that it spells otherwise
+	spelled map[string]string // the client's spelling of the URIs, where it is not the normalized one
 }
 
-// A Change is something that listeners want to hear of.
+// A Change is a change of the features or of a resource.
 type Change struct {
 	Topic Topic  // one bit
-	URI   string // of TopicResource only
+	URI   string // for TopicResource only
 }
 
 // shapeListen checks the params of subscriptions/listen.
@@ -60,9 +60,9 @@ func shapeListen(c *Call) *jsonrpc.Error {
 	return nil
 }
 
-// bindListen agrees on a subscription: of what the client asks for, that which the
-// server offers. Resources that it does not serve are left out. A template serves URIs of
-// the client's invention: what they may make the server remember is bounded.
+// bindListen agrees on a subscription: the part of what the client asks for that the server offers.
+// Resources that the server does not serve are left out. The number and the length of URIs are limited,
+// because a template serves URIs that a client invents, and the server must remember them.
 func bindListen(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	offered := c.s.topics(c.reg)
 	l := &Listen{ID: string(c.id)}
@@ -101,7 +101,7 @@ func bindListen(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	return nil
 }
 
-// addURI adds the resource of the client's spelling.
+// addURI adds the resource with the URI in the client's spelling.
 func (l *Listen) addURI(s *Server, spelling string) {
 	key := normalURI(spelling)
 	l.URIs = append(l.URIs, key)
@@ -161,9 +161,8 @@ func (s *Server) AppendAcknowledged(dst []byte, l *Listen) []byte {
 	return append(dst, `}}}`...)
 }
 
-// AppendListenResult appends the response that ends the listener of the id, JSON text,
-// in the revision that has listeners (basic/patterns/subscriptions, "Graceful
-// Closure").
+// AppendListenResult appends the response that ends the listener with the id, which is JSON text, in
+// the revision that has listeners (basic/patterns/subscriptions, "Graceful Closure").
 func (s *Server) AppendListenResult(dst []byte, id string) []byte {
 	dst = appendID(dst, []byte(id))
 	dst = append(dst, s.heads[newest().index].open...)
@@ -174,8 +173,8 @@ func (s *Server) AppendListenResult(dst []byte, id string) []byte {
 
 const subscriptionMeta = `"params":{"_meta":{"` + MetaKeySubscriptionID + `":`
 
-// The notifications of list changes, up to the subscription's id. They are never
-// changed.
+// These are the notifications up to the subscription's id, and the end of those of lists. They are
+// never changed.
 var (
 	toolsChanged     = []byte(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed",` + subscriptionMeta)
 	promptsChanged   = []byte(`{"jsonrpc":"2.0","method":"notifications/prompts/list_changed",` + subscriptionMeta)
@@ -184,8 +183,8 @@ var (
 	changedEnd       = []byte(`}}}`)
 )
 
-// ChangeMessage returns the notification of ch in two parts: between them belongs the
-// subscription's id as JSON text. They must not be changed.
+// ChangeMessage returns the notification of ch in two parts. The subscription's id, as JSON text, goes
+// between them. They must not be changed.
 func (s *Server) ChangeMessage(ch Change) (prefix, suffix []byte) {
 	switch ch.Topic {
 	case TopicTools:
@@ -202,11 +201,12 @@ func (s *Server) ChangeMessage(ch Change) (prefix, suffix []byte) {
 	return resourceUpdated, end.Bytes()
 }
 
-// OnChange makes the server call f after each change, on the goroutine that made it; f
-// must not block. Changes of a resource are reported while its URI has a subscriber. OnChange
-// may be called from any goroutine, by several transports. A transport that ends calls stop:
-// changes made after stop has returned are not reported to f. stop may be called several
-// times, from any goroutine.
+// OnChange makes the server call f after each change, on the goroutine that made the change. F must not
+// block. Changes of a resource are reported only while its URI has a subscriber.
+//
+// OnChange may be called from any goroutine, and by several transports. A transport that ends calls
+// stop; changes made after stop has returned are not reported to f. Stop may be called several times
+// and from any goroutine.
 func (s *Server) OnChange(f func(Change)) (stop func()) {
 	w := &watcher{f}
 	s.mu.Lock()
@@ -230,26 +230,25 @@ func (s *Server) tell(ch Change) {
 	}
 }
 
-// ResourceUpdated says that the contents of the resource have changed. Whoever
-// subscribed to the URI is told. It may be called from any goroutine, as often as one
-// likes: transports send at most as many notices as a listener takes.
+// ResourceUpdated notifies the subscribers of the URI that the contents of the resource have changed.
+// It may be called from any goroutine and as often as the host likes: transports send a listener only
+// as many notices as it takes.
 func (s *Server) ResourceUpdated(uri string) {
 	if uri = normalURI(uri); s.subscribe.has(uri) {
 		s.tell(Change{Topic: TopicResource, URI: uri})
 	}
 }
 
-// Subscribe counts a listener to the URI. Transports call it once for each URI of a
-// Listen, before they acknowledge it. It does not block and may be called from any
-// goroutine.
+// Subscribe adds a listener to the count of the URI. Transports call it once for each URI of a Listen,
+// before they acknowledge the subscription. It does not block and may be called from any goroutine.
 func (s *Server) Subscribe(uri string) { s.subscribe.add(normalURI(uri), 1) }
 
 // Unsubscribe takes back one Subscribe. It does not block and may be called from any
 // goroutine.
 func (s *Server) Unsubscribe(uri string) { s.subscribe.add(normalURI(uri), -1) }
 
-// spelling returns how clients and the host see the resource of the key: as a subscriber
-// spells it, as it is listed, or the key.
+// spelling returns the URI with the key as clients and the host see it: in a subscriber's spelling, or
+// else as it is listed, or else the key.
 func (s *Server) spelling(key string) string {
 	if spelling, ok := s.subscribe.spelling(key); ok {
 		return spelling
@@ -257,7 +256,8 @@ func (s *Server) spelling(key string) string {
 	return s.listedURI(key)
 }
 
-// listedURI returns how the resource of the key is listed; the key if it is not.
+// listedURI returns the URI of the resource with the key as it is listed, or the key if it is not
+// listed.
 func (s *Server) listedURI(key string) string {
 	if r, ok := s.reg.Load().resources.get([]byte(key)); ok {
 		return r.def.URI

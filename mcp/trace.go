@@ -2,9 +2,8 @@ package mcp
 
 import "context"
 
-// A Trace is the trace context of a request as its _meta carries it (SEP-414), in
-// the formats of W3C Trace Context and W3C Baggage. Parent is valid; State and
-// Baggage are as the client sent them.
+// A Trace is the trace context in the _meta of a request (SEP-414), in the formats of W3C Trace Context
+// and W3C Baggage. Parent is valid if it is not "". State and Baggage are as the client sent them.
 type Trace struct {
 	Parent  string // traceparent
 	State   string // tracestate
@@ -13,8 +12,8 @@ type Trace struct {
 
 type traceKey struct{}
 
-// TraceContext returns the trace context of the request that ctx, the context of a
-// handler, belongs to; ok is false when the request has none.
+// TraceContext returns the trace context of the request to which ctx, the context of a handler,
+// belongs. It returns false if the request has none.
 func TraceContext(ctx context.Context) (t Trace, ok bool) {
 	t, ok = ctx.Value(traceKey{}).(Trace)
 	return t, ok
@@ -23,9 +22,9 @@ func TraceContext(ctx context.Context) (t Trace, ok bool) {
 // traceText is a trace context as JSON text.
 type traceText struct{ parent, state, baggage []byte }
 
-// trace returns the trace context, and whether there is a valid one: a traceparent
-// that is malformed is as if there were none, and its tracestate is dropped with it
-// (Trace Context, section 3.2.2 and 3.3.1). Baggage stands on its own.
+// trace returns the trace context and whether there is one. A malformed traceparent counts as absent
+// and takes its tracestate with it (Trace Context, sections 3.2.2 and 3.3.1). Baggage is independent of
+// them.
 func (t *traceText) trace() (Trace, bool) {
 	var out Trace
 	if parent, ok := stringOf(t.parent); ok && validTraceparent(parent) {
@@ -40,9 +39,8 @@ func (t *traceText) trace() (Trace, bool) {
 	return out, out != Trace{}
 }
 
-// validTraceparent reports whether b is version-traceid-parentid-flags in lower-case
-// hexadecimal, with neither id all zero. Later versions may go on behind another
-// dash; version ff is forbidden.
+// validTraceparent reports whether b is version-traceid-parentid-flags in lower-case hexadecimal, with
+// neither id all zero. Later versions may go on after another dash. Version ff is forbidden.
 func validTraceparent(b []byte) bool {
 	const length = 2 + 1 + 32 + 1 + 16 + 1 + 2
 	if len(b) < length || b[2] != '-' || b[35] != '-' || b[52] != '-' {
@@ -73,8 +71,8 @@ func isID(b []byte) bool {
 	return !zero && isHex(b)
 }
 
-// validTraceField reports whether b fits into a header field, to which a handler may
-// copy it: visible ASCII, spaces and tabs, at most 8192 octets (W3C Baggage, 3.3.2).
+// validTraceField reports whether a handler may copy b into a header field: it has only visible ASCII,
+// spaces and tabs, and at most 8192 octets (W3C Baggage, 3.3.2).
 func validTraceField(b []byte) bool {
 	return len(b) <= 8192 && validFieldValue(b)
 }

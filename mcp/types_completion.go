@@ -6,11 +6,11 @@ import (
 	jsonv2 "github.com/goccy/go-json/v2"
 )
 
-// maxCompletions is the most values that one completion may hold
-// (server/utilities/completion, "Completion Results").
+// maxCompletions is the maximum number of values in one completion (server/utilities/completion,
+// "Completion Results").
 const maxCompletions = 100
 
-// CompleteParams is the params of completion/complete.
+// CompleteParams are the params of completion/complete.
 type CompleteParams struct {
 	Meta     Meta                   `json:"_meta,omitempty"`
 	Argument CompleteParamsArgument `json:"argument"`
@@ -18,33 +18,32 @@ type CompleteParams struct {
 	Ref      *CompleteReference     `json:"ref"`
 }
 
-// CompleteParamsArgument is the argument to complete and what was typed so far.
+// CompleteParamsArgument is the argument to complete and what the user has typed so far.
 type CompleteParamsArgument struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
-// CompleteContext holds the arguments that are settled already.
+// CompleteContext holds the arguments whose values are already known.
 type CompleteContext struct {
 	Arguments map[string]string `json:"arguments,omitempty"`
 }
 
-// The types of a [CompleteReference].
+// These are the types of a [CompleteReference].
 const (
 	RefPrompt   = "ref/prompt"
 	RefResource = "ref/resource"
 )
 
-// CompleteReference says whose argument it is: a prompt by Name when Type is
-// "ref/prompt", a resource template by URI when Type is "ref/resource".
+// CompleteReference says what the argument belongs to: the prompt with Name if Type is "ref/prompt", or
+// the resource template with URI if Type is "ref/resource".
 type CompleteReference struct {
 	Type string `json:"type"`
 	Name string `json:"name,omitempty"`
 	URI  string `json:"uri,omitempty"`
 }
 
-// UnmarshalJSON refuses a reference of an unknown type and one that lacks its
-// name or URI.
+// UnmarshalJSON refuses a reference of an unknown type and one without its name or URI.
 func (r *CompleteReference) UnmarshalJSON(data []byte) error {
 	type plain CompleteReference
 	var p plain
@@ -69,11 +68,11 @@ type CompleteResult struct {
 	Completion CompletionResultDetails `json:"completion"`
 }
 
-// CompletionResultDetails holds the proposals. Of more than 100 values only
-// the first 100 are sent, with HasMore.
+// CompletionResultDetails holds the proposals. If there are more than 100 values, only the first 100
+// are sent, with HasMore set.
 type CompletionResultDetails struct {
 	HasMore bool     `json:"hasMore,omitzero"`
-	Total   int      `json:"total,omitzero"` // how many there are in all; 0 for unknown
+	Total   int      `json:"total,omitzero"` // number of all proposals; 0 if unknown
 	Values  []string `json:"values"`
 }
 
@@ -104,8 +103,7 @@ func (r *CompleteResult) appendMembers(dst []byte) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// MarshalJSON writes the result without resultType, as revisions before
-// 2026-07-28 have it.
+// MarshalJSON writes the result in the form of revisions before 2026-07-28, without resultType.
 func (r *CompleteResult) MarshalJSON() ([]byte, error) {
 	return marshalMembers(r.Meta, r.appendMembers)
 }

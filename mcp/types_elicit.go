@@ -8,20 +8,20 @@ import (
 	jsonv2 "github.com/goccy/go-json/v2"
 )
 
-// ElicitParams asks the user for something. In form mode RequestedSchema is
-// required: an object of primitive properties (client/elicitation, "Requested
-// Schema"). In URL mode (since 2025-11-25) URL is required, and before
-// 2026-07-28 also ElicitationID. Form mode must never ask for secrets.
+// ElicitParams asks the user for something. In form mode RequestedSchema describes an object of
+// primitive properties (client/elicitation, "Requested Schema"); nil asks for a plain yes or no. In URL
+// mode (since 2025-11-25) URL is required; ElicitationID is made if a revision wants one and it is "".
+// Form mode must never ask for secrets.
 type ElicitParams struct {
 	Meta            Meta   `json:"_meta,omitempty"`
-	Mode            string `json:"mode,omitempty"` // "form" or "url"; empty: by which of the other fields are set
+	Mode            string `json:"mode,omitempty"` // "form" or "url"; if "", the other fields decide
 	Message         string `json:"message"`
 	RequestedSchema any    `json:"requestedSchema,omitempty"`
 	URL             string `json:"url,omitempty"`
 	ElicitationID   string `json:"elicitationId,omitempty"`
 }
 
-// The modes of an [ElicitParams].
+// These are the modes of an [ElicitParams].
 const (
 	ElicitModeForm = "form"
 	ElicitModeURL  = "url"
@@ -40,8 +40,8 @@ func (p *ElicitParams) mode() string {
 	return p.Mode
 }
 
-// MarshalJSON always names the mode, and gives a form without a schema the
-// empty one, which asks for a plain yes or no.
+// MarshalJSON always writes the mode. A form without a schema gets the empty one, which asks for a
+// plain yes or no.
 func (p *ElicitParams) MarshalJSON() ([]byte, error) {
 	type plain ElicitParams
 	q := plain(*p)
@@ -58,15 +58,15 @@ type emptyForm struct {
 	Properties struct{} `json:"properties"`
 }
 
-// The actions of an [ElicitResult].
+// These are the actions of an [ElicitResult].
 const (
 	ElicitAccept  = "accept"
 	ElicitDecline = "decline"
 	ElicitCancel  = "cancel"
 )
 
-// ElicitResult is the user's answer. Content is set when Action is "accept" in
-// form mode; what a handler gets conforms to the form that it asked with.
+// ElicitResult is the user's answer. Content is set if Action is "accept" in form mode. The content
+// that a handler gets conforms to its form.
 type ElicitResult struct {
 	Meta    Meta           `json:"_meta,omitempty"`
 	Action  string         `json:"action"`
@@ -75,8 +75,8 @@ type ElicitResult struct {
 
 func (*ElicitResult) isInputResponse() {}
 
-// UnmarshalJSON refuses an unknown action and content that is not flat: values
-// are strings, numbers, booleans or arrays of strings.
+// UnmarshalJSON refuses an unknown action and content that is not flat. Values must be strings,
+// numbers, booleans or arrays of strings.
 func (r *ElicitResult) UnmarshalJSON(data []byte) error {
 	type plain ElicitResult
 	var p plain

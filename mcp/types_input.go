@@ -10,34 +10,33 @@ import (
 	jsonv2 "github.com/goccy/go-json/v2"
 )
 
-// The methods by which a server asks its client. Before 2026-07-28 they are
-// requests of their own, since then entries of inputRequests.
+// These are the methods with which a server asks its client. Before 2026-07-28 they are requests of
+// their own; since then they are entries of inputRequests.
 const (
 	askElicitation = "elicitation/create"
 	askSampling    = "sampling/createMessage"
 	askRoots       = "roots/list"
 )
 
-// An InputRequest is what a handler may ask of the client: [ElicitParams],
-// [CreateMessageParams], [CreateMessageWithToolsParams] or [ListRootsParams],
-// by pointer.
+// An InputRequest is a question of a handler to the client: a pointer to an [ElicitParams],
+// [CreateMessageParams], [CreateMessageWithToolsParams] or [ListRootsParams].
 type InputRequest interface {
-	// askMethod returns the method that asks it.
+	// askMethod returns the method that asks the question.
 	askMethod() string
 }
 
-// InputRequestMap holds requests under keys of the handler's choice. The
-// answers arrive under the same keys.
+// InputRequestMap holds questions under keys that the handler chooses. The answers arrive under the
+// same keys.
 type InputRequestMap map[string]InputRequest
 
-// An InputResponse is a client's answer: [ElicitResult], [CreateMessageResult]
-// or [ListRootsResult], by pointer.
+// An InputResponse is a client's answer: a pointer to an [ElicitResult], [CreateMessageResult] or
+// [ListRootsResult].
 type InputResponse interface{ isInputResponse() }
 
 // InputResponseMap holds the answers under the keys of the requests.
 type InputResponseMap map[string]InputResponse
 
-// MarshalJSON writes each entry as {"method":…,"params":…}, keys in order.
+// MarshalJSON writes each entry as {"method":…,"params":…}, sorted by key.
 func (m InputRequestMap) MarshalJSON() ([]byte, error) { return m.appendJSON(nil) }
 
 func (m InputRequestMap) appendJSON(dst []byte) ([]byte, error) {
@@ -68,10 +67,10 @@ func appendInputRequest(dst []byte, r InputRequest) ([]byte, error) {
 	return append(append(append(dst, `,"params":`...), params...), '}'), nil
 }
 
-// UnmarshalJSON decodes each answer by its shape, for those who do not know what was
-// asked; a [Server] does. An answer without a known shape is left out, so that the handler
-// sees it as missing and may ask again (basic/patterns/mrtr, "Error Handling"); one
-// whose shape does not hold is an error. The map is nil when nothing is left.
+// UnmarshalJSON decodes each answer by its shape, for callers that do not know what was asked, unlike a
+// [Server]. An answer without a known shape is left out, so that the handler sees it as missing and may
+// ask again (basic/patterns/mrtr, "Error Handling"). An answer with a known shape that is not valid is
+// an error. The map is nil if no answer is left.
 func (m *InputResponseMap) UnmarshalJSON(data []byte) error {
 	var raw map[string]jsontext.Value
 	if err := jsonv2.Unmarshal(data, &raw); err != nil {
@@ -96,8 +95,8 @@ func (m *InputResponseMap) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// shapeOfResponse guesses the method that value answers by the member that
-// only its result has. It reports whether it could.
+// shapeOfResponse guesses which method value answers, from the member that only the result of that
+// method has. It returns false if there is no such member.
 func shapeOfResponse(value jsontext.Value) (string, bool) {
 	var probe struct {
 		Action jsontext.Value `json:"action"`
@@ -118,8 +117,7 @@ func shapeOfResponse(value jsontext.Value) (string, bool) {
 	return "", false
 }
 
-// decodeInputResponse decodes value as the result of method. Its errors fit
-// behind the key's name.
+// decodeInputResponse decodes value as the result of method. Its errors can follow the name of the key.
 func decodeInputResponse(method string, value jsontext.Value) (InputResponse, error) {
 	switch method {
 	case askElicitation:

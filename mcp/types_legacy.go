@@ -1,7 +1,6 @@
 package mcp
 
-// InitializeParams is the params of initialize, by which a session before
-// 2026-07-28 begins.
+// InitializeParams are the params of initialize, which opens a session in revisions before 2026-07-28.
 type InitializeParams struct {
 	Meta            Meta                `json:"_meta,omitempty"`
 	Capabilities    *ClientCapabilities `json:"capabilities"`
@@ -18,19 +17,19 @@ type InitializeResult struct {
 	ServerInfo      *Implementation     `json:"serverInfo"`
 }
 
-// SetLoggingLevelParams is the params of logging/setLevel.
+// SetLoggingLevelParams are the params of logging/setLevel.
 type SetLoggingLevelParams struct {
 	Meta  Meta         `json:"_meta,omitempty"`
 	Level LoggingLevel `json:"level"`
 }
 
-// SubscribeParams is the params of resources/subscribe.
+// SubscribeParams are the params of resources/subscribe.
 type SubscribeParams struct {
 	Meta Meta   `json:"_meta,omitempty"`
 	URI  string `json:"uri"`
 }
 
-// UnsubscribeParams is the params of resources/unsubscribe.
+// UnsubscribeParams are the params of resources/unsubscribe.
 type UnsubscribeParams struct {
 	Meta Meta   `json:"_meta,omitempty"`
 	URI  string `json:"uri"`

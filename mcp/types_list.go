@@ -3,24 +3,24 @@ package mcp
 // Cacheable tells a client how long and for whom it may keep a result
 // (server/utilities/caching; since 2026-07-28).
 type Cacheable struct {
-	TTLMs      int    `json:"ttlMs"`      // milliseconds; 0: stale at once
+	TTLMs      int    `json:"ttlMs"`      // milliseconds; 0 means stale at once
 	CacheScope string `json:"cacheScope"` // "public" or "private"
 }
 
-// The scopes of a [Cacheable].
+// These are the scopes of a [Cacheable].
 const (
-	CachePublic  = "public"  // anyone may keep it, also between users
-	CachePrivate = "private" // only the client that asked may keep it
+	CachePublic  = "public"  // anyone may keep the result and share it between users
+	CachePrivate = "private" // only the client that asked may keep the result
 )
 
 // GetTTLMs returns the time to live in milliseconds.
 func (c Cacheable) GetTTLMs() int { return c.TTLMs }
 
-// GetCacheScope returns the scope; "" means the server's choice for the kind.
+// GetCacheScope returns the scope. "" means that the server chooses it for the kind of result.
 func (c Cacheable) GetCacheScope() string { return c.CacheScope }
 
-// ListToolsResult is the result of tools/list as a client decodes it. A server
-// sends it from the registry's encoded snapshot.
+// ListToolsResult is the result of tools/list in the form that clients decode and middleware sees.
+// Without middleware, a server sends lists that were encoded before.
 type ListToolsResult struct {
 	Meta Meta `json:"_meta,omitempty"`
 	Cacheable
@@ -28,7 +28,7 @@ type ListToolsResult struct {
 	Tools      []*Tool `json:"tools"`
 }
 
-// ListResourcesResult is the result of resources/list, see [ListToolsResult].
+// ListResourcesResult is the result of resources/list. See [ListToolsResult].
 type ListResourcesResult struct {
 	Meta Meta `json:"_meta,omitempty"`
 	Cacheable
@@ -36,8 +36,7 @@ type ListResourcesResult struct {
 	Resources  []*Resource `json:"resources"`
 }
 
-// ListResourceTemplatesResult is the result of resources/templates/list, see
-// [ListToolsResult].
+// ListResourceTemplatesResult is the result of resources/templates/list. See [ListToolsResult].
 type ListResourceTemplatesResult struct {
 	Meta Meta `json:"_meta,omitempty"`
 	Cacheable
@@ -45,7 +44,7 @@ type ListResourceTemplatesResult struct {
 	ResourceTemplates []*ResourceTemplate `json:"resourceTemplates"`
 }
 
-// ListPromptsResult is the result of prompts/list, see [ListToolsResult].
+// ListPromptsResult is the result of prompts/list. See [ListToolsResult].
 type ListPromptsResult struct {
 	Meta Meta `json:"_meta,omitempty"`
 	Cacheable
@@ -53,7 +52,7 @@ type ListPromptsResult struct {
 	Prompts    []*Prompt `json:"prompts"`
 }
 
-// DiscoverResult is the result of server/discover; since 2026-07-28.
+// DiscoverResult is the result of server/discover, which exists since 2026-07-28.
 type DiscoverResult struct {
 	Meta Meta `json:"_meta,omitempty"`
 	Cacheable

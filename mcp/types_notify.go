@@ -1,9 +1,9 @@
 package mcp
 
-// LoggingLevel is a severity of RFC 5424, section 6.2.1, by its name.
+// LoggingLevel is the name of a severity of RFC 5424, section 6.2.1.
 type LoggingLevel string
 
-// The levels, from the least severe.
+// These are the levels, the least severe first.
 const (
 	LevelDebug     LoggingLevel = "debug"
 	LevelInfo      LoggingLevel = "info"
@@ -15,8 +15,7 @@ const (
 	LevelEmergency LoggingLevel = "emergency"
 )
 
-// rank orders the levels from 1, debug, to 8, emergency. It is 0 for what is
-// no level.
+// rank orders the levels from 1 for debug to 8 for emergency. It is 0 if l is not a level.
 func (l LoggingLevel) rank() int {
 	switch l {
 	case LevelDebug:
@@ -39,8 +38,8 @@ func (l LoggingLevel) rank() int {
 	return 0
 }
 
-// LoggingMessageParams is the params of notifications/message. Data is any
-// value that marshals; a nil Data travels as null.
+// LoggingMessageParams are the params of notifications/message. Data is any value that marshals; nil
+// becomes null.
 type LoggingMessageParams struct {
 	Meta   Meta         `json:"_meta,omitempty"`
 	Data   any          `json:"data"`
@@ -48,7 +47,7 @@ type LoggingMessageParams struct {
 	Logger string       `json:"logger,omitempty"`
 }
 
-// ProgressNotificationParams is the params of notifications/progress.
+// ProgressNotificationParams are the params of notifications/progress.
 // ProgressToken is a string or an integer. Progress must grow from one
 // notification to the next.
 type ProgressNotificationParams struct {
@@ -56,10 +55,10 @@ type ProgressNotificationParams struct {
 	ProgressToken any     `json:"progressToken"`
 	Message       string  `json:"message,omitempty"` // since 2025-03-26
 	Progress      float64 `json:"progress"`
-	Total         float64 `json:"total,omitzero"` // 0 for unknown
+	Total         float64 `json:"total,omitzero"` // 0 if unknown
 }
 
-// CancelledParams is the params of notifications/cancelled. RequestID is a
+// CancelledParams are the params of notifications/cancelled. RequestID is a
 // string or an integer.
 type CancelledParams struct {
 	Meta      Meta   `json:"_meta,omitempty"`
@@ -67,21 +66,21 @@ type CancelledParams struct {
 	RequestID any    `json:"requestId"`
 }
 
-// ResourceUpdatedNotificationParams is the params of notifications/resources/updated.
+// ResourceUpdatedNotificationParams are the params of notifications/resources/updated.
 type ResourceUpdatedNotificationParams struct {
 	Meta Meta   `json:"_meta,omitempty"`
 	URI  string `json:"uri"`
 }
 
-// ElicitationCompleteParams is the params of notifications/elicitation/complete,
+// ElicitationCompleteParams are the params of notifications/elicitation/complete,
 // which only 2025-11-25 has.
 type ElicitationCompleteParams struct {
 	Meta          Meta   `json:"_meta,omitempty"`
 	ElicitationID string `json:"elicitationId"`
 }
 
-// NotificationSubscriptions is the filter of subscriptions/listen: which
-// changes the client wants to hear of.
+// NotificationSubscriptions is the filter of subscriptions/listen: the changes that the client wants to
+// be notified of.
 type NotificationSubscriptions struct {
 	ToolsListChanged      bool     `json:"toolsListChanged,omitzero"`
 	PromptsListChanged    bool     `json:"promptsListChanged,omitzero"`
@@ -89,13 +88,13 @@ type NotificationSubscriptions struct {
 	ResourceSubscriptions []string `json:"resourceSubscriptions,omitempty"` // URIs
 }
 
-// SubscriptionsListenParams is the params of subscriptions/listen.
+// SubscriptionsListenParams are the params of subscriptions/listen.
 type SubscriptionsListenParams struct {
 	Meta          Meta                       `json:"_meta,omitempty"`
 	Notifications *NotificationSubscriptions `json:"notifications"`
 }
 
-// SubscriptionsAcknowledgedParams is the params of
+// SubscriptionsAcknowledgedParams are the params of
 // notifications/subscriptions/acknowledged: the part of the filter that the
 // server agrees to.
 type SubscriptionsAcknowledgedParams struct {

@@ -24,7 +24,7 @@ type PromptMessage struct {
 	Role    Role    `json:"role"`
 }
 
-// MarshalJSON fails when the content is nil.
+// MarshalJSON returns an error if the content is nil.
 func (m *PromptMessage) MarshalJSON() ([]byte, error) { return m.appendJSON(nil) }
 
 func (m *PromptMessage) appendJSON(dst []byte) ([]byte, error) {
@@ -36,7 +36,7 @@ func (m *PromptMessage) appendJSON(dst []byte) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// GetPromptParams is the params of prompts/get.
+// GetPromptParams are the params of prompts/get.
 type GetPromptParams struct {
 	Meta           Meta              `json:"_meta,omitempty"`
 	Arguments      map[string]string `json:"arguments,omitempty"`
@@ -45,8 +45,8 @@ type GetPromptParams struct {
 	RequestState   string            `json:"requestState,omitempty"`   // the RequestState of that result
 }
 
-// GetPromptResult is the result of prompts/get. A handler that needs the
-// client's help sets InputRequests, RequestState or both instead of Messages.
+// GetPromptResult is the result of prompts/get. A handler that needs an answer from the client sets
+// InputRequests, RequestState or both instead of Messages.
 type GetPromptResult struct {
 	Meta          Meta             `json:"_meta,omitempty"`
 	Description   string           `json:"description,omitempty"`
@@ -75,8 +75,7 @@ func (r *GetPromptResult) appendMembers(dst []byte) ([]byte, error) {
 	return appendStringMember(dst, `,"description":`, r.Description), nil
 }
 
-// MarshalJSON writes the result without resultType, as revisions before
-// 2026-07-28 have it.
+// MarshalJSON writes the result in the form of revisions before 2026-07-28, without resultType.
 func (r *GetPromptResult) MarshalJSON() ([]byte, error) {
 	return marshalMembers(r.Meta, r.appendMembers)
 }

@@ -8,7 +8,7 @@ type Resource struct {
 	Description string       `json:"description,omitempty"`
 	MIMEType    string       `json:"mimeType,omitempty"`
 	Name        string       `json:"name"`
-	Size        int64        `json:"size,omitzero"` // of the raw contents in bytes; 0 for unknown
+	Size        int64        `json:"size,omitzero"` // length of the raw contents in bytes; 0 if unknown
 	Title       string       `json:"title,omitempty"`
 	URI         string       `json:"uri"`
 	Icons       []Icon       `json:"icons,omitempty"`
@@ -20,15 +20,15 @@ type ResourceTemplate struct {
 	Meta        Meta         `json:"_meta,omitempty"`
 	Annotations *Annotations `json:"annotations,omitzero"`
 	Description string       `json:"description,omitempty"`
-	MIMEType    string       `json:"mimeType,omitempty"` // of every match, when it is the same
+	MIMEType    string       `json:"mimeType,omitempty"` // if it is the same for all matching resources
 	Name        string       `json:"name"`
 	Title       string       `json:"title,omitempty"`
 	URITemplate string       `json:"uriTemplate"`
 	Icons       []Icon       `json:"icons,omitempty"`
 }
 
-// ResourceContents is the contents of a resource or of a part of it. It is
-// binary when Blob is not nil, otherwise text, also empty text.
+// ResourceContents is the contents of a resource or of a part of it. The contents are binary if Blob is
+// not nil, and otherwise text, which may be empty.
 type ResourceContents struct {
 	URI      string `json:"uri"`
 	MIMEType string `json:"mimeType,omitempty"`
@@ -37,8 +37,7 @@ type ResourceContents struct {
 	Meta     Meta   `json:"_meta,omitempty"`
 }
 
-// MarshalJSON writes either "text" or "blob", which the schema wants even when
-// empty.
+// MarshalJSON writes either "text" or "blob". The schema wants one of them even if it is empty.
 func (r *ResourceContents) MarshalJSON() ([]byte, error) { return r.appendJSON(nil) }
 
 func (r *ResourceContents) appendJSON(dst []byte) ([]byte, error) {
@@ -53,7 +52,7 @@ func (r *ResourceContents) appendJSON(dst []byte) ([]byte, error) {
 	return appendContentEnd(dst, nil, r.Meta)
 }
 
-// ReadResourceParams is the params of resources/read.
+// ReadResourceParams are the params of resources/read.
 type ReadResourceParams struct {
 	Meta           Meta             `json:"_meta,omitempty"`
 	URI            string           `json:"uri"`
@@ -61,8 +60,8 @@ type ReadResourceParams struct {
 	RequestState   string           `json:"requestState,omitempty"`   // the RequestState of that result
 }
 
-// ReadResourceResult is the result of resources/read. A handler that needs the
-// client's help sets InputRequests, RequestState or both instead of Contents.
+// ReadResourceResult is the result of resources/read. A handler that needs an answer from the client
+// sets InputRequests, RequestState or both instead of Contents.
 type ReadResourceResult struct {
 	Meta Meta `json:"_meta,omitempty"`
 	Cacheable
@@ -90,8 +89,8 @@ func (r *ReadResourceResult) appendMembers(dst []byte) ([]byte, error) {
 	return append(dst, ']'), nil
 }
 
-// MarshalJSON writes the result without resultType and caching fields, as
-// revisions before 2026-07-28 have it.
+// MarshalJSON writes the result in the form of revisions before 2026-07-28, without resultType and
+// caching fields.
 func (r *ReadResourceResult) MarshalJSON() ([]byte, error) {
 	return marshalMembers(r.Meta, r.appendMembers)
 }

@@ -21,8 +21,7 @@ type ListRootsResult struct {
 
 func (*ListRootsResult) isInputResponse() {}
 
-// UnmarshalJSON refuses a result without an array of roots, and a root without
-// a URI.
+// UnmarshalJSON refuses a result without an array of roots, and a root without a URI.
 func (r *ListRootsResult) UnmarshalJSON(data []byte) error {
 	type plain ListRootsResult
 	var p plain
@@ -41,7 +40,7 @@ func (r *ListRootsResult) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// A Root is a place in which the server may work: a file: URI.
+// A Root is a place where the server may work. URI is a file: URI.
 type Root struct {
 	Meta Meta   `json:"_meta,omitempty"`
 	Name string `json:"name,omitempty"`

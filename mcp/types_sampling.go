@@ -7,8 +7,7 @@ import (
 	jsonv2 "github.com/goccy/go-json/v2"
 )
 
-// CreateMessageParams asks the client's model for a message. MaxTokens and
-// Messages are required.
+// CreateMessageParams asks the client's model for a message. MaxTokens and Messages are required.
 type CreateMessageParams struct {
 	Meta             Meta               `json:"_meta,omitempty"`
 	IncludeContext   string             `json:"includeContext,omitempty"` // "none", "thisServer" or "allServers"
@@ -86,7 +85,7 @@ type SamplingMessage struct {
 	Role    Role    `json:"role"`
 }
 
-// MarshalJSON fails when the content is nil.
+// MarshalJSON returns an error if the content is nil.
 func (m *SamplingMessage) MarshalJSON() ([]byte, error) {
 	return (*PromptMessage)(m).appendJSON(nil)
 }
@@ -97,8 +96,7 @@ type SamplingMessageV2 struct {
 	Role    Role      `json:"role"`
 }
 
-// MarshalJSON writes a single block without an array around it, as every
-// revision understands it.
+// MarshalJSON writes a single block without an array around it, which every revision understands.
 func (m *SamplingMessageV2) MarshalJSON() ([]byte, error) {
 	if len(m.Content) == 1 {
 		return (&PromptMessage{Content: m.Content[0], Role: m.Role}).appendJSON(nil)
@@ -111,8 +109,8 @@ func (m *SamplingMessageV2) MarshalJSON() ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// CreateMessageResult is the message that the client's model made. Before
-// 2025-11-25 it has exactly one block.
+// CreateMessageResult is the message that the client's model wrote. Before 2025-11-25 it has exactly
+// one block.
 type CreateMessageResult struct {
 	Meta       Meta      `json:"_meta,omitempty"`
 	Content    []Content `json:"content"`
@@ -121,14 +119,13 @@ type CreateMessageResult struct {
 	StopReason string    `json:"stopReason,omitempty"` // "endTurn", "stopSequence", "maxTokens", "toolUse" or another
 }
 
-// CreateMessageWithToolsResult is the same type under the name that it has in
-// the official Go SDK.
+// CreateMessageWithToolsResult is the same type under the name of the official Go SDK.
 type CreateMessageWithToolsResult = CreateMessageResult
 
 func (*CreateMessageResult) isInputResponse() {}
 
-// UnmarshalJSON takes content as one block or as an array of blocks, and
-// refuses a result without content or with an unknown role.
+// UnmarshalJSON accepts content as one block or as an array of blocks. It refuses a result without
+// content or with an unknown role.
 func (r *CreateMessageResult) UnmarshalJSON(data []byte) error {
 	var p struct {
 		Meta       Meta           `json:"_meta"`
@@ -151,7 +148,7 @@ func (r *CreateMessageResult) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// ToolUseContent is a model's wish to use a tool. It occurs in sampling only.
+// ToolUseContent is a model's request to use a tool. It occurs only in sampling.
 type ToolUseContent struct {
 	ID    string
 	Name  string
@@ -159,8 +156,7 @@ type ToolUseContent struct {
 	Meta  Meta
 }
 
-// ToolResultContent is what a tool answered to a [ToolUseContent]. It occurs
-// in sampling only.
+// ToolResultContent is the answer of a tool to a [ToolUseContent]. It occurs only in sampling.
 type ToolResultContent struct {
 	ToolUseID         string
 	Content           []Content

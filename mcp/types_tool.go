@@ -4,31 +4,30 @@ import (
 	json "github.com/goccy/go-json"
 )
 
-// A Tool is a function that a client may call. Name and InputSchema are
-// required on the wire; the generic [AddTool] fills InputSchema and
-// OutputSchema from its types when they are nil.
+// A Tool describes a function that a client may call. Name and InputSchema are required on the wire.
+// The generic [AddTool] infers InputSchema and OutputSchema from its types if they are nil.
 type Tool struct {
 	Meta         Meta             `json:"_meta,omitempty"`
 	Annotations  *ToolAnnotations `json:"annotations,omitzero"` // since 2025-03-26
 	Description  string           `json:"description,omitempty"`
-	InputSchema  any              `json:"inputSchema"` // anything that marshals to a JSON Schema of type object; passed through verbatim
+	InputSchema  any              `json:"inputSchema"` // a value that marshals to a JSON Schema of type object, which clients get verbatim
 	Name         string           `json:"name"`
 	OutputSchema any              `json:"outputSchema,omitempty"` // likewise; since 2025-06-18
 	Title        string           `json:"title,omitempty"`
 	Icons        []Icon           `json:"icons,omitempty"`
 }
 
-// ToolAnnotations are hints about a tool, which a client does not trust. A nil
-// pointer means the specification's default, which is true for both.
+// ToolAnnotations are hints about a tool. Clients do not trust them. A nil pointer means the
+// specification's default, which is true for both.
 type ToolAnnotations struct {
 	DestructiveHint *bool  `json:"destructiveHint,omitzero"` // may destroy something
-	IdempotentHint  bool   `json:"idempotentHint,omitzero"`  // the same call again changes nothing more
-	OpenWorldHint   *bool  `json:"openWorldHint,omitzero"`   // reaches outside what the server owns
+	IdempotentHint  bool   `json:"idempotentHint,omitzero"`  // repeating a call changes nothing more
+	OpenWorldHint   *bool  `json:"openWorldHint,omitzero"`   // reaches beyond what the server owns
 	ReadOnlyHint    bool   `json:"readOnlyHint,omitzero"`    // changes nothing
 	Title           string `json:"title,omitempty"`
 }
 
-// CallToolParams is the params of tools/call as a client builds them.
+// CallToolParams are the params of tools/call that a client builds.
 type CallToolParams struct {
 	Meta           Meta             `json:"_meta,omitempty"`
 	Name           string           `json:"name"`
@@ -37,8 +36,8 @@ type CallToolParams struct {
 	RequestState   string           `json:"requestState,omitempty"`
 }
 
-// CallToolParamsRaw is the params of tools/call as a server receives them.
-// Arguments is the JSON object of the message, or nil.
+// CallToolParamsRaw are the params of tools/call that a server receives. Arguments is the JSON object in
+// the message, or nil.
 type CallToolParamsRaw struct {
 	Meta           Meta             `json:"_meta,omitempty"`
 	Name           string           `json:"name"`
@@ -47,9 +46,8 @@ type CallToolParamsRaw struct {
 	RequestState   string           `json:"requestState,omitempty"`   // the RequestState of that result
 }
 
-// CallToolResult is the result of tools/call. A handler that needs the
-// client's help sets InputRequests, RequestState or both instead of Content
-// and StructuredContent.
+// CallToolResult is the result of tools/call. A handler that needs an answer from the client sets
+// InputRequests, RequestState or both instead of Content and StructuredContent.
 type CallToolResult struct {
 	Meta              Meta            `json:"_meta,omitempty"`
 	Content           []Content       `json:"content"`
@@ -61,8 +59,8 @@ type CallToolResult struct {
 	err error
 }
 
-// SetError makes r say that the tool failed: IsError becomes true, and unless
-// there is content already, the text of err becomes the content.
+// SetError makes r report that the tool failed. It sets IsError, and if r has no content, the text of
+// err becomes the content.
 func (r *CallToolResult) SetError(err error) {
 	if len(r.Content) == 0 {
 		r.Content = []Content{&TextContent{Text: err.Error()}}
@@ -71,7 +69,7 @@ func (r *CallToolResult) SetError(err error) {
 	r.err = err
 }
 
-// GetError returns the error given to SetError, or nil. It does not travel.
+// GetError returns the error given to SetError, or nil. The error does not go to the client.
 func (r *CallToolResult) GetError() error { return r.err }
 
 // appendMembers appends the members of a complete result without _meta and
@@ -92,8 +90,7 @@ func (r *CallToolResult) appendMembers(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// MarshalJSON writes the result without resultType, as revisions before
-// 2026-07-28 have it.
+// MarshalJSON writes the result in the form of revisions before 2026-07-28, without resultType.
 func (r *CallToolResult) MarshalJSON() ([]byte, error) {
 	return marshalMembers(r.Meta, r.appendMembers)
 }

@@ -6,13 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// URIs are compared as RFC 3986, section 6.2.2, has it: without regard to the case of
-// scheme, host and the digits of percent-encodings, and a character that need not be
-// encoded is the same encoded or not. What may not stand in a URI (blanks, letters outside
-// ASCII) is taken as its encoding, for clients that do not encode. Dot segments are left
-// alone: what they mean is the handler's to say.
+// URIs are compared by RFC 3986, section 6.2.2. The case of scheme, host and percent-encodings does not
+// matter, and a character that need not be encoded is the same encoded or not. For clients that do not
+// encode, characters that a URI cannot have (spaces, letters outside ASCII) are the same as their
+// encodings. Dot segments are left alone, because the handler decides what they mean.
 
-// A fold says what of a URI is written in lower case.
+// A fold says which parts of a URI are written in lower case.
 type fold uint8
 
 const (
@@ -20,7 +19,7 @@ const (
 	foldHost               // scheme and host
 )
 
-// normalURI returns the spelling of uri by which it is compared.
+// normalURI returns the normalized spelling of uri, which is used to compare it.
 func normalURI(uri string) string {
 	if isNormalURI(uri) {
 		return uri
@@ -28,8 +27,7 @@ func normalURI(uri string) string {
 	return string(appendNormalURI(nil, uri, foldHost, false))
 }
 
-// isNormalURI reports whether uri is certainly spelled so: most are, and then nothing is
-// copied.
+// isNormalURI reports whether uri is certainly normalized. Most URIs are, and nothing is copied then.
 func isNormalURI[T string | []byte](uri T) bool {
 	slashes := 0
 	for i := 0; i < len(uri); i++ {
@@ -38,7 +36,7 @@ func isNormalURI[T string | []byte](uri T) bool {
 			slashes++
 		case 'A' <= c && c <= 'Z':
 			if slashes < 3 {
-				return false // may be of the scheme or the host
+				return false // it may be in the scheme or the host
 			}
 		case c == '%' || !unreserved(c) && strings.IndexByte(uriReserved, c) < 0:
 			return false
@@ -50,11 +48,11 @@ func isNormalURI[T string | []byte](uri T) bool {
 // uriReserved are the reserved characters of RFC 3986, section 2.2.
 const uriReserved = ":/?#[]@!$&'()*+,;="
 
-// normalTemplate returns that of a URI template, whose expressions stay as they are.
+// normalTemplate returns the normalized spelling of a URI template. Its expressions do not change.
 func normalTemplate(text string) string { return string(appendNormalURI(nil, text, foldHost, true)) }
 
-// appendNormalURI appends uri with the parts of f in lower case, and each character encoded
-// where it must be and nowhere else.
+// appendNormalURI appends uri with the parts of f in lower case, and with exactly those characters
+// encoded that must be.
 func appendNormalURI(dst []byte, uri string, f fold, template bool) []byte {
 	scheme, host, end := uriParts(uri, template)
 	for i := 0; i < len(uri); i++ {
@@ -89,8 +87,8 @@ func appendNormalURI(dst []byte, uri string, f fold, template bool) []byte {
 	return dst
 }
 
-// uriParts returns where the scheme of uri ends, and where its host begins and ends with
-// its port. Without a scheme all are 0.
+// uriParts returns the index where the scheme of uri ends, and those where its host begins and where
+// host and port end. Without a scheme all are 0.
 func uriParts(uri string, template bool) (scheme, host, end int) {
 	scheme = strings.IndexByte(uri, ':')
 	if scheme < 1 || !isScheme(uri[:scheme]) {
@@ -112,7 +110,7 @@ func uriParts(uri string, template bool) (scheme, host, end int) {
 				return scheme, host, end
 			}
 			if strings.IndexByte("/?#+", uri[end+1]) >= 0 {
-				return scheme, host, end // what it expands to may end the host
+				return scheme, host, end // its expansion may end the host
 			}
 			end += n
 		}
@@ -130,13 +128,13 @@ func isScheme(s string) bool {
 	return s != ""
 }
 
-// encodedURI returns uri with what may not stand in a URI percent-encoded, and otherwise
-// as it was written. It reports false for what is no absolute URI even then.
+// encodedURI returns uri as it was written, but with the characters that a URI cannot have
+// percent-encoded. It returns false if that is not an absolute URI.
 func encodedURI(uri string, template bool) (string, bool) {
 	if !utf8.ValidString(uri) {
 		return "", false
 	}
-	var out, plain []byte // plain has a letter for each encoding, which net/url refuses in hosts
+	var out, plain []byte // plain has a letter instead of each encoding: net/url refuses those in hosts
 	for i := 0; i < len(uri); i++ {
 		c := uri[i]
 		switch {
@@ -177,7 +175,7 @@ func isTriplet(s string) bool {
 	return len(s) > 2 && s[0] == '%' && unhex(s[1]) < 16 && unhex(s[2]) < 16
 }
 
-// unhex returns the value of a hexadecimal digit; 255 for what is none.
+// unhex returns the value of the hexadecimal digit c, or 255 if c is not one.
 func unhex(c byte) byte {
 	switch {
 	case '0' <= c && c <= '9':

@@ -6,9 +6,9 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// The functions of this file return what a revision can write down of a value that a
-// host gave: the value itself when that is all of it, otherwise a copy without the
-// members that the revision does not have. They never change what they are given.
+// The functions in this file return what a revision can write of a value that a host gave: the value
+// itself if the revision can write all of it, and otherwise a copy without the members that the
+// revision does not have. They never change their arguments.
 
 func (w *wire) implementation(i *Implementation) *Implementation {
 	if w.profile {
@@ -21,7 +21,7 @@ func (w *wire) implementation(i *Implementation) *Implementation {
 	return out
 }
 
-// capabilities returns c as the revision declares it.
+// capabilities returns the part of c that the revision has.
 func (rev *revision) capabilities(c *ServerCapabilities) *ServerCapabilities {
 	w := &rev.wire
 	if w.all() {
@@ -46,7 +46,7 @@ func (w *wire) annotations(a *Annotations) *Annotations {
 	return &out
 }
 
-// common clears what features have in common as far as the revision has it not.
+// common clears those members common to all features that the revision does not have.
 func (w *wire) common(title *string, icons *[]Icon, meta *Meta) {
 	if !w.titles {
 		*title = ""
@@ -59,7 +59,7 @@ func (w *wire) common(title *string, icons *[]Icon, meta *Meta) {
 	}
 }
 
-// tool returns t as the revision lists it. Schemas are JSON or marshal to it.
+// tool returns t in the form that the revision lists. Its schemas are JSON or marshal to JSON.
 func (w *wire) tool(t *Tool) (*Tool, error) {
 	if w.all() {
 		return t, nil
@@ -81,17 +81,17 @@ func (w *wire) tool(t *Tool) (*Tool, error) {
 		return nil, err
 	}
 	out.OutputSchema = nil
-	// The earlier revisions know no other output than objects: of a tool that has another
-	// they see its text.
+	// Earlier revisions have no other output than objects. Their clients get any other output as
+	// text.
 	if kind, _ := jsonrpc.Member(text, "type"); w.structured != structuredNone && jsonrpc.EqualString(kind, "object") {
 		out.OutputSchema = json.RawMessage(objectSchema(text))
 	}
 	return &out, nil
 }
 
-// objectSchema returns text, a schema, with objects in the place of the true and false
-// that may stand for the schema of a property since JSON Schema draft 6: before
-// 2026-07-28 the protocol wants objects there.
+// objectSchema returns text, a schema, with objects in place of true and false as schemas of
+// properties. JSON Schema allows those since draft 6, but the protocol wants objects before
+// 2026-07-28.
 func objectSchema(text []byte) []byte {
 	props, _ := jsonrpc.Member(text, "properties")
 	if !isObject(props) || !hasBoolean(props) {
@@ -129,8 +129,8 @@ func hasBoolean(obj []byte) bool {
 	return false
 }
 
-// appendName appends the name of a member, as [jsonrpc.Members] yields it, behind the
-// members that dst ends with.
+// appendName appends the name of a member, in the form that [jsonrpc.Members] yields, to the members
+// at the end of dst.
 func appendName(dst, name []byte) []byte {
 	if dst[len(dst)-1] != '{' {
 		dst = append(dst, ',')
@@ -176,11 +176,11 @@ func (w *wire) prompt(p *Prompt) *Prompt {
 	return &out
 }
 
-// An entryText is the JSON of a feature in a list, for each revision. Revisions that
-// write the same share it.
+// An entryText is the JSON of a feature in a list, for each revision. Adjacent revisions with the same
+// text share it.
 type entryText [revisionCount][]byte
 
-// newEntryText returns what encode makes of the feature for each revision.
+// newEntryText returns the texts that encode returns for each revision.
 func newEntryText(encode func(*wire) ([]byte, error)) (entryText, error) {
 	var e entryText
 	for i := range revisions {

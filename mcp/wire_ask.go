@@ -8,9 +8,8 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// askParams returns the params of the request by which a server of the revision asks r,
-// which is not nil. What the revision cannot ask is an error: a question without its
-// point is none.
+// askParams returns the params of the request that asks r, which is not nil, in the revision. It
+// returns an error if the revision cannot ask all of r, because the rest would be another question.
 func (w *wire) askParams(r InputRequest) ([]byte, error) {
 	switch r := r.(type) {
 	case *ElicitParams:
@@ -46,7 +45,7 @@ func (w *wire) elicitation(p *ElicitParams) ([]byte, error) {
 		case !w.elicitID:
 			own.ElicitationID = ""
 		case own.ElicitationID == "":
-			own.ElicitationID = rand.Text() // the client must be able to tell them apart
+			own.ElicitationID = rand.Text() // the client must be able to tell elicitations apart
 		}
 		return appendValue(nil, own)
 	}
@@ -63,15 +62,15 @@ func (w *wire) elicitation(p *ElicitParams) ([]byte, error) {
 		props, _ := jsonrpc.Member(form, "properties")
 		for name, prop := range jsonrpc.Members(props) {
 			if kind, _ := jsonrpc.Member(prop, "type"); jsonrpc.EqualString(kind, "array") {
-				return nil, fmt.Errorf("mcp: form field %q: the client's revision has no fields of several values", name)
+				return nil, fmt.Errorf("mcp: form field %q: the client's revision does not have fields with several values", name)
 			}
 		}
 	}
 	return appendValue(nil, own)
 }
 
-// samplingWithTools returns the params of sampling/createMessage. A revision without
-// messages of several blocks gets several messages.
+// samplingWithTools returns the params of sampling/createMessage. In a revision without messages of
+// several blocks, such a message becomes several messages.
 func (w *wire) samplingWithTools(p *CreateMessageWithToolsParams) ([]byte, error) {
 	own := *p
 	own.Messages = nil
@@ -107,9 +106,9 @@ func (w *wire) samplingWithTools(p *CreateMessageWithToolsParams) ([]byte, error
 	return marshal(&own)
 }
 
-var errToolBlocks = errors.New("mcp: the client's revision has no tools in sampling")
+var errToolBlocks = errors.New("mcp: the client's revision does not have tools in sampling")
 
-// samplingBlock returns c as the revision can write it into a message of sampling.
+// samplingBlock returns c in the form that the revision has for messages of sampling.
 func (w *wire) samplingBlock(c Content) (Content, error) {
 	switch c := c.(type) {
 	case nil:

@@ -1,7 +1,7 @@
 package mcp
 
-// content returns c as the revision can write it. A kind of content that it does not
-// know is told as text, so that the model hears of it.
+// content returns c in the form that the revision has. A type of content that it does not have becomes
+// text, so that the model learns of it.
 func (w *wire) content(c Content) Content {
 	switch c := c.(type) {
 	case *TextContent:
@@ -47,7 +47,7 @@ func (w *wire) content(c Content) Content {
 	return c
 }
 
-// plain reports whether nothing of meta and a has to go.
+// plain reports whether the revision can write all of meta and a.
 func (w *wire) plain(meta Meta, a *Annotations) bool {
 	return (w.meta || meta == nil) && (w.lastModified || a == nil || a.LastModified == "")
 }
@@ -59,7 +59,7 @@ func (w *wire) own(meta Meta) Meta {
 	return nil
 }
 
-// linkText is what a link says: above all where it leads, and what it is called.
+// linkText returns the text that stands for a link: its name, its URI and its description.
 func linkText(l *ResourceLink) string {
 	name := l.Title
 	if name == "" {
@@ -75,7 +75,7 @@ func linkText(l *ResourceLink) string {
 	return text
 }
 
-// contents returns r, which is not nil, as the revision can write it.
+// contents returns r, which is not nil, in the form that the revision has.
 func (w *wire) contents(r *ResourceContents) *ResourceContents {
 	if w.meta || r.Meta == nil {
 		return r

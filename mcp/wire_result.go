@@ -2,8 +2,8 @@ package mcp
 
 import "encoding/json"
 
-// contentList returns cs as the revision can write them: cs itself when that is all of
-// them, which costs nothing.
+// contentList returns cs in the form that the revision has. If nothing changes it returns cs itself,
+// which costs nothing.
 func (w *wire) contentList(cs []Content) []Content {
 	if w.all() {
 		return cs
@@ -22,8 +22,8 @@ func (w *wire) contentList(cs []Content) []Content {
 	return out
 }
 
-// toolResult returns r, which is not nil, as the revision can write it. Structured
-// content that it cannot is told as text where there is no content.
+// toolResult returns r, which is not nil, in the form that the revision has. Structured content that it
+// does not have becomes text if there is no other content.
 func (w *wire) toolResult(r *CallToolResult) (*CallToolResult, error) {
 	if w.all() {
 		return r, nil
@@ -48,12 +48,12 @@ func (w *wire) toolResult(r *CallToolResult) (*CallToolResult, error) {
 	return out, nil
 }
 
-// takes reports whether structured, JSON, may be structured content.
+// takes reports whether structured, which is JSON, may be structured content in the revision.
 func (w *wire) takes(structured []byte) bool {
 	return w.structured == structuredAny || w.structured == structuredObject && isObject(structured)
 }
 
-// promptMessages returns ms as the revision can write them.
+// promptMessages returns ms in the form that the revision has.
 func (w *wire) promptMessages(ms []*PromptMessage) []*PromptMessage {
 	if w.all() {
 		return ms
@@ -70,7 +70,7 @@ func (w *wire) promptMessages(ms []*PromptMessage) []*PromptMessage {
 	return out
 }
 
-// resourceContents returns cs as the revision can write them.
+// resourceContents returns cs in the form that the revision has.
 func (w *wire) resourceContents(cs []*ResourceContents) []*ResourceContents {
 	if w.meta {
 		return cs
