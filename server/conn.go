@@ -106,9 +106,9 @@ func (c *conn) setState(now tick, s connState) {
 func (c *conn) arm(due tick) {
 	l := c.loop
 	if c.has(flagStalled) {
-		st := l.stalls[c.slot]
+		st := l.stalls.clocks[c.slot]
 		st.own = due
-		l.stalls[c.slot] = st
+		l.stalls.clocks[c.slot] = st
 		due = min(due, st.due)
 	}
 	l.wheel.Arm(c.slot, due)
@@ -170,7 +170,7 @@ func (c *conn) closed(err error) bool {
 		l.endStream(c)
 	}
 	c.setState(now, connStateClosed)
-	l.stalls.remove(c)
+	c.endStall()
 	l.detach(c)
 	l.m.closes[c.reason].Add(1)
 	return true

@@ -148,6 +148,6 @@ func (c *conn) caughtUp(now tick) {
 		return
 	}
 	l.serving = c
-	l.stalls.remove(c)
+	c.endStall()
 	c.expireState(now)
 }

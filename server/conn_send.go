@@ -81,8 +81,6 @@ type vectorWriter interface {
 	Writev(pieces [][]byte) (int, error)
 }
 
-// writeBufferSize is how large gnet's first buffer for what a peer does not take becomes, about.
-const writeBufferSize = 16 << 10
 
 // write hands the pieces, three at most, to the socket. The conn may be closed when it returns.
 func (c *conn) write(pieces ...[]byte) {

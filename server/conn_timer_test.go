@@ -354,7 +354,7 @@ func TestNoTimerOutlivesItsConnection(t *testing.T) {
 		r.wantInvariants("a crowd that leaves")
 	}
 	r.await("the calls are over", func() bool { return r.s.calls.Load() == 0 })
-	if r.l.wheel.Armed() != 0 || len(r.l.stalls) != 0 {
-		t.Errorf("%d deadlines, %d stall clocks left", r.l.wheel.Armed(), len(r.l.stalls))
+	if r.l.wheel.Armed() != 0 || len(r.l.stalls.clocks) != 0 {
+		t.Errorf("%d deadlines, %d stall clocks left", r.l.wheel.Armed(), len(r.l.stalls.clocks))
 	}
 }

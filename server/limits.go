@@ -32,3 +32,6 @@ const (
 	frameRoom = 96       // bytes that an event adds to its message at most
 	keepOut   = 64 << 10 // scratch up to this capacity is kept from turn to turn
 )
+
+// writeBufferSize is about how large gnet's first buffer becomes for what a peer does not take.
+const writeBufferSize = 16 << 10

@@ -49,7 +49,6 @@ type loop struct {
 	gen   uint32
 
 	stalls   stalls // of slow peers only
-	holders  holders
 	streams  streamList
 	fan      fanout
 	told     uint64 // number of the newest change that all streams were told, or have noted
@@ -87,13 +86,12 @@ type loop struct {
 	runTick     task
 	runContinue task
 	runRelief   task
-	heaviest    atomic.Int32 // the last of holders that is not empty
-	relieving   atomic.Bool  // runRelief is on its way
-	yieldAsked  atomic.Bool  // a yieldRequest is on its way
-	yieldAt     int          // the next slot to look at for one
-	relief      bool         // serveContinue is to go on with it
-	kicked      bool         // runContinue has been asked for
-	more        bool         // it will be, at the end of the task
+	relieving   atomic.Bool // runRelief is on its way
+	yieldAsked  atomic.Bool // a yieldRequest is on its way
+	yieldAt     int         // the next slot to look at for one
+	relief      bool        // serveContinue is to go on with it
+	kicked      bool        // runContinue has been asked for
+	more        bool        // it will be, at the end of the task
 
 	_     [64]byte     // what follows is written by others
 	begun atomic.Int64 // calls that workers have begun
@@ -118,6 +116,7 @@ func newLoop(s *Server, idx int, r reactor) *loop {
 	l.workers.begin = func(j *job) { j.loop.begun.Add(1) }
 	l.workers.end = (*job).end
 	l.in.wake, l.in.max = func() { l.execute(l.runInbox) }, int64(s.opts.MaxInbox)
+	l.stalls.total = &s.unsent
 	l.streams.init(func(slot uint32) *streamNode { return &l.slots[slot].streamNode }, s.mcp)
 	l.runInbox = l.guard(l.serveInbox)
 	l.runTick = l.guard(l.serveTick)

@@ -286,7 +286,7 @@ func (r *rig) invariants() error {
 		if c.x != nil && c.x.in == nil && (c.state == connStateIdle || c.state == connStateStream) {
 			return fmt.Errorf("connection in state %v holds an exchange", c.state)
 		}
-		if _, stalled := l.stalls[c.slot]; stalled != c.has(flagStalled) {
+		if _, stalled := l.stalls.clocks[c.slot]; stalled != c.has(flagStalled) {
 			return fmt.Errorf("stall clock of slot %d: %v, flag %v", slot, stalled, c.has(flagStalled))
 		}
 	}

@@ -156,7 +156,7 @@ func (l *loop) settle() {
 
 // nextTick returns when the loop needs a tick: at the next at once if what it waits for has no time of its own.
 func (l *loop) nextTick() tick {
-	if l.more || l.kicked || len(l.backlog) > 0 || len(l.detached) > 0 || len(l.stalls) > 0 {
+	if l.more || l.kicked || len(l.backlog) > 0 || len(l.detached) > 0 || len(l.stalls.clocks) > 0 {
 		return l.now
 	}
 	next := l.wheel.Next()

@@ -11,12 +11,12 @@ import (
 // unsentInvariants are what holds of the bytes that wait, between two turns.
 func (l *loop) unsentInvariants() error {
 	sum, listed := 0, 0
-	for slot, st := range l.stalls {
+	for slot, st := range l.stalls.clocks {
 		sum += st.held
 		if st.size != holderSize(st.held) || st.held < 0 {
 			return fmt.Errorf("slot %d holds %d and is in list %d", slot, st.held, st.size)
 		}
-		if st.size > 0 && (int(st.at) >= len(l.holders[st.size]) || l.holders[st.size][st.at] != slot) {
+		if st.size > 0 && (int(st.at) >= len(l.stalls.holders[st.size]) || l.stalls.holders[st.size][st.at] != slot) {
 			return fmt.Errorf("slot %d is not where it says in list %d", slot, st.size)
 		}
 		if st.size > 0 {
@@ -24,18 +24,18 @@ func (l *loop) unsentInvariants() error {
 		}
 	}
 	top := 0
-	for size := range l.holders {
-		if listed -= len(l.holders[size]); len(l.holders[size]) > 0 {
+	for size := range l.stalls.holders {
+		if listed -= len(l.stalls.holders[size]); len(l.stalls.holders[size]) > 0 {
 			top = size
 		}
 	}
 	switch {
-	case listed != 0 || len(l.holders[0]) > 0:
+	case listed != 0 || len(l.stalls.holders[0]) > 0:
 		return fmt.Errorf("%d more connections hold something than are listed", listed)
 	case int64(sum) != l.srv.unsent.Load():
 		return fmt.Errorf("%d bytes are held, %d are counted", sum, l.srv.unsent.Load())
-	case l.heaviest.Load() != int32(top):
-		return fmt.Errorf("the heaviest is in list %d, not %d", top, l.heaviest.Load())
+	case l.stalls.heaviest.Load() != int32(top):
+		return fmt.Errorf("the heaviest is in list %d, not %d", top, l.stalls.heaviest.Load())
 	}
 	return nil
 }
@@ -100,8 +100,8 @@ func TestUnsentTotal(t *testing.T) {
 	}
 	r.pass(31 * time.Second)
 	r.wantUnsent("all have read", 0)
-	if len(r.l.stalls) != 0 {
-		t.Errorf("%d clocks of stalls are left", len(r.l.stalls))
+	if len(r.l.stalls.clocks) != 0 {
+		t.Errorf("%d clocks of stalls are left", len(r.l.stalls.clocks))
 	}
 }
 
