@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # Measures a million idle streams in ONE server process, with the real server and the real client
-# (`mooring-bench run idle`). Run by `make million`; STREAMS=100000 opens fewer, ENGINE=gnet uses the
-# other event loop. It writes the result to bin/million/million.json and prints its table.
+# (`mooring-bench run idle`). Run by `make million`; STREAMS=100000 opens fewer, ENGINE=gnet uses
+# the other event loop. It writes the result to bin/million/million.json and prints its table.
 #
 # It runs natively if a process may have that many descriptors, and otherwise in a virtual machine
 # started by the script that MOORING_VM names. The script is called as
 #   $MOORING_VM --mem 18G --cpus 2 --timeout SECONDS --in DIR --out DIR --run COMMAND
-# It must make the files of the first DIR available as /in in the guest, copy what is written to /out
-# to the second, and run the command as root. An emulated machine takes half an hour or more; its
-# memory figures are valid, its times are not. Both ends of a million connections take some 9 GB of
-# the kernel's memory.
+# It must make the files of the first DIR available as /in in the guest, copy what is written to
+# /out to the second, and run the command as root. An emulated machine takes half an hour or more;
+# its memory figures are valid, its times are not. Both ends of a million connections take some 9 GB
+# of the kernel's memory.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 streams=${STREAMS:-1000000}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures the server under adverse loads, and idle, on both engines, and writes the figures with
-# machine, date and commands to bench/results/DATE-pressure.md. Run by `make pressure`. It takes half
-# an hour with five rounds; GROUP=idle, or another group, measures only that. Other work on the
+# machine, date and commands to bench/results/DATE-pressure.md. Run by `make pressure`. It takes
+# half an hour with five rounds; GROUP=idle, or another group, measures only that. Other work on the
 # machine spoils the times, less so the ratios.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,11 +1,12 @@
-# Shared by conformance/run.sh and clients/run.sh: sourced, never run. Each function says what it needs and what it sets.
-# The scripts run under `set -euo pipefail`. What start_server started is stopped when the script ends, however it ends; nothing else is.
+# Shared by conformance/run.sh and clients/run.sh, which source it. Each function documents what it
+# needs and what it sets. The scripts run under `set -euo pipefail`. Processes started by
+# start_server are stopped when the script ends, however it ends; no others are.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 WORKDIR=$(mktemp -d)
 STARTED=()
 
-# die TEXT: says why, shows the server's log if there is one, and ends the script with 1.
+# die TEXT prints the reason and the server's log, if there is one, and ends the script with 1.
 die() {
 	echo "$0: $*" >&2
 	if [[ -s $WORKDIR/server.log ]]; then
@@ -15,21 +16,23 @@ die() {
 	exit 1
 }
 
-# finish: the script's last act. The folder with logs and results stays if something failed.
+# finish runs when the script ends. It keeps the directory with logs and results if something
+# failed.
 finish() {
 	local rc=$?
 	stop_all
 	if [[ $rc -eq 0 ]]; then
 		rm -rf "$WORKDIR"
 	else
-		echo "kept for reading: $WORKDIR" >&2
+		echo "logs and results are kept in $WORKDIR" >&2
 	fi
 }
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# stop_all: TERM to what start_server started, KILL five seconds later if that was not enough.
+# stop_all sends TERM to the processes that start_server started, and KILL to those that are still
+# there five seconds later.
 stop_all() {
 	local pid i
 	for pid in ${STARTED[@]+"${STARTED[@]}"}; do
@@ -44,28 +47,29 @@ stop_all() {
 	STARTED=()
 }
 
-# install_node DIR: `npm ci` there unless the committed lock is the one installed; puts its node (24) first in PATH.
-# No package runs an install script: node itself comes as a plain file from node-linux-*.
+# install_node DIR runs `npm ci` there, unless the committed lock file is the one installed, and
+# puts its node (24) first in PATH. No package runs an install script: node itself comes as a plain
+# file from node-linux-*.
 install_node() {
 	local dir=$1 stamp=$1/node_modules/.installed-lock
-	command -v npm >/dev/null || die "npm is needed (any version that knows lockfile version 3)"
+	command -v npm >/dev/null || die "npm is required (any version that supports lockfile version 3)"
 	if ! cmp -s "$dir/package-lock.json" "$stamp"; then
 		(cd "$dir" && npm ci --loglevel=error --no-progress) || die "npm ci failed in $dir"
 		cp "$dir/package-lock.json" "$stamp"
 	fi
 	PATH=$dir/node_modules/.bin:$PATH
 	local version
-	version=$(node --version) || die "no node that runs on this machine: install node 24"
-	[[ ${version#v} =~ ^(2[4-9]|[3-9][0-9])\. ]] || die "node 24 or later is needed, found $version"
+	version=$(node --version) || die "node does not run on this machine: install node 24"
+	[[ ${version#v} =~ ^(2[4-9]|[3-9][0-9])\. ]] || die "node 24 or later is required, found $version"
 }
 
-# free_port: prints a TCP port of 127.0.0.1 that was free a moment ago. Needs node in PATH.
+# free_port prints a TCP port of 127.0.0.1 that was free a moment ago. It needs node in PATH.
 free_port() {
 	node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'
 }
 
-# start_server NAME [ARG...]: builds cmd/NAME into bin/, starts it on a free port and waits until GET /healthz says 200.
-# Sets BASE (http://127.0.0.1:PORT) and SERVER_PID.
+# start_server NAME [ARG...] builds cmd/NAME into bin/, starts it on a free port, and waits until
+# GET /healthz returns 200. It sets BASE (http://127.0.0.1:PORT) and SERVER_PID.
 start_server() {
 	local name=$1 port i
 	shift
@@ -76,7 +80,7 @@ start_server() {
 	SERVER_PID=$!
 	STARTED+=("$SERVER_PID")
 	for ((i = 0; i < 100; i++)); do
-		kill -0 "$SERVER_PID" 2>/dev/null || die "$name ended before it answered"
+		kill -0 "$SERVER_PID" 2>/dev/null || die "$name exited before it answered"
 		if healthy "$BASE/healthz"; then
 			return 0
 		fi
@@ -85,27 +89,28 @@ start_server() {
 	die "$name did not answer GET /healthz within 10 s"
 }
 
-# healthy URL: true if GET URL says 200 within a second.
+# healthy URL succeeds if GET URL returns 200 within a second.
 healthy() {
 	node -e 'fetch(process.argv[1], { signal: AbortSignal.timeout(1000) }).then(r => process.exit(r.status === 200 ? 0 : 1), () => process.exit(1))' "$1"
 }
 
-# stop_server: TERM to the server that start_server started last; fails the script unless it ends with 0 within 15 s.
+# stop_server sends TERM to the server that start_server started last. The script fails unless that
+# server exits with 0 within 15 s.
 stop_server() {
 	local i rc=0
 	[[ -n ${SERVER_PID:-} ]] || return 0
-	kill -TERM "$SERVER_PID" || die "the server was gone before it was told to stop"
+	kill -TERM "$SERVER_PID" || die "the server had exited before it was stopped"
 	for ((i = 0; i < 150; i++)); do
 		kill -0 "$SERVER_PID" 2>/dev/null || break
 		sleep 0.1
 	done
-	[[ $i -lt 150 ]] || die "the server still runs 15 s after SIGTERM"
+	[[ $i -lt 150 ]] || die "the server is still running 15 s after SIGTERM"
 	wait "$SERVER_PID" || rc=$?
-	[[ $rc -eq 0 ]] || die "the server answered SIGTERM with exit code $rc"
+	[[ $rc -eq 0 ]] || die "the server exited with code $rc after SIGTERM"
 	SERVER_PID=
 }
 
-# server_alive: fails the script if the server has died meanwhile.
+# server_alive fails the script if the server has died.
 server_alive() {
 	[[ -z ${SERVER_PID:-} ]] || kill -0 "$SERVER_PID" 2>/dev/null || die "the server died"
 }

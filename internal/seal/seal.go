@@ -20,20 +20,20 @@ const (
 	headLen  = idLen + nonceLen
 	tagLen   = 16
 
-	// minKey is the least length of a key: a shorter one could be guessed.
+	// minKey is the shortest length of a key: a shorter one could be guessed.
 	minKey = 16
 )
 
-// ErrInvalid is returned for every text that Open refuses. It does not say why,
-// for the one who asks may be the one who forged it.
+// ErrInvalid is returned for every text that Open refuses. It does not say why, because the
+// caller's client may have forged the text.
 var ErrInvalid = errors.New("seal: invalid")
 
-// encoding refuses texts whose last character has unused bits set, so that no
-// text has a second spelling.
+// encoding refuses texts whose last character has unused bits set, so that no text has a second
+// spelling.
 var encoding = base64.RawURLEncoding.Strict()
 
-// A Ring seals and opens. It is immutable apart from its nonces; all methods may
-// be called from any goroutine.
+// A Ring seals and opens. It is immutable apart from its nonces; its methods may be called from any
+// goroutine.
 type Ring struct {
 	keys  []key
 	epoch atomic.Pointer[epoch]
@@ -44,7 +44,7 @@ type key struct {
 	aead cipher.AEAD
 }
 
-// An epoch is a random nonce prefix and how often it was used.
+// An epoch is a random nonce prefix and the number of times that it was used.
 type epoch struct {
 	prefix [nonceLen - 4]byte
 	used   atomic.Uint64
@@ -53,10 +53,10 @@ type epoch struct {
 // maxUses is the number of nonces that one prefix has.
 const maxUses = 1 << 32
 
-// NewRing returns a ring for one purpose, any constant text. Each key is a secret
-// of at least 16 octets, best 32 random ones; the cipher's key is derived from it
-// and the purpose by HKDF-SHA256 (RFC 5869). Without keys the ring gets a random
-// one, and its texts die with the process. It copies what it keeps.
+// NewRing returns a ring for one purpose, which is any constant text. Each key is a secret of at
+// least 16 octets, preferably 32 random ones; the cipher's key is derived from it and the purpose
+// by HKDF-SHA256 (RFC 5869). Without keys the ring gets a random one, and its texts become invalid
+// when the process ends. NewRing copies what it keeps.
 func NewRing(purpose string, keys ...[]byte) (*Ring, error) {
 	if len(keys) == 0 {
 		k := make([]byte, sha256.Size)
@@ -66,7 +66,7 @@ func NewRing(purpose string, keys ...[]byte) (*Ring, error) {
 	r := &Ring{keys: make([]key, 0, len(keys))}
 	for i, secret := range keys {
 		if len(secret) < minKey {
-			return nil, fmt.Errorf("seal: key %d has %d octets, needs %d", i, len(secret), minKey)
+			return nil, fmt.Errorf("seal: key %d has %d octets, but needs %d", i, len(secret), minKey)
 		}
 		k, err := deriveKey(purpose, secret)
 		if err != nil {
@@ -104,7 +104,7 @@ func newEpoch() *epoch {
 	return e
 }
 
-// SealedLen returns the length of the text that Seal makes of n octets.
+// SealedLen returns the length of the text that Seal makes from n octets.
 func SealedLen(n int) int { return encoding.EncodedLen(headLen + n + tagLen) }
 
 // Seal appends the sealed plaintext to dst and returns the extended buffer. The
@@ -114,7 +114,7 @@ func (r *Ring) Seal(dst, plaintext, aad []byte) []byte {
 	raw := headLen + len(plaintext) + tagLen
 	text := encoding.EncodedLen(raw)
 	dst = slices.Grow(dst, text+raw)
-	// The octets are made behind the text, in room that is given back.
+	// The octets are written after the text, in room that is not part of the result.
 	b := dst[len(dst)+text : len(dst)+text : len(dst)+text+raw]
 	k := &r.keys[0]
 	b = append(b, k.id[:]...)
@@ -125,7 +125,7 @@ func (r *Ring) Seal(dst, plaintext, aad []byte) []byte {
 	return dst
 }
 
-// appendNonce appends a nonce that the ring never used before.
+// appendNonce appends a nonce that the ring has never used before.
 func (r *Ring) appendNonce(b []byte) []byte {
 	for {
 		e := r.epoch.Load()
@@ -137,10 +137,10 @@ func (r *Ring) appendNonce(b []byte) []byte {
 	}
 }
 
-// Open appends to dst the plaintext of a text that a ring with one of its keys
-// and the same purpose sealed with aad, and returns the extended buffer. Every
-// other text gives ErrInvalid and dst as it was. The text must not overlap the
-// free room of dst, which Open uses as scratch.
+// Open appends to dst the plaintext of a text that a ring with one of the same keys and the same
+// purpose sealed with aad, and returns the extended buffer. For any other text it returns dst
+// unchanged and ErrInvalid. The text must not overlap the free room of dst, which Open uses as
+// scratch space.
 func (r *Ring) Open(dst, sealed, aad []byte) ([]byte, error) {
 	n := encoding.DecodedLen(len(sealed))
 	if n < headLen+tagLen {
@@ -148,8 +148,8 @@ func (r *Ring) Open(dst, sealed, aad []byte) ([]byte, error) {
 	}
 	dst = slices.Grow(dst, n)
 	b := dst[len(dst) : len(dst)+n]
-	// The decoder skips line breaks, which a sealed text never has: a second
-	// spelling of the same text shows in the count.
+	// The decoder skips line breaks, which a sealed text never has: a second spelling of the same
+	// text shows in the count.
 	m, err := encoding.Decode(b, sealed)
 	if err != nil || m != n {
 		return dst, ErrInvalid

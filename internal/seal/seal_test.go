@@ -32,7 +32,7 @@ func TestOpenGivesBackWhatWasSealed(t *testing.T) {
 		aad := rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "aad")
 		text := r.Seal(bytes.Clone(prefix), plain, aad)
 		if !bytes.HasPrefix(text, prefix) {
-			t.Fatalf("Seal changed what stood in dst: %q", text)
+			t.Fatalf("Seal changed the previous content of dst: %q", text)
 		}
 		text = text[len(prefix):]
 		if len(text) != SealedLen(len(plain)) {
@@ -115,7 +115,7 @@ func TestNewRingRefusals(t *testing.T) {
 	}
 	k := bytes.Repeat([]byte("k"), 32)
 	if _, err := NewRing("s", k, k); err == nil {
-		t.Error("the same key twice was taken")
+		t.Error("a duplicate key was accepted")
 	}
 }
 
@@ -125,7 +125,7 @@ func TestRandomKeysDiffer(t *testing.T) {
 	}
 }
 
-// A nonce must never repeat, also when a prefix is used up while many seal.
+// A nonce must never repeat, even when a prefix is used up while many goroutines seal.
 func TestNoncesNeverRepeat(t *testing.T) {
 	r := ring(t, "s", "a")
 	first := r.epoch.Load()

@@ -16,7 +16,8 @@ import (
 // State is a TCP state as the kernel numbers it (include/net/tcp_states.h).
 type State uint8
 
-// The states of RFC 9293 section 3.3.2. SynReceived has two numbers in the kernel; a Counts has both under this one.
+// The states of RFC 9293, section 3.3.2. SynReceived has two numbers in the kernel; Counts has both
+// under this one.
 const (
 	Established State = iota + 1
 	SynSent
@@ -46,7 +47,8 @@ func (s State) String() string {
 // Counts is a number of sockets for each State.
 type Counts [numStates]int
 
-// Open returns how many sockets stand for a connection that has not ended on both sides: all but those in LISTEN and TIME-WAIT.
+// Open returns how many sockets belong to a connection that has not ended on both sides: all except
+// those in LISTEN and TIME-WAIT.
 func (c *Counts) Open() int {
 	n := 0
 	for s, v := range c {
@@ -75,14 +77,14 @@ func (c *Counts) String() string {
 	return b.String()
 }
 
-// Reader asks the kernel. One goroutine at a time may use it.
+// Reader asks the kernel. Only one goroutine at a time may use it.
 type Reader struct {
 	fd  int
 	seq uint32
 	buf []byte
 }
 
-// NewReader returns a Reader, to be closed by its owner.
+// NewReader returns a Reader. The caller must close it.
 func NewReader() (*Reader, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
@@ -94,10 +96,11 @@ func NewReader() (*Reader, error) {
 // Close releases the Reader's descriptor.
 func (r *Reader) Close() error { return unix.Close(r.fd) }
 
-// Count returns the sockets of the local port, of IPv4 and IPv6 together. If remote is not 0, only those whose peer has that port are counted.
+// Count returns the sockets of the local port, of IPv4 and IPv6 together. If remote is not 0, it
+// counts only those whose peer has that port.
 func (r *Reader) Count(local, remote int) (Counts, error) { return r.count(local, remote, nil) }
 
-// CountWithout is Count for peers of all ports, but of none of these IPv4 addresses.
+// CountWithout is Count for peers with any port, except those with one of these IPv4 addresses.
 func (r *Reader) CountWithout(local int, peers []netip.Addr) (Counts, error) {
 	return r.count(local, 0, peers)
 }
@@ -114,7 +117,7 @@ func (r *Reader) count(local, remote int, without []netip.Addr) (Counts, error) 
 	return c, nil
 }
 
-// request is struct inet_diag_req_v2 behind its struct nlmsghdr (include/uapi/linux/inet_diag.h).
+// request is struct inet_diag_req_v2 after its struct nlmsghdr (include/uapi/linux/inet_diag.h).
 type request struct {
 	header   unix.NlMsghdr
 	family   uint8
@@ -129,11 +132,12 @@ type request struct {
 
 const (
 	sockDiagByFamily = 20 // SOCK_DIAG_BY_FAMILY
-	stateAt          = 1  // of idiag_state in struct inet_diag_msg
-	peerAt           = 24 // of id.idiag_dst there, 16 octets of which IPv4 uses the first 4
+	stateAt          = 1  // offset of idiag_state in struct inet_diag_msg
+	peerAt           = 24 // offset of id.idiag_dst there: 16 octets, of which IPv4 uses the first 4
 )
 
-// peer returns the address of a socket's peer, IPv4 also where the socket is one of IPv6.
+// peer returns the address of a socket's peer. It is IPv4 even if the socket is an IPv6 socket with
+// an IPv4 peer.
 func peer(body []byte) netip.Addr {
 	if len(body) < peerAt+16 {
 		return netip.Addr{}
@@ -168,7 +172,8 @@ func (r *Reader) dump(c *Counts, family uint8, local, remote int, without []neti
 	}
 }
 
-// add counts the messages of one datagram, but for those of sockets whose peers have one of these addresses. It reports whether the last one has come.
+// add counts the messages of one datagram, except those of sockets whose peers have one of these
+// addresses. It reports whether the last message has arrived.
 func (c *Counts) add(b []byte, seq uint32, without []netip.Addr) (done bool, err error) {
 	for len(b) >= unix.SizeofNlMsghdr {
 		h := (*unix.NlMsghdr)(unsafe.Pointer(&b[0]))

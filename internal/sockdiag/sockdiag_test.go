@@ -82,7 +82,8 @@ func TestCountsString(t *testing.T) {
 }
 
 func TestCountWithout(t *testing.T) {
-	for _, network := range []string{"tcp4", "tcp"} { // the second: a socket of IPv6 with peers of IPv4
+	// The second one is an IPv6 socket with IPv4 peers.
+	for _, network := range []string{"tcp4", "tcp"} {
 		l, err := net.Listen(network, ":0")
 		if err != nil {
 			t.Fatal(err)
@@ -111,7 +112,8 @@ func TestCountWithout(t *testing.T) {
 				peers = append(peers, netip.MustParseAddr(a))
 			}
 			var c Counts
-			for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) { // the last part of a handshake
+			// The last part of a handshake may be pending.
+			for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 				if c, err = r.CountWithout(port, peers); err != nil {
 					t.Fatal(err)
 				}

@@ -12,11 +12,11 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// SchemaDir is the environment variable that names the folder of the schemas.
+// SchemaDir is the environment variable that names the directory of the schemas.
 const SchemaDir = "MOORING_SCHEMA_DIR"
 
-// A Checker checks messages against the schemas. Its methods may be called from
-// any goroutine. One without schemas accepts everything.
+// A Checker checks messages against the schemas. Its methods may be called from any goroutine. A
+// Checker without schemas accepts everything.
 type Checker struct {
 	dir string
 
@@ -24,8 +24,8 @@ type Checker struct {
 	revisions map[string]*revision // guarded by mu
 }
 
-// Open returns a checker for the schemas of the environment. Without the variable
-// it logs that the check is skipped and returns a checker that accepts everything.
+// Open returns a checker for the schemas that the environment names. Without the variable it logs
+// that the check is skipped and returns a checker that accepts everything.
 func Open(tb testing.TB) *Checker {
 	tb.Helper()
 	dir := os.Getenv(SchemaDir)
@@ -42,9 +42,9 @@ func Open(tb testing.TB) *Checker {
 // Enabled reports whether the checker has schemas.
 func (c *Checker) Enabled() bool { return c.dir != "" }
 
-// Message fails the test, without ending it, when msg is not what a server of the
-// revision may send. RequestMethod is the method of the request that msg belongs
-// to: a response is checked as its result. It may be "" for other messages.
+// Message fails the test, without ending it, if msg is not what a server of the revision may send.
+// requestMethod is the method of the request that msg belongs to: a response is checked as its
+// result. It may be "" for other messages.
 func (c *Checker) Message(tb testing.TB, rev, requestMethod string, msg []byte) {
 	tb.Helper()
 	if err := c.Check(rev, requestMethod, msg); err != nil {
@@ -52,7 +52,7 @@ func (c *Checker) Message(tb testing.TB, rev, requestMethod string, msg []byte) 
 	}
 }
 
-// Check is Message for callers that judge for themselves.
+// Check is Message for callers that handle the error themselves.
 func (c *Checker) Check(rev, requestMethod string, msg []byte) error {
 	if !c.Enabled() {
 		return nil
@@ -61,8 +61,8 @@ func (c *Checker) Check(rev, requestMethod string, msg []byte) error {
 	if err != nil {
 		return err
 	}
-	// IsValid refuses bytes behind the value, members given twice and bad UTF-8,
-	// which the schema library would let pass.
+	// IsValid refuses trailing bytes, duplicate members and invalid UTF-8, which the schema library
+	// would accept.
 	if !jsontext.Value(msg).IsValid() {
 		return fmt.Errorf("not strict JSON")
 	}

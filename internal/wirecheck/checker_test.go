@@ -36,7 +36,7 @@ func TestMessages(t *testing.T) {
 	}
 	tests := []struct {
 		why, revision, method, msg string
-		bad                        string // what the complaint says; "" when it is good
+		bad                        string // what the complaint contains; "" if the message is valid
 	}{
 		{"a tool's result", modern, "tools/call", result(info + `,"content":[{"type":"text","text":""}]`), ""},
 		{"content is null", modern, "tools/call", result(info + `,"content":null`), "content"},

@@ -5,24 +5,25 @@ import (
 	"strings"
 )
 
-// The schemas leave all objects open, so that a member of a later revision is valid
-// wherever it stands. This server is held to the members that the revision defines.
+// The schemas leave all objects open, so that a member of a later revision is valid anywhere. This
+// server must send only members that the revision defines.
 
-// closedDefs are the definitions that are closed, besides all results.
+// closedDefs are the definitions that are closed, in addition to all results.
 var closedDefs = []string{
 	"Annotations", "AudioContent", "BlobResourceContents", "EmbeddedResource", "Icon", "ImageContent",
 	"Implementation", "Prompt", "PromptArgument", "PromptMessage", "Resource", "ResourceLink", "ResourceTemplate",
 	"SamplingMessage", "ServerCapabilities", "TextContent", "TextResourceContents", "Tool", "ToolAnnotations",
 }
 
-// close forbids members that the definitions do not name: in features, content and
-// results, and in the params of what a server sends.
+// close forbids members that the definitions do not name: in features, content and results, and in
+// the params of messages that a server sends.
 func (r *revision) close() {
 	for name, def := range r.defs {
 		switch {
 		case slices.Contains(closedDefs, name):
 			closeObject(def)
-			closeObject(property(def, "annotations")) // of 2024-11-05, which has no definition for them
+			// In 2024-11-05, which has no definition for them.
+			closeObject(property(def, "annotations"))
 		case strings.HasSuffix(name, "Result"):
 			closeObject(def)
 		case strings.HasSuffix(name, "Notification"), strings.HasSuffix(name, "Request"):
@@ -33,8 +34,8 @@ func (r *revision) close() {
 	}
 }
 
-// closeObject forbids members that schema does not name, unless it names none or says
-// itself what others may be.
+// closeObject forbids members that schema does not name, unless it names none or says what others
+// may be.
 func closeObject(schema any) {
 	s, _ := schema.(map[string]any)
 	props, _ := s["properties"].(map[string]any)
@@ -49,7 +50,7 @@ func property(schema any, name string) any {
 	return props[name]
 }
 
-// requires reports whether schema demands the member.
+// requires reports whether schema requires the member.
 func requires(schema any, name string) bool {
 	s, _ := schema.(map[string]any)
 	list, _ := s["required"].([]any)

@@ -15,11 +15,11 @@ import (
 // A revision is one schema file.
 type revision struct {
 	name     string
-	root     string            // where its definitions stand
+	root     string            // the member that contains its definitions
 	defs     map[string]any    // by name
 	byMethod map[string]string // the definition of a request or notification by its method
 	modern   bool              // results have a resultType
-	idless   bool              // the schema knows errors without an id
+	idless   bool              // the schema has errors without an id
 
 	mu       sync.Mutex
 	compiler *jsonschema.Compiler          // guarded by mu
@@ -39,8 +39,7 @@ func newRevision(name string, doc any) (*revision, error) {
 		}
 	}
 	for def, schema := range r.defs {
-		// ClientNotification and its like are unions, or aliases of a union's only
-		// member.
+		// ClientNotification and the like are unions, or aliases of a union's only member.
 		if strings.HasPrefix(def, "Client") || strings.HasPrefix(def, "Server") {
 			continue
 		}
@@ -54,17 +53,17 @@ func newRevision(name string, doc any) (*revision, error) {
 	r.compiler = jsonschema.NewCompiler()
 	r.compiler.UseLoader(noLoader{})
 	r.compiler.AssertFormat()
-	// The library's own check reads the host of a template as that of a URI.
+	// The library's own check parses the host of a template as that of a URI.
 	r.compiler.RegisterFormat(&jsonschema.Format{Name: "uri-template", Validate: uriTemplate})
 	return r, r.compiler.AddResource("mcp.json", doc)
 }
 
-// A noLoader fetches nothing: the files refer to nothing outside of themselves.
+// A noLoader fetches nothing: the files refer to nothing outside themselves.
 type noLoader struct{}
 
 func (noLoader) Load(url string) (any, error) { return nil, fmt.Errorf("will not load %s", url) }
 
-// uriTemplate demands that braces pair, without nesting, around something.
+// uriTemplate requires that braces come in pairs, without nesting, around something.
 func uriTemplate(v any) error {
 	s, ok := v.(string)
 	for ok && s != "" {
@@ -109,7 +108,7 @@ func (r *revision) valid(def string, v any) error {
 	return nil
 }
 
-// message checks one message: the envelope, and what it holds.
+// message checks one message: the envelope, and its content.
 func (r *revision) message(requestMethod string, doc any) error {
 	m, ok := doc.(map[string]any)
 	if !ok {
@@ -142,10 +141,9 @@ func (r *revision) message(requestMethod string, doc any) error {
 	return errors.New("not exactly one of result, error and method")
 }
 
-// envelope checks m as a message of any kind. An error response for a message whose id
-// could not be read has none: the schemas before 2025-11-25 demand one, but "the HTTP
-// response body MAY comprise a JSON-RPC error response that has no id" (basic/transports
-// of 2025-03-26).
+// envelope checks m as a message of any kind. An error response to a message whose id could not be
+// read has no id. The schemas before 2025-11-25 require one, but "the HTTP response body MAY
+// comprise a JSON-RPC error response that has no id" (basic/transports of 2025-03-26).
 func (r *revision) envelope(m map[string]any) error {
 	_, isError := m["error"]
 	if _, hasID := m["id"]; r.idless || hasID || !isError {
@@ -176,7 +174,7 @@ func (r *revision) fromServer(method string, hasID bool, m map[string]any) error
 	case def == "":
 		return fmt.Errorf("%s has no method %q", r.name, method)
 	case hasID && r.modern:
-		return fmt.Errorf("%s knows no requests of the server", r.name)
+		return fmt.Errorf("%s has no requests of the server", r.name)
 	case hasID != strings.HasSuffix(def, "Request"):
 		return fmt.Errorf("%q with the wrong kind of envelope", method)
 	}
@@ -187,7 +185,7 @@ func (r *revision) fromServer(method string, hasID bool, m map[string]any) error
 func (r *revision) resultDef(method string) (string, error) {
 	def, ok := strings.CutSuffix(r.byMethod[method], "Request")
 	if !ok {
-		return "", fmt.Errorf("%s has no request %q, which has a result", r.name, method)
+		return "", fmt.Errorf("%s has no request %q with a result", r.name, method)
 	}
 	if r.has(def + "Result") {
 		return def + "Result", nil
@@ -221,8 +219,7 @@ func (r *revision) result(method string, m map[string]any) error {
 	}
 }
 
-// serverInfo demands what basic/index calls for with a SHOULD and this server
-// always does.
+// serverInfo requires what basic/index recommends with a SHOULD and this server always does.
 func serverInfo(result map[string]any) error {
 	meta, _ := result["_meta"].(map[string]any)
 	if info, _ := meta["io.modelcontextprotocol/serverInfo"].(map[string]any); info == nil {
@@ -247,8 +244,7 @@ func (r *revision) inputRequired(def string, result map[string]any) error {
 	return r.valid("InputRequiredResult", result)
 }
 
-// errorDef returns the definition of the whole error message that a code has, or
-// "".
+// errorDef returns the definition of the whole error message for a code, or "".
 func errorDef(code int64) string {
 	switch code {
 	case -32020:

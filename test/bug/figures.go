@@ -6,17 +6,18 @@ import (
 	"path/filepath"
 )
 
-// cycleRounds is how often each server's processor time is measured.
+// cycleRounds is how many times each server's processor time is measured.
 const cycleRounds = 3
 
 // A rival is a server whose sessions cost more than ours.
 type rival struct {
 	kind, name string
-	must, aim  float64 // 0 for none
+	must, aim  float64 // lowest acceptable ratio, and the goal; 0: none
 }
 
-// figures compares the processor time of initialize → initialized → tools/call → close. Each round has new processes, so
-// that nobody pays for what an earlier round left behind, and as many sessions as the others: what they cost grows with those
+// figures compares the processor time of initialize → initialized → tools/call → close. Each round
+// starts new processes, so that no server pays for what an earlier round left behind, and has the
+// same number of sessions for all servers: the cost of a session grows with the number of sessions
 // that are kept.
 func figures(t *table, name string, o options, args ...string) error {
 	rivals := []rival{
@@ -55,7 +56,7 @@ func figures(t *table, name string, o options, args ...string) error {
 		ratio := medianOf(ratios[i])
 		var faults []string
 		if ratio < r.must {
-			faults = append(faults, fmt.Sprintf("%.2f times as many, must be %g", ratio, r.must))
+			faults = append(faults, fmt.Sprintf("%.2f times as many, but must be %g", ratio, r.must))
 		}
 		t.row(faults, r.name, fmt.Sprintf("%.0f", medianOf(theirs[i])), fmt.Sprintf("%.0f", medianOf(ours)),
 			fmt.Sprintf("**%.2f ×**", ratio), goal(r.must), goal(r.aim))
@@ -63,7 +64,8 @@ func figures(t *table, name string, o options, args ...string) error {
 	return nil
 }
 
-// cycles starts a server, lets it warm up and returns how many sessions it serves for a second of its processor time.
+// cycles starts a server, lets it warm up, and returns how many sessions it serves in a second of
+// its processor time.
 func cycles(round, count int, addr, bin string, args ...string) (float64, error) {
 	p, err := start(filepath.Base(bin), addr, bin, args...)
 	if err != nil {

@@ -1,8 +1,8 @@
-// Command bug abandons sessions: initialize, notifications/initialized, tools/call, and the client closes its connection
-// without a DELETE, tens of thousands of times; with a GET stream open or not, direct or behind nginx or HAProxy. It
-// counts what the server keeps of them, from outside: the kernel's sockets, the server's metrics and heap, and how fast
-// health checks are answered meanwhile. It prints the table and ends with 1 if a row is not met.
-// run.sh builds what it needs.
+// Command bug abandons sessions: initialize, notifications/initialized, tools/call, and then the
+// client closes its connection without a DELETE, tens of thousands of times; with a GET stream open
+// or not, directly or behind nginx or HAProxy. It measures from outside what the server keeps: the
+// kernel's sockets, the server's metrics and heap, and how fast health checks are answered
+// meanwhile. It prints a table and exits with 1 if a row is not met. run.sh builds what it needs.
 package main
 
 import (
@@ -18,13 +18,13 @@ import (
 
 func main() {
 	var o options
-	bin := flag.String("bin", "", "`folder` with mooring and subject")
-	flag.IntVar(&o.count, "count", 20_000, "sessions of each round of direct clients and of all rounds behind a proxy, 0 for none but those of -figures")
+	bin := flag.String("bin", "", "`directory` with mooring and subject")
+	flag.IntVar(&o.count, "count", 20_000, "sessions in each round of direct clients and in all rounds behind a proxy together; 0: only those of -figures")
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds of each scenario")
-	flag.IntVar(&o.storm, "storm", 8_000, "streams that are closed at once")
+	flag.IntVar(&o.storm, "storm", 8_000, "number of streams that are closed at once")
 	flag.StringVar(&o.proxies, "proxies", "nginx haproxy", "proxies to measure behind, separated by spaces")
-	flag.IntVar(&o.figures, "figures", 0, "cycles of each round for the comparison with other servers, 0 for no comparison")
-	flag.BoolVar(&o.busy, "busy", false, "the machine does other work: tell times, do not judge them")
+	flag.IntVar(&o.figures, "figures", 0, "cycles in each round of the comparison with other servers; 0: no comparison")
+	flag.BoolVar(&o.busy, "busy", false, "the machine does other work: report times, but do not judge them")
 	flag.Parse()
 	o.mooring, o.subject = filepath.Join(*bin, "mooring"), filepath.Join(*bin, "subject")
 	dir, err := os.MkdirTemp("", "bug")
@@ -86,7 +86,7 @@ func abandon(t *table, o options) error {
 		return err
 	}
 	defer stop()
-	// What the server keeps for good, it has after this.
+	// After this the server has allocated what it keeps permanently.
 	for round, stream := range []bool{false, true} {
 		warm := &load{addr: b.addr, source: scenario{number: 99}.source(round), stream: stream, n: o.count}
 		if _, _, err := warm.run(); err != nil {
@@ -104,7 +104,7 @@ func abandon(t *table, o options) error {
 	}
 	t.scenarios(ms)
 	fmt.Fprintln(&t.out)
-	t.head("beside that", "Mooring", "bare gnet, or what it was before", "")
+	t.head("further figures", "Mooring", "bare gnet, or the value before", "")
 	if err := b.stormRow(t, o.storm); err != nil {
 		return err
 	}
@@ -213,7 +213,7 @@ func (b *bench) stormRow(t *table, n int) error {
 	return nil
 }
 
-// speedRow has new clients in the end, in turn with clients of a server that has just started.
+// speedRow runs new clients at the end, alternating with clients of a server that has just started.
 func (b *bench) speedRow(t *table, mooring string) error {
 	progress("new clients")
 	addr, err := freeAddr()
@@ -233,7 +233,7 @@ func (b *bench) speedRow(t *table, mooring string) error {
 			if err != nil {
 				return err
 			}
-			if round > 0 { // the first is the fresh one's warm-up
+			if round > 0 { // the first round is the fresh server's warm-up
 				rates[to] = append(rates[to], float64(l.n)/took.Seconds())
 			}
 		}
@@ -241,13 +241,13 @@ func (b *bench) speedRow(t *table, mooring string) error {
 	ours, want := medianOf(rates[b.addr]), medianOf(rates[addr])
 	var faults []string
 	if ours < speedAfter*want {
-		faults = append(faults, fmt.Sprintf(ofTime+"%.0f sessions/s, %.0f of a fresh server", ours, want))
+		faults = append(faults, fmt.Sprintf(ofTime+"%.0f sessions/s, a fresh server has %.0f", ours, want))
 	}
-	t.row(faults, "new clients in the end, sessions/s", fmt.Sprintf("%.0f", ours), fmt.Sprintf("%.0f (a fresh Mooring)", want))
+	t.row(faults, "new clients at the end, sessions/s", fmt.Sprintf("%.0f", ours), fmt.Sprintf("%.0f (a fresh Mooring)", want))
 	return nil
 }
 
-// goroutineRow waits until the workers that nobody needed for a while have ended, and compares.
+// goroutineRow waits until idle workers have ended, and compares.
 func (b *bench) goroutineRow(t *table) error {
 	progress("idle workers")
 	values, err := b.admin.settle(30*time.Second, map[string]float64{"go_goroutines": b.goroutines, "mooring_connections": 0})
@@ -258,6 +258,6 @@ func (b *bench) goroutineRow(t *table) error {
 	if values["go_goroutines"] > b.goroutines || values["mooring_connections"] > 0 {
 		faults = append(faults, "more than before")
 	}
-	t.row(faults, "goroutines · connections in the end", fmt.Sprintf("%g · %g", values["go_goroutines"], values["mooring_connections"]), fmt.Sprintf("%g · 0", b.goroutines))
+	t.row(faults, "goroutines · connections at the end", fmt.Sprintf("%g · %g", values["go_goroutines"], values["mooring_connections"]), fmt.Sprintf("%g · 0", b.goroutines))
 	return nil
 }

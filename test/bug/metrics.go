@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// An admin reads what the server under test tells of itself on its admin address.
+// An admin reads the server's own figures from its admin address.
 type admin struct{ base string }
 
 func (a admin) get(path string) (string, error) {
@@ -44,7 +44,8 @@ func (a admin) metrics() (map[string]float64, error) {
 	return values, nil
 }
 
-// settle waits until no metric is above what most allows, for limit at most, and returns the metrics.
+// settle waits until no metric is above its value in most, for limit at most, and returns the
+// metrics.
 func (a admin) settle(limit time.Duration, most map[string]float64) (map[string]float64, error) {
 	for end := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
 		values, err := a.metrics()
@@ -65,7 +66,8 @@ func (a admin) settle(limit time.Duration, most map[string]float64) (map[string]
 	}
 }
 
-// liveHeap returns the bytes of live objects after a collection: the least of a few readings, as each has garbage of its own.
+// liveHeap returns the bytes of live objects after a collection: the lowest of several readings,
+// because each reading creates garbage of its own.
 func (a admin) liveHeap() (float64, error) {
 	least := math.Inf(1)
 	for range 7 {

@@ -11,11 +11,11 @@ import (
 // probeEvery is the pause between two health checks.
 const probeEvery = 2 * time.Millisecond
 
-// A probe asks for /healthz on one connection, again and again.
+// A probe requests /healthz on one connection, again and again.
 type probe struct {
 	stop  chan struct{}
 	done  chan error
-	times []time.Duration // to be read after end alone
+	times []time.Duration // must be read only after end
 }
 
 func startProbe(addr string) (*probe, error) {

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// A process is a server that was started here, and is ended here by its id.
+// A process is a server that was started here and is ended here, by its ID.
 type process struct {
 	name string
 	cmd  *exec.Cmd
-	log  bytes.Buffer // what it printed; to be read after stop alone
+	log  bytes.Buffer // its output; must be read only after stop
 	done chan struct{}
 }
 
@@ -24,7 +24,8 @@ type process struct {
 func start(name, addr, bin string, args ...string) (*process, error) {
 	p := &process{name: name, cmd: exec.Command(bin, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // nothing outlives this process
+	// No child outlives this process.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -53,7 +54,7 @@ func (p *process) ended() bool {
 	}
 }
 
-// stop ends the process, first with TERM.
+// stop ends the process, first with SIGTERM.
 func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -64,13 +65,14 @@ func (p *process) stop() {
 	}
 }
 
-// cpu returns the processor time that the process has used, in user and system mode (proc_pid_stat(5)).
+// cpu returns the processor time that the process has used, in user and system mode
+// (proc_pid_stat(5)).
 func (p *process) cpu() (time.Duration, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
-	// The name in parentheses may hold anything; utime and stime are fields 14 and 15.
+	// The name in parentheses may contain anything; utime and stime are fields 14 and 15.
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 	var ticks int64
 	for _, f := range fields[11:13] {

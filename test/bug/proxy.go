@@ -7,11 +7,12 @@ import (
 	"path/filepath"
 )
 
-// startProxy starts nginx or haproxy as a child, with files in dir alone, on addr before the server at upstream.
+// startProxy starts nginx or haproxy as a child process, with its files in dir, listening on addr
+// in front of the server at upstream.
 func startProxy(kind, dir, addr, upstream string) (*process, error) {
 	bin, err := exec.LookPath(kind)
 	if err != nil {
-		// Debian keeps both where only root's PATH leads.
+		// Debian installs both in a directory that is only on root's PATH.
 		if bin, err = exec.LookPath("/usr/sbin/" + kind); err != nil {
 			return nil, fmt.Errorf("%s is not installed (apt-get install %s)", kind, kind)
 		}
@@ -29,11 +30,12 @@ func startProxy(kind, dir, addr, upstream string) (*process, error) {
 	return start(kind, addr, bin, "-db", "-f", file)
 }
 
-// nginxConfig is what an operator needs before the server: HTTP/1.1 with kept connections, and answers that are not buffered.
+// nginxConfig is what an operator needs in front of the server: HTTP/1.1 with persistent
+// connections, and responses that are not buffered.
 func nginxConfig(dir, addr, upstream string) string {
 	user := ""
 	if os.Getuid() == 0 {
-		user = "user root;\n" // its temporary files are in a folder that is root's alone
+		user = "user root;\n" // its temporary files are in a directory that only root can access
 	}
 	return user + fmt.Sprintf(`daemon off;
 worker_processes 2;
@@ -67,8 +69,9 @@ http {
 `, dir, addr, upstream)
 }
 
-// haproxyConfig is the same for HAProxy. Without abortonclose it would keep a stream whose client is gone, and without
-// http-no-delay it would hold the head of a stream back for 200 ms, waiting for more to send with it.
+// haproxyConfig is the same for HAProxy. Without abortonclose it would keep a stream whose client
+// has disconnected, and without http-no-delay it would hold back the head of a stream for 200 ms,
+// waiting for more data to send with it.
 func haproxyConfig(dir, addr, upstream string) string {
 	return fmt.Sprintf(`global
 	maxconn 4096

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Abandons sessions of earlier revisions on `mooring serve` and counts what is left of them; see main.go. Prints a table, kept
-# in bin/bug.md, and exits with 1 if a row is not met.
-#   COUNT=n      sessions of each of the five rounds of direct clients, and of all five behind a proxy (default 20000)
+# Abandons sessions of earlier revisions on `mooring serve` and measures what is left of them; see
+# main.go. It prints a table, writes it to bin/bug.md, and exits with 1 if a row is not met.
+#   COUNT=n      sessions in each of the five rounds of direct clients, and in all five rounds
+#                behind a proxy together (default 20000)
 #   PROXIES=...  default "nginx haproxy"; PROXIES= for none
-#   INSTALL=1    fetch a proxy that is missing with apt-get; it is not started as a service
-#   FIGURES=1    also compare the processor time of a session's life with mcp-go and the official Go SDK
+#   INSTALL=1    install missing proxies with apt-get; they are not started as services
+#   FIGURES=1    also compare the processor time of a session with mcp-go and the official Go SDK
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 count=${COUNT:-20000}
@@ -17,10 +18,10 @@ trap 'rm -rf "$work" $policy' EXIT
 for proxy in $proxies; do
 	command -v "$proxy" >/dev/null || [[ -x /usr/sbin/$proxy ]] && continue
 	if [[ -z ${INSTALL:-} ]]; then
-		echo "$0: $proxy is missing: apt-get install $proxy, or INSTALL=1, or PROXIES= to do without" >&2
+		echo "$0: $proxy is missing: run apt-get install $proxy, or set INSTALL=1, or PROXIES= to do without" >&2
 		exit 1
 	fi
-	# A policy-rc.d that says 101 keeps packages from starting their services.
+	# A policy-rc.d that exits with 101 keeps packages from starting their services.
 	if [[ ! -e /usr/sbin/policy-rc.d ]]; then
 		policy=/usr/sbin/policy-rc.d
 		printf '#!/bin/sh\nexit 101\n' >$policy

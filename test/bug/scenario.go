@@ -8,41 +8,41 @@ import (
 	"github.com/mooring-mcp/mooring/internal/sockdiag"
 )
 
-// A scenario is one way in which sessions are abandoned, some rounds of it.
+// A scenario is one way to abandon sessions, for several rounds.
 type scenario struct {
 	name   string
-	proxy  string // "" for clients that connect to the server itself
+	proxy  string // "" for clients that connect to the server directly
 	stream bool
-	number byte // tells the clients' addresses of one scenario from those of another
+	number byte // distinguishes the clients' addresses of the scenarios
 }
 
-// source returns the one address that all clients of a round have. No two rounds share it, so that what is in TIME-WAIT
-// leaves ports enough.
+// source returns the one address that all clients of a round have. No two rounds share it, so that
+// connections in TIME-WAIT leave enough ports.
 func (s scenario) source(round int) net.IP { return net.IPv4(127, 1, s.number, byte(round+1)) }
 
 // A measurement is what all rounds of a scenario showed.
 type measurement struct {
 	scenario
 	sessions    int
-	rates       []float64       // sessions a second, of each round
+	rates       []float64       // sessions per second, for each round
 	closeWait   int             // the most at once
-	gone        []time.Duration // after the last FIN, of each round
-	floor       []time.Duration // the same for the bare server
-	counting    []time.Duration // what a count of the kernel's sockets took
+	gone        []time.Duration // time after the last FIN, for each round
+	floor       []time.Duration // the same for the floor
+	counting    []time.Duration // how long a count of the kernel's sockets took
 	end         sockdiag.Counts
 	connections float64
 	withState   float64
 	streams     float64
 	heap        []float64
-	goroutines  float64 // after the last round, idle workers among them
+	goroutines  float64 // after the last round, including idle workers
 	health      []time.Duration
 	faults      []error
 }
 
-// A bench is where scenarios are measured: the servers and what reads them.
+// A bench is where scenarios are measured: the servers and what reads their figures.
 type bench struct {
 	server     *process
-	addr       string // where clients go
+	addr       string // where clients connect
 	health     string // another address of the same server, for health checks
 	admin      admin
 	socks      *sockets
@@ -53,8 +53,8 @@ type bench struct {
 	goroutines float64 // before the first client
 }
 
-// number returns how many sessions each round has. Behind a proxy, which needs most of the processor, all rounds together have
-// as many as one round of direct clients.
+// number returns how many sessions each round has. Behind a proxy, which needs most of the
+// processor, all rounds together have as many as one round of direct clients.
 func (b *bench) number(s scenario) int {
 	if s.proxy != "" {
 		return max(1, b.count/b.rounds)
@@ -62,8 +62,8 @@ func (b *bench) number(s scenario) int {
 	return b.count
 }
 
-// run measures a scenario. front and floorFront are where the clients connect for the server and for the floor. An error
-// is one of the bench; what the server did wrong stands in the measurement.
+// run measures a scenario. front and floorFront are where the clients connect for the server and
+// for the floor. An error is a failure of the bench; failures of the server are in the measurement.
 func (b *bench) run(s scenario, front, floorFront string) (*measurement, error) {
 	m := &measurement{scenario: s}
 	for round := range b.rounds {
@@ -113,7 +113,8 @@ func (b *bench) round(m *measurement, round int, front string) error {
 	return b.leftovers(m)
 }
 
-// floorRound abandons a quarter of the sessions on the floor, under the same watch, and returns when its sockets were gone.
+// floorRound abandons a quarter of the sessions on the floor, watched in the same way, and returns
+// when its sockets were gone.
 func (b *bench) floorRound(s scenario, round int, front string) (time.Duration, error) {
 	stop := make(chan struct{})
 	most, err := b.floorSocks.watch(stop)
@@ -131,7 +132,7 @@ func (b *bench) floorRound(s scenario, round int, front string) (time.Duration, 
 	return took, err
 }
 
-// leftovers reads what the server holds after a round, when it has had a moment to let go.
+// leftovers reads what the server holds after a round, once it has had a moment to release it.
 func (b *bench) leftovers(m *measurement) error {
 	most := map[string]float64{"mooring_sessions_with_state": 0, `mooring_streams{kind="session"}`: 0}
 	if m.proxy == "" {

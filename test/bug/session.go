@@ -17,18 +17,20 @@ import (
 // inFlight is how many sessions a load has at once.
 const inFlight = 64
 
-// patience bounds each read and write of a client.
+// patience limits each read and write of a client.
 const patience = 30 * time.Second
 
-// ipBindAddressNoPort is IP_BIND_ADDRESS_NO_PORT: the port is chosen when the connection is made, so that a port that is
-// in TIME-WAIT for another peer can be had.
+// ipBindAddressNoPort is IP_BIND_ADDRESS_NO_PORT: the port is chosen when the connection is made,
+// so that a port in TIME-WAIT for another peer can be reused.
 const ipBindAddressNoPort = 24
 
 // A load is many sessions that are opened, used and abandoned, never deleted.
 type load struct {
-	addr   string // of the server or of the proxy before it
-	source net.IP // of the clients, a.b.c.d; GET streams come from a.(b+100).c.d, as one address has not ports enough for both
-	stream bool   // the session's GET stream is opened before its call
+	addr string // of the server, or of the proxy in front of it
+	// source is the clients' address, a.b.c.d. GET streams come from a.(b+100).c.d, because one
+	// address does not have enough ports for both.
+	source net.IP
+	stream bool // open the session's GET stream before its call
 	n      int
 }
 
@@ -38,8 +40,8 @@ func (l *load) streamSource() net.IP {
 	return ip
 }
 
-// run abandons l.n sessions, as fast as it can with inFlight at once. It returns how long that took, when the last FIN
-// was sent, and what went wrong in how many sessions.
+// run abandons l.n sessions, as fast as possible with inFlight at once. It returns how long that
+// took, when the last FIN was sent, and what went wrong in how many sessions.
 func (l *load) run() (took time.Duration, last time.Time, err error) {
 	begin := time.Now()
 	var next, failed atomic.Int64
@@ -64,7 +66,7 @@ func (l *load) run() (took time.Duration, last time.Time, err error) {
 	return last.Sub(begin), last, err
 }
 
-// A client is one of a load's. It keeps its buffers between sessions and nothing else.
+// A client is one client of a load. Between sessions it keeps only its buffers.
 type client struct {
 	load *load
 	out  []byte
@@ -72,7 +74,8 @@ type client struct {
 	id   []byte
 }
 
-// session: initialize, notifications/initialized, perhaps GET, tools/call; then the client is gone, without a DELETE.
+// session runs initialize, notifications/initialized, GET if the load has streams, and tools/call;
+// then the client disconnects without a DELETE.
 func (c *client) session() error {
 	conn, err := c.dial(c.load.source)
 	if err != nil {
@@ -96,7 +99,7 @@ func (c *client) session() error {
 		return fmt.Errorf("tools/call: %w", err)
 	}
 	if !bytes.Contains(c.res.body, []byte(answered)) {
-		return fmt.Errorf("tools/call: answered %q", c.res.body)
+		return fmt.Errorf("tools/call returned %q", c.res.body)
 	}
 	return nil
 }
@@ -153,7 +156,7 @@ func (c *client) dial(source net.IP) (*peer, error) {
 		return err
 	}
 	conn, err := d.Dial("tcp4", c.load.addr)
-	// A machine that does other things can be short of ports for a moment.
+	// A busy machine can be short of ports for a moment.
 	for try := 0; errors.Is(err, syscall.EADDRNOTAVAIL) && try < 100; try++ {
 		time.Sleep(20 * time.Millisecond)
 		conn, err = d.Dial("tcp4", c.load.addr)

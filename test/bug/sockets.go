@@ -12,7 +12,8 @@ type sockets struct {
 	port int
 }
 
-// watch counts with a reader of its own until stop is closed, and then sends the most sockets in CLOSE-WAIT that were seen.
+// watch counts with a reader of its own until stop is closed, and then sends the largest number of
+// sockets in CLOSE-WAIT that it saw.
 func (s *sockets) watch(stop <-chan struct{}) (<-chan int, error) {
 	r, err := sockdiag.NewReader()
 	if err != nil {
@@ -37,9 +38,9 @@ func (s *sockets) watch(stop <-chan struct{}) (<-chan int, error) {
 	return most, nil
 }
 
-// gone waits until the server's port has no socket of a client left. It returns how long after last that was, how long the
-// last count took (so sharp is the first figure), and what the kernel counted. Behind a proxy (kept is true) its connections
-// may stay, but none in CLOSE-WAIT.
+// gone waits until the server's port has no socket of a client left. It returns how long after last
+// that was, how long the last count took (the precision of the first result), and what the kernel
+// counted. Behind a proxy (kept is true) its connections may stay, but none in CLOSE-WAIT.
 func (s *sockets) gone(last time.Time, kept bool) (took, counting time.Duration, c sockdiag.Counts, err error) {
 	for {
 		begin := time.Now()

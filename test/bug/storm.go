@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// storm opens n sessions with their GET streams, keeps the streams, closes all of them at once and returns how long after
-// the last FIN the server's port had no socket left.
+// storm opens n sessions with their GET streams, keeps the streams, closes all of them at once, and
+// returns how long after the last FIN the server's port had no socket left.
 func storm(addr string, socks *sockets, source net.IP, n int) (took, counting time.Duration, err error) {
 	streams := make([]*peer, n)
 	errs := make([]error, inFlight)
@@ -40,7 +40,7 @@ func storm(addr string, socks *sockets, source net.IP, n int) (took, counting ti
 	return took, counting, err
 }
 
-// streamOnly opens a session and its stream, and closes the connection that it was opened on.
+// streamOnly opens a session and its stream, and closes the connection that opened the session.
 func (c *client) streamOnly() (*peer, error) {
 	conn, err := c.dial(c.load.source)
 	if err != nil {

@@ -11,23 +11,26 @@ import (
 )
 
 const (
-	floorFactor   = 1.3                    // of the floor's time, after which no socket may be left
-	healthBound   = 100 * time.Millisecond // of the 99th percentile
-	heapNoise     = 128 << 10              // bytes by which readings of an idle server's heap differ: its pools, its idle workers
-	perSession    = 0.5                    // bytes that count as none
-	speedAfter    = 0.8                    // of a fresh server's speed, for new clients in the end
-	proxyKeepMax  = 2 * inFlight           // connections that a proxy may keep
-	goroutinesMax = 1000                   // right after a scenario: workers that are idle stay for some seconds
+	// No socket may be left after the floor's time multiplied by this.
+	floorFactor = 1.3
+	healthBound = 100 * time.Millisecond // for the 99th percentile
+	// Readings of an idle server's heap differ by this many bytes, because of pools and idle
+	// workers.
+	heapNoise     = 128 << 10
+	perSession    = 0.5          // bytes that count as none
+	speedAfter    = 0.8          // of a fresh server's speed, for new clients at the end
+	proxyKeepMax  = 2 * inFlight // connections that a proxy may keep
+	goroutinesMax = 1000         // right after a scenario: idle workers stay for some seconds
 )
 
 // A table collects rows and whether all of them were met.
 type table struct {
 	out    strings.Builder
 	missed []string
-	busy   bool // the machine does other work: times are told, not judged
+	busy   bool // the machine does other work: times are reported, not judged
 }
 
-// ofTime begins the faults that another machine, or this one with less to do, might not have.
+// ofTime is the prefix of faults that another machine, or a less busy one, might not show.
 const ofTime = "time: "
 
 func (t *table) head(cells ...string) {
@@ -37,13 +40,13 @@ func (t *table) head(cells ...string) {
 
 func (t *table) line(cells []string) { fmt.Fprintf(&t.out, "| %s |\n", strings.Join(cells, " | ")) }
 
-// row adds a row; faults say what of it was not met.
+// row adds a row; faults say what was not met.
 func (t *table) row(faults []string, cells ...string) {
 	verdict := "met"
 	if n := len(faults); t.busy {
 		faults = slices.DeleteFunc(faults, func(f string) bool { return strings.HasPrefix(f, ofTime) })
 		if len(faults) < n {
-			verdict = "met but for the time"
+			verdict = "met except for the time"
 		}
 	}
 	if len(faults) > 0 {
@@ -57,14 +60,14 @@ func (t *table) row(faults []string, cells ...string) {
 
 func (t *table) print(w io.Writer) { fmt.Fprint(w, t.out.String()) }
 
-// late says whether the last socket went too late, when the floor's went after that time. Two times that differ by less than
-// a count takes are the same.
+// late reports whether the last socket was gone too late, compared with the floor's. Times that
+// differ by less than a count takes are equal.
 func late(ours, floors, counting []time.Duration) bool {
 	f := median(floors)
 	return median(ours) > max(time.Duration(floorFactor*float64(f)), f+median(counting))
 }
 
-// faultsOf says what of a scenario was not met.
+// faultsOf says what was not met in a scenario.
 func faultsOf(m *measurement) []string {
 	var out []string
 	fault := func(bad bool, format string, args ...any) {
@@ -75,12 +78,12 @@ func faultsOf(m *measurement) []string {
 	for _, err := range m.faults {
 		fault(true, "%v", err)
 	}
-	fault(m.end[sockdiag.CloseWait] > 0, "%d sockets in CLOSE-WAIT in the end", m.end[sockdiag.CloseWait])
+	fault(m.end[sockdiag.CloseWait] > 0, "%d sockets in CLOSE-WAIT at the end", m.end[sockdiag.CloseWait])
 	fault(late(m.gone, m.floor, m.counting), ofTime+"sockets gone %v after the last FIN, the floor's %v", median(m.gone), median(m.floor))
 	if m.proxy == "" {
 		fault(m.connections > 0, "%g connections left", m.connections)
 	} else {
-		fault(m.connections > proxyKeepMax, "%g connections left, a proxy keeps %d at most", m.connections, proxyKeepMax)
+		fault(m.connections > proxyKeepMax, "%g connections left, but a proxy keeps %d at most", m.connections, proxyKeepMax)
 	}
 	fault(m.withState > 0, "%g sessions with state left", m.withState)
 	fault(m.streams > 0, "%g streams left", m.streams)
@@ -92,7 +95,8 @@ func faultsOf(m *measurement) []string {
 	return out
 }
 
-// retained returns the bytes of live heap that each session left, 0 if no more than what readings differ by.
+// retained returns the bytes of live heap that each session left, or 0 if it is within the noise of
+// readings.
 func retained(m *measurement) float64 {
 	s := slope(m.heap)
 	if s*float64(len(m.heap)-1) < heapNoise {

@@ -15,7 +15,7 @@ const (
 	callBody        = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"echo","arguments":{"text":"ahoy"}}}`
 )
 
-const answered = `"text":"ahoy"` // stands in the answer of the call
+const answered = `"text":"ahoy"` // part of the call's answer
 
 // appendPost appends a POST of body. session is nil before there is one.
 func appendPost(dst []byte, host, body string, session []byte) []byte {
@@ -47,14 +47,15 @@ func appendSession(dst, session []byte) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// A response is one HTTP response. Its slices are valid until the next is read into it.
+// A response is one HTTP response. Its slices are valid until the next one is read into it.
 type response struct {
 	status  int
 	session []byte // of Mcp-Session-Id
 	body    []byte
 }
 
-// read reads a response. Of an event stream in answer to a GET (stream is true) it reads the head alone.
+// read reads a response. Of an event stream in answer to a GET (stream is true) it reads only the
+// head.
 func (r *response) read(br *bufio.Reader, stream bool) error {
 	r.status, r.session, r.body = 0, r.session[:0], r.body[:0]
 	length, chunked := int64(0), false

@@ -1,7 +1,8 @@
-// inspector.mjs DIR ERA: the MCP Inspector's command line, configured by DIR/mcp.json as `mooring print-config inspector`
-// prints it, but for the era if ERA is legacy. Neither era falls back to the other.
-// Each call is a process of its own: server/discover or initialize, a stream, the method, and a close. It cannot wait for a notification.
-// DIR also stands in for the home directory, so that nothing of the user's is read or written.
+// inspector.mjs DIR ERA drives the MCP Inspector's command line. Its configuration is DIR/mcp.json, as
+// `mooring print-config inspector` prints it, with another era if ERA is legacy. Neither era falls back
+// to the other. Each call is a process of its own: server/discover or initialize, a stream, the method,
+// and a close. It cannot wait for a notification. DIR is also used as the home directory, so that no
+// files of the user are read or written.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

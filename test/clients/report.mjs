@@ -1,4 +1,5 @@
-// What the node clients share: one line per client and step, a bound on each step, and an exit code that tells.
+// What the node clients share: one line per client and step, a time limit for each step, and the exit
+// code.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export const clock = 'mooring://clock';
@@ -11,7 +12,7 @@ export class Report {
     this.failed = 0;
   }
 
-  // step runs f within the time limit and prints how it went. It returns f's value, or undefined if f failed.
+  // step runs f within the time limit and prints the outcome. It returns f's value, or undefined if f failed.
   async step(name, f) {
     const begin = performance.now();
     const bound = new AbortController();
@@ -36,13 +37,13 @@ export class Report {
     console.log(`${verdict.padEnd(5)}${this.client.padEnd(24)}${name.padEnd(34)}${detail}`);
   }
 
-  // end leaves the process, whatever is still open.
+  // end exits the process, whatever is still open.
   end() {
     process.exit(this.failed === 0 ? 0 : 1);
   }
 }
 
-// want throws unless ok holds; got says what was there instead.
+// want throws unless ok is true; got is what there was instead.
 export function want(ok, what, got) {
   if (!ok) throw new Error(`want ${what}, got ${JSON.stringify(got)}`);
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Drives `mooring serve` with real MCP clients, each over every transport and revision that it speaks: the Inspector's command
-# line, the TypeScript SDKs v1 and v2, the official Go SDK, mcp-go, and mcp-remote, the bridge for clients that know stdio
-# alone. One server, one URL (and one for HTTP+SSE of 2024-11-05). Prints a line per client and step; exits 0 only if every
-# step succeeded.
-#   URL=...      test a server that is already running instead; it must have the built-in set of `mooring serve`
-#   SSE_URL=...  and its HTTP+SSE endpoint, if URL is given
-#   CLIENTS=...  only these, for example CLIENTS="gosdk-http-2025-06-18 ts1-sse"; default: all of those below
+# Drives `mooring serve` with real MCP clients, each over every transport and revision that it
+# supports: the Inspector's command line, the TypeScript SDKs v1 and v2, the official Go SDK,
+# mcp-go, and mcp-remote, the bridge for clients that support only stdio. There is one server and
+# one URL (and another for HTTP+SSE of 2024-11-05). It prints a line for each client and step, and
+# exits with 0 only if every step succeeded.
+#   URL=...      test a server that is already running; it must have the built-in set of `mooring serve`
+#   SSE_URL=...  its HTTP+SSE endpoint, if URL is given
+#   CLIENTS=...  only these, for example CLIENTS="gosdk-http-2025-06-18 ts1-sse"; default: all
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=../lib.sh
@@ -24,7 +25,7 @@ else
 	url=$BASE/mcp sse_url=$BASE/sse
 fi
 
-# The Inspector's configuration, as it is printed and for the other era.
+# The Inspector's configuration, as printed, and a copy for the other era.
 mkdir "$WORKDIR/home/modern" "$WORKDIR/home/legacy"
 (cd "$ROOT" && go run ./cmd/mooring print-config inspector --url "$url") >"$WORKDIR/home/modern/mcp.json" 2>"$WORKDIR/print-config.log" ||
 	die "mooring print-config: $(cat "$WORKDIR/print-config.log")"
@@ -35,10 +36,11 @@ clients="ts2-http-$modern ts1-http ts1-stdio"
 for revision in $sessions; do clients+=" ts2-http-$revision"; done
 for revision in $modern $sessions; do clients+=" gosdk-http-$revision mcpgo-http-$revision"; done
 if [[ -n $sse_url ]]; then clients+=" ts1-sse ts2-sse-$newest gosdk-sse-$newest mcpgo-sse-$newest"; fi
-# The Inspector changes nothing on the server, and so runs beside the others.
+# The Inspector changes nothing on the server, so it runs in parallel with the others.
 clients="inspector-modern inspector-legacy ${clients}"
 
-# drive CLIENT: runs it against the server for two minutes at most. A client's name is its program, its transport and its revision.
+# drive CLIENT runs it against the server, for two minutes at most. The name of a client consists of
+# its program, its transport and its revision.
 drive() {
 	local program kind revision to=$url
 	IFS=- read -r program kind revision <<<"$1"
@@ -59,17 +61,17 @@ drive() {
 }
 
 failed=()
-beside=()
+parallel=()
 for client in ${CLIENTS:-$clients}; do
 	if [[ $client == inspector-* ]]; then
 		drive "$client" >"$WORKDIR/$client.log" 2>&1 &
-		beside+=("$client:$!")
+		parallel+=("$client:$!")
 		continue
 	fi
 	drive "$client" || failed+=("$client")
 	server_alive
 done
-for job in ${beside[@]+"${beside[@]}"}; do
+for job in ${parallel[@]+"${parallel[@]}"}; do
 	wait "${job#*:}" || failed+=("${job%:*}")
 	cat "$WORKDIR/${job%:*}.log"
 done

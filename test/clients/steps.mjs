@@ -1,11 +1,12 @@
-// steps.mjs: what every TypeScript client does in a session, over whatever transport it has come.
+// steps.mjs is what every TypeScript client does in a session, over any transport.
 import { clock, until, want, wantClock, wantSum, wantText } from './report.mjs';
 
 const ship = { name: 'Öresund', berth: 'south' };
 
-// run takes the report, the connected client and what it heard: { listChanged, updated, asked } with the number of
-// list_changed notifications, the URIs of resources/updated and the questions that elicit answered. call(params, options)
-// is the client's callTool. At 2025-03-26 there is no structuredContent yet and no elicitation.
+// run takes the report, the connected client and what it received: { listChanged, updated, asked } with
+// the number of list_changed notifications, the URIs of resources/updated and the questions that elicit
+// answered. call(params, options) is the client's callTool. 2025-03-26 has neither structuredContent nor
+// elicitation.
 export async function run(report, client, heard, call, revision = '2025-11-25') {
   const first2025 = revision === '2025-03-26';
   const toolNames = async () => (await client.listTools()).tools.map((tool) => tool.name);
@@ -53,7 +54,7 @@ export async function run(report, client, heard, call, revision = '2025-11-25') 
   });
 }
 
-// elicit answers a question of the server and notes it.
+// elicit answers a question of the server and records it.
 export function elicit(heard, request) {
   heard.asked.push(request.params.message);
   return { action: 'accept', content: ship };

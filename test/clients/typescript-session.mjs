@@ -1,5 +1,5 @@
-// typescript-session.mjs URL TRANSPORT REVISION: the TypeScript v2 client as it is unless told otherwise: it opens with
-// initialize. TRANSPORT is http or sse.
+// typescript-session.mjs URL TRANSPORT REVISION drives the TypeScript v2 client with its defaults: it
+// begins with initialize. TRANSPORT is http or sse.
 import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { Report, want } from './report.mjs';
 import { elicit, run } from './steps.mjs';

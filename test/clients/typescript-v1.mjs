@@ -1,6 +1,6 @@
-// typescript-v1.mjs URL TRANSPORT: the TypeScript v1 SDK's client. TRANSPORT is http, sse, or stdio: then it speaks with
-// mcp-remote, the bridge between clients that know stdio alone and servers that speak HTTP.
-// HOME must be a folder that mcp-remote may write to.
+// typescript-v1.mjs URL TRANSPORT drives the TypeScript v1 SDK's client. TRANSPORT is http, sse, or
+// stdio. With stdio it talks to mcp-remote, the bridge between clients that support only stdio and
+// servers that use HTTP. HOME must be a directory that mcp-remote may write to.
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
@@ -46,7 +46,7 @@ function transportOf() {
 const transport = transportOf();
 let negotiated;
 await report.step('connect', async () => {
-  // The client tells its transport which revision it was answered.
+  // The client passes the negotiated revision to its transport.
   const tell = transport.setProtocolVersion?.bind(transport);
   transport.setProtocolVersion = (version) => {
     negotiated = version;

@@ -1,4 +1,5 @@
-// typescript.mjs URL: the TypeScript v2 client, pinned to 2026-07-28, so that it cannot fall back to an earlier revision.
+// typescript.mjs URL drives the TypeScript v2 client, pinned to 2026-07-28, so that it cannot fall back
+// to an earlier revision.
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { Report, clock, revision, until, want, wantClock, wantSum, wantText } from './report.mjs';
 

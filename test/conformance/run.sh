@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Runs the official MCP conformance suite (two versions of it, pinned in package.json) against cmd/mooring-conformance: one
-# process, one URL, every revision. The six suites of a run are started at once, so that the eras also mix in time.
-#   RUNS=n        how many runs in a row, each against the same server (default 1)
-#   SEQUENTIAL=1  the six suites of a run one after the other
-#   SUITES=...    only these, for example SUITES="required-2025-11-25 all-2025-06-18" (default: all of those listed below)
-#   URL=...       test a server that is already running instead, for example http://127.0.0.1:3000/mcp
-#   OUT=dir       keep the suite's own results there (default: a temporary folder, named at the end if a run failed)
-# Exits 0 only if every wanted scenario of every suite of every run passed, see summary.mjs.
+# Runs the official MCP conformance suite (two versions of it, pinned in package.json) against
+# cmd/mooring-conformance: one process, one URL, every revision. The six suites of a run start at
+# once, so that the eras also overlap in time.
+#   RUNS=n        number of runs in a row, against the same server (default 1)
+#   SEQUENTIAL=1  run the six suites one after the other
+#   SUITES=...    only these, for example SUITES="required-2025-11-25 all-2025-06-18" (default: all)
+#   URL=...       test a server that is already running, for example http://127.0.0.1:3000/mcp
+#   OUT=dir       keep the suite's own results there (default: a temporary directory, whose name is
+#                 printed at the end if a run failed)
+# Exits with 0 only if every required scenario of every suite of every run passed; see summary.mjs.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=../lib.sh
@@ -14,13 +16,13 @@ source "$here/../lib.sh"
 
 suites=${SUITES:-required-2025-11-25 required-2026-07-28 all-2025-11-25 all-2025-06-18 all-2025-03-26 0.1.16-all}
 runs=${RUNS:-1}
-[[ $runs =~ ^[1-9][0-9]*$ ]] || die "RUNS must be a positive number, is \"$runs\""
+[[ $runs =~ ^[1-9][0-9]*$ ]] || die "RUNS must be a positive number, not \"$runs\""
 out=${OUT:-$WORKDIR/out}
 new=$here/node_modules/@modelcontextprotocol/conformance/dist/index.js
 old=$here/node_modules/conformance-0116/dist/index.js
 
-# arguments SUITE: sets program, which (what to list and to run) and count, the number of scenarios that must be wanted:
-# a suite that lists fewer than it once did would otherwise pass for what it no longer asks.
+# arguments SUITE sets program, which (what to list and to run) and count, the number of scenarios
+# that must be required: otherwise a suite that lists fewer scenarios than before would still pass.
 arguments() {
 	program=$new
 	case $1 in
@@ -33,10 +35,10 @@ arguments() {
 	*) die "no suite \"$1\"" ;;
 	esac
 	run=(--suite all)
-	[[ ${which[0]:-} != --requirements ]] || run=() # it replaces --suite, and runs the not yet scored scenarios besides
+	[[ ${which[0]:-} != --requirements ]] || run=() # replaces --suite, and also runs scenarios without a score
 }
 
-# start SUITE DIR: runs it, with what it printed in DIR/suite.log and its exit code in DIR/rc.
+# start SUITE DIR runs it. Its output is in DIR/suite.log and its exit code in DIR/rc.
 start() {
 	local rc=0
 	arguments "$1"

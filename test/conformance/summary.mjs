@@ -1,22 +1,24 @@
-// summary.mjs SUITE LIST COUNT DIR RC: judges one run of a suite by the checks it wrote, not by what it printed.
-// LIST is the output of the suite's `list`, COUNT how many server scenarios it must name, DIR holds one folder per scenario
-// with a checks.json, RC is the suite's exit code.
-// A scenario passes if it ran, has at least one successful check and no failed one; those of `strict` also need to be without
-// warnings. Everything that ran counts, listed or not. Only scenarios of `expected` may fail: extensions that are not served.
-// Exits 0 only if all that was listed ran, everything but expected failures passed, and RC is 0.
+// summary.mjs SUITE LIST COUNT DIR RC judges one run of a suite by the checks that it wrote, not by its
+// output. LIST is the output of the suite's `list`, COUNT is how many server scenarios it must name, DIR
+// has one directory per scenario with a checks.json, and RC is the suite's exit code.
+//
+// A scenario passes if it ran and has at least one successful check and no failed one; those in `strict`
+// must also have no warnings. Everything that ran counts, listed or not. Only scenarios in `expected` may
+// fail: extensions that are not served. It exits with 0 only if everything listed ran, everything passed
+// except expected failures, and RC is 0.
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 const [suite, list, count, dir, rc] = process.argv.slice(2);
 const expected = /^(tasks-|sep-2640-skills-)/;
 const strict = ['server-sse-polling', 'server-session-lifecycle'];
-// Not scored by the suite at their revision, and wanted nevertheless.
+// The suite does not score these at their revision, but they are required here.
 const unscored = {
   'required-2025-11-25': ['server-session-lifecycle', 'server-sse-polling', 'json-schema-2020-12'],
   'required-2026-07-28': ['http-header-validation', 'http-custom-header-server-validation', 'json-schema-2020-12'],
 };
 
-// The list's server half: lines "  - name" up to the heading of the client half.
+// The server half of the list: lines "  - name" up to the heading of the client half.
 function listed(text) {
   const head = text.indexOf('Server scenarios');
   const tail = text.indexOf('Client scenarios');
@@ -28,7 +30,7 @@ function listed(text) {
     .filter(Boolean);
 }
 
-// Folders are called server-<scenario>-<ISO time with dashes>.
+// Directories are named server-<scenario>-<ISO time with dashes>.
 function results() {
   const found = new Map();
   for (const name of readdirSync(dir)) {
@@ -39,7 +41,7 @@ function results() {
   return found;
 }
 
-// judge prints what is not a plain success and returns pass, FAIL, NOT RUN or expected (to fail).
+// judge prints everything except plain success and returns pass, FAIL, NOT RUN or expected (to fail).
 function judge(scenario, checks) {
   const of = (status) => (checks ?? []).filter((check) => check.status === status);
   const shown = strict.includes(scenario) ? ['FAILURE', 'WARNING'] : ['FAILURE'];

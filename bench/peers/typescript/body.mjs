@@ -1,4 +1,4 @@
-// The bound that the SDK's own reader has.
+// The limit of the SDK's own reader.
 const maxBody = 4 << 20;
 
 // readBody returns the message that a request carries, or answers the request itself and returns undefined.

@@ -1,5 +1,6 @@
-// Serves the tools of the comparison with the TypeScript SDK: sessions of earlier revisions, and 2026-07-28 beside them on the
-// same URL, as the SDK's guides "Sessions, state, and scaling" and "Support legacy clients" tell.
+// Serves the tools of the comparison with the TypeScript SDK: sessions of earlier revisions, and
+// 2026-07-28 on the same URL, according to the SDK's guides "Sessions, state, and scaling" and "Support
+// legacy clients".
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
 
@@ -10,7 +11,7 @@ import { readBody } from './body.mjs';
 import { Sessions } from './sessions.mjs';
 import { Tools } from './tools.mjs';
 
-// Like the other peers it takes -listen as well as --listen.
+// Like the other peers, it accepts -listen as well as --listen.
 const { values } = parseArgs({
     args: process.argv.slice(2).map(arg => arg.replace(/^-(?=\w\w)/, '--')),
     options: {
@@ -68,10 +69,11 @@ const server = createServer((req, res) => {
     });
 });
 
-// The HTTP server takes no more connections, the SDK ends streams and sessions, and calls that run may end theirs.
+// The HTTP server accepts no more connections, the SDK ends streams and sessions, and calls in flight
+// may complete.
 async function shutdown() {
     const cut = setTimeout(() => {
-        console.error('still open after the time-out: cut');
+        console.error('connections were still open after the timeout and have been cut');
         process.exit(0);
     }, Number.parseFloat(values['shutdown-timeout']) * 1000);
     cut.unref();

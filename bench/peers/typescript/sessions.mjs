@@ -5,7 +5,8 @@ import { isInitializeRequest } from '@modelcontextprotocol/server';
 
 import { refuse } from './body.mjs';
 
-// Sessions of revisions before 2026-07-28: a transport and a server for each, until the client deletes it or the process ends.
+// Sessions of revisions before 2026-07-28: each has a transport and a server, until the client deletes
+// it or the process ends.
 export class Sessions {
     #byId = new Map();
     #tools;
@@ -41,7 +42,7 @@ export class Sessions {
         await transport.handleRequest(req, res, body);
     }
 
-    // toggle adds or removes the tool extra in every session; the SDK tells the client of each.
+    // toggle adds or removes the tool extra in every session; the SDK notifies each client.
     toggle() {
         for (const { server } of this.#byId.values()) this.#tools.toggleExtra(server);
     }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 
-// The schemas are made once: the SDK calls the factory for every request.
+// The schemas are made only once, because the SDK calls the factory for every request.
 const schemas = {
     echo: z.object({ text: z.string().describe('what to say back') }),
     sleep: z.object({ milliseconds: z.number().int().min(0).max(60_000).describe('how long to sleep') }),
@@ -44,7 +44,7 @@ export class Tools {
         return server;
     }
 
-    // toggleExtra brings a server that stays up to date.
+    // toggleExtra adds or removes the tool extra in server, so that it matches the others.
     toggleExtra(server) {
         const extra = this.#extras.get(server);
         if (this.#there && !extra) {

@@ -7,8 +7,8 @@ import (
 	"github.com/panjf2000/gnet/v2"
 )
 
-// floor is a gnet server that parses nothing: what it reads is one whole request, and the answers are fixed. A GET is
-// answered with the head of an event stream.
+// floor is a gnet server that parses nothing: each read is taken for one whole request, and the
+// answers are fixed. The answer to a GET is the head of an event stream.
 type floor struct {
 	gnet.BuiltinEventEngine
 	answer []byte

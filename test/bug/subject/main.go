@@ -1,6 +1,6 @@
-// Command subject is a server to compare Mooring with, in a process of its own: subject floor|mcpgo|gosdk ADDRESS.
-// The floor is a bare gnet server with fixed answers, the others serve one tool, echo, with sessions. It prints a line
-// when it serves.
+// Command subject is a server to compare Mooring with, in a process of its own: subject
+// floor|mcpgo|gosdk ADDRESS. The floor is a bare gnet server with fixed answers; the others serve
+// one tool, echo, with sessions. It prints a line when it serves.
 package main
 
 import (

@@ -9,7 +9,7 @@ import (
 	gosdk "github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// mcpGo is mcp-go's server with sessions that it knows.
+// mcpGo returns mcp-go's server with sessions that it remembers.
 func mcpGo() http.Handler {
 	s := mcpgoserver.NewMCPServer("subject", "v1.0.0")
 	tool := mcpgo.NewTool("echo", mcpgo.WithDescription("Says it again."), mcpgo.WithString("text", mcpgo.Required()))
@@ -27,7 +27,7 @@ type echoIn struct {
 	Text string `json:"text" jsonschema:"what to say"`
 }
 
-// goSDK is the official SDK's server, with sessions as it has them unless told otherwise.
+// goSDK returns the official SDK's server, with sessions, which are its default.
 func goSDK() http.Handler {
 	s := gosdk.NewServer(&gosdk.Implementation{Name: "subject", Version: "v1.0.0"}, nil)
 	gosdk.AddTool(s, &gosdk.Tool{Name: "echo", Description: "Says it again."}, func(_ context.Context, _ *gosdk.CallToolRequest, in echoIn) (*gosdk.CallToolResult, any, error) {

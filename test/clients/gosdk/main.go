@@ -1,5 +1,5 @@
-// Command gosdk drives a Mooring server with the official Go SDK's client: gosdk URL TRANSPORT REVISION, where the
-// transport is http, or sse for HTTP+SSE of 2024-11-05.
+// Command gosdk drives a Mooring server with the official Go SDK's client: gosdk URL TRANSPORT
+// REVISION. The transport is http, or sse for HTTP+SSE of 2024-11-05.
 package main
 
 import (
@@ -50,14 +50,15 @@ func main() {
 type driver struct {
 	revision    string
 	session     *mcp.ClientSession
-	listChanged chan struct{} // one value per notifications/tools/list_changed
+	listChanged chan struct{} // one value for each notifications/tools/list_changed
 	updated     chan string   // the URI of each notifications/resources/updated
 	progress    chan float64
 	asked       chan string // the message of each question
 	firstRead   string
 }
 
-// connect also opens the listen stream for list changes: the client does that itself when it has a handler for them.
+// connect also opens the listen stream for list changes: the client does that itself if it has a
+// handler for them.
 func (d *driver) connect(ctx context.Context, transport mcp.Transport, revision string) error {
 	client := mcp.NewClient(&mcp.Implementation{Name: "mooring-test", Version: "v1.0.0"}, &mcp.ClientOptions{
 		ToolListChangedHandler: func(context.Context, *mcp.ToolListChangedRequest) { d.listChanged <- struct{}{} },
@@ -72,7 +73,8 @@ func (d *driver) connect(ctx context.Context, transport mcp.Transport, revision 
 			return &mcp.ElicitResult{Action: "accept", Content: report.Ship()}, nil
 		},
 	})
-	// The stream of HTTP+SSE lives as long as the context given to Connect: the step's would end it.
+	// The stream of HTTP+SSE lives as long as the context given to Connect: the step's context
+	// would end it.
 	session, err := client.Connect(context.WithoutCancel(ctx), transport, &mcp.ClientSessionOptions{ProtocolVersion: revision})
 	if err != nil {
 		return err
@@ -184,7 +186,8 @@ func (d *driver) read(ctx context.Context) (err error) {
 	return err
 }
 
-// toggle adds and removes the tool extra (or the other way round), so that the server is left as it was.
+// toggle adds and removes the tool extra (or the other way round), so that the server is left
+// unchanged.
 func (d *driver) toggle(ctx context.Context) error {
 	names, err := d.names(ctx)
 	if err != nil {
@@ -209,7 +212,8 @@ func (d *driver) toggle(ctx context.Context) error {
 	return nil
 }
 
-// watch waits for two updates, so that at least a second lies between the first read and the last.
+// watch waits for two updates, so that at least a second passes between the first read and the
+// last.
 func (d *driver) watch(ctx context.Context) error {
 	if err := d.session.Subscribe(ctx, &mcp.SubscribeParams{URI: report.Clock}); err != nil {
 		return err

@@ -1,5 +1,5 @@
-// Command mcpgo drives a Mooring server with mcp-go's client: mcpgo URL TRANSPORT REVISION, where the transport is http,
-// or sse for HTTP+SSE of 2024-11-05.
+// Command mcpgo drives a Mooring server with mcp-go's client: mcpgo URL TRANSPORT REVISION. The
+// transport is http, or sse for HTTP+SSE of 2024-11-05.
 package main
 
 import (
@@ -37,7 +37,7 @@ func main() {
 	r.Step("tools/call echo", d.echo)
 	r.Step("tools/call add", d.add)
 	r.Step("tools/call countdown (progress)", d.countdown)
-	// The client's SSE transport hears requests of the server, but has no way to answer them.
+	// The client's SSE transport receives requests of the server, but cannot answer them.
 	if revision >= report.Elicitation && kind != "sse" {
 		r.Step("tools/call ask (elicitation)", d.ask)
 	}
@@ -52,9 +52,9 @@ func main() {
 
 type driver struct {
 	revision     string
-	old          bool // in a session
+	old          bool // uses a session
 	client       *client.Client
-	acknowledged chan struct{} // one value per notification of each kind
+	acknowledged chan struct{} // one value for each notification of a kind
 	listChanged  chan struct{}
 	updated      chan struct{}
 	progress     chan struct{}
@@ -77,7 +77,7 @@ func (d *driver) connect(ctx context.Context, url, kind, revision string) error 
 		t, err = transport.NewSSE(url)
 	case d.old:
 		t, err = transport.NewStreamableHTTP(url, transport.WithContinuousListening())
-	default: // a client that listens on a GET stream does not ask for a revision without one
+	default: // a client that listens on a GET stream does not request a revision without one
 		t, err = transport.NewStreamableHTTP(url)
 	}
 	if err != nil {
@@ -98,7 +98,7 @@ func (d *driver) connect(ctx context.Context, url, kind, revision string) error 
 			d.progress <- struct{}{}
 		}
 	})
-	// The transport lives as long as the context given to Start: the step's would end it.
+	// The transport lives as long as the context given to Start: the step's context would end it.
 	if err := d.client.Start(context.Background()); err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (d *driver) connect(ctx context.Context, url, kind, revision string) error 
 	if _, err := d.client.Initialize(ctx, req); err != nil {
 		return err
 	}
-	// The client falls back to an earlier revision by itself, and must not have done so.
+	// The client falls back to an earlier revision by itself, but must not have done so here.
 	if got := d.client.ProtocolVersion(); got != revision {
 		return fmt.Errorf("negotiated %s, want %s", got, revision)
 	}
@@ -242,7 +242,8 @@ func (d *driver) listen(ctx context.Context) error {
 	}
 }
 
-// toggle adds and removes the tool extra (or the other way round), so that the server is left as it was.
+// toggle adds and removes the tool extra (or the other way round), so that the server is left
+// unchanged.
 func (d *driver) toggle(ctx context.Context) error {
 	names, err := d.names(ctx)
 	if err != nil {
@@ -267,7 +268,8 @@ func (d *driver) toggle(ctx context.Context) error {
 	return nil
 }
 
-// watch waits for two updates, so that at least a second lies between the first read and the last.
+// watch waits for two updates, so that at least a second passes between the first read and the
+// last.
 func (d *driver) watch(ctx context.Context) error {
 	report.Drain(d.updated)
 	if d.old {

@@ -1,5 +1,5 @@
-// Package report is what the Go clients of this folder share: one printed line per client and step, a time limit on
-// each step, and the checks of the built-in tools' answers.
+// Package report is what the Go clients in this directory share: one printed line per client and
+// step, a time limit for each step, and the checks of the built-in tools' answers.
 package report
 
 import (
@@ -11,18 +11,19 @@ import (
 	"time"
 )
 
-// The things that every client asks for.
+// What every client requests.
 const (
 	Clock    = "mooring://clock"
 	Revision = "2026-07-28"
 
 	Elicitation = "2025-06-18" // the first revision with elicitation
-	Structured  = "2025-06-18" // and with structuredContent
+	Structured  = "2025-06-18" // the first revision with structuredContent
 	Question    = "Who is there?"
-	Answer      = "Öresund moors at the south quay." // of the tool ask, when Ship answered the question
+	// Answer is from the tool ask, after Ship has answered the question.
+	Answer = "Öresund moors at the south quay."
 )
 
-// Ship is what the user answers.
+// Ship is the user's answer.
 func Ship() map[string]any { return map[string]any{"name": "Öresund", "berth": "south"} }
 
 // Asked checks that the client was asked Question, once.
@@ -36,20 +37,21 @@ func Asked(questions <-chan string) error {
 	return nil
 }
 
-// Tools are the built-in tools that must be listed, in any order and beside others.
+// Tools are the built-in tools that must be listed, in any order and possibly among others.
 var Tools = [...]string{"add", "ask", "countdown", "echo", "toggle"}
 
-// stepLimit bounds each step.
+// stepLimit limits each step.
 const stepLimit = 20 * time.Second
 
-// A Report prints the steps of one client. Its methods are called from one goroutine.
+// A Report prints the steps of one client. Its methods must be called from one goroutine.
 type Report struct {
 	Client string
 	failed int
 }
 
-// Step runs f under the time limit, prints how it went and reports whether it succeeded.
-// A step that ignores its context past the limit ends the process: the next ones could tell nothing.
+// Step runs f under the time limit, prints the outcome and reports whether it succeeded. A step
+// that ignores its context past the limit ends the process, because the next steps would be
+// meaningless.
 func (r *Report) Step(name string, f func(ctx context.Context) error) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), stepLimit)
 	defer cancel()
@@ -76,7 +78,7 @@ func (r *Report) print(verdict, name, detail string) {
 	fmt.Printf("%-5s%-24s%-34s%s\n", verdict, r.Client, name, detail)
 }
 
-// Exit leaves the process with 0 if every step succeeded, else with 1.
+// Exit ends the process with 0 if every step succeeded, otherwise with 1.
 func (r *Report) Exit() {
 	if r.failed > 0 {
 		os.Exit(1)
@@ -94,7 +96,7 @@ func Listed(names []string) error {
 	return nil
 }
 
-// Extra checks that the tool extra is listed exactly when it should be.
+// Extra checks that the tool extra is listed exactly if it should be.
 func Extra(names []string, want bool) error {
 	if got := slices.Contains(names, "extra"); got != want {
 		return fmt.Errorf("tool extra listed: %t, want %t (%q)", got, want, names)
@@ -102,7 +104,8 @@ func Extra(names []string, want bool) error {
 	return nil
 }
 
-// Sum checks the output of the tool add: in structuredContent, or at revisions before there was any in the text.
+// Sum checks the output of the tool add: in structuredContent, or in the text at revisions without
+// it.
 func Sum(revision string, structured any, text string, want int) error {
 	output := []byte(text)
 	if revision >= Structured {
