@@ -203,7 +203,7 @@ func isNumber(e ast.Expr) bool {
 // one that the page has.
 func TestLinks(t *testing.T) {
 	var pages []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "design/*.md", "bench/*.md", "bench/*/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "design/*.md", "bench/*.md", "bench/*/*.md", "examples/*.md", "examples/*/*.md"} {
 		found, err := filepath.Glob(filepath.FromSlash(pattern))
 		if err != nil {
 			t.Fatal(err)
