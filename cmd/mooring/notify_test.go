@@ -70,7 +70,7 @@ func TestServiceManagerIsNotified(t *testing.T) {
 		}
 		answer := make(chan error, 1)
 		go func() {
-			_, _, err := call(context.Background(), http.DefaultClient, p.urls[0], "countdown", `{"seconds":1}`)
+			_, _, err := call(context.Background(), http.DefaultClient, p.urls[0], "countdown", `{"seconds":2}`)
 			answer <- err
 		}()
 		m.wantNothing(why + ": serving")
