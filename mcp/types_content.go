@@ -7,7 +7,7 @@ import (
 	jsonv2 "github.com/goccy/go-json/v2"
 )
 
-// contentSet says which kinds of block may stand in a place.
+// contentSet says which types of block are allowed in a place.
 type contentSet bool
 
 const (
@@ -15,7 +15,7 @@ const (
 	samplingContent contentSet = true  // messages of sampling: also tool_use and tool_result, no resources
 )
 
-// contentWire has the members of every kind of block.
+// contentWire has the members of all types of block.
 type contentWire struct {
 	Type              string            `json:"type"`
 	Text              *string           `json:"text"`
@@ -67,8 +67,8 @@ func decodeContents(data jsontext.Value, set contentSet) ([]Content, error) {
 	return cs, nil
 }
 
-// decodeContent decodes one block, refusing one that lacks what its kind
-// requires. It copies what it keeps.
+// decodeContent decodes one block. It refuses a block without a member that its
+// type requires. It copies what it keeps.
 func decodeContent(data jsontext.Value, set contentSet) (Content, error) {
 	var w contentWire
 	if len(data) == 0 {

@@ -16,7 +16,7 @@ import (
 // the value multiplies them. checkGrowth counts both, on the compiled schema.
 //
 // Vocabulary: an edge is in place if its end is applied to the same value
-// ($ref, allOf, if …), otherwise it leads to a child value (properties,
+// ($ref, allOf, if …). Otherwise it leads to a child value (properties,
 // items …). The growth of a recursive schema is the greatest number of its own
 // subschemas that one of them can apply to one child value.
 
@@ -25,11 +25,11 @@ var (
 	errComplex = errors.New("schema: the schema is too complex: its references and alternatives multiply")
 )
 
-// maxTallies bounds the table entries that checkGrowth makes.
+// maxTallies is the maximum number of table entries that checkGrowth makes.
 const maxTallies = 1 << 20
 
 // checkGrowth returns how deep a value may be nested for the judge's work to
-// stay bounded, 0 if there is no limit, or an error if there is no bound at all.
+// stay bounded. 0 means any depth. It returns an error if no depth is safe.
 func checkGrowth(root *jsonschema.Schema) (depth int, err error) {
 	g := &growth{nodes: map[*jsonschema.Schema]*vertex{}, anchors: map[string][]*jsonschema.Schema{}}
 	g.collect(root)
@@ -76,10 +76,10 @@ type growth struct {
 }
 
 type vertex struct {
-	order, low   int // 1 and up; 0: not visited
-	component    int // 0: still open
+	order, low   int // 1 and up; 0 if not visited
+	component    int // 0 if still open
 	recursive    bool
-	active, done bool // of the search along edges in place
+	active, done bool // state of the search along edges in place
 	visits       float64
 }
 
@@ -106,7 +106,7 @@ func (g *growth) collect(root *jsonschema.Schema) {
 }
 
 // inPlace returns the subschemas that s applies to its own value, without
-// those whose place depends on the way.
+// those that depend on the path that led to s.
 func inPlace(s *jsonschema.Schema) []*jsonschema.Schema {
 	var ts []*jsonschema.Schema
 	if s.Ref != nil {
@@ -135,7 +135,7 @@ func inPlace(s *jsonschema.Schema) []*jsonschema.Schema {
 }
 
 // dynamic returns the subschemas that s may apply to its own value, depending
-// on the way that led to s.
+// on the path that led to s.
 func (g *growth) dynamic(s *jsonschema.Schema) []*jsonschema.Schema {
 	var ts []*jsonschema.Schema
 	if d := s.DynamicRef; d != nil {
@@ -150,14 +150,14 @@ func (g *growth) dynamic(s *jsonschema.Schema) []*jsonschema.Schema {
 	return ts
 }
 
-// A place says for which child values an edge is.
+// A place says which child values an edge leads to.
 type place uint8
 
 const (
-	placeItem    place = iota // an item of an array
-	placeNamed                // the property of one name
-	placeElse                 // a property that no placeNamed edge of this schema is for
-	placeAnyProp              // a property, whatever its name
+	placeItem    place = iota // the items of an array
+	placeNamed                // the property with one name
+	placeElse                 // the properties that no placeNamed edge of this schema leads to
+	placeAnyProp              // the properties with any name
 )
 
 // eachChild calls f for the subschemas that s applies to child values.

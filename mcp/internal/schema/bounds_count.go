@@ -76,11 +76,11 @@ func (g *growth) connect(s *jsonschema.Schema) *vertex {
 }
 
 // visits returns the greatest number of subschemas that one visit of s can
-// apply to one value, recursion left aside. It stops caring beyond maxVisits.
+// apply to one value, not counting recursion. It is not exact beyond maxVisits.
 func (g *growth) visits(s *jsonschema.Schema) float64 {
 	v := g.nodes[s]
 	if v.visits == 0 {
-		v.visits = 1 // holds off a second entry through a dynamic reference
+		v.visits = 1 // prevents a second entry through a dynamic reference
 		other := func(t *jsonschema.Schema) float64 {
 			if g.nodes[t].component == v.component {
 				return 0
@@ -93,13 +93,13 @@ func (g *growth) visits(s *jsonschema.Schema) float64 {
 	return v.visits
 }
 
-// A tally counts what one visit of a schema applies, with everything that it
-// applies in place.
+// A tally counts the subschemas that one visit of a schema applies, including
+// everything that it applies in place.
 type tally struct {
 	self  float64            // subschemas for the value itself
 	items float64            // for each item
-	props float64            // for a property of a name that names does not hold
-	names map[string]float64 // for the property of this name: more than props
+	props float64            // for a property whose name is not in names
+	names map[string]float64 // for the property with this name, in addition to props
 }
 
 // most returns the greatest count for one child value.
@@ -111,8 +111,8 @@ func (a *tally) most() float64 {
 	return m
 }
 
-// expand tallies s; weight says how much an edge to a child counts. nil in done
-// marks a schema that is being expanded.
+// expand tallies s. Weight returns how much an edge to a child counts. A nil in
+// done marks a schema that is being expanded.
 func (g *growth) expand(s *jsonschema.Schema, weight func(*jsonschema.Schema) float64, done map[*jsonschema.Schema]*tally) *tally {
 	if a, ok := done[s]; ok {
 		if a == nil {
@@ -120,7 +120,7 @@ func (g *growth) expand(s *jsonschema.Schema, weight func(*jsonschema.Schema) fl
 		}
 		return a
 	}
-	if g.tallies > maxTallies { // refused anyway
+	if g.tallies > maxTallies { // the schema will be refused anyway
 		return &tally{}
 	}
 	done[s] = nil
@@ -152,7 +152,7 @@ func (g *growth) expand(s *jsonschema.Schema, weight func(*jsonschema.Schema) fl
 	for _, t := range inPlace(s) {
 		a.add(g.expand(t, weight, done))
 	}
-	if ts := g.dynamic(s); len(ts) > 0 { // one of them
+	if ts := g.dynamic(s); len(ts) > 0 { // only one of them is applied
 		most := &tally{names: map[string]float64{}}
 		for _, t := range ts {
 			most.max(g.expand(t, weight, done))

@@ -10,16 +10,16 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// defaults holds what is filled in for the properties of one object schema, in
-// the order of their names.
+// defaults holds what is filled in for the properties of one object schema,
+// sorted by name.
 type defaults struct {
 	props []defaultProp
 }
 
 type defaultProp struct {
 	name   string
-	member []byte    // `"name":default`; nil: nothing is added if the property is absent
-	inside *defaults // nil: nothing is filled in if the property is present
+	member []byte    // `"name":default`, added if the property is absent; nil to add nothing
+	inside *defaults // filled in within the property if it is present; nil to fill in nothing
 }
 
 // compileDefaults collects the defaults of s and of the objects within it. As
@@ -50,8 +50,8 @@ func compileDefaults(s *jsonschema.Schema) (*defaults, error) {
 }
 
 // absent returns the member to add if the property is absent: its default, with
-// the defaults inside filled in; or, if it has none but the object it describes
-// would have defaults and needs nothing else, that object.
+// the defaults inside filled in. If it has no default, but describes an object
+// with defaults and without required properties, the member is that object.
 func (p *defaultProp) absent(s *jsonschema.Schema) ([]byte, error) {
 	var text []byte
 	switch {
@@ -78,7 +78,7 @@ func (p *defaultProp) absent(s *jsonschema.Schema) ([]byte, error) {
 	return append(member, text...), nil
 }
 
-// marshal returns the JSON text of v without HTML's escapes.
+// marshal returns the JSON text of v without HTML escapes.
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -91,11 +91,11 @@ func marshal(v any) ([]byte, error) {
 
 // ApplyDefaults fills in the schema's defaults for absent properties of value,
 // in the value itself and in the objects within it that the schema describes by
-// "properties". If nothing is to be added, it returns value and false and costs
-// next to nothing; otherwise it appends the completed value to dst and returns
-// the extended dst and true. The value is as for Validate; dst must not overlap
-// it. An absent object is made when its own properties have defaults and none
-// of them is required.
+// "properties". If there is nothing to add, it returns value and false and costs
+// next to nothing. Otherwise it appends the completed value to dst and returns
+// the extended dst and true. The value must be as for Validate, and dst must not
+// overlap it. An absent object is added if its own properties have defaults and
+// none of them is required.
 func (s *Schema) ApplyDefaults(dst, value []byte) (out []byte, changed bool) {
 	if s.defaults == nil {
 		return value, false
@@ -122,7 +122,7 @@ func (d *defaults) apply(dst, value []byte) (out []byte, changed bool) {
 		start := i
 		i = skipSpace(value, i)
 		if i >= len(value) || value[i] == '}' {
-			// What is added stands before the white space that ends the object.
+			// Members are added before the white space that ends the object.
 			for k, p := range d.props {
 				if seen[k] || p.member == nil {
 					continue

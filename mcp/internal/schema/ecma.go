@@ -11,19 +11,19 @@ import (
 )
 
 // Patterns of a JSON Schema are regular expressions of ECMA-262, read as Unicode (JSON Schema Core,
-// section 6.4). What that writes otherwise than RE2 is translated; what RE2 cannot do is refused, or
-// left unchecked if the author asks for that.
+// section 6.4). They are translated where their syntax differs from that of RE2. What RE2 cannot do is
+// refused, or left unchecked if the author asks for that.
 
-// An ecmaPattern is a pattern that was translated; errors show it as it was written.
+// An ecmaPattern is a translated pattern. Errors show the original.
 type ecmaPattern struct {
 	*regexp.Regexp
 	source string
 }
 
-// String returns the pattern as the schema has it.
+// String returns the pattern as it is in the schema.
 func (p ecmaPattern) String() string { return p.source }
 
-// An uncheckedPattern is one that RE2 cannot express. It matches everything.
+// An uncheckedPattern is a pattern that RE2 cannot express. It matches everything.
 type uncheckedPattern string
 
 func (uncheckedPattern) MatchString(string) bool { return true }
@@ -63,8 +63,8 @@ var (
 	errClass     = errors.New("a character class without an end")
 )
 
-// What ECMA-262 calls white space and line terminators (sections 12.2 and 12.3), without and with
-// brackets.
+// These are the white space and the line terminators of ECMA-262 (sections 12.2 and 12.3), without and
+// with brackets.
 const (
 	ecmaSpace    = `\t-\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}`
 	ecmaNotSpace = `\x00-\x08\x0e-\x1f!-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027}\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{fefe}\x{ff00}-\x{10ffff}`
@@ -73,7 +73,7 @@ const (
 	nothing      = `[^\x00-\x{10ffff}]`
 )
 
-// translatePattern returns the RE2 expression that matches what source does.
+// translatePattern returns the RE2 expression that matches the same texts as source.
 func translatePattern(source string) (string, error) {
 	if !strings.ContainsAny(source, `\.[(`) {
 		return source, nil
@@ -87,7 +87,7 @@ func translatePattern(source string) (string, error) {
 	return t.out.String(), nil
 }
 
-// A translator has what is left of a pattern, and what has been written.
+// A translator holds the rest of a pattern and the part that it has translated.
 type translator struct {
 	in  string
 	out strings.Builder
@@ -156,7 +156,7 @@ func (t *translator) class() error {
 	return errClass
 }
 
-// escape translates what begins with a backslash.
+// escape translates an escape, which begins with a backslash.
 func (t *translator) escape(inClass bool) error {
 	if len(t.in) == 1 {
 		return errBackslash
@@ -204,7 +204,7 @@ func (t *translator) escape(inClass bool) error {
 	return nil
 }
 
-// codePoint translates \uXXXX, also as a pair of surrogates, and \u{X…}.
+// codePoint translates \uXXXX, a pair of these that are surrogates, and \u{X…}.
 func (t *translator) codePoint() error {
 	rest := t.in[2:]
 	if digits, ok := strings.CutPrefix(rest, "{"); ok {
@@ -229,11 +229,11 @@ func (t *translator) codePoint() error {
 	return nil
 }
 
-// property translates \p{…}: RE2 takes a general category or a script by its name alone.
+// property translates \p{…}. RE2 takes only the name of a general category or a script.
 func (t *translator) property(inClass bool) error {
 	name, rest, ok := strings.Cut(t.in[2:], "}")
 	if !strings.HasPrefix(name, "{") || !ok {
-		t.copy(2) // \pL, which RE2 alone has
+		t.copy(2) // \pL, which only RE2 has
 		return nil
 	}
 	negated := t.in[1] == 'P'
@@ -272,5 +272,5 @@ func hexUnit(s string) (rune, bool) {
 	return rune(n), err == nil
 }
 
-// hexRune writes r as RE2 takes it in a class and outside.
+// hexRune writes r in a form that RE2 takes both inside a class and outside.
 func hexRune(r rune) string { return `\x{` + strconv.FormatInt(int64(r), 16) + `}` }

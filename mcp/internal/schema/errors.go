@@ -11,16 +11,17 @@ import (
 )
 
 // A ValidationError says why a value does not conform to a schema. Its text is
-// made for whoever has to correct the value: up to five failures, each with the
-// place in the value as a JSON Pointer (RFC 6901), at most 1 KiB, always the
-// same for the same value.
+// written for those who have to correct the value. It has up to five failures,
+// each with its place in the value as a JSON Pointer (RFC 6901), and at most
+// 1 KiB. It is always the same for the same value.
 type ValidationError struct {
 	text string
 }
 
 func (e *ValidationError) Error() string { return e.text }
 
-// refused is the error for the whole value or for the one at a JSON Pointer.
+// refused returns the error for the value at a JSON Pointer, or for the whole
+// value if at is "".
 func refused(at, why string) *ValidationError {
 	if at != "" {
 		why = clip(at, maxErrorText/2) + ": " + why
@@ -34,8 +35,8 @@ type failure struct {
 	text string
 }
 
-// maxFailureText keeps maxFailures failures and the count of the others
-// within maxErrorText.
+// maxFailureText is the maximum length of a failure's text. It keeps maxFailures
+// failures and the count of the others within maxErrorText.
 const maxFailureText = (maxErrorText - 64) / maxFailures
 
 // pointer returns the place as a JSON Pointer.
@@ -70,12 +71,12 @@ func failureText(e *jsonschema.ValidationError) string {
 	return strings.Join(lines, "; ")
 }
 
-// A collector keeps the first failures in the order of their places and texts,
-// whatever the order in which they come: a hostile value has a million.
+// A collector keeps only the first failures, in the order of their places and
+// texts, because a hostile value can have a million.
 type collector struct {
 	best  []failure
 	most  int
-	total int // equal ones among the best counted once
+	total int // number of failures; those equal to one in best are not counted again
 }
 
 // add collects the leaves below e: the failures that the value's author can do
@@ -104,7 +105,7 @@ func (c *collector) add(e *jsonschema.ValidationError) {
 	c.best = c.best[:min(len(c.best), c.most)]
 }
 
-// comparePlaces orders places token by token, indexes by their number.
+// comparePlaces orders places token by token, and indexes by number.
 func comparePlaces(a, b []string) int {
 	return slices.CompareFunc(a, b, func(s, t string) int {
 		if isIndex(s) && isIndex(t) && len(s) != len(t) {
@@ -130,7 +131,7 @@ func first(causes ...*jsonschema.ValidationError) (f failure, ok bool) {
 	return c.best[0], true
 }
 
-// leafText tells what is wrong at e's place.
+// leafText says what is wrong at e's place.
 func leafText(e *jsonschema.ValidationError) string {
 	switch k := e.ErrorKind.(type) {
 	case *kind.AnyOf:
@@ -150,7 +151,7 @@ func leafText(e *jsonschema.ValidationError) string {
 	return kindText(e.ErrorKind)
 }
 
-// alternatives tells the first failure of each of the first alternatives.
+// alternatives lists the first failure of each of the first alternatives.
 func alternatives(keyword string, e *jsonschema.ValidationError) string {
 	const most = 4
 	var b strings.Builder

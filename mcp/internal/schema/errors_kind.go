@@ -12,7 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-// kindText tells what a failed keyword asks for.
+// kindText says what a failed keyword requires.
 func kindText(k jsonschema.ErrorKind) string {
 	switch k := k.(type) {
 	case *kind.Type:
@@ -112,7 +112,7 @@ func list(vs []any) string {
 	return b.String()
 }
 
-// value returns the JSON text of v, cut to what fits in a failure.
+// value returns the JSON text of v, cut to a length that fits in a failure.
 func value(v any) string {
 	if s, ok := v.(string); ok {
 		return quote(s)
@@ -126,7 +126,7 @@ func value(v any) string {
 
 func quote(s string) string { return strconv.Quote(clip(s, 60)) }
 
-// rat returns r as a decimal, exact if it is short.
+// rat returns r as a decimal, which is exact if it is short.
 func rat(r *big.Rat) string {
 	if r.IsInt() && len(r.Num().Bytes()) <= 8 {
 		return r.Num().String()

@@ -10,8 +10,8 @@ func (n *node) check(b []byte) verdict {
 	return v
 }
 
-// walk judges the value that begins at b[i]. If it is valid, end is behind it;
-// if not, end is where the value begins that is at fault.
+// walk judges the value that begins at b[i]. If it is valid, end is the index
+// after it. If not, end is where the invalid value within it begins.
 func (n *node) walk(b []byte, i int) (end int, v verdict) {
 	if i >= len(b) {
 		return i, unsure
@@ -72,7 +72,7 @@ func (n *node) walk(b []byte, i int) (end int, v verdict) {
 	return end, v
 }
 
-// walkAny passes over a value about which the schema says nothing.
+// walkAny skips a value that the schema does not describe.
 func walkAny(b []byte, i int) (end int, v verdict) {
 	end, ok := skipValue(b, i)
 	if !ok {
@@ -135,8 +135,8 @@ func runes(raw []byte, escaped bool) (count int) {
 			i += 2
 			continue
 		}
-		// Two halves of a surrogate pair are one code point; a half that stands
-		// alone is replaced by one.
+		// Two halves of a surrogate pair are one code point. So is a half on its
+		// own, because it is replaced by one.
 		high := isHex(raw[i+2], 'd') && (raw[i+3] == '8' || raw[i+3] == '9' || isHex(raw[i+3], 'a') || isHex(raw[i+3], 'b'))
 		i += 6
 		if high && i+6 <= len(raw) && raw[i] == '\\' && raw[i+1] == 'u' && isHex(raw[i+2], 'd') && (raw[i+3]|0x20 >= 'c') {

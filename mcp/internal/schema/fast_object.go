@@ -5,7 +5,7 @@ func (o *object) walk(b []byte, start int) (end int, v verdict) {
 		i     = skipSpace(b, start+1)
 		seen  uint64
 		count = 0
-		next  = 0 // the prop that follows the last one found: a good guess
+		next  = 0 // the prop after the last one found, which is a good guess
 	)
 	if i < len(b) && b[i] == '}' {
 		i++
@@ -53,7 +53,7 @@ func (o *object) walk(b []byte, start int) (end int, v verdict) {
 	return i, yes
 }
 
-// find returns the index of the prop called name, or -1. It tries guess first.
+// find returns the index of the prop with the name, or -1. It tries guess first.
 func (o *object) find(name []byte, guess int) int {
 	if guess < len(o.props) && o.props[guess].name == string(name) {
 		return guess
@@ -72,8 +72,8 @@ func (o *object) find(name []byte, guess int) int {
 	return -1
 }
 
-// check judges the value at b[i] by what else applies to it. "Unsure" about one
-// part makes the whole unsure unless it cannot matter.
+// check judges the value at b[i] by the schemas in a. If it is unsure about one
+// of them, it is unsure about the value, unless that one cannot matter.
 func (a *also) check(b []byte, i int) verdict {
 	for _, n := range a.all {
 		if _, v := n.walk(b, i); v != yes {

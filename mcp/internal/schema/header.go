@@ -18,10 +18,10 @@ type HeaderParam struct {
 
 const headerKeyword = "x-mcp-header"
 
-// HeaderParams returns the x-mcp-header annotations of the schema in text, in
-// the order of their paths; nil if there are none. The error names the place
-// and the rule that an annotation breaks, for a schema with a bad annotation is
-// not a valid tool definition.
+// HeaderParams returns the x-mcp-header annotations of the schema in text,
+// sorted by path, or nil if there are none. A schema with a bad annotation is
+// not a valid tool definition; the error names the place and the rule that the
+// annotation breaks.
 func HeaderParams(text []byte) ([]HeaderParam, error) {
 	doc, err := parse(text)
 	if err != nil {
@@ -37,11 +37,11 @@ func HeaderParams(text []byte) ([]HeaderParam, error) {
 // headers collects annotations.
 type headers struct {
 	found  []HeaderParam
-	byName map[string]string // lower-case name → where it stands
+	byName map[string]string // place of an annotation by its lower-case name
 }
 
-// schema looks into a schema. at is its place in the document; path the chain
-// of property names that leads to it, meaningful while pure.
+// schema looks into a schema. At is its place in the document. Path is the chain
+// of property names that leads to it; it has a meaning only if pure is true.
 func (h *headers) schema(v any, at, path []string, pure bool) error {
 	obj, ok := v.(map[string]any)
 	if !ok {

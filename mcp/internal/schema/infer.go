@@ -9,8 +9,8 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// A direction says which way values of a type travel. The two differ: a type may have a method for
-// one of them only, and a nil pointer that is embedded leaves out its fields when it is written.
+// A direction says whether values of a type are read or written. The two differ: a type may have a
+// method for one of them only, and a nil embedded pointer leaves out its fields when it is written.
 type direction bool
 
 const (
@@ -18,15 +18,15 @@ const (
 	writing direction = true
 )
 
-// Infer returns the JSON text of the schema of what the codec reads into a t: what a schema lets
-// pass is read, and what has no JSON form is an error that names the type and the field. The names
-// come from json tags and the descriptions from jsonschema tags, properties stand in the order of
-// the fields, and a field without omitempty or omitzero is required. A pointer is followed once, as
+// Infer returns the JSON text of the schema of the values that the codec reads into a t. The codec can
+// read every value that the schema admits. If t has no JSON form, the error names the type and the
+// field. Names come from json tags and descriptions from jsonschema tags, properties are in the order
+// of the fields, and a field without omitempty or omitzero is required. A pointer is followed once, as
 // in the official Go SDK. The same type always gives the same text.
 func Infer(t reflect.Type) ([]byte, error) { return infer(t, reading) }
 
-// InferOutput returns the JSON text of the schema of what the codec writes for a t. A nil map or
-// pointer at the root does not count: there it is written as its empty value.
+// InferOutput returns the JSON text of the schema of the values that the codec writes for a t. It does
+// not admit the null of a nil map or pointer at the root, which is written as an empty value there.
 func InferOutput(t reflect.Type) ([]byte, error) { return infer(t, writing) }
 
 func infer(t reflect.Type, dir direction) ([]byte, error) {
@@ -46,7 +46,7 @@ func infer(t reflect.Type, dir direction) ([]byte, error) {
 	case t.Kind() == reflect.Map && len(s.Types) == 2 && s.Types[1] == "object":
 		s.Type, s.Types = "object", nil
 	case dir == reading && isAnything(s):
-		s.Type = "object" // arguments are nothing else
+		s.Type = "object" // arguments are always objects
 	}
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -55,17 +55,17 @@ func infer(t reflect.Type, dir direction) ([]byte, error) {
 	return text, nil
 }
 
-// isAnything reports whether s lets everything pass.
+// isAnything reports whether s admits every value.
 func isAnything(s *jsonschema.Schema) bool { return reflect.ValueOf(*s).IsZero() }
 
 // An inferrer makes the schema of one type.
 type inferrer struct {
 	dir  direction
-	open map[reflect.Type]bool // the types that it is within
+	open map[reflect.Type]bool // the types around the one that it looks at
 }
 
-// schema returns the schema of t. Addressable says whether a method of a *t is found when a t is
-// written.
+// schema returns the schema of t. Addressable says whether the codec finds the methods of *t when it
+// writes a t.
 func (in *inferrer) schema(t reflect.Type, addressable bool) (*jsonschema.Schema, error) {
 	if t.Kind() == reflect.Pointer {
 		if hasMethods(t, in.dir) {
@@ -134,8 +134,8 @@ func (in *inferrer) plain(t reflect.Type, addressable bool) (*jsonschema.Schema,
 	return nil, fmt.Errorf("the type %v has no JSON form", t)
 }
 
-// integer returns the schema of an integer of kind k, or nil. The bounds of 64 bits are not
-// float64s: numbers beyond them are refused by the decoder.
+// integer returns the schema of an integer of kind k, or nil. A float64 cannot represent the bounds of
+// 64-bit integers, so the decoder refuses numbers beyond them.
 func integer(k reflect.Kind) *jsonschema.Schema {
 	bounds := func(low, high float64) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "integer", Minimum: &low, Maximum: &high}
@@ -217,7 +217,7 @@ func (in *inferrer) object(t reflect.Type, addressable bool) (*jsonschema.Schema
 	return s, nil
 }
 
-// nullable returns s with null beside what it lets pass.
+// nullable returns s changed to admit null too.
 func nullable(s *jsonschema.Schema) *jsonschema.Schema {
 	if s.Type != "" {
 		s.Types, s.Type = []string{"null", s.Type}, ""

@@ -18,12 +18,12 @@ type field struct {
 	tagged        bool // the name comes from a tag
 	quoted        bool // the option string
 	optional      bool // omitempty or omitzero
-	behindPointer bool // in a struct that is embedded by a pointer
+	behindPointer bool // in a struct embedded by a pointer
 }
 
-// fieldsOf returns the members of the struct t in their order, by encoding/json's rules: fields of
-// embedded structs count as t's own, the shallowest of a name wins, at the same depth the only one
-// that is named by its tag, and otherwise none does.
+// fieldsOf returns the members of the struct t in order, by the rules of encoding/json. Fields of
+// embedded structs count as t's own. Of several fields with one name the shallowest wins; at the same
+// depth, the only one that has the name from its tag; and otherwise none.
 func fieldsOf(t reflect.Type, dir direction) ([]field, error) {
 	var all []field
 	err := collectFields(t, dir, nil, false, map[reflect.Type]bool{}, &all)
@@ -57,8 +57,8 @@ func fieldsOf(t reflect.Type, dir direction) ([]field, error) {
 	return fields, nil
 }
 
-// collectFields appends the candidates of t, which is embedded at index. Within are the structs
-// around it: a struct that embeds itself adds nothing the second time.
+// collectFields appends the candidates of t, which is embedded at index. Within holds the structs
+// around it, because a struct that embeds itself adds nothing the second time.
 func collectFields(t reflect.Type, dir direction, index []int, behind bool, within map[reflect.Type]bool, all *[]field) error {
 	if within[t] {
 		return nil
@@ -109,7 +109,7 @@ func collectFields(t reflect.Type, dir direction, index []int, behind bool, with
 	return nil
 }
 
-// validName reports whether encoding/json takes s for a name.
+// validName reports whether encoding/json accepts s as a name.
 func validName(s string) bool {
 	for _, c := range s {
 		if !strings.ContainsRune("!#$%&()*+-./:;<=>?@[]^_{|}~ ", c) && !unicode.IsLetter(c) && !unicode.IsDigit(c) {
@@ -122,10 +122,10 @@ func validName(s string) bool {
 // A Field is a member that the codec reads into a struct.
 type Field struct {
 	Type   reflect.Type
-	Quoted bool // by the option string of its tag
+	Quoted bool // its tag has the option string
 }
 
-// Fields returns the members that the codec reads into the struct t by their names.
+// Fields returns the members that the codec reads into the struct t, by name.
 func Fields(t reflect.Type) map[string]Field {
 	fields, err := fieldsOf(t, reading)
 	if err != nil {
@@ -138,5 +138,5 @@ func Fields(t reflect.Type) map[string]Field {
 	return byName
 }
 
-// ReadsItself reports whether t has methods that read its JSON or a text.
+// ReadsItself reports whether t has methods that read its JSON or its text form.
 func ReadsItself(t reflect.Type) bool { return hasMethods(t, reading) }

@@ -17,7 +17,7 @@ var (
 	numberType      = reflect.TypeFor[json.Number]()
 )
 
-// known are types of the standard library with a JSON form of their own, and what it is.
+// known has the JSON forms of types of the standard library with a form of their own.
 var known = map[reflect.Type]string{
 	reflect.TypeFor[time.Time]():  "string",
 	reflect.TypeFor[slog.Level](): "string",
@@ -29,13 +29,13 @@ const (
 	numberPattern  = `^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`
 )
 
-// jsonMethods are the names of the methods by which a type reads or writes its JSON itself.
+// jsonMethods are the names of the methods with which a type reads or writes its own JSON.
 var jsonMethods = map[direction][]string{
 	reading: {"UnmarshalJSON", "UnmarshalJSONFrom"},
 	writing: {"MarshalJSON", "MarshalJSONTo"},
 }
 
-// hasJSON reports whether t reads or writes its JSON itself.
+// hasJSON reports whether t reads or writes its own JSON.
 func hasJSON(t reflect.Type, dir direction) bool {
 	for _, name := range jsonMethods[dir] {
 		if _, ok := t.MethodByName(name); ok {
@@ -53,7 +53,7 @@ func hasText(t reflect.Type, dir direction) bool {
 	return t.Implements(textUnmarshaler)
 }
 
-// hasMethods reports whether t has a form of its own. An interface has that of its value.
+// hasMethods reports whether t has a form of its own. An interface has the form of its value.
 func hasMethods(t reflect.Type, dir direction) bool {
 	if t.Kind() == reflect.Interface || t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Interface {
 		return false
@@ -61,9 +61,9 @@ func hasMethods(t reflect.Type, dir direction) bool {
 	return hasJSON(t, dir) || hasText(t, dir)
 }
 
-// ownForm returns the schema of a t with a form of its own. Of what its methods write nothing is
-// known but that a text is a string. A method of *t is passed over where no pointer can be had: then
-// nothing is known at all.
+// ownForm returns the schema of a t with a form of its own. Nothing is known of that form, except that
+// a text is a string. Where the codec cannot take the address of a t, it does not use the methods of
+// *t, and nothing is known at all.
 func (in *inferrer) ownForm(t reflect.Type, addressable, isPointer bool) *jsonschema.Schema {
 	s := &jsonschema.Schema{}
 	if in.dir == writing && !addressable && !hasMethods(t, writing) {
@@ -84,8 +84,8 @@ func (in *inferrer) ownForm(t reflect.Type, addressable, isPointer bool) *jsonsc
 	return s
 }
 
-// quotedForm returns the schema of a field of type t with the option string; s is that without it.
-// The option counts for scalars and pointers to them only.
+// quotedForm returns the schema of a field of type t with the option string. S is the schema without
+// it. The option only applies to scalars and pointers to them.
 func quotedForm(t reflect.Type, s *jsonschema.Schema) *jsonschema.Schema {
 	if t.Kind() == reflect.Pointer && t.Name() == "" {
 		t = t.Elem()

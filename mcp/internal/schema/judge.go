@@ -9,8 +9,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// baseURL stands for the schema's own place: a reference that is relative to it
-// leads nowhere, and it is removed from error texts.
+// baseURL is the base of the schema's references. Nothing can be loaded relative
+// to it, and it is removed from error texts.
 const baseURL = "schema:///root"
 
 // A noLoader refuses to load anything.
@@ -21,11 +21,11 @@ var errNoLoad = errors.New("nothing is fetched from outside of the schema")
 
 func (noLoader) Load(string) (any, error) { return nil, errNoLoad }
 
-// compileJudge compiles a parsed schema. The errors say where in the schema
-// the fault is.
+// compileJudge compiles a parsed schema. Its errors say where in the schema the
+// fault is.
 func compileJudge(doc any, engine jsonschema.RegexpEngine) (s *jsonschema.Schema, err error) {
 	defer func() {
-		// The library's own panics come from schemas which it did not foresee.
+		// The library may panic on schemas that it did not foresee.
 		if r := recover(); r != nil {
 			s, err = nil, fmt.Errorf("schema: the schema cannot be compiled: %v", r)
 		}
@@ -44,8 +44,7 @@ func compileJudge(doc any, engine jsonschema.RegexpEngine) (s *jsonschema.Schema
 	return s, nil
 }
 
-// compileError tells the judge's compile error in the words of the schema's
-// author.
+// compileError rewords the judge's compile error for the author of the schema.
 func compileError(err error) error {
 	var (
 		load    *jsonschema.LoadURLError
@@ -66,14 +65,14 @@ func compileError(err error) error {
 	case errors.As(err, &anchor):
 		return fmt.Errorf("schema: the anchor of %s does not exist in the schema", own(anchor.Reference))
 	case errors.As(err, &pointer):
-		return fmt.Errorf("schema: the reference %s leads to nothing in the schema", own(pointer.URL))
+		return fmt.Errorf("schema: the reference %s does not resolve within the schema", own(pointer.URL))
 	case errors.As(err, &draft):
 		return fmt.Errorf("schema: the dialect %s is not supported", own(draft.Error()))
 	}
 	return fmt.Errorf("schema: %s", clip(own(err.Error()), maxErrorText))
 }
 
-// own returns text without the URL that stands for the schema itself.
+// own returns text without the base URL of the schema.
 func own(text string) string { return strings.ReplaceAll(text, baseURL, "") }
 
 // judge validates value by s. A value that cannot be judged is not valid.

@@ -10,57 +10,59 @@ import (
 )
 
 const (
-	// maxText is the greatest length of a schema's text in bytes. The largest
+	// maxText is the maximum length of a schema's text in bytes. The largest
 	// schemas generated from real APIs stay below a third of it.
 	maxText = 1 << 20
 
-	// maxDepth is the deepest nesting of a schema's text. A level of "properties"
-	// takes two, so that 31 nested objects can be described.
+	// maxDepth is the maximum nesting of a schema's text. An object described by
+	// "properties" takes two levels, so that a schema can describe 31 nested ones.
 	maxDepth = 64
 
-	// maxSubschemas bounds the objects and booleans in a schema's text, each of
-	// which may be a subschema; the judge's compile time grows with their square.
+	// maxSubschemas is the maximum number of objects and booleans in a schema's
+	// text. Each may be a subschema, and the judge's compile time grows with their
+	// square.
 	maxSubschemas = 10_000
 
-	// maxReferences bounds "$ref" and its kin: the judge may copy its tables for
-	// each, so that references times subschemas is the work.
+	// maxReferences is the maximum number of "$ref" and similar keywords. The
+	// judge may copy its tables for each, so that its work is the product of
+	// references and subschemas.
 	maxReferences = 2_000
 
-	// maxResources bounds "$id" for the same reason.
+	// maxResources is the maximum number of "$id", for the same reason.
 	maxResources = 200
 
-	// maxVisits bounds how many subschemas can be applied to one value of the
+	// maxVisits is how many subschemas may be applied to one value of the
 	// instance, counted along every path of references. It stops chains of
 	// definitions that each refer twice to the next.
 	maxVisits = 20_000
 
-	// maxGrowth bounds the product of the alternatives that a recursive schema
-	// can try at each level of an instance; see bounds.go.
+	// maxGrowth limits the product of the alternatives that a recursive schema can
+	// try at each level of an instance; see bounds.go.
 	maxGrowth = 1 << 20
 
-	// maxErrorText is the greatest length of a ValidationError's text.
+	// maxErrorText is the maximum length of a ValidationError's text.
 	maxErrorText = 1 << 10
 
-	// maxFailures is how many failures a ValidationError's text names.
+	// maxFailures is the maximum number of failures in a ValidationError's text.
 	maxFailures = 5
 
-	// maxExplained is the greatest length of a value that the judge is asked to
-	// explain when the fast path is sure that it is not valid. The judge collects
-	// every failure: 4 MB of faulty items cost it seconds and a gigabyte.
+	// maxExplained is the maximum length of a value that the judge must explain
+	// when the fast path is sure that it is not valid. The judge collects every
+	// failure: 4 MB of invalid items cost it seconds and a gigabyte.
 	maxExplained = 64 << 10
 
-	// maxNumberText and maxExponent bound the numbers that are compared. The
-	// judge compares exactly, with rationals; beyond float64's range an exponent
-	// of seven characters would cost it megabits, and one of eight a nil pointer.
+	// maxNumberText and maxExponent limit the numbers that are compared. The judge
+	// compares exactly, with rationals: an exponent of seven characters, beyond
+	// the range of a float64, would take megabits, and one of eight a nil pointer.
 	maxNumberText = 1_000
 	maxExponent   = 400
 )
 
-// errTrailing says that a schema's text holds more than one value.
+// errTrailing is the error for a schema's text with more than one value.
 var errTrailing = errors.New("schema: something follows the schema's value")
 
-// parse decodes the text of a schema and holds it to the bounds above. Numbers
-// are json.Number, which keeps their text.
+// parse decodes the text of a schema and enforces the limits above. Numbers
+// become json.Number, which keeps their text.
 func parse(text []byte) (any, error) {
 	if len(text) > maxText {
 		return nil, fmt.Errorf("schema: the schema has %d bytes, more than %d", len(text), maxText)
@@ -80,7 +82,7 @@ func parse(text []byte) (any, error) {
 	return v, nil
 }
 
-// A parser builds the value of a schema's text, counting what is bounded.
+// A parser builds the value of a schema's text and counts what is limited.
 type parser struct {
 	dec                               *json.Decoder
 	subschemas, references, resources int
@@ -149,7 +151,7 @@ func (p *parser) object(depth int) (any, error) {
 		}
 		name := t.(string) // More and Token give a string here or an error
 		if _, ok := obj[name]; ok {
-			return nil, fmt.Errorf("schema: the member %q stands twice in one object", clip(name, 80))
+			return nil, fmt.Errorf("schema: the member %q appears twice in one object", clip(name, 80))
 		}
 		switch name {
 		case "$ref", "$dynamicRef", "$recursiveRef":
@@ -175,7 +177,7 @@ func (p *parser) count(n *int, most int, what string) error {
 	return nil
 }
 
-// clip returns s, cut to at most n bytes at a rune's edge with an ellipsis.
+// clip returns s, cut to at most n bytes between two runes, with an ellipsis.
 func clip(s string, n int) string {
 	if len(s) <= n {
 		return s

@@ -34,8 +34,8 @@ const (
 // compileFast has returned.
 type node struct {
 	kinds   kinds // the types it allows
-	decimal bool  // whether a number's value matters: numbers or enum are set
-	integer bool  // integers only: kindNumber is not allowed
+	decimal bool  // the value of a number matters, because numbers or enum are set
+	integer bool  // only integers are allowed, not kindNumber
 	enum    *enum
 	numbers []numberRule
 	str     *stringRule
@@ -46,57 +46,57 @@ type node struct {
 
 // An enum holds the scalars of enum or const.
 type enum struct {
-	kinds   kinds // of null, true and false: the ones it holds at all
-	yes, no bool  // whether it holds true, and false
+	kinds   kinds // the kinds of null, true and false, where it holds them
+	yes, no bool  // whether it holds true, and whether it holds false
 	strings []string
 	set     map[string]struct{} // instead of strings if there are many
 	numbers []decimal
 }
 
-// A stringRule bounds a string.
+// A stringRule says what is required of a string.
 type stringRule struct {
-	min, max int // in code points; max < 0: without limit
+	min, max int // length in code points; max < 0 means no limit
 	pattern  *regexp.Regexp
 }
 
-// An array says what holds for an array's items.
+// An array says what is required of the items of an array.
 type array struct {
 	min, max int // max < 0: without limit
 	unique   bool
 	prefix   []*node
-	items    *node // nil: the items behind prefix may be anything
+	items    *node // for items after prefix; nil if they may be anything
 }
 
-// An object says what holds for an object's members.
+// An object says what is required of the members of an object.
 type object struct {
 	min, max int // max < 0: without limit
 	props    []prop
 	index    map[string]int // of props, if there are many
 	required uint64         // the bits of all required props
-	others   *node          // additionalProperties; nil: they may be anything
+	others   *node          // for additionalProperties; nil if they may be anything
 }
 
 // A prop is a member that the schema names.
 type prop struct {
 	name string
-	node *node  // nil: may be anything
+	node *node  // nil if it may be anything
 	bit  uint64 // its bit in object.required, or 0
 }
 
-// also holds what further applies to the same value.
+// also holds the other schemas that apply to the same value.
 type also struct {
 	all         []*node // allOf and $ref
-	any, one    []*node // nil: no such keyword
+	any, one    []*node // anyOf and oneOf; nil without the keyword
 	not         *node
 	cond        *node // if
-	then, other *node // nil: nothing
+	then, other *node // then and else; nil without the keyword
 }
 
 const (
-	// fewNames is up to how many names are compared one by one.
+	// fewNames is the number of names up to which they are compared one by one.
 	fewNames = 8
 
-	// maxRequired is how many required properties fit in object.required.
+	// maxRequired is the number of required properties that object.required can hold.
 	maxRequired = 64
 )
 
@@ -120,7 +120,7 @@ type fastCompiler struct {
 // node returns the node for s. Its contents may not be complete before
 // compileFast returns.
 func (c *fastCompiler) node(s *jsonschema.Schema) *node {
-	// A reference with nothing beside it is the schema that it refers to.
+	// A schema with only a reference is the schema that it refers to.
 	for s.Ref != nil && (s.DraftVersion < 2019 && s.Const == nil || onlyRef(s)) {
 		s = s.Ref
 	}
@@ -133,8 +133,7 @@ func (c *fastCompiler) node(s *jsonschema.Schema) *node {
 	return n
 }
 
-// onlyRef reports whether $ref is the only keyword of s that says something
-// about the value.
+// onlyRef reports whether $ref is the only keyword of s that restricts the value.
 func onlyRef(s *jsonschema.Schema) bool {
 	return s.Bool == nil && s.Types == nil && s.Enum == nil && s.Const == nil && !beyond(s) &&
 		!hasObject(s) && !hasArray(s) && !hasString(s) && !hasNumber(s) &&

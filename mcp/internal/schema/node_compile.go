@@ -9,9 +9,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// compileNode fills n with what s says. The subset: boolean schemas, type, enum
-// and const of scalars, the bounds of numbers, strings, arrays and objects,
-// pattern, uniqueItems (sure for up to one item), items, prefixItems,
+// compileNode fills n from s. The subset that it supports is: boolean schemas,
+// type, enum and const of scalars, the bounds of numbers, strings, arrays and
+// objects, pattern, uniqueItems (sure for up to one item), items, prefixItems,
 // properties, required (up to 64), additionalProperties, $ref, allOf, anyOf,
 // oneOf, not, if/then/else, and every annotation.
 func (c *fastCompiler) compileNode(n *node, s *jsonschema.Schema) {
@@ -86,7 +86,7 @@ func (c *fastCompiler) values(n *node, s *jsonschema.Schema) {
 	var vs []any
 	switch {
 	case s.Enum != nil && s.Const != nil:
-		c.ok = false // rare, and each would need its own
+		c.ok = false // having both is rare, and each would need its own enum
 		return
 	case s.Enum != nil:
 		vs = s.Enum.Values
@@ -190,7 +190,7 @@ func (c *fastCompiler) object(n *node, s *jsonschema.Schema) {
 	}
 	for i, name := range required {
 		k := slices.IndexFunc(o.props, func(p prop) bool { return p.name == name })
-		if k < 0 { // required, but otherwise an additional property
+		if k < 0 { // a required property that is otherwise an additional one
 			k = len(o.props)
 			o.props = append(o.props, prop{name: name, node: o.others})
 		}
@@ -205,7 +205,7 @@ func (c *fastCompiler) object(n *node, s *jsonschema.Schema) {
 	}
 }
 
-// also compiles what applies in place.
+// also compiles the schemas that s applies in place.
 func (c *fastCompiler) also(n *node, s *jsonschema.Schema) {
 	if s.Ref == nil && s.AllOf == nil && s.AnyOf == nil && s.OneOf == nil && s.Not == nil && s.If == nil {
 		return

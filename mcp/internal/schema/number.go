@@ -14,11 +14,11 @@ type decimal struct {
 	neg bool
 }
 
-// maxDigits is how many digits are sure to fit a decimal's mag.
+// maxDigits is the number of digits that always fit in a decimal's mag.
 const maxDigits = 18
 
-// parseDecimal reads the JSON number text b. ok is false if it has more digits
-// than a decimal holds or an exponent beyond maxExponent.
+// parseDecimal reads the JSON number text b. It returns false if b has more
+// digits than a decimal can hold or an exponent beyond maxExponent.
 func parseDecimal(b []byte) (d decimal, ok bool) {
 	if len(b) > maxNumberText {
 		return decimal{}, false
@@ -79,7 +79,7 @@ func (d decimal) normal() decimal {
 	return d
 }
 
-// ratDecimal converts r; ok is false if r is no decimal.
+// ratDecimal converts r. It returns false if r is not a decimal.
 func ratDecimal(r *big.Rat) (d decimal, ok bool) {
 	ten := big.NewRat(10, 1)
 	scaled := new(big.Rat).Abs(r)
@@ -120,8 +120,8 @@ func (d decimal) compare(e decimal) int {
 	case d.exp == e.exp:
 		return cmp.Compare(d.mag, e.mag)
 	}
-	// Unless both begin at the same decimal place, the place decides; if they
-	// do, the same scale is reached within 19 digits, which a uint64 holds.
+	// If they begin at different decimal places, the place decides. Otherwise
+	// both have the same scale within 19 digits, which a uint64 can hold.
 	if c := cmp.Compare(digitCount(d.mag)+d.exp, digitCount(e.mag)+e.exp); c != 0 {
 		return c
 	}
@@ -143,8 +143,8 @@ func digitCount(m uint64) (n int) {
 	return n
 }
 
-// multipleOf reports whether d is a whole multiple of m, which is positive.
-// ok is false if that is too large to tell.
+// multipleOf reports whether d is a whole multiple of m, which is positive. If
+// the numbers are too large to decide, ok is false.
 func (d decimal) multipleOf(m decimal) (is, ok bool) {
 	const most = ^uint64(0) / 10
 	for d.exp > m.exp && d.mag != 0 {

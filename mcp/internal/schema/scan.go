@@ -6,9 +6,9 @@ import (
 )
 
 // The functions in this file read JSON text that is known to be well-formed:
-// they look for structure and never for mistakes. b[i] is where they begin; the
-// index they return is behind what they read. On text that breaks the promise
-// they return some index within b and never panic or loop.
+// they look for structure and never for mistakes. They begin at b[i] and return
+// the index after what they read. On text that is not well-formed they return
+// some index within b and never panic or loop.
 
 // skipSpace returns the index of the next octet that is not white space, or
 // len(b).
@@ -19,8 +19,8 @@ func skipSpace(b []byte, i int) int {
 	return i
 }
 
-// skipString returns the index behind the string that begins at b[i], and
-// whether it holds an escape.
+// skipString returns the index after the string that begins at b[i], and whether
+// the string has an escape.
 func skipString(b []byte, i int) (end int, escaped bool) {
 	for i++; i < len(b); i++ {
 		switch b[i] {
@@ -34,7 +34,7 @@ func skipString(b []byte, i int) (end int, escaped bool) {
 	return len(b), escaped
 }
 
-// skipNumber returns the index behind the number or literal that begins at b[i].
+// skipScalar returns the index after the number or literal that begins at b[i].
 func skipScalar(b []byte, i int) int {
 	for i < len(b) {
 		switch b[i] {
@@ -49,8 +49,8 @@ func skipScalar(b []byte, i int) int {
 // isNumber reports whether c begins a number.
 func isNumber(c byte) bool { return c == '-' || c-'0' <= 9 }
 
-// skipValue returns the index behind the value that begins at b[i]. ok is false
-// if a number in it is beyond what is ever compared.
+// skipValue returns the index after the value that begins at b[i]. It returns
+// false if a number in it is too large to be compared.
 func skipValue(b []byte, i int) (end int, ok bool) {
 	depth := 0
 	for i < len(b) {
@@ -84,8 +84,8 @@ func skipValue(b []byte, i int) (end int, ok bool) {
 	return len(b), true
 }
 
-// survey returns how deep b is nested; ok is false if it holds a number that is
-// beyond what is ever compared.
+// survey returns how deep b is nested. It returns false if a number in b is too
+// large to be compared.
 func survey(b []byte) (deepest int, ok bool) {
 	depth := 0
 	for i := 0; i < len(b); {
@@ -115,8 +115,8 @@ func survey(b []byte) (deepest int, ok bool) {
 	return deepest, true
 }
 
-// numberBounded reports whether the number text b is short enough and has an
-// exponent small enough for an exact comparison at a bounded cost.
+// numberBounded reports whether the number text b is short and its exponent
+// small enough for an exact comparison at a bounded cost.
 func numberBounded(b []byte) bool {
 	if len(b) > maxNumberText {
 		return false
@@ -143,7 +143,7 @@ func numberBounded(b []byte) bool {
 }
 
 // pointerTo returns the JSON Pointer of the value in b that begins at b[at].
-// Names are given as they are written.
+// Names have the spelling of the text.
 func pointerTo(b []byte, at int) string {
 	var ptr []byte
 	for i := skipSpace(b, 0); i < at && i < len(b); {
@@ -156,7 +156,7 @@ func pointerTo(b []byte, at int) string {
 		for index := 0; i < len(b); index++ {
 			token = strconv.AppendInt(token[:0], int64(index), 10)
 			if object {
-				if i == at { // the member's name is at fault
+				if i == at { // the member's name is not valid
 					return string(ptr)
 				}
 				end, _ := skipString(b, i)

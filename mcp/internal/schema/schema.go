@@ -10,10 +10,10 @@ import (
 // called from any goroutine.
 type Schema struct {
 	judge    *jsonschema.Schema
-	fast     *node     // nil: the schema is outside of the fast path's subset
-	defaults *defaults // nil: no property has a default
+	fast     *node     // nil if the schema is outside of the fast path's subset
+	defaults *defaults // nil if no property has a default
 
-	// depth is how deep a value may be nested; 0 is without limit. See bounds.go.
+	// depth is how deep a value may be nested; 0 means no limit. See bounds.go.
 	depth int
 
 	// lax says that nothing is checked: see CompileUnchecked.
@@ -21,8 +21,8 @@ type Schema struct {
 }
 
 // Compile compiles the JSON text of a schema. It returns an error that says
-// what to mend if the text is not JSON, not a valid schema of its dialect,
-// beyond one of the bounds in limits.go, of an unknown dialect, or refers to
+// what to correct if the text is not JSON, is not a valid schema of its
+// dialect, exceeds a limit in limits.go, has an unknown dialect, or refers to
 // something that it does not contain. It keeps nothing of text.
 func Compile(text []byte) (*Schema, error) {
 	doc, err := parse(text)
@@ -51,9 +51,9 @@ func newSchema(judge *jsonschema.Schema) (*Schema, error) {
 	return s, nil
 }
 
-// CompileUnchecked is Compile for a schema with patterns that cannot be checked here, such as those
-// with look-ahead: they match everything. Where that could make a value invalid that is valid, as
-// within "not", nothing is checked at all.
+// CompileUnchecked is like Compile, but admits patterns that cannot be checked here, such as those
+// with look-ahead: they match everything. If that could make a valid value invalid, as within "not",
+// the schema checks nothing at all.
 func CompileUnchecked(text []byte) (*Schema, error) {
 	doc, err := parse(text)
 	if err != nil {
@@ -80,7 +80,7 @@ func CompileUnchecked(text []byte) (*Schema, error) {
 }
 
 // monotone reports whether a pattern in doc that matches more can only make more values valid. It
-// errs on the side of no: a property of such a name counts.
+// errs on the side of false: a property with the name of such a keyword counts as one.
 func monotone(doc any) bool {
 	switch v := doc.(type) {
 	case map[string]any:
@@ -106,9 +106,9 @@ func monotone(doc any) bool {
 // Fast reports whether the fast path covers the whole schema.
 func (s *Schema) Fast() bool { return s.fast != nil }
 
-// Validate reports whether value conforms to s: nil if it does, otherwise a
-// *ValidationError. The caller guarantees that value is the text of one JSON
-// value: well-formed, UTF-8, without duplicate members, at most 128 levels deep.
+// Validate returns nil if value conforms to s, and otherwise a *ValidationError.
+// The caller guarantees that value is the text of one JSON value: well-formed,
+// UTF-8, without duplicate members, at most 128 levels deep.
 func (s *Schema) Validate(value []byte) error {
 	if s.lax {
 		return nil

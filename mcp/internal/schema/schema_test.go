@@ -77,7 +77,7 @@ func TestCompileRefuses(t *testing.T) {
 		{`{"$id":"file:///etc/x","$ref":"passwd"}`, "nothing is fetched"},
 		{`{"$dynamicRef":"http://example.com/#a"}`, "nothing is fetched"},
 		{`{"$ref":"other.json"}`, "nothing is fetched"},
-		{`{"$ref":"#/$defs/none"}`, "leads to nothing"},
+		{`{"$ref":"#/$defs/none"}`, "does not resolve within"},
 		{`{"$ref":"#none"}`, "anchor"},
 		{`{"$ref":"#"}`, "without end"},
 		{`{"$ref":"#/$defs/a","$defs":{"a":{"$ref":"#/$defs/b"},"b":{"allOf":[{"$ref":"#/$defs/a"}]}}}`, "without end"},

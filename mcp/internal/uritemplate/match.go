@@ -15,7 +15,8 @@ func (t *Template) Matches(uri string) bool {
 
 // Match returns the values of the template's variables in uri, percent-decoded,
 // and whether uri matches. A variable whose expression or parameter is missing
-// is missing in the map. A value that does not decode to UTF-8 does not match.
+// is not in the map. A URI with a value that does not decode to UTF-8 does not
+// match.
 func (t *Template) Match(uri string) (map[string]string, bool) { return t.match(uri, true) }
 
 func (t *Template) match(uri string, want bool) (map[string]string, bool) {
@@ -46,8 +47,8 @@ func (t *Template) match(uri string, want bool) (map[string]string, bool) {
 	return values, true
 }
 
-// mayMatch is the quick no: most URIs differ from a template in its first
-// literal or its last.
+// mayMatch quickly rules out most URIs: they differ from the template in its
+// first or its last literal.
 func (t *Template) mayMatch(uri string) bool {
 	if len(t.parts) == 0 {
 		return uri == ""
@@ -77,8 +78,8 @@ func (t *Template) reach(uri string) []set {
 	return sets
 }
 
-// before adds to from the positions at which p can begin so that it ends at one
-// of to.
+// before adds to from the positions where p can begin so that it ends at a
+// position in to.
 func (p *part) before(uri string, from, to set) {
 	if p.vars == nil {
 		for i := 0; i+len(p.literal) <= len(uri); i++ {
@@ -88,8 +89,8 @@ func (p *part) before(uri string, from, to set) {
 		}
 		return
 	}
-	// inside[i%8] tells whether characters of p from i reach one of to, without
-	// p's first character; the characters are at most 3 octets or one rune long.
+	// inside[i%8] reports whether characters of p, apart from its first one, lead
+	// from i to a position in to. A character is at most 3 octets or one rune long.
 	var inside [8]bool
 	inside[len(uri)%8] = to.has(len(uri))
 	if p.op.first != 0 && to.has(len(uri)) {
@@ -108,7 +109,8 @@ func (p *part) before(uri string, from, to set) {
 	}
 }
 
-// longest returns the last position of to that p reaches from pos. There is one.
+// longest returns the last position in to that p can reach from pos. There always
+// is one.
 func (p *part) longest(uri string, pos int, to set) int {
 	best, i := pos, pos
 	if p.op.first != 0 {
@@ -133,7 +135,7 @@ func (p *part) longest(uri string, pos int, to set) int {
 	return best
 }
 
-// unit returns the length of the character of p at i, 0 when it is none.
+// unit returns the length of the character of p at i, or 0 if p cannot have it.
 func (p *part) unit(uri string, i int) int {
 	c := uri[i]
 	if c == p.op.sep && (len(p.vars) > 1 || p.op.named) || c == '=' && p.op.named {
@@ -142,9 +144,10 @@ func (p *part) unit(uri string, i int) int {
 	return unitLen(uri, i, p.op.reserved)
 }
 
-// unitLen returns the length of the unreserved character (also the reserved one,
-// if so asked) of RFC 3986, section 2 at i: 3 for percent-encoding, and that of
-// the rune outside of ASCII, which IRIs have; 0 for what is none.
+// unitLen returns the length of the character at i if it is an unreserved one of
+// RFC 3986, section 2, or a reserved one if reserved is true. A percent-encoding
+// counts as one character of length 3, and a rune outside ASCII, which IRIs have,
+// as one of its length. Otherwise unitLen returns 0.
 func unitLen(s string, i int, reserved bool) int {
 	c := s[i]
 	switch {
@@ -172,8 +175,8 @@ func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
-// read puts the values in text, which p matched, into values unless that is nil.
-// It reports whether they are values of p's variables.
+// read puts the values in text, which p matched, into values unless values is
+// nil. It reports whether they are values of p's variables.
 func (p *part) read(text string, values map[string]string) bool {
 	if p.op.first != 0 {
 		if text == "" {
@@ -200,8 +203,8 @@ func (p *part) readList(text string, values map[string]string) bool {
 	if len(p.vars) == 1 {
 		return put(values, p.vars[0], text)
 	}
-	// Reserved characters stand for themselves, so what is left over belongs to
-	// the last value.
+	// With an operator that allows reserved characters, separators can be part of
+	// a value. The last value takes what is left over.
 	n := len(p.vars) + 1
 	if p.op.reserved {
 		n = len(p.vars)

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// maxTemplate bounds a template's length, and with it the cost of a match.
+// maxTemplate is the maximum length of a template. It limits the cost of a match.
 const maxTemplate = 4096
 
-// maxVars is the most variables of one expression: the bits of the set by which
-// a match tells which it has seen.
+// maxVars is the maximum number of variables in one expression. A match has a set
+// of bits for those that it has seen.
 const maxVars = 64
 
 // A Template is a parsed URI Template. It is immutable and may be used from any
@@ -23,16 +23,16 @@ type Template struct {
 
 // A part is a literal or an expression.
 type part struct {
-	literal string   // when vars is nil
+	literal string   // if vars is nil
 	vars    []string // the names of an expression, in order
 	op      operator
 }
 
 // An operator is the row of RFC 6570, section 3.2.1 (and appendix A) for an
-// expression: what it begins with, what stands between its values, whether the
-// values are named, and which characters may stand in it.
+// expression: its first character, the separator of its values, whether the
+// values are named, and which characters it allows.
 type operator struct {
-	first    byte // 0: none, and the expression is not empty
+	first    byte // 0 if there is none; the expression is not empty then
 	sep      byte
 	named    bool
 	reserved bool // reserved characters stand for themselves
@@ -60,9 +60,9 @@ func operatorOf(c byte) (op operator, ok bool) {
 	return operator{}, false
 }
 
-// Parse returns the template that s spells. It refuses what RFC 6570, section 2
-// does not allow, the modifiers of level 4, a name used twice, literals that are
-// not ASCII, and templates over 4096 octets.
+// Parse parses the template s. It refuses what RFC 6570, section 2 does not
+// allow, the modifiers of level 4, a name used twice, literals that are not
+// ASCII, and templates of more than 4096 octets.
 func Parse(s string) (*Template, error) {
 	if len(s) > maxTemplate {
 		return nil, fmt.Errorf("uritemplate: longer than %d octets", maxTemplate)
@@ -99,8 +99,8 @@ func Parse(s string) (*Template, error) {
 	return t, nil
 }
 
-// checkLiteral refuses what RFC 6570, section 2.1 keeps out of literals, with the
-// apostrophe allowed as in erratum 6937.
+// checkLiteral refuses what RFC 6570, section 2.1 does not allow in literals. It
+// allows the apostrophe, as erratum 6937 does.
 func checkLiteral(s string) error {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -138,7 +138,7 @@ func parseExpression(body string) (part, error) {
 	return p, nil
 }
 
-// checkName refuses what is no varname of RFC 6570, section 2.3.
+// checkName returns an error if v is not a varname of RFC 6570, section 2.3.
 func checkName(v string) error {
 	if v == "" {
 		return errors.New("uritemplate: empty variable name")
@@ -146,7 +146,7 @@ func checkName(v string) error {
 	if strings.HasSuffix(v, "*") || strings.Contains(v, ":") {
 		return fmt.Errorf("uritemplate: modifier of level 4 in %q", v)
 	}
-	dot := true // a dot may not stand first, last or beside another
+	dot := true // a dot may not be first, last or next to another
 	for i := 0; i < len(v); i++ {
 		c := v[i]
 		switch {
@@ -170,7 +170,7 @@ func checkName(v string) error {
 // String returns the text that was parsed.
 func (t *Template) String() string { return t.text }
 
-// Names returns the names of the variables in the template's order.
+// Names returns the names of the variables in the order of the template.
 func (t *Template) Names() []string {
 	var names []string
 	for i := range t.parts {
