@@ -5,11 +5,12 @@ import (
 	"unicode/utf8"
 )
 
-// The functions of this file append one message, or a part of one, to dst and
-// return the extended slice. They write no white space. Arguments that are JSON
-// text are taken as they are: the caller vouches for them.
+// The functions in this file append one message, or a part of one, to dst and
+// return the extended slice. They write no white space. They do not check
+// arguments that are JSON text: the caller vouches for them.
 
-// AppendRequest appends a request. Params is an object; nil or empty: no params.
+// AppendRequest appends a request. Params is an object; if it is empty, the
+// request has no params.
 func AppendRequest(dst, id []byte, method string, params []byte) []byte {
 	dst = append(dst, `{"jsonrpc":"2.0","id":`...)
 	dst = append(dst, id...)
@@ -17,8 +18,8 @@ func AppendRequest(dst, id []byte, method string, params []byte) []byte {
 	return appendCall(dst, method, params)
 }
 
-// AppendNotification appends a notification. Params is an object; nil or empty: no
-// params.
+// AppendNotification appends a notification. Params is an object; if it is empty,
+// the notification has no params.
 func AppendNotification(dst []byte, method string, params []byte) []byte {
 	dst = append(dst, `{"jsonrpc":"2.0","method":`...)
 	return appendCall(dst, method, params)
@@ -33,8 +34,8 @@ func appendCall(dst []byte, method string, params []byte) []byte {
 	return append(dst, '}')
 }
 
-// AppendResult appends a response with a result. Id is the request's, verbatim. An
-// empty result is written as {}.
+// AppendResult appends a response with a result. Id is that of the request,
+// verbatim. An empty result is written as {}.
 func AppendResult(dst, id, result []byte) []byte {
 	dst = append(dst, `{"jsonrpc":"2.0","id":`...)
 	dst = append(dst, id...)
@@ -46,8 +47,9 @@ func AppendResult(dst, id, result []byte) []byte {
 	return append(dst, '}')
 }
 
-// AppendError appends an error response. Id is the request's, verbatim; nil: it
-// could not be read, and the response has no id member (MCP forbids a null).
+// AppendError appends an error response. Id is that of the request, verbatim. If
+// it is empty because it could not be read, the response has no id member: MCP
+// forbids a null.
 func AppendError(dst, id []byte, e *Error) []byte {
 	dst = append(dst, `{"jsonrpc":"2.0",`...)
 	if len(id) > 0 {
@@ -68,12 +70,12 @@ func AppendError(dst, id []byte, e *Error) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-// AppendString appends s as a JSON string. Besides what JSON demands it escapes
-// U+0085, U+2028 and U+2029, which some readers of event streams take for line
-// ends. What is not valid UTF-8 becomes U+FFFD, one for each byte.
+// AppendString appends s as a JSON string. In addition to what JSON requires, it
+// escapes U+0085, U+2028 and U+2029, which some readers of event streams take for
+// line ends. Each byte that is not valid UTF-8 becomes one U+FFFD.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
-	start := 0 // of what is not appended yet
+	start := 0 // the beginning of what has not been appended
 	for i := 0; i < len(s); {
 		c := s[i]
 		if c >= 0x20 && c < utf8.RuneSelf && c != '"' && c != '\\' {

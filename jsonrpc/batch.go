@@ -19,9 +19,10 @@ func IsBatch(data []byte) bool {
 	return i < len(data) && data[i] == '['
 }
 
-// DecodeBatch validates data as one array. The error is an *Error, as that of
-// Decode; an empty array and any other value but an array are CodeInvalidRequest.
-// Whether the elements are messages is seen as they are walked.
+// DecodeBatch validates data as one array. The error is an *Error, like that of
+// Decode. It has CodeInvalidRequest if data is an empty array or another value
+// than an array. DecodeBatch does not check whether the elements are messages:
+// see [Batch.Messages].
 func DecodeBatch(data []byte) (Batch, error) {
 	switch {
 	case uint64(len(data)) > maxText:
@@ -48,8 +49,8 @@ func DecodeBatch(data []byte) (Batch, error) {
 // Len returns the number of elements.
 func (b Batch) Len() int { return b.n }
 
-// Messages decodes one element after the other into m and yields the error of
-// m.Decode: nil or an *Error with CodeInvalidRequest.
+// Messages decodes one element after another into m and yields the error of
+// m.Decode, which is nil or an *Error with CodeInvalidRequest.
 func (b Batch) Messages(m *Message) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		for element := range Elements(b.data) {

@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxIDLength is the length in bytes of the longest string that is taken as an id,
-// without quotation marks and escapes. An integer has 19 digits at most.
+// MaxIDLength is the maximum length in bytes of an id that is a string, without
+// quotation marks and escapes. An integer has at most 19 digits.
 const MaxIDLength = 256
 
 // A field is a member of the envelope.
@@ -20,19 +20,19 @@ const (
 	fieldParams
 	fieldResult
 	fieldError
-	fieldCase // differs from one of the above in case only
+	fieldCase // differs from one of the above only in case
 )
 
-// Decode sets m to the message that data holds: one object, and nothing after it
-// but white space. A member that JSON-RPC does not know is validated and ignored, and
-// one that is null is as if it were absent, apart from jsonrpc, the id of anything but
-// an error, and a result that makes the message a response.
+// Decode sets m to the message that data holds: one object, with nothing but white
+// space after it. Decode validates and ignores members that JSON-RPC does not
+// define. A member that is null counts as absent, except for jsonrpc, the id of
+// anything but an error, and a result that makes the message a response.
 //
-// The error is an *Error: CodeParseError if data is not JSON as the package comment
-// has it, also if it is empty, nested too deeply, names a member twice or is longer
-// than 4 GiB; CodeInvalidRequest if it is JSON but no message. Then m is zero,
-// except that with CodeInvalidRequest m.ID is the id of the message if it has a
-// valid one.
+// The error is an *Error. It has CodeParseError if data is not JSON by the rules of
+// the package comment: for example if it is empty, nested too deeply, names a
+// member twice or is longer than 4 GiB. It has CodeInvalidRequest if data is JSON
+// but not a message. On an error m is zero, except that with CodeInvalidRequest
+// m.ID is the id of the message if it has a valid one.
 //
 // Data is not changed; the slices of m alias it.
 func (m *Message) Decode(data []byte) error {
@@ -68,18 +68,18 @@ func (m *Message) Decode(data []byte) error {
 	return nil
 }
 
-// An envelope is what is known of the message's object besides the Message itself.
+// An envelope is what is known of the message's object in addition to the Message.
 type envelope struct {
 	version []byte // the value of jsonrpc
 	method  []byte // the value of method
-	misCase bool   // a name differs in case only
+	misCase bool   // a name differs only in case
 	badID   bool   // there is an id, and it is not valid
 	nullID  bool   // the id is null
 }
 
-// scan validates the object at i and collects its members. Whether together they
-// are a message is not decided before the end of the text, because a text that is
-// not JSON is refused as such.
+// scan validates the object at i and collects its members. It does not decide
+// whether they form a message: that comes after the end of the text, because a
+// text that is not JSON is refused for that.
 func (env *envelope) scan(b []byte, i int, m *Message, seen *names) int {
 	i = skipSpace(b, i+1)
 	if i < len(b) && b[i] == '}' {
@@ -131,8 +131,8 @@ func (env *envelope) scan(b []byte, i int, m *Message, seen *names) int {
 	}
 }
 
-// present returns raw, valid JSON or nil; nil for null. Serializers that have one type for all
-// messages write the members that a message does not have as null.
+// present returns raw, which is valid JSON or nil, or nil if it is null. Serializers with one type for
+// all messages write null for the members that a message does not have.
 func present(raw []byte) []byte {
 	if len(raw) > 0 && raw[0] == 'n' {
 		return nil
@@ -140,8 +140,8 @@ func present(raw []byte) []byte {
 	return raw
 }
 
-// check sets m.Kind and m.Method, or returns why the members are no message. It
-// holds all rules of JSON-RPC 2.0, sections 4 and 5, that are not about syntax.
+// check sets m.Kind and m.Method, or returns why the members are not a message. It
+// has all rules of JSON-RPC 2.0, sections 4 and 5, that are not about syntax.
 func (env *envelope) check(m *Message) error {
 	switch {
 	case env.misCase:
@@ -156,7 +156,8 @@ func (env *envelope) check(m *Message) error {
 	case env.badID, env.nullID && (env.method != nil || m.Error == nil):
 		return errID
 	}
-	// Null is a value of result, so it is absent only where another member decides.
+	// Null is a valid result, so a null result counts as absent only if another
+	// member decides the kind of message.
 	if env.method != nil || m.Error != nil {
 		m.Result = present(m.Result)
 	}
@@ -202,7 +203,7 @@ func checkResponse(m *Message) error {
 		}
 		m.Kind = KindErrorResponse
 		return nil
-	// Only an error may be without an id: when that of the request could not be read.
+	// Only an error may lack an id, if that of the request could not be read.
 	case m.ID == nil:
 		return errResultID
 	}
@@ -210,8 +211,8 @@ func checkResponse(m *Message) error {
 	return nil
 }
 
-// fieldOf returns which member of the envelope a name is; it stood between
-// quotation marks.
+// fieldOf returns the member of the envelope with the name, which is the text
+// between quotation marks.
 func fieldOf(name []byte, escaped bool) field {
 	switch string(name) {
 	case "jsonrpc":
@@ -227,8 +228,8 @@ func fieldOf(name []byte, escaped bool) field {
 	case "error":
 		return fieldError
 	}
-	// The longest name that is like one of the six has seven characters, each written
-	// as an escape.
+	// The longest of the six names has seven characters, and each may be written as
+	// an escape.
 	if len(name) < 2 || len(name) > 7*6 {
 		return fieldOther
 	}
@@ -236,8 +237,8 @@ func fieldOf(name []byte, escaped bool) field {
 		var buf [7 * 6]byte
 		return fieldOf(appendUnescaped(buf[:0], name), false)
 	}
-	// Other readers compare without regard to case, encoding/json by Unicode's simple
-	// folding; what they take for a method must not be ignored here.
+	// Other readers ignore case; encoding/json uses Unicode's simple folding. What
+	// they take for a method must not be ignored here.
 	for _, known := range [...]string{"jsonrpc", "id", "method", "params", "result", "error"} {
 		if len(name) <= len(known)+1 && bytes.EqualFold(name, []byte(known)) {
 			return fieldCase
@@ -246,9 +247,9 @@ func fieldOf(name []byte, escaped bool) field {
 	return fieldOther
 }
 
-// validID reports whether raw, valid JSON, may be an id: a string of at most
-// MaxIDLength bytes, or an integer without fraction and exponent of at most 19
-// digits. -0 is refused, so that no integer can be written in two ways.
+// validID reports whether raw, which is valid JSON, may be an id: a string of at
+// most MaxIDLength bytes, or an integer of at most 19 digits without fraction and
+// exponent. It refuses -0, so that no integer can be written in two ways.
 func validID(raw []byte) bool {
 	if raw[0] == '"' {
 		text := inner(raw)
@@ -272,7 +273,7 @@ func validID(raw []byte) bool {
 	return true
 }
 
-// validError reports whether raw, valid JSON, is an error object (section 5.1):
+// validError reports whether raw, which is valid JSON, is an error object (section 5.1):
 // "code: […] MUST be an integer", "message: A String".
 func validError(raw []byte) bool {
 	code, ok := Member(raw, "code")

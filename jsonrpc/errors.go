@@ -9,16 +9,16 @@ import (
 // package mcp.
 type Code int64
 
-// The codes of JSON-RPC 2.0, section 5.1.
+// These are the codes of JSON-RPC 2.0, section 5.1.
 const (
-	CodeParseError     Code = -32700 // the text is not a JSON value this package reads
-	CodeInvalidRequest Code = -32600 // JSON, but no JSON-RPC message
+	CodeParseError     Code = -32700 // the text is not a JSON value that this package accepts
+	CodeInvalidRequest Code = -32600 // the text is JSON, but not a JSON-RPC message
 	CodeMethodNotFound Code = -32601
 	CodeInvalidParams  Code = -32602
 	CodeInternalError  Code = -32603
 )
 
-// String returns the name the specification gives to c, or its digits.
+// String returns the name of c in the specification, or its digits.
 func (c Code) String() string {
 	switch c {
 	case CodeParseError:
@@ -36,19 +36,19 @@ func (c Code) String() string {
 }
 
 // An Error is the error object of an error response (section 5.1) and a Go error.
-// The ones that this package returns are shared and must not be changed.
+// Errors that this package returns are shared and must not be changed.
 type Error struct {
 	Code    Code            `json:"code"`
 	Message string          `json:"message"`
-	Data    json.RawMessage `json:"data,omitempty"` // JSON the owner vouches for; nil: no such member
+	Data    json.RawMessage `json:"data,omitempty"` // valid JSON, or nil for no data member
 }
 
-// Error returns the code and the message as one line for a log.
+// Error returns the code and the message on one line.
 func (e *Error) Error() string {
 	return "jsonrpc: " + e.Message + " (" + strconv.FormatInt(int64(e.Code), 10) + ")"
 }
 
-// The refusals of Decode and DecodeBatch.
+// These are the refusals of Decode and DecodeBatch.
 var (
 	errSyntax    = &Error{Code: CodeParseError, Message: "Parse error: not a JSON text"}
 	errUTF8      = &Error{Code: CodeParseError, Message: "Parse error: not valid UTF-8"}
@@ -56,7 +56,7 @@ var (
 	errDuplicate = &Error{Code: CodeParseError, Message: "Parse error: an object names a member twice"}
 	errSize      = &Error{Code: CodeParseError, Message: "Parse error: text too long"}
 
-	errNotObject  = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: a message is an object"}
+	errNotObject  = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: a message must be an object"}
 	errVersion    = &Error{Code: CodeInvalidRequest, Message: `Invalid Request: jsonrpc must be "2.0"`}
 	errCase       = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: member names are case-sensitive"}
 	errID         = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: id must be a string or an integer"}
@@ -67,7 +67,7 @@ var (
 	errResultID   = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: a result needs an id"}
 	errRespParams = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: a response has no params"}
 	errErrorShape = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: error must have an integer code and a message"}
-	errNotBatch   = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: a batch is an array"}
+	errNotBatch   = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: a batch must be an array"}
 	errEmptyBatch = &Error{Code: CodeInvalidRequest, Message: "Invalid Request: empty batch"}
 )
 

@@ -12,7 +12,7 @@ const (
 
 var kindNames = [...]string{"invalid", "request", "notification", "result", "error response"}
 
-// String returns the name of k; "invalid" for the zero Kind.
+// String returns the name of k, which is "invalid" for the zero Kind.
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]
@@ -20,23 +20,23 @@ func (k Kind) String() string {
 	return kindNames[0]
 }
 
-// A Message is one JSON-RPC message. The zero Message is ready for Decode and may
-// be reused; a Message may be used by one goroutine at a time.
+// A Message is one JSON-RPC message. The zero Message is ready for Decode. A
+// Message may be reused, and may be used by one goroutine at a time.
 //
-// After Decode its slices are valid until the decoded bytes change: it copies
-// nothing, except for a method name that was written with escapes. All but Method
-// are JSON text without surrounding white space.
+// After Decode its slices are valid until the decoded bytes change: Decode copies
+// nothing, except for a method name that is written with escapes. All slices but
+// Method are JSON text without surrounding white space.
 type Message struct {
 	Kind   Kind
-	ID     []byte // the id as it was written, to be echoed verbatim; nil when absent
+	ID     []byte // the id as written, to be echoed verbatim; nil if absent
 	Method []byte // the unescaped method name; nil in a response
-	Params []byte // an object; nil when absent
-	Result []byte // any value; nil in all but a result
-	Error  []byte // an object with an integer code and a string message; nil in all but an error response
+	Params []byte // an object; nil if absent
+	Result []byte // any value; nil unless the message is a result
+	Error  []byte // an object with an integer code and a string message; nil unless it is an error response
 }
 
-// ErrorObject returns the error object of an error response, whose Data is a copy,
-// or nil if m is no such message.
+// ErrorObject returns the error object of an error response, or nil if m is not an
+// error response. Data is a copy.
 func (m *Message) ErrorObject() *Error {
 	if m.Kind != KindErrorResponse {
 		return nil

@@ -7,18 +7,18 @@ import (
 	"sync"
 )
 
-// maxText is the longest text that is read: positions are kept in 32 bits.
+// maxText is the maximum length of a text, because positions have 32 bits.
 const maxText = math.MaxUint32
 
-// smallNames is the number of names that are compared one with another; an object
-// with more gets a hash set.
+// smallNames is the number of names that are compared with each other. An object
+// with more names gets a hash set.
 const smallNames = 16
 
 // A span is the place of a name in the text, between its quotation marks.
 type span struct{ start, end uint32 }
 
-// names are the names of one object that have been seen so far. The zero names is
-// empty; release must be called at the end.
+// names holds the names of one object that have been seen so far. The zero names is
+// empty. release must be called at the end.
 type names struct {
 	n       int
 	escaped bool // one of them has escapes
@@ -71,10 +71,10 @@ func (s *names) release() {
 	}
 }
 
-// A nameSet is a hash set with open addressing. Each slot holds the upper half of
-// a hash and, in its lower half, where the name begins; a name never begins at 0,
-// so that 0 is a free slot. The hash is seeded at random: names that collide
-// cannot be prepared.
+// A nameSet is a hash set with open addressing. The upper half of a slot holds the
+// upper half of a hash, and its lower half the index where the name begins. A name
+// never begins at 0, so that a free slot is 0. The hash has a random seed, so that
+// nobody can prepare names that collide.
 type nameSet struct {
 	seed    maphash.Seed
 	slots   []uint64 // a power of two of them
@@ -84,8 +84,8 @@ type nameSet struct {
 
 const (
 	minSlots      = 64
-	maxPooled     = 4096 // slots; larger sets are left to the garbage collector
-	maxPooledName = 4096 // bytes of scratch
+	maxPooled     = 4096 // slots of a set in a pool; the garbage collector gets larger sets
+	maxPooledName = 4096 // bytes of scratch of a set in a pool
 )
 
 var nameSets = sync.Pool{New: func() any {

@@ -5,13 +5,13 @@ import (
 	"math/bits"
 )
 
-// MaxDepth is the number of objects and arrays that may be open at once; the
-// envelope is the first, and in a batch its array is.
+// MaxDepth is the number of objects and arrays that may be open at once. The first
+// is the envelope, or in a batch its array.
 const MaxDepth = 128
 
-// The functions of this file validate. Each takes the text and the index where
-// its construct begins and returns the index behind it, or one of these. They
-// assume that the text is valid UTF-8. Recursion is bounded by MaxDepth.
+// The functions in this file validate. Each takes the text and the index where its
+// construct begins, and returns the index after it or one of these. They assume
+// that the text is valid UTF-8. MaxDepth limits their recursion.
 const (
 	badSyntax = -1
 	badDepth  = -2
@@ -131,8 +131,8 @@ func stringStops(w uint64) uint64 {
 	return (((w ^ low*0x02) - low*0x21) | ((w ^ low*'\\') - low)) &^ w & high
 }
 
-// scanString validates a string from behind its opening quotation mark and reports
-// whether it has escapes.
+// scanString validates the rest of a string after its opening quotation mark and
+// reports whether it has escapes.
 func scanString(b []byte, i int) (end int, escaped bool) {
 	for {
 		if len(b)-i >= 8 {
@@ -161,8 +161,8 @@ func scanString(b []byte, i int) (end int, escaped bool) {
 	}
 }
 
-// scanEscape validates an escape from its backslash on, and the second half of a
-// surrogate pair with the first.
+// scanEscape validates an escape, which begins with a backslash at i. It validates
+// the two halves of a surrogate pair together.
 func scanEscape(b []byte, i int) int {
 	if len(b)-i < 2 {
 		return badSyntax
@@ -210,7 +210,8 @@ func hex4(b []byte, i int) rune {
 	return r
 }
 
-// scanArray validates an array from its bracket on; it is the depth-th open one.
+// scanArray validates the array that begins at i. Depth objects and arrays are open
+// in it, including itself.
 func scanArray(b []byte, i, depth int) int {
 	if depth > MaxDepth {
 		return badDepth
@@ -236,7 +237,8 @@ func scanArray(b []byte, i, depth int) int {
 	}
 }
 
-// scanObject validates an object from its brace on; it is the depth-th open one.
+// scanObject validates the object that begins at i. Depth objects and arrays are
+// open in it, including itself.
 func scanObject(b []byte, i, depth int) int {
 	if depth > MaxDepth {
 		return badDepth

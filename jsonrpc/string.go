@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// inner returns what stands between the quotation marks of raw, or raw itself if it
-// has none: what stands between them cannot begin with one.
+// inner returns the text between the quotation marks of raw, or raw itself if it has
+// none: the text between them cannot begin with one.
 func inner(raw []byte) []byte {
 	if len(raw) >= 2 && raw[0] == '"' {
 		return raw[1 : len(raw)-1 : len(raw)-1]
@@ -16,13 +16,13 @@ func inner(raw []byte) []byte {
 }
 
 // Unquote appends the value of a JSON string to dst. Raw is valid JSON, with or
-// without its quotation marks: a value or a name as [Members] yields them.
+// without its quotation marks, such as a value or a name that [Members] yields.
 func Unquote(dst, raw []byte) []byte {
 	return appendUnescaped(dst, inner(raw))
 }
 
-// StringValue returns the value of raw, valid JSON, as a new string, and whether it
-// is a string.
+// StringValue returns the value of raw, which is valid JSON, as a new string, and
+// whether it is a string.
 func StringValue(raw []byte) (s string, ok bool) {
 	if len(raw) < 2 || raw[0] != '"' {
 		return "", false
@@ -38,7 +38,7 @@ func StringValue(raw []byte) (s string, ok bool) {
 // quotation marks, is s. It allocates nothing.
 func EqualString(raw []byte, s string) bool {
 	raw = inner(raw)
-	if len(raw) <= len(s) { // with escapes it would be longer than its value
+	if len(raw) <= len(s) { // with escapes, raw would be longer than its value
 		return string(raw) == s && strings.IndexByte(s, '\\') < 0
 	}
 	for len(raw) > 0 {
@@ -54,8 +54,8 @@ func EqualString(raw []byte, s string) bool {
 	return s == ""
 }
 
-// IntValue returns the value of raw, valid JSON, and whether it is an integer that
-// is written without fraction and exponent and fits into 64 bits.
+// IntValue returns the value of raw, which is valid JSON, and whether it is an
+// integer that is written without fraction and exponent and fits into 64 bits.
 func IntValue(raw []byte) (int64, bool) {
 	digits := raw
 	negative := len(raw) > 0 && raw[0] == '-'
@@ -84,8 +84,8 @@ type char struct {
 	isRune bool
 }
 
-// nextChar returns the first byte or escape of raw, which is not empty and stood
-// between the quotation marks of a valid string, and its length there.
+// nextChar returns the first byte or escape of raw and its length in raw. Raw is not
+// empty and is the text between the quotation marks of a valid string.
 func nextChar(raw []byte) (c char, size int) {
 	if raw[0] != '\\' || len(raw) < 2 {
 		return char{r: rune(raw[0])}, 1
@@ -123,8 +123,8 @@ func encodeChar(enc *[utf8.UTFMax]byte, c char) int {
 	return 1
 }
 
-// appendUnescaped appends the value of what stood between the quotation marks of a
-// valid string. It is never longer than raw.
+// appendUnescaped appends the value of raw, the text between the quotation marks of
+// a valid string. The value is never longer than raw.
 func appendUnescaped(dst, raw []byte) []byte {
 	for {
 		i := bytes.IndexByte(raw, '\\')
@@ -139,11 +139,11 @@ func appendUnescaped(dst, raw []byte) []byte {
 	}
 }
 
-// equalUnescaped reports whether two strings have the same value; a and b stood
-// between the quotation marks of valid strings.
+// equalUnescaped reports whether two strings have the same value. A and b are the
+// texts between the quotation marks of valid strings.
 func equalUnescaped(a, b []byte) bool {
 	var encA, encB [utf8.UTFMax]byte
-	var restA, restB []byte // bytes of an escape that are not compared yet
+	var restA, restB []byte // bytes of an escape that have not been compared
 	for {
 		if len(restA) == 0 && len(a) > 0 {
 			c, size := nextChar(a)
@@ -164,7 +164,7 @@ func equalUnescaped(a, b []byte) bool {
 	}
 }
 
-// unescapedLen returns the length of what appendUnescaped would append.
+// unescapedLen returns the number of bytes that appendUnescaped would append.
 func unescapedLen(raw []byte) int {
 	n := 0
 	for len(raw) > 0 {

@@ -5,10 +5,10 @@ import (
 	"iter"
 )
 
-// Members yields the members of obj, a validated object: each name as it stands
-// between its quotation marks (compare it with [EqualString], or [Unquote] it: it
-// may have escapes) and each value without surrounding white space. Both alias
-// obj. It yields nothing if obj is no object.
+// Members yields the members of obj, a validated object. A name is the text between
+// its quotation marks, which may have escapes: compare it with [EqualString] or
+// decode it with [Unquote]. A value has no surrounding white space. Both alias obj.
+// Members yields nothing if obj is not an object.
 func Members(obj []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) { walkMembers(obj, yield) }
 }
@@ -24,7 +24,7 @@ func walkMembers(b []byte, yield func(name, value []byte) bool) {
 			return
 		}
 		nameEnd := skipString(b, i)
-		value := skipSpace(b, skipSpace(b, nameEnd)+1) // the colon is between
+		value := skipSpace(b, skipSpace(b, nameEnd)+1) // the colon is in between
 		valueEnd := skipValue(b, value)
 		if value >= valueEnd {
 			return
@@ -39,8 +39,8 @@ func walkMembers(b []byte, yield func(name, value []byte) bool) {
 	}
 }
 
-// Member returns the value of the member of obj, a validated object, that is called
-// name, and whether there is one. The value aliases obj.
+// Member returns the value of the member of obj, a validated object, with the name,
+// and whether there is one. The value aliases obj.
 func Member(obj []byte, name string) (value []byte, ok bool) {
 	for n, v := range Members(obj) {
 		if EqualString(n, name) {
@@ -51,7 +51,7 @@ func Member(obj []byte, name string) (value []byte, ok bool) {
 }
 
 // Elements yields the elements of arr, a validated array, without surrounding white
-// space. They alias arr. It yields nothing if arr is no array.
+// space. They alias arr. It yields nothing if arr is not an array.
 func Elements(arr []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) { walkElements(arr, yield) }
 }
@@ -77,7 +77,7 @@ func walkElements(b []byte, yield func([]byte) bool) {
 	}
 }
 
-// skipString returns the index behind the string that begins at i.
+// skipString returns the index after the string that begins at i.
 func skipString(b []byte, i int) int {
 	for i++; ; {
 		q := bytes.IndexByte(b[min(i, len(b)):], '"')
@@ -92,8 +92,8 @@ func skipString(b []byte, i int) int {
 	}
 }
 
-// skipValue returns the index behind the value that begins at i; it is i if none
-// does.
+// skipValue returns the index after the value that begins at i, or i if no value
+// begins there.
 func skipValue(b []byte, i int) int {
 	if i >= len(b) {
 		return i
@@ -114,7 +114,7 @@ func skipValue(b []byte, i int) int {
 	return i
 }
 
-// skipNested returns the index behind the object or array that begins at i.
+// skipNested returns the index after the object or array that begins at i.
 func skipNested(b []byte, i int) int {
 	depth := 0
 	for i < len(b) {

@@ -8,53 +8,53 @@ import (
 	"time"
 )
 
-// DefaultMaxEventSize is the bound on an event if Decoder.MaxEventSize is zero.
+// DefaultMaxEventSize is the limit for an event if Decoder.MaxEventSize is zero.
 const DefaultMaxEventSize = 8 << 20
 
-// keepBuffer is the largest buffer that is kept from one event to the next.
+// keepBuffer is the capacity of the largest buffer that is kept for the next event.
 const keepBuffer = 64 << 10
 
-// ErrTooLarge is the error of a stream whose event is larger than allowed.
+// ErrTooLarge is the error for a stream with an event that is larger than allowed.
 var ErrTooLarge = errors.New("sse: event too large")
 
 // A Decoder reads one event stream, piece by piece. The zero Decoder is ready to
 // use. It may be used by one goroutine at a time.
 type Decoder struct {
-	// MaxEventSize bounds, in bytes, what is held of one event: its data, its type and
-	// the line that is being read, whatever that is. Zero: DefaultMaxEventSize.
-	// Negative: no bound. It must not change while a stream is read.
+	// MaxEventSize is the maximum number of bytes held for one event: its data, its type
+	// and the line that is being read, whatever that is. Zero means DefaultMaxEventSize,
+	// negative means no limit. It must not change while a stream is read.
 	MaxEventSize int
 
-	// line holds the beginning of a line whose end has not come yet.
+	// line holds the beginning of a line whose end has not arrived.
 	line []byte
-	// rest is what was not read of the pieces given, because a loop was left early.
+	// rest is the part of the pieces that was not read because a loop was left early.
 	rest []byte
 
-	data    []byte // the data buffer of the standard: each value with an LF behind it
+	data    []byte // the data buffer of the standard: each value with an LF after it
 	typ     []byte // the event type buffer
 	id      string // the last event ID buffer
 	lastID  string // the last event ID string
 	retry   time.Duration
 	failed  bool
 	started bool // the first line has been read
-	afterCR bool // the last line ended in CR: an LF now belongs to it
+	afterCR bool // the last line ended in CR, so that an LF now belongs to it
 
 	hasID, hasRetry bool // the block has had such a field
-	hasReconnection bool // the stream has
+	hasReconnection bool // the stream has had a retry field
 	event           Event
-	lastType        string // the last Type made; most events have the same
+	lastType        string // the last Type that was allocated; most events have the same
 }
 
-// LastEventID returns the last event ID: what a client sends as Last-Event-ID when
-// it reconnects. It may have been set by a block without data.
+// LastEventID returns the last event ID, which a client sends as Last-Event-ID when
+// it reconnects. A block without data may have set it.
 func (d *Decoder) LastEventID() string { return d.lastID }
 
 // ReconnectionTime returns the value of the last retry field and whether there was
-// one, in an event or not.
+// one, even in a block that was not an event.
 func (d *Decoder) ReconnectionTime() (time.Duration, bool) { return d.retry, d.hasReconnection }
 
-// Reset makes d ready for a new stream, after a reconnect: what was read of an
-// unfinished event is dropped, the last event ID and the reconnection time stay.
+// Reset makes d ready for a new stream after a reconnect. It drops an unfinished
+// event and keeps the last event ID and the reconnection time.
 func (d *Decoder) Reset() {
 	*d = Decoder{
 		MaxEventSize: d.MaxEventSize,
@@ -65,14 +65,14 @@ func (d *Decoder) Reset() {
 	}
 }
 
-// Decode yields the events that src, the next piece of the stream, completes. Where
-// the stream is cut makes no difference. An event that the stream ends without
-// completing is never yielded.
+// Decode yields the events that src, the next piece of the stream, completes. It
+// makes no difference where the stream is cut. An event that is incomplete at the
+// end of the stream is never yielded.
 //
 // The Event and its Data are valid until the loop goes on. If the loop is left
-// early, what was not read of src is copied and read first by the next call. The
-// only error is ErrTooLarge; it is the last thing yielded, and of every later call
-// the only one.
+// early, Decode copies the part of src that it has not read, and the next call reads
+// it first. The only error is ErrTooLarge. It is the last thing yielded, and every
+// later call yields only it.
 func (d *Decoder) Decode(src []byte) iter.Seq2[*Event, error] {
 	return func(yield func(*Event, error) bool) {
 		if len(d.rest) == 0 {
@@ -87,8 +87,8 @@ func (d *Decoder) Decode(src []byte) iter.Seq2[*Event, error] {
 	}
 }
 
-// decode reads src and returns how much of it was read: less than all only if yield
-// returned false.
+// decode reads src and returns how many bytes it has read. It reads less than all
+// only if yield returned false.
 func (d *Decoder) decode(src []byte, yield func(*Event, error) bool) int {
 	if d.failed {
 		yield(nil, ErrTooLarge)
@@ -104,7 +104,7 @@ func (d *Decoder) decode(src []byte, yield func(*Event, error) bool) int {
 				continue
 			}
 		}
-		// Each is searched for again only behind itself: linear, whatever the mix.
+		// Each is searched for again only after itself, which is linear for any mix.
 		if nextLF < i {
 			nextLF = index(src, i, '\n')
 		}
@@ -142,7 +142,8 @@ func (d *Decoder) decode(src []byte, yield func(*Event, error) bool) int {
 	return i
 }
 
-// index returns where c is in src from i on; len(src) if it is not.
+// index returns the index of the first c in src from i on, or len(src) if there is
+// none.
 func index(src []byte, i int, c byte) int {
 	if n := bytes.IndexByte(src[i:], c); n >= 0 {
 		return i + n
@@ -150,7 +151,7 @@ func index(src []byte, i int, c byte) int {
 	return len(src)
 }
 
-// recycle returns buf emptied, or nil if it is too large to be kept.
+// recycle returns buf with length 0, or nil if it is too large to be kept.
 func recycle(buf []byte) []byte {
 	if cap(buf) > keepBuffer {
 		return nil
@@ -158,7 +159,7 @@ func recycle(buf []byte) []byte {
 	return buf[:0]
 }
 
-// tooLarge reports whether n more bytes of a line are too many.
+// tooLarge reports whether n more bytes of a line exceed the limit.
 func (d *Decoder) tooLarge(n int) bool {
 	limit := d.MaxEventSize
 	switch {
@@ -170,13 +171,13 @@ func (d *Decoder) tooLarge(n int) bool {
 	return n > limit-len(d.line)-len(d.data)-len(d.typ)
 }
 
-// fail drops everything that was read.
+// fail drops everything that has been read.
 func (d *Decoder) fail() {
 	d.failed = true
 	d.line, d.data, d.typ, d.rest = nil, nil, nil, nil
 }
 
-// readLine interprets a line (section 9.2.6) and reports whether d.event is to be
+// readLine interprets a line (section 9.2.6) and reports whether d.event must be
 // dispatched.
 func (d *Decoder) readLine(line []byte) bool {
 	if !d.started {
@@ -252,8 +253,8 @@ func (d *Decoder) endBlock() bool {
 	return true
 }
 
-// parseRetry returns the milliseconds that value names; the longest Duration if they
-// are too many.
+// parseRetry returns value, a number of milliseconds, as a Duration. It returns the
+// longest Duration if there are too many.
 func parseRetry(value []byte) (time.Duration, bool) {
 	const most = math.MaxInt64 / int64(time.Millisecond)
 	var ms int64

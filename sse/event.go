@@ -9,12 +9,12 @@ import (
 
 // An Event is one block of an event stream that has data.
 type Event struct {
-	// Type is the event field. Empty: there is none, and the event is a "message".
+	// Type is the event field. If it is "", there is none, and the event is a "message".
 	Type string
 
-	// ID is the id field to write. In an event that was read it is the last event ID
-	// as it stood when the event was dispatched: an event without an id field has that
-	// of the event before.
+	// ID is the id field to write. In an event that was read, it is the last event ID at
+	// the time when the event was dispatched: an event without an id field has the ID of
+	// the event before it.
 	ID string
 
 	// Data is the value of the data fields, joined by LF.
@@ -33,7 +33,7 @@ type Event struct {
 	HasRetry bool
 }
 
-// MaxIDLength is the length of the longest ID that AppendEvent writes, in bytes.
+// MaxIDLength is the maximum length in bytes of an ID that AppendEvent writes.
 const MaxIDLength = 64
 
 // ValidID reports whether id may be sent as an event's id and taken from a
@@ -66,13 +66,13 @@ func validType(t string) bool {
 }
 
 // AppendEvent appends e to dst and returns the extended slice. It always writes
-// data, because an event without data is not dispatched by clients and its id would
-// be lost on some: with empty Data this is the priming event of MCP, "id: x" and an
-// empty "data: ".
+// data, because clients do not dispatch an event without data, and some would lose
+// its id. With empty Data it writes the priming event of MCP, "id: x" and an empty
+// "data: ".
 //
 // A Type that is not printable ASCII, and an ID that is neither empty nor valid by
 // [ValidID], cannot be written safely and are left out. Retry is written in
-// milliseconds, rounded up, if it is positive. Data is written as by [AppendData].
+// milliseconds, rounded up, if it is positive. Data is written as [AppendData] does.
 func AppendEvent(dst []byte, e *Event) []byte {
 	if validID(e.ID) {
 		dst = append(dst, "id: "...)
@@ -92,8 +92,8 @@ func AppendEvent(dst []byte, e *Event) []byte {
 	return AppendData(dst, e.Data)
 }
 
-// AppendRetry appends a block that sets the client's reconnection time and is no
-// event. The time is written in milliseconds, rounded up; a negative one is zero.
+// AppendRetry appends a block that sets the client's reconnection time and is not an
+// event. The time is written in milliseconds, rounded up; a negative one becomes zero.
 func AppendRetry(dst []byte, d time.Duration) []byte {
 	return append(appendRetryField(dst, d), '\n')
 }
@@ -109,10 +109,9 @@ func appendRetryField(dst []byte, d time.Duration) []byte {
 }
 
 // AppendData appends an event that has nothing but data, and returns the extended
-// slice. Data is JSON: U+0085, U+2028 and U+2029 in it, which can only stand inside
-// of strings, are written as \u escapes, because some clients end lines at them.
-// Each line of data becomes a data field of its own; a client gets them joined by
-// LF.
+// slice. Data is JSON: U+0085, U+2028 and U+2029 in it, which can only occur within
+// strings, are written as \u escapes, because some clients end lines at them. Each
+// line of data becomes a data field of its own; a client gets them joined by LF.
 func AppendData(dst, data []byte) []byte {
 	dst = append(dst, "data: "...)
 	if bytes.IndexByte(data, '\n') < 0 && bytes.IndexByte(data, '\r') < 0 &&
@@ -124,9 +123,9 @@ func AppendData(dst, data []byte) []byte {
 	return append(dst, "\n\n"...)
 }
 
-// appendLines appends data with what AppendData says about line ends.
+// appendLines appends data with the line ends that AppendData describes.
 func appendLines(dst, data []byte) []byte {
-	start := 0 // of what is not appended yet
+	start := 0 // the beginning of what has not been appended
 	for i := 0; i < len(data); i++ {
 		c := data[i]
 		if c != '\n' && c != '\r' && c != 0xC2 && c != 0xE2 {
@@ -155,7 +154,7 @@ func appendLines(dst, data []byte) []byte {
 }
 
 // falseLineEnd returns the length and the JSON escape of the character at the
-// beginning of b if it is one that only some clients take for a line end.
+// beginning of b, if only some clients take that character for a line end.
 func falseLineEnd(b []byte) (n int, escape string) {
 	switch {
 	case len(b) >= 2 && b[0] == 0xC2 && b[1] == 0x85:
@@ -171,9 +170,9 @@ func falseLineEnd(b []byte) (n int, escape string) {
 }
 
 // AppendComment appends a comment and an empty line, and returns the extended
-// slice. Clients ignore it; with an empty text it is the shortest keep-alive there
-// is, ":\n\n". Each line of text becomes a comment of its own; U+0085, U+2028 and
-// U+2029 end a line as well, as they do for some clients.
+// slice. Clients ignore it. With an empty text it is the shortest possible
+// keep-alive, ":\n\n". Each line of text becomes a comment of its own; U+0085,
+// U+2028 and U+2029 end a line too, as they do for some clients.
 func AppendComment(dst []byte, text string) []byte {
 	dst = append(dst, ':')
 	for i, r := range text {

@@ -3,8 +3,8 @@ package sse
 import "unicode/utf8"
 
 // appendUTF8 appends b, decoded and encoded again as section 9.2.6 and the Encoding
-// standard (UTF-8 decoder, https://encoding.spec.whatwg.org/#utf-8-decoder) demand:
-// each longest beginning of a character that does not go on as one becomes U+FFFD.
+// standard (UTF-8 decoder, https://encoding.spec.whatwg.org/#utf-8-decoder) require:
+// each longest beginning of a character that is not completed becomes U+FFFD.
 func appendUTF8(dst, b []byte) []byte {
 	if utf8.Valid(b) {
 		return append(dst, b...)
@@ -21,8 +21,8 @@ func appendUTF8(dst, b []byte) []byte {
 	return dst
 }
 
-// badPrefix returns the length of the bytes at the beginning of b, which do not
-// begin a whole character, that are replaced as one.
+// badPrefix returns how many bytes at the beginning of b are replaced by one U+FFFD.
+// B does not begin with a whole character.
 func badPrefix(b []byte) int {
 	lower, upper := byte(0x80), byte(0xBF) // of the second byte
 	var need int
