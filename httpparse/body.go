@@ -6,7 +6,7 @@ type bodyState uint8
 const (
 	bodyStateDone         bodyState = iota // nothing: the content is complete
 	bodyStateLength                        // octets counted by Content-Length
-	bodyStateChunkSize                     // a digit of chunk-size, or what ends it
+	bodyStateChunkSize                     // a digit of chunk-size, or the octet that ends it
 	bodyStateChunkExt                      // somewhere in chunk-ext: see extState
 	bodyStateChunkLF                       // the LF of the line of chunk-size
 	bodyStateChunkData                     // octets of chunk-data
@@ -17,7 +17,7 @@ const (
 	bodyStateTrailerValue                  // in its value
 	bodyStateTrailerLF                     // the LF that ends it
 	bodyStateEndLF                         // the LF of the empty line
-	bodyStateRefused                       // nothing ever again
+	bodyStateRefused                       // nothing: the content was refused
 )
 
 var bodyStateNames = [...]string{
@@ -25,7 +25,7 @@ var bodyStateNames = [...]string{
 	"trailer", "trailer-name", "trailer-value", "trailer-lf", "end-lf", "refused",
 }
 
-// String names the state in logs and tests.
+// String returns the name of the state, for logs and tests.
 func (s bodyState) String() string { return bodyStateNames[s] }
 
 // A BodyDecoder takes the framing off the content of one request. The zero
@@ -36,20 +36,20 @@ type BodyDecoder struct {
 	state   bodyState
 	ext     extState
 	last    bool             // the chunk-size was zero
-	digits  uint8            // of the chunk-size so far
-	nameLen uint8            // of the trailer field's name so far, saturated
-	name    [maxFraming]byte // its lower-case beginning
+	digits  uint8            // digits of the chunk-size so far
+	nameLen uint8            // length of the trailer field's name so far, saturated
+	name    [maxFraming]byte // the beginning of that name, in lower case
 	remain  uint64           // octets left of the content, or of the chunk
 	total   int64            // octets decoded so far
-	limit   int64            // on total
+	limit   int64            // maximum of total
 	lineExt int32            // octets of chunk-ext in this line
 	bodyExt int32            // octets of chunk-ext in all lines
 	trailer int32            // octets of the trailer section
 	limits  struct{ lineExt, bodyExt, trailer int32 }
 }
 
-// Reset makes d ready for the content of r, of which it keeps nothing, under
-// the limits of lim, which may be nil.
+// Reset makes d ready for the content of r, under the limits of lim, which may
+// be nil. It keeps no reference to r.
 func (d *BodyDecoder) Reset(r *Request, lim *Limits) {
 	*d = BodyDecoder{limit: lim.content()}
 	d.limits.lineExt, d.limits.bodyExt, d.limits.trailer = lim.chunkExtLine(), lim.chunkExt(), lim.trailer()
@@ -67,9 +67,9 @@ func (d *BodyDecoder) Done() bool { return d.state == bodyStateDone }
 // Len returns the number of octets decoded so far.
 func (d *BodyDecoder) Len() int64 { return d.total }
 
-// Remaining returns how many octets of content are known to be still to come:
-// with Content-Length all of them, else those of the current chunk. It is what
-// a caller may grow its buffer by, within reason: the peer chose the number.
+// Remaining returns how many octets of content are known to follow: with
+// Content-Length all of them, and otherwise those of the current chunk. A caller
+// may grow its buffer by that number, but within reason: the peer chose it.
 func (d *BodyDecoder) Remaining() int64 {
 	if d.state == bodyStateLength || d.state == bodyStateChunkData {
 		return int64(d.remain)
@@ -85,10 +85,10 @@ func (d *BodyDecoder) Remaining() int64 {
 // request. Otherwise all of src was consumed, and more is needed. Trailer fields
 // are checked and dropped.
 //
-// A non-nil err is an [*Error] that refuses the content; n is then the offset
-// of the octet at which the refusal fell, whatever pieces the content came in.
-// Every later call refuses, until Reset. A Content-Length above the limit is
-// refused before an octet is taken.
+// A non-nil err is an [*Error] that refuses the content. Then n is the offset of
+// the octet that was refused, whatever pieces the content came in. Every later
+// call refuses, until Reset. A Content-Length above the limit is refused before
+// any octet is consumed.
 func (d *BodyDecoder) Append(dst, src []byte) (out []byte, n int, done bool, err error) {
 	for d.state != bodyStateDone {
 		if d.state == bodyStateLength && d.total == 0 && int64(d.remain) > d.limit {
@@ -137,7 +137,7 @@ func (d *BodyDecoder) refuse(dst []byte, n int, err error) ([]byte, int, bool, e
 	return dst, n, false, err
 }
 
-// step takes one octet of the framing.
+// step consumes one octet of the framing.
 func (d *BodyDecoder) step(c byte) error {
 	switch d.state {
 	case bodyStateChunkSize:
@@ -158,7 +158,7 @@ func (d *BodyDecoder) step(c byte) error {
 
 	case bodyStateChunkDataCR:
 		// RFC 9112, section 7.1: chunk = chunk-size [ chunk-ext ] CRLF
-		// chunk-data CRLF. Data that is longer than its size shows here.
+		// chunk-data CRLF. Data that is longer than its size is found here.
 		if c != '\r' {
 			return errChunkEnd
 		}

@@ -1,10 +1,10 @@
 package httpparse
 
-// maxSizeDigits is how many digits fit 64 bits. A longer chunk-size is refused
-// even if it begins with zeros: parsers differ in what they make of it.
+// maxSizeDigits is the number of digits that fit in 64 bits. A longer chunk-size
+// is refused even if it begins with zeros, because parsers read it differently.
 const maxSizeDigits = 16
 
-// chunkSize takes one octet of chunk-size, or the one after it.
+// chunkSize consumes one octet of chunk-size, or the one after it.
 //
 //	RFC 9112, section 7.1: "chunk-size = 1*HEXDIG". "A recipient MUST
 //	anticipate potentially large hexadecimal numerals and prevent parsing
@@ -33,8 +33,8 @@ func (d *BodyDecoder) chunkSize(c byte) error {
 	case '\r':
 		return d.endSize()
 	case ';':
-		// The grammar has BWS before ";". It is refused here, for what follows a
-		// size and white space is what parsers have disagreed about.
+		// The grammar has BWS before ";". It is refused here, because parsers have
+		// disagreed about what follows a size and white space.
 		d.ext = extNameStart
 		d.state = bodyStateChunkExt
 		return d.countExt()
@@ -55,7 +55,7 @@ func (d *BodyDecoder) endSize() error {
 	return nil
 }
 
-// An extState is where in chunk-ext a BodyDecoder stands.
+// An extState is the position of a BodyDecoder in chunk-ext.
 //
 //	RFC 9112, section 7.1.1:
 //	chunk-ext      = *( BWS ";" BWS chunk-ext-name
@@ -71,12 +71,12 @@ const (
 	extValueStart                 // after "="
 	extToken                      // in a value that is a token
 	extQuoted                     // in a value that is a quoted-string
-	extEscaped                    // after "\" in it
+	extEscaped                    // after "\" in a quoted-string
 	extValueEnd                   // after a closing quote
 )
 
-// chunkExt takes one octet of chunk-ext, or the CR after it. Extensions mean
-// nothing here, and are bounded because their sender pays nothing for them.
+// chunkExt consumes one octet of chunk-ext, or the CR after it. Extensions are
+// ignored. Their length is limited because they cost their sender nothing.
 //
 //	RFC 9112, section 7.1.1: "A recipient MUST ignore unrecognized chunk
 //	extensions. A server ought to limit the total length of chunk extensions
@@ -107,7 +107,7 @@ func (d *BodyDecoder) countExt() error {
 	return nil
 }
 
-// next returns the state after c, and whether c may stand there.
+// next returns the state after c, and whether c is allowed in state s.
 func (s extState) next(c byte) (extState, bool) {
 	token := octets[c]&isToken != 0
 	space := c == ' ' || c == '\t'

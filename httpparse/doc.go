@@ -23,14 +23,14 @@
 //
 // # Strictness
 //
-// Every leniency that RFC 9112 leaves to the recipient's choice is refused if
-// two servers in a chain could disagree about it: a bare LF or CR, obsolete
+// RFC 9112 leaves some leniencies to the recipient. This package refuses all
+// that two servers in a chain could disagree about: a bare LF or CR, obsolete
 // line folding, white space around a field name, Content-Length together with
-// Transfer-Encoding or given twice, a transfer coding on HTTP/1.0. The one
-// leniency kept is the empty line before a request-line (RFC 9112, section
-// 2.2). An octet that no grammar allows is refused the moment it arrives; a
-// rule about a whole value at the CR that ends its line; a rule about the head
-// as a whole at its end.
+// Transfer-Encoding or given twice, and a transfer coding on HTTP/1.0. The one
+// leniency it keeps is the empty line before a request-line (RFC 9112, section
+// 2.2). It refuses an octet that no grammar allows as soon as that arrives. It
+// checks a rule about a whole value at the CR that ends its line, and a rule
+// about the head as a whole at its end.
 //
 // # Ownership
 //

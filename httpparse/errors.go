@@ -2,31 +2,31 @@ package httpparse
 
 import "errors"
 
-// ErrIncomplete reports that the bytes so far are a proper beginning and that
-// more are needed. It is never wrapped: compare with ==.
+// ErrIncomplete reports that the bytes so far are a valid beginning and that
+// more are needed. It is never wrapped: compare it with ==.
 var ErrIncomplete = errors.New("httpparse: more bytes needed")
 
-// An Error refuses a request. Framing is lost with it: the caller answers
-// Status with "Connection: close", parses nothing more from that connection,
-// and closes it (RFC 9112, section 9.6).
+// An Error refuses a request. The framing of the connection is lost then: the
+// caller responds with Status and "Connection: close", parses nothing more from
+// that connection, and closes it (RFC 9112, section 9.6).
 //
-// Errors are allocated once and compared by identity; Reason is fixed text
-// that contains nothing the peer sent and so may be shown to it.
+// Errors are allocated once and compared by identity. Reason is a fixed text
+// without anything from the peer, so that the peer may see it.
 type Error struct {
-	Status int    // the HTTP status code that answers the request
+	Status int    // the HTTP status code of the response
 	Reason string // what was wrong, in lower case
 }
 
 // Error returns the reason with the package's name before it.
 func (e *Error) Error() string { return "httpparse: " + e.Reason }
 
-// Refusals of the request-line.
+// These are the refusals of the request-line.
 var (
 	errMethodOctet    = &Error{400, "invalid octet in method"}
 	errTargetOctet    = &Error{400, "invalid octet in request-target"}
 	errTargetPercent  = &Error{400, "invalid percent-encoding in request-target"}
 	errTargetForm     = &Error{400, "invalid form of request-target"}
-	errTargetAsterisk = &Error{400, "asterisk-form is for OPTIONS alone"}
+	errTargetAsterisk = &Error{400, "asterisk-form is only for OPTIONS"}
 	errVersion        = &Error{400, "invalid HTTP-version"}
 	errLineEnd        = &Error{400, "CR without LF"}
 	errMethodConnect  = &Error{405, "CONNECT is not supported"}
@@ -35,7 +35,7 @@ var (
 	errVersionUnknown = &Error{505, "HTTP version not supported"}
 )
 
-// Refusals of the header section.
+// These are the refusals of the header section.
 var (
 	errFieldStart         = &Error{400, "white space before field name"}
 	errFieldName          = &Error{400, "invalid octet in field name"}
@@ -57,7 +57,7 @@ var (
 	errTooManyFields      = &Error{431, "too many field lines"}
 )
 
-// Refusals of the content.
+// These are the refusals of the content.
 var (
 	errContentTooLarge  = &Error{413, "content too large"}
 	errChunkSize        = &Error{400, "invalid chunk-size"}

@@ -5,18 +5,18 @@ import (
 	"unsafe"
 )
 
-// fastLine is how many octets parseWholeLines must see from where it looks: two
-// words and a CRLF.
+// fastLine is how many octets parseWholeLines must have ahead of it: two words and
+// a CRLF.
 const fastLine = 8 + 8 + 2
 
-// parseWholeLines parses field lines from i on, which is the start of one, as
-// long as they are wholly there and as clients write them: nothing but one SP
-// around the value, or none, and neither HTAB nor obs-text in it. It returns the
-// start of the first line that is not, for parseFields to look at octet by octet;
-// that one decides what is wrong, if anything is. So it accepts no line that
+// parseWholeLines parses field lines from i on, where one begins, as long as they
+// are complete and have the form that clients use: at most one SP around the
+// value, and neither HTAB nor obs-text in it. It returns the start of the first
+// line that is different. parseFields looks at that line octet by octet and
+// decides what is wrong with it, if anything. parseWholeLines accepts no line that
 // parseFields would refuse, and skips none.
 //
-// The one error it returns is that of noteField, at offset i.
+// The only error that it returns is that of noteField, at offset i.
 func (r *Request) parseWholeLines(b []byte, i, maxFields int) (int, error) {
 	if int(r.numFields) >= maxFields {
 		return i, nil
@@ -25,8 +25,8 @@ func (r *Request) parseWholeLines(b []byte, i, maxFields int) (int, error) {
 	last := len(b) - fastLine
 	f, end := r.span(int(r.numFields)), r.span(maxFields)
 	for i <= last && f != end {
-		// A name that is known needs no other check, nor a search for its colon;
-		// p is set to what follows that.
+		// A known name needs no other check and no search for its colon. p is set
+		// to the offset after the colon.
 		first, second := load(base, i), load(base, i+8)
 		p, kind := 0, kindOther
 		switch byte(first) | 0x20 {
@@ -92,7 +92,7 @@ func (r *Request) parseWholeLines(b []byte, i, maxFields int) (int, error) {
 			}
 		}
 
-		// Any other is a token up to a colon.
+		// Any other name is a token up to a colon.
 		if p == 0 {
 			p = i
 			for p <= last {
@@ -154,12 +154,13 @@ func (r *Request) parseWholeLines(b []byte, i, maxFields int) (int, error) {
 	return i, nil
 }
 
-// valueEnd returns the offset of the first suspect octet from i on, or of any
-// octet that is no CR if that lies within two octets of the end, size. i is less
-// than fastLine octets before the end, and more than that from the line's start.
+// valueEnd returns the offset of the first suspect octet from i on. If that is
+// within two octets of the end, size, it may return the offset of any octet that
+// is not a CR. i is less than fastLine octets before the end, and more than that
+// after the start of the line.
 func valueEnd(base unsafe.Pointer, i, size int) int {
 	for at := i; ; at += 8 {
-		// The last word may begin before i, where nothing is suspect.
+		// The last word may begin before i: nothing is suspect there.
 		at = min(at, size-8)
 		if stop := suspects(load(base, at)); stop != 0 {
 			return min(at+firstOctet(stop), size-2)
@@ -170,7 +171,7 @@ func valueEnd(base unsafe.Pointer, i, size int) int {
 	}
 }
 
-// span returns field line n, or the end of them all, which is within r too.
+// span returns field line n, or the end of all field lines, which is within r too.
 func (r *Request) span(n int) *fieldSpan {
 	return (*fieldSpan)(unsafe.Add(unsafe.Pointer(&r.fields), n*int(unsafe.Sizeof(fieldSpan{}))))
 }
@@ -181,17 +182,17 @@ func (r *Request) index(f *fieldSpan) uint8 {
 	return uint8(offset / unsafe.Sizeof(*f))
 }
 
-// load returns the eight octets at offset i from base, the first of them lowest
-// on every machine. The caller has checked that they are there.
+// load returns the eight octets at offset i from base. The first one is the lowest
+// on every machine. The caller has checked that they exist.
 func load(base unsafe.Pointer, i int) uint64 {
 	return binary.LittleEndian.Uint64((*[8]byte)(unsafe.Add(base, i))[:])
 }
 
 // octet returns the octet at offset i from base. The caller has checked that it
-// is there.
+// exists.
 func octet(base unsafe.Pointer, i int) byte { return *(*byte)(unsafe.Add(base, i)) }
 
-// suspects returns a word whose lowest set bit lies in the first octet of w that
-// is below 0x20, DEL, or above 0x7f, or 0 if there is none. It is cheaper than
-// controls, and obs-text is rare.
+// suspects returns a word whose lowest set bit is in the first octet of w that is
+// below 0x20, DEL, or above 0x7f. It returns 0 if there is no such octet. It is
+// cheaper than controls, and obs-text is rare.
 func suspects(w uint64) uint64 { return ((w - 0x20*ones) | (w + ones)) & highs }

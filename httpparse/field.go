@@ -1,21 +1,21 @@
 package httpparse
 
-// A fieldKind is a field name that ParseRequest knows.
+// A fieldKind is a field name that ParseRequest recognizes.
 type fieldKind uint8
 
 const (
 	kindOther fieldKind = iota
 
-	// Judged as soon as their line is complete: keep these first.
+	// These are judged as soon as their line is complete. Keep them first.
 	kindConnection
 	kindContentLength
 	kindExpect
 	kindHost
 
-	// Judged at the end of the head.
+	// These are judged at the end of the head.
 	kindTransferEncoding
 
-	// Handed to the caller.
+	// The caller gets these.
 	kindAccept
 	kindAcceptEncoding
 	kindAuthorization
@@ -30,17 +30,17 @@ const (
 	kindMCPSessionID
 	numFieldKinds
 
-	// Never kept in Request.first: there may be many.
+	// These are never kept in Request.first, because there may be many.
 	kindMCPParam
 )
 
 const (
 	mcpKinds = 1<<kindMCPMethod | 1<<kindMCPName | 1<<kindMCPProtocolVersion | 1<<kindMCPSessionID
-	// The fields whose repetition the caller must refuse.
+	// The caller must refuse a repetition of these.
 	singleKinds = mcpKinds | 1<<kindOrigin | 1<<kindContentType | 1<<kindAuthorization | 1<<kindLastEventID
 )
 
-// kindNames are the names of the kinds, in small letters.
+// kindNames are the names of the kinds, in lower case.
 var kindNames = [numFieldKinds]string{
 	kindConnection:         "connection",
 	kindContentLength:      "content-length",
@@ -63,8 +63,8 @@ var kindNames = [numFieldKinds]string{
 
 const paramPrefix = "mcp-param-"
 
-// kindOf looks a field name up, ignoring case. For the lines that it takes,
-// parseWholeLines does the same in whole words.
+// kindOf looks a field name up, ignoring case. parseWholeLines does the same in
+// whole words, for the lines that it accepts.
 func kindOf(name []byte) fieldKind {
 	for k := kindOther + 1; k < numFieldKinds; k++ {
 		if equalFold(name, kindNames[k]) {
@@ -77,7 +77,7 @@ func kindOf(name []byte) fieldKind {
 	return kindOther
 }
 
-// equalFold reports whether a and b are equal but for the case of letters.
+// equalFold reports whether a and b are equal except for the case of letters.
 func equalFold[T string | []byte](a []byte, b T) bool {
 	if len(a) != len(b) {
 		return false

@@ -1,9 +1,9 @@
 package httpparse
 
-// The words that parseWholeLines knows field names by: eight octets in small
-// letters, the first lowest. A dot stands for NUL, which is what a shift leaves
-// of the octets beyond a name and its colon. They are written out because the
-// compiler computes nothing beforehand from the octets of a constant string.
+// parseWholeLines recognizes field names by these words: eight octets in lower
+// case, the first one lowest. A dot stands for NUL, which a shift leaves in place
+// of the octets after a name and its colon. The words are written out because the
+// compiler does not compute them from the octets of a constant string.
 const (
 	wordHost     = 0x3a74736f68000000 // "...host:"
 	wordAccept   = 0x3a74706563636100 // ".accept:"
@@ -38,8 +38,8 @@ const (
 	wordNt       = 0x3a746e0000000000 // ".....nt:"
 )
 
-// spells reports whether w spells the word c, which consists of small letters,
-// "-", ":" and NUL, ignoring the case of letters. Bit 0x20, which is their case,
-// is set in w only where c has a letter: elsewhere another octet would pass, as
-// CR for "-".
+// spells reports whether w spells the word c, ignoring the case of letters. c
+// consists of lower-case letters, "-", ":" and NUL. Bit 0x20, which is the case
+// of a letter, is set in w only where c has a letter: elsewhere another octet
+// would pass, such as CR for "-".
 func spells(w, c uint64) bool { return w|(c&(0x40*ones))>>1 == c }

@@ -1,8 +1,8 @@
 package httpparse
 
-// finish judges the head as a whole and then, if it is accepted, fills in what
-// the caller reads. Grammar was refused before; of the refusals here those
-// about framing come first, for they say that the two ends disagree.
+// finish judges the head as a whole. If it accepts the head, it fills in what the
+// caller reads. Errors of grammar have been refused before. Of the refusals here,
+// those about framing come first, because they say that the two ends disagree.
 func (r *Request) finish(head []byte) error {
 	if err := r.judge(head); err != nil {
 		return err
@@ -46,11 +46,11 @@ func (r *Request) finish(head []byte) error {
 	return nil
 }
 
-// judge sets Chunked, which its rules about framing find out.
+// judge checks the rules about the head as a whole. It also sets Chunked.
 func (r *Request) judge(head []byte) error {
 	if host := r.first[kindHost]; host.end == 0 {
 		// RFC 9112, section 3.2: "A client MUST send a Host header field in all
-		// HTTP/1.1 request messages". HTTP/1.0 knew none.
+		// HTTP/1.1 request messages". HTTP/1.0 has no Host.
 		if r.Minor == 1 {
 			return errHostMissing
 		}
@@ -127,14 +127,14 @@ func (r *Request) fillPath(head []byte) {
 	if start == end {
 		// RFC 9110, section 4.2.3: "an empty path component is equivalent to an
 		// absolute path of "/", so the normal form is to provide a path of "/"
-		// instead." Before an authority there is always one to point at.
+		// instead." There is always a "/" before an authority to point at.
 		start = int(r.authority) - 1
 		end = start + 1
 	}
 	r.Path = head[start:end:end]
 }
 
-// value returns the first value of a kind, nil if there is none.
+// value returns the first value of a kind, or nil if there is none.
 func (r *Request) value(head []byte, k fieldKind) []byte {
 	v := r.first[k]
 	if v.end == 0 {

@@ -1,7 +1,7 @@
 package httpparse
 
-// noteField records a complete field line of a kind that is known, and judges
-// the values that can be judged alone.
+// noteField records a complete field line of a known kind, and judges the values
+// that can be judged on their own.
 func (r *Request) noteField(b []byte, f *fieldSpan, k fieldKind) error {
 	if k == kindMCPParam {
 		r.HasMCPParam = true
@@ -96,7 +96,7 @@ func listHas(v []byte, want string) bool {
 	return false
 }
 
-// trim cuts optional white space off both ends.
+// trim removes optional white space at both ends.
 func trim(v []byte) []byte {
 	for len(v) > 0 && (v[0] == ' ' || v[0] == '\t') {
 		v = v[1:]
@@ -107,8 +107,8 @@ func trim(v []byte) []byte {
 	return v
 }
 
-// transferCoding judges a Transfer-Encoding value. nil means exactly
-// "chunked", the one coding this package decodes.
+// transferCoding judges a Transfer-Encoding value. Nil means that it is exactly
+// "chunked", the only coding that this package decodes.
 //
 //	RFC 9112, section 6.1: "A server that receives a request message with a
 //	transfer coding it does not understand SHOULD respond with 501 (Not
@@ -121,8 +121,8 @@ func trim(v []byte) []byte {
 //	RFC 9112, section 7: chunked has no parameters, "their presence SHOULD be
 //	treated as an error".
 //
-// A coding that is not known at all is answered with 501 even if it is the
-// final one: it may be that it delimits itself.
+// An unknown coding gets 501 even if it is the final one, because it may delimit
+// itself.
 func transferCoding(v []byte) error {
 	if equalFold(v, "chunked") {
 		return nil

@@ -6,15 +6,15 @@ import (
 )
 
 // validAuthority reports whether a is a uri-host, optionally followed by a
-// port, and whether a port is there.
+// port, and whether it has a port.
 //
 //	RFC 9110, section 7.2: Host = uri-host [ ":" port ]
 //	RFC 3986, section 3.2.2: host = IP-literal / IPv4address / reg-name
 //	RFC 3986, section 3.2.3: port = *DIGIT
 //
-// Narrower than the grammar: the host is not empty, has no comma, for lists of
-// values are joined by it, and no IPvFuture; a port is at most 65535. User
-// information is refused.
+// It is stricter than the grammar. The host must not be empty, must not have a
+// comma, because commas join lists of values, and must not be an IPvFuture. The
+// port is at most 65535. User information is refused.
 //
 //	RFC 9110, section 4.2.4: "Before making use of an "http" or "https" URI
 //	reference received from an untrusted source, a recipient SHOULD parse for
@@ -68,8 +68,8 @@ func validAuthority(a []byte) (ok, hasPort bool) {
 
 // validIPv6 reports whether a is an IPv6address of RFC 3986, section 3.2.2:
 // eight groups of one to four HEXDIG, of which "::" replaces one or more once,
-// and the last two may be an IPv4address. A zone (RFC 6874) is refused: it
-// means nothing on another host.
+// and the last two may be an IPv4address. A zone (RFC 6874) is refused because it
+// has no meaning on another host.
 func validIPv6(a []byte) bool {
 	groups, elided := 0, false
 	if len(a) >= 2 && a[0] == ':' && a[1] == ':' {
@@ -113,8 +113,8 @@ func validIPv6(a []byte) bool {
 	}
 }
 
-// allGroups reports whether groups make an address: eight, or fewer if the rest
-// is elided.
+// allGroups reports whether the number of groups makes an address: eight, or fewer
+// if the rest is elided.
 func allGroups(groups int, elided bool) bool {
 	if elided {
 		return groups < 8

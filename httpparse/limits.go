@@ -1,46 +1,46 @@
 package httpparse
 
-// Limits bound what one request may cost. The zero value, and a nil pointer,
-// stand for the defaults. A value of zero or below means the default of that
-// limit: no limit can be switched off. Limits are read, never written, and may
-// be shared.
+// Limits limit what one request may cost. The zero value and a nil pointer stand
+// for the defaults. A field that is zero or negative means the default of that
+// limit: no limit can be turned off. Limits are never written and may be shared.
 type Limits struct {
-	// RequestLine is the length of the request-line in octets, its CRLF not
-	// counted. Default 8 KiB. Beyond it: 414.
+	// RequestLine is the maximum length of the request-line in octets, without its
+	// CRLF. Default 8 KiB. A longer one gets 414.
 	RequestLine int
 
-	// Head is the length of the whole head in octets, from an ignored leading
-	// CRLF to the empty line. Default 16 KiB, at most [MaxHead]. Beyond it: 431.
+	// Head is the maximum length of the whole head in octets, from an ignored
+	// leading CRLF to the empty line. Default 16 KiB, at most [MaxHead]. A longer
+	// one gets 431.
 	Head int
 
-	// Fields is the number of field lines in the header section. Default 100,
-	// at most [MaxFields]. Beyond it: 431.
+	// Fields is the maximum number of field lines in the header section. Default
+	// 100, at most [MaxFields]. A head with more gets 431.
 	Fields int
 
-	// Content is the length of the decoded content in octets. Default 4 MiB.
-	// Beyond it: 413.
+	// Content is the maximum length of the decoded content in octets. Default
+	// 4 MiB. A longer one gets 413.
 	Content int64
 
-	// ChunkExtLine is the length of the chunk extensions of one chunk in
-	// octets. Default 256. Beyond it: 400.
+	// ChunkExtLine is the maximum length of the chunk extensions of one chunk in
+	// octets. Default 256. A longer one gets 400.
 	ChunkExtLine int
 
-	// ChunkExt is the length of all chunk extensions of one request in octets.
-	// Default 4 KiB. Beyond it: 400.
+	// ChunkExt is the maximum length of all chunk extensions of one request in
+	// octets. Default 4 KiB. A longer one gets 400.
 	ChunkExt int
 
-	// Trailer is the length of the trailer section in octets, its empty line
-	// not counted. Default 8 KiB. Beyond it: 400.
+	// Trailer is the maximum length of the trailer section in octets, without its
+	// empty line. Default 8 KiB. A longer one gets 400.
 	Trailer int
 }
 
 const (
-	// MaxHead is the largest head that can be parsed, whatever Limits say:
-	// field positions are kept as 16-bit offsets.
+	// MaxHead is the length of the longest head that can be parsed with any Limits,
+	// because the positions of fields are 16-bit offsets.
 	MaxHead = 1<<16 - 1
 
-	// MaxFields is the largest number of field lines that can be parsed,
-	// whatever Limits say: their positions are kept in the Request itself.
+	// MaxFields is the largest number of field lines that can be parsed with any
+	// Limits, because the Request itself holds their positions.
 	MaxFields = 128
 
 	defaultRequestLine  = 8 << 10

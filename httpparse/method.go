@@ -3,8 +3,8 @@ package httpparse
 // A Method is a request method of RFC 9110, section 9.3, or PATCH (RFC 5789).
 type Method uint8
 
-// The methods. Any other token is refused with 501 before a caller sees it, so
-// that MethodUnknown is found only in a Request that holds no request.
+// These are the methods. Any other token is refused with 501 before a caller sees
+// it, so that only a Request without a request has MethodUnknown.
 const (
 	MethodUnknown Method = iota
 	MethodGet
@@ -20,8 +20,8 @@ const (
 
 var methodNames = [...]string{"", "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"}
 
-// String returns the method as it stands in the request-line, or "" for
-// MethodUnknown and values that are no method.
+// String returns the method as it is written in the request-line. It returns ""
+// for MethodUnknown and for values that are not methods.
 func (m Method) String() string {
 	if int(m) < len(methodNames) {
 		return methodNames[m]
@@ -29,7 +29,7 @@ func (m Method) String() string {
 	return ""
 }
 
-// methodOf is case-sensitive.
+// methodOf returns the method b. It is case-sensitive.
 //
 //	RFC 9110, section 9.1: "The method token is case-sensitive because it
 //	might be used as a gateway to object-based systems with case-sensitive
@@ -65,13 +65,13 @@ type TargetForm uint8
 const (
 	FormOrigin    TargetForm = iota // "/path?query"
 	FormAbsolute                    // "http://authority/path?query"
-	FormAuthority                   // "host:port", for CONNECT alone
-	FormAsterisk                    // "*", for OPTIONS alone
+	FormAuthority                   // "host:port", only for CONNECT
+	FormAsterisk                    // "*", only for OPTIONS
 )
 
 var formNames = [...]string{"origin-form", "absolute-form", "authority-form", "asterisk-form"}
 
-// String returns the RFC's name of the form.
+// String returns the name of the form in the RFC.
 func (f TargetForm) String() string {
 	if int(f) < len(formNames) {
 		return formNames[f]

@@ -2,12 +2,12 @@ package httpparse
 
 import "math/bits"
 
-// The classes an octet can belong to; octets[c] is the set of them.
+// These are the classes of octets. octets[c] is the set of those that c belongs to.
 const (
 	isToken   = 1 << iota // tchar: RFC 9110, section 5.6.2
-	isTarget              // what RFC 3986 allows in a request-target, "%" and "?" excepted, which need a look
+	isTarget              // allowed in a request-target by RFC 3986, except "%" and "?", which are checked apart
 	isValue               // field-value: HTAB, SP, VCHAR, obs-text: RFC 9110, section 5.5
-	isRegName             // reg-name of RFC 3986, section 3.2.2, "%" and "," excepted
+	isRegName             // reg-name of RFC 3986, section 3.2.2, except "%" and ","
 	isHex                 // HEXDIG
 	isQuoted              // qdtext: RFC 9110, section 5.6.4
 )
@@ -38,17 +38,17 @@ const (
 	fold  = 0x20 * ones
 )
 
-// controls returns a word whose lowest set bit lies in the first octet of w
-// (in little-endian order) that is below 0x20 or is DEL, or 0 if there is
-// none. Bits above the lowest may be wrong, for a borrow travels upwards.
+// controls returns a word whose lowest set bit is in the first octet of w (in
+// little-endian order) that is below 0x20 or is DEL. It returns 0 if there is
+// none. Bits above the lowest may be wrong, because a borrow travels upwards.
 func controls(w uint64) uint64 {
 	del := w ^ 0x7f*ones
 	return ((w-0x20*ones)&^w | (del-ones)&^del) & highs
 }
 
-// notNameLike returns a word with the high bit set in exactly those octets of
-// w that are neither a letter nor "-": nearly all field names consist of these,
-// and the octet it stops at is then looked up in the table.
+// notNameLike returns a word with the high bit set in exactly those octets of w
+// that are neither a letter nor "-". Nearly all field names consist of these. The
+// caller looks up the octet where it stops in the table.
 func notNameLike(w uint64) uint64 {
 	l := (w | fold) & lows
 	letter := (l + (0x80-'a')*ones) &^ (l + (0x7f-'z')*ones)
@@ -62,7 +62,7 @@ func notNameLike(w uint64) uint64 {
 func notHostLike(w uint64) uint64 {
 	l, v := (w|fold)&lows, w&lows
 	letter := (l + (0x80-'a')*ones) &^ (l + (0x7f-'z')*ones)
-	// The rest are those from "-" to "9" but "/".
+	// The other octets are those from "-" to "9", except "/".
 	other := (v + (0x80-'-')*ones) &^ (v + (0x7f-'9')*ones) & ((v ^ '/'*ones) + lows)
 	return (^(letter | other) | w) & highs
 }

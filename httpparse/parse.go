@@ -2,11 +2,11 @@ package httpparse
 
 import "encoding/binary"
 
-// A parseState is where in the head the scan stands.
+// A parseState is the position of the scan in the head.
 type parseState uint8
 
 const (
-	stateStart     parseState = iota // nothing seen
+	stateStart     parseState = iota // before the first octet
 	stateLeadingLF                   // after the CR of an ignored empty line
 	stateMethod                      // in the method
 	stateTarget                      // in the request-target
@@ -27,18 +27,17 @@ const (
 // line and an ignored leading CRLF; b[n:] is content, or the next request. The
 // slices in r then alias b.
 //
-// If b holds only a part, it returns [ErrIncomplete], and r remembers how far
-// it came. The caller calls again with the same octets and more, and with seen
-// being how many of them r has seen already (0 begins a new request). The
-// octets may have been moved meanwhile; the time spent is linear in their
-// number however small the steps.
+// If b holds only a part of it, ParseRequest returns [ErrIncomplete], and r
+// remembers how far it came. The caller calls again with the same octets and
+// more. Seen is how many of them r has seen already; 0 begins a new request. The
+// octets may have moved in between. The total time is linear in their number,
+// however small the steps are.
 //
 // Otherwise the request is refused: err is an [*Error] and n the offset of the
-// octet at which the refusal fell. What lies before that octet does not depend
-// on how the input was cut, nor does the error.
+// octet that was refused. Neither depends on how the input was cut.
 //
-// The grammar is that of RFC 9112, sections 2 to 6; see the package
-// documentation for what is stricter. lim may be nil.
+// The grammar is that of RFC 9112, sections 2 to 6. The package documentation
+// says what is stricter. Lim may be nil.
 func ParseRequest(r *Request, b []byte, seen int, lim *Limits) (n int, err error) {
 	if seen <= 0 || r.state == stateDone || int(r.scan) > len(b) {
 		r.begin()
@@ -48,8 +47,8 @@ func ParseRequest(r *Request, b []byte, seen int, lim *Limits) (n int, err error
 	limit := lim.head()
 	incomplete := ErrIncomplete
 	if len(b) > limit {
-		// Past the limit nothing is looked at, so that where the input is cut
-		// makes no difference.
+		// Nothing past the limit is looked at, so that it makes no difference where
+		// the input is cut.
 		b, incomplete = b[:limit], errHeadTooLarge
 	}
 
@@ -104,7 +103,7 @@ func ParseRequest(r *Request, b []byte, seen int, lim *Limits) (n int, err error
 	if err == nil {
 		err = r.finish(b[:i:i])
 		if err != nil {
-			i-- // the refusal falls at the LF that ends the head
+			i-- // the LF that ends the head is refused
 		}
 	}
 	if err != nil {
@@ -114,13 +113,13 @@ func ParseRequest(r *Request, b []byte, seen int, lim *Limits) (n int, err error
 	return i, nil
 }
 
-// pause keeps the resume state, unless err is a limit, which is hit at end.
+// pause keeps the resume state, unless err is a limit, which is reached at end.
 func (r *Request) pause(i, end int, state parseState, err error) (int, error) {
 	if err != ErrIncomplete {
 		return r.refuse(end, err)
 	}
 	if r.head != nil {
-		// This is the first call for a new request: the last one is over.
+		// This is the first call for a new request. The previous one is over.
 		resume, length, param := r.resume, r.ContentLength, r.HasMCPParam
 		method, form, minor := r.Method, r.Form, r.Minor
 		r.Reset()
@@ -131,15 +130,15 @@ func (r *Request) pause(i, end int, state parseState, err error) (int, error) {
 	return 0, err
 }
 
-// refuse leaves nothing of the request behind that could be taken for one.
+// refuse resets r, so that nothing in it can be taken for a request.
 func (r *Request) refuse(i int, err error) (int, error) {
 	r.Reset()
 	return i, err
 }
 
 // parseFields parses field lines up to and including the empty line that ends
-// them. Within one call the states of a line follow each other without a
-// branch back; the switch only finds the place to resume at.
+// them. Within one call the states of a line follow each other without branching
+// back. The switch only finds the place to resume at.
 func (r *Request) parseFields(b []byte, i int, state parseState, maxFields int) (int, parseState, error) {
 	f := &r.fields[r.numFields&(MaxFields-1)]
 	for {
@@ -215,7 +214,7 @@ func (r *Request) parseFields(b []byte, i int, state parseState, maxFields int) 
 				for i < len(b) && octets[b[i]]&isValue != 0 {
 					i++
 					if b[i-1] == '\t' {
-						break // back to whole words
+						break // continue with whole words
 					}
 				}
 				if i >= len(b) {
@@ -230,7 +229,7 @@ func (r *Request) parseFields(b []byte, i int, state parseState, maxFields int) 
 			// that implementations might parse and interpret those characters;
 			// a recipient of CR, LF, or NUL within a field value MUST either
 			// reject the message or replace each of those characters with SP".
-			// The other controls are no part of field-value either.
+			// The other controls are not part of field-value either.
 			if b[i] != '\r' {
 				return i, state, errFieldValue
 			}
@@ -273,7 +272,7 @@ func (r *Request) parseFields(b []byte, i int, state parseState, maxFields int) 
 	}
 }
 
-// fieldStartError tells why c cannot begin a field line.
+// fieldStartError returns why c cannot begin a field line.
 //
 //	RFC 9112, section 2.2: "A recipient that receives whitespace between the
 //	start-line and the first header field MUST either reject the message as

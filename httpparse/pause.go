@@ -1,25 +1,25 @@
 package httpparse
 
-// A Pause is how far the parse of a head has come of which only a part is there.
-// It is for a caller with many heads that are arriving, because it is a tenth of
-// a Request and holds no pointer: one Request serves them all.
+// A Pause is the state of the parse of a head that has arrived only in part. It is
+// for callers with many heads that are arriving: one Request serves them all, and
+// a Pause is a tenth of its size and holds no pointer.
 //
 // The zero Pause is the beginning of a head. A Pause may be copied and belongs
 // to one goroutine at a time.
 type Pause struct {
 	length int64
 	resume
-	line     fieldSpan // the field line at which the parse stands
+	line     fieldSpan // the field line that is being parsed
 	method   Method
 	form     TargetForm
 	minor    uint8
 	hasParam bool
 }
 
-// Parse is [ParseRequest] for a head that arrives in parts, each time with all
-// octets so far in b. If the head is not whole yet, Parse returns
-// [ErrIncomplete], and r is free for another head; what follows is parsed from
-// where this call stopped. Otherwise p is the beginning of a head again.
+// Parse is like [ParseRequest], for a head that arrives in parts. Each call has all
+// octets so far in b. If the head is not complete, Parse returns [ErrIncomplete],
+// r is free for another head, and the next call parses from where this one
+// stopped. Otherwise p is the beginning of a head again.
 func (p *Pause) Parse(r *Request, b []byte, lim *Limits) (n int, err error) {
 	if p.state == stateStart {
 		n, err = ParseRequest(r, b, 0, lim)
@@ -28,7 +28,7 @@ func (p *Pause) Parse(r *Request, b []byte, lim *Limits) (n int, err error) {
 		n, err = ParseRequest(r, b, int(p.scan)+1, lim)
 		*p = Pause{}
 		if err == nil {
-			// What r holds of the field lines before belongs to other heads.
+			// The earlier field lines in r belong to other heads.
 			n, err = ParseRequest(r, b[:n], 0, lim)
 		}
 	}
@@ -46,8 +46,8 @@ func (r *Request) pauseIn(p *Pause) {
 	}
 }
 
-// continueFrom makes r what it was when p was noted, but for the field lines
-// before the one at which the parse stands.
+// continueFrom restores r to its state when p was noted, except for the field lines
+// before the one that is being parsed.
 func (r *Request) continueFrom(p *Pause) {
 	r.Reset()
 	r.resume = p.resume

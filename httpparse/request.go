@@ -3,14 +3,14 @@ package httpparse
 import "iter"
 
 // A Request is the head of one request. The zero Request is ready for
-// [ParseRequest]; it is reused, or pooled, without further care, for a new
-// parse begins with a Reset. It is about 1.6 KiB, holds no buffer of its own,
-// and belongs to one goroutine at a time.
+// [ParseRequest]. It can be reused or pooled as it is, because a new parse begins
+// with a Reset. It has about 1.6 KiB, holds no buffer of its own, and belongs to
+// one goroutine at a time.
 //
-// The exported fields are set by the ParseRequest call that returns a nil
-// error and are meaningless before. Slices are valid until the buffer given to
-// that call changes, and their capacity ends where they end. A field that was
-// not sent is nil; one that was sent empty is not.
+// A ParseRequest call that returns a nil error sets the exported fields; they have
+// no meaning before. Slices are valid until the buffer given to that call changes,
+// and their capacity is their length. A field that was not sent is nil; one that
+// was sent empty is not.
 type Request struct {
 	Method Method
 	Form   TargetForm
@@ -24,15 +24,15 @@ type Request struct {
 	Duplicate    bool
 	DuplicateMCP bool
 
-	// MoreAccept reports that Accept was sent on several lines: the list is the
-	// concatenation of them all, and Accept holds the first.
+	// MoreAccept reports that Accept was sent on several lines. The list is the
+	// concatenation of all of them, and Accept holds the first.
 	MoreAccept bool
 
 	// HasMCPParam reports whether a field whose name begins with Mcp-Param- is
 	// among the Fields.
 	HasMCPParam bool
 
-	Chunked bool // content is framed by the chunked transfer coding
+	Chunked bool // the content has the chunked transfer coding
 
 	// KeepAlive reports whether the client expects the connection to persist
 	// after the response: HTTP/1.1 without "Connection: close".
@@ -46,17 +46,17 @@ type Request struct {
 
 	Target []byte // the request-target as sent
 	Path   []byte // in origin- and absolute-form, never empty; percent-encoding as sent
-	Query  []byte // what follows the first "?", nil if there is none
+	Query  []byte // the part after the first "?"; nil if there is none
 
-	// Host is the authority the request is for, as sent: that of the
-	// absolute-form, else the value of Host, including the port if there is
+	// Host is the authority that the request is for, as sent: that of the
+	// absolute-form, or else the value of Host. It includes the port if there is
 	// one. It is nil only on HTTP/1.0.
 	Host []byte
 
 	Accept          []byte
 	AcceptEncoding  []byte
 	Authorization   []byte
-	ContentEncoding []byte // of several lines the first
+	ContentEncoding []byte // the first, if there are several lines
 	ContentType     []byte
 	LastEventID     []byte
 	Origin          []byte
@@ -67,7 +67,7 @@ type Request struct {
 	MCPProtocolVersion []byte
 	MCPSessionID       []byte
 
-	head []byte // what ParseRequest consumed, once it succeeded
+	head []byte // the octets that ParseRequest consumed, once it has succeeded
 
 	fields [MaxFields]fieldSpan
 	resume // follows fields, so that their end is within the Request
@@ -77,12 +77,12 @@ type Request struct {
 // from the start of the buffer.
 type resume struct {
 	state     parseState
-	scan      uint16 // the first octet not yet looked at
+	scan      uint16 // the first octet that has not been looked at
 	line      uint16 // start of the request-line
 	target    uint16 // start of the request-target
 	targetEnd uint16
-	query     uint16 // the first "?" of the request-target, 0 if none
-	authority uint16 // absolute-form: start and end of its authority
+	query     uint16 // the first "?" of the request-target; 0 if there is none
+	authority uint16 // start of the authority of an absolute-form; authEnd is its end
 	authEnd   uint16
 	version   uint16 // start of HTTP-version
 
@@ -90,8 +90,8 @@ type resume struct {
 	continues   bool                     // Expect is 100-continue
 	otherExpect bool                     // Expect is, or has, something else
 	first       [numFieldKinds]valueSpan // the first value of each kind
-	repeated    uint32                   // bit set of the kinds that came again
-	numFields   uint8                    // the spans beyond it are never read
+	repeated    uint32                   // bit set of the kinds that were repeated
+	numFields   uint8                    // number of spans; those beyond it are never read
 }
 
 // A valueSpan locates a field value in the buffer; end is 0 if there is none.
@@ -100,7 +100,7 @@ type valueSpan struct{ start, end uint16 }
 // A fieldSpan locates a field line in the buffer.
 type fieldSpan struct{ name, nameEnd, value, valueEnd uint16 }
 
-// Reset forgets the request, and its buffer, and makes r as good as new.
+// Reset drops the request and its buffer. r is then ready for another request.
 func (r *Request) Reset() {
 	r.begin()
 	r.KeepAlive, r.ExpectContinue = false, false
@@ -112,8 +112,8 @@ func (r *Request) Reset() {
 	r.head = nil
 }
 
-// begin resets what a parse builds upon. What finish sets in any case is left to
-// it: a head that arrives whole, as most do, is not paid for twice.
+// begin resets what a parse relies on. It leaves what finish always sets, so that a
+// head that arrives whole, as most do, is not paid for twice.
 func (r *Request) begin() {
 	r.resume = resume{}
 	r.Method, r.Form, r.Minor = MethodUnknown, FormOrigin, 0
@@ -129,16 +129,16 @@ func (r *Request) NumField() int {
 	return int(r.numFields)
 }
 
-// Field returns field line i, in the order they were sent: the name as sent,
-// and the value without the white space around it. It panics if i is not below
-// NumField.
+// Field returns field line i, in the order in which they were sent: the name as
+// sent, and the value without the white space around it. It panics if i is not
+// less than NumField.
 func (r *Request) Field(i int) (name, value []byte) {
 	f := r.fields[:r.NumField()][i]
 	return r.head[f.name:f.nameEnd:f.nameEnd], r.head[f.value:f.valueEnd:f.valueEnd]
 }
 
-// Fields returns an iterator over the field lines as [Request.Field] returns
-// them. Ranged over directly it allocates nothing.
+// Fields returns an iterator over the field lines that [Request.Field] returns. It
+// allocates nothing if it is ranged over directly.
 func (r *Request) Fields() iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
 		for i := range r.NumField() {
@@ -152,9 +152,9 @@ func (r *Request) Fields() iter.Seq2[[]byte, []byte] {
 // HasContent reports whether content follows the head.
 func (r *Request) HasContent() bool { return r.Chunked || r.ContentLength > 0 }
 
-// CheckContent returns an *Error with status 413 if Content-Length announces
-// more than lim allows, else nil. A server calls it before it sends a 100
-// response; of chunked content only a BodyDecoder can tell.
+// CheckContent returns an *Error with status 413 if Content-Length announces more
+// than lim allows, and otherwise nil. A server calls it before it sends a 100
+// response. The length of chunked content is only known to a BodyDecoder.
 //
 //	RFC 9110, section 15.5.14: "The 413 (Content Too Large) status code
 //	indicates that the server is refusing to process a request because the

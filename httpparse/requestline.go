@@ -2,7 +2,7 @@ package httpparse
 
 import "encoding/binary"
 
-// Words as those of field names.
+// These words are like those of field names.
 const (
 	wordGet    = 0x2054454700000000 // "....GET "
 	wordPost   = 0x2054534f50000000 // "...POST "
@@ -15,7 +15,7 @@ const (
 //	RFC 9112, section 3: "request-line = method SP request-target SP
 //	HTTP-version". "Although the request-line grammar rules require that each of
 //	the component elements be separated by a single SP octet, recipients MAY
-//	instead parse on whitespace-delimited word boundaries": this one does not.
+//	instead parse on whitespace-delimited word boundaries". This parser does not.
 func (r *Request) parseRequestLine(b []byte, i int, state parseState) (int, parseState, error) {
 	switch state {
 	case stateMethod:
@@ -130,10 +130,11 @@ func (r *Request) parseRequestLine(b []byte, i int, state parseState) (int, pars
 	}
 }
 
-// parseWholeRequestLine parses a request-line that is wholly there and as MCP
-// clients send it: one of their methods, a path without a query, HTTP/1.1. It
-// returns its end, or start if the line is another, which parseRequestLine then
-// looks at octet by octet: that one accepts all that this one does.
+// parseWholeRequestLine parses a request-line that is complete and has the form
+// that MCP clients send: one of their methods, a path without a query, HTTP/1.1.
+// It returns the end of the line. For any other line it returns start, and
+// parseRequestLine looks at the line octet by octet. parseRequestLine accepts all
+// lines that this function accepts.
 func (r *Request) parseWholeRequestLine(b []byte, start int) int {
 	if start != int(r.line) || len(b)-start < 8 {
 		return start
@@ -188,7 +189,7 @@ func startsTarget(c byte, m Method) bool {
 	return c == '/' || c == '*' || 'a' <= l && l <= 'z' || m == MethodConnect && octets[c]&isTarget != 0
 }
 
-// splitTarget finds the form of the request-target and the parts of it.
+// splitTarget finds the form of the request-target and its parts.
 func (r *Request) splitTarget(b []byte) error {
 	t := b[r.target:r.targetEnd]
 	switch {

@@ -6,7 +6,7 @@ import "encoding/binary"
 // trailer section, Transfer-Encoding.
 const maxFraming = len("transfer-encoding")
 
-// trailerName takes one octet of the name of a trailer field, or the colon
+// trailerName consumes one octet of the name of a trailer field, or the colon
 // after it.
 //
 //	RFC 9110, section 6.5.1: "Many fields cannot be processed outside the
@@ -32,14 +32,14 @@ func (d *BodyDecoder) trailerName(c byte) error {
 		d.name[d.nameLen] = lower(c)
 	}
 	if int(d.nameLen) <= maxFraming {
-		d.nameLen++ // one beyond: longer than any forbidden name
+		d.nameLen++ // one more than any forbidden name has
 	}
 	return d.countTrailer(1)
 }
 
-// trailerValue takes what src has of a trailer field's value, and the CR after
-// it, and returns how many octets that is. On an error the number is the offset
-// of the octet that is wrong.
+// trailerValue consumes the part of a trailer field's value that is in src, and the
+// CR after it, and returns the number of octets. On an error the number is the
+// offset of the invalid octet.
 func (d *BodyDecoder) trailerValue(src []byte) (int, error) {
 	left := int(d.limits.trailer - d.trailer)
 	i := 0
