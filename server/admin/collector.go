@@ -8,7 +8,8 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// collector reads the counters of a server when it is scraped; the server itself counts without labels or locks.
+// collector reads the counters of a server when it is scraped. The server itself counts without labels
+// or locks.
 type collector struct {
 	s *server.Server
 }
@@ -20,24 +21,24 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	connections   = desc("connections", "Connections now open.")
-	streams       = desc("streams", "Streams now open.", "kind")
-	sessions      = desc("sessions_with_state", "Sessions of earlier revisions of which something is held.")
-	revoked       = desc("sessions_revoked", "Session ids that were deleted and have not expired.")
-	replayBytes   = desc("replay_bytes", "Events held for clients that come back.")
+	connections   = desc("connections", "Open connections.")
+	streams       = desc("streams", "Open streams.", "kind")
+	sessions      = desc("sessions_with_state", "Sessions of earlier revisions that hold state.")
+	revoked       = desc("sessions_revoked", "Deleted session IDs that have not expired.")
+	replayBytes   = desc("replay_bytes", "Bytes of events kept for clients that come back.")
 	inboxBytes    = desc("inbox_bytes", "Bytes that wait for event loops.")
-	answerBytes   = desc("answer_bytes", "Answers of clients held for handlers that have not run with them yet.")
-	unsentBytes   = desc("unsent_bytes", "Bytes that wait for clients to read, with the room of their buffers.")
-	calls         = desc("calls_in_flight", "Calls that a worker serves now.")
-	requests      = desc("requests_total", "MCP messages by method and how they ended.", "method", "outcome")
-	otherRequests = desc("http_requests_total", "Requests for health checks and preflights.")
-	refused       = desc("http_refused_total", "Requests refused for their head or framing.")
+	answerBytes   = desc("answer_bytes", "Bytes of clients' answers that wait for their handlers to run.")
+	unsentBytes   = desc("unsent_bytes", "Bytes that wait for clients to read, including unused room in their buffers.")
+	calls         = desc("calls_in_flight", "Calls that workers serve.")
+	requests      = desc("requests_total", "MCP messages by method and outcome.", "method", "outcome")
+	otherRequests = desc("http_requests_total", "Health checks and preflight requests.")
+	refused       = desc("http_refused_total", "Requests refused because of their head or framing.")
 	bytesTotal    = desc("bytes_total", "Bytes read from and written to clients.", "direction")
-	closes        = desc("closes_total", "Connections ended, by reason.", "reason")
-	loopLag       = desc("loop_lag_seconds", "How late the latest tick of an event loop ran within the last 15 to 30 s, or has been waiting.", "loop")
-	acceptErrors  = desc("accept_errors_total", "Connections that could not be accepted or given to a loop.")
-	acceptRefused = desc("accept_refused_total", "Connections refused above the connection limit.")
-	panics        = desc("panics_total", "Faults of the server itself that were contained.")
+	closes        = desc("closes_total", "Closed connections by reason.", "reason")
+	loopLag       = desc("loop_lag_seconds", "Delay of the latest tick of an event loop within the last 15 to 30 s, or how long a tick has been waiting.", "loop")
+	acceptErrors  = desc("accept_errors_total", "Connections that could not be accepted or passed to an event loop.")
+	acceptRefused = desc("accept_refused_total", "Connections refused because of the connection limit.")
+	panics        = desc("panics_total", "Panics in the server itself that were contained.")
 )
 
 // Describe implements prometheus.Collector.
