@@ -11,12 +11,12 @@ import (
 
 // The benchmarks of the request path: a loop on the benchmark's goroutine, over sockets that only
 // count. They measure what is ours alone, without a kernel or an event loop below. They also report
-// processor time (cpu-ns/op), which stays the same when other processes keep the machine busy. It is
-// steadiest with one processor:
+// processor time (cpu-ns/op), which does not grow when other processes keep the machine busy, and
+// varies least with one processor:
 //
 //	go test ./server -run '^$' -bench 'Call$|Notice' -benchmem -count 6 -cpu 1
 
-// benchReactor is an idleReactor that workers may call too.
+// benchReactor is an idleReactor that workers may call.
 type benchReactor struct {
 	idleReactor
 	posted chan task // has room for more tasks than a loop asks for at once
