@@ -3,6 +3,7 @@ package mooring_test
 import (
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -125,6 +126,35 @@ func TestIssueForms(t *testing.T) {
 				t.Errorf("%s: the id %q is empty or there twice", form, field.ID)
 			}
 			seen[field.ID] = true
+		}
+	}
+}
+
+// TestServiceUnit has systemd check contrib/mooring.service, where systemd is installed.
+func TestServiceUnit(t *testing.T) {
+	const binary = "ExecStart=/usr/local/bin/mooring serve\n"
+	unit := read(t, "contrib/mooring.service")
+	if strings.Count(unit, binary) != 1 {
+		t.Fatalf("contrib/mooring.service does not have %q once", binary)
+	}
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("systemd-analyze is not installed: contrib/mooring.service is not checked")
+	}
+	self, err := os.Executable() // any program that exists will do
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit = strings.Replace(unit, binary, "ExecStart="+self+" serve\n", 1)
+	unit = strings.NewReplacer("#LoadCredential", "LoadCredential", "#Environment", "Environment").Replace(unit)
+	file := filepath.Join(t.TempDir(), "mooring.service")
+	if err := os.WriteFile(file, []byte(unit), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := exec.Command(analyze, "verify", file).CombinedOutput() // it complains of other units, too
+	for line := range strings.Lines(string(out)) {
+		if strings.Contains(line, "mooring.service") {
+			t.Error(strings.TrimSpace(line))
 		}
 	}
 }
