@@ -5,7 +5,7 @@ import "math/bits"
 // These are the classes of octets. octets[c] is the set of those that c belongs to.
 const (
 	isToken   = 1 << iota // tchar: RFC 9110, section 5.6.2
-	isTarget              // allowed in a request-target by RFC 3986, except "%" and "?", which are checked apart
+	isTarget              // request-target of RFC 3986, except "%" and "?"
 	isValue               // field-value: HTAB, SP, VCHAR, obs-text: RFC 9110, section 5.5
 	isRegName             // reg-name of RFC 3986, section 3.2.2, except "%" and ","
 	isHex                 // HEXDIG

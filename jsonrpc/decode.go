@@ -131,8 +131,8 @@ func (env *envelope) scan(b []byte, i int, m *Message, seen *names) int {
 	}
 }
 
-// present returns raw, which is valid JSON or nil, or nil if it is null. Serializers with one type for
-// all messages write null for the members that a message does not have.
+// present returns raw, which is valid JSON or nil, or nil if it is null. Serializers with one type
+// for all messages write null for the members that a message does not have.
 func present(raw []byte) []byte {
 	if len(raw) > 0 && raw[0] == 'n' {
 		return nil

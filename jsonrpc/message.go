@@ -31,8 +31,8 @@ type Message struct {
 	ID     []byte // the id as written, to be echoed verbatim; nil if absent
 	Method []byte // the unescaped method name; nil in a response
 	Params []byte // an object; nil if absent
-	Result []byte // any value; nil unless the message is a result
-	Error  []byte // an object with an integer code and a string message; nil unless it is an error response
+	Result []byte // any value; nil unless a result
+	Error  []byte // an object with an integer code and a string message; nil unless an error response
 }
 
 // ErrorObject returns the error object of an error response, or nil if m is not an

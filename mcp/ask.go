@@ -15,11 +15,11 @@ import (
 // answer of a client satisfies.
 const maxAskRounds = 16
 
-// Resume runs the handler again, for a call whose Run ended with [Requester.Request]. Responses is the
-// JSON object of the answers under the keys of the asks, made with [AppendAskAnswer]. If an answer is
-// missing or is an error, the call is answered without running its handler, because the client would
-// only refuse again. Resume may be called on another goroutine than Run. The message and responses
-// must not change until it has returned.
+// Resume runs the handler again, for a call whose Run ended with [Requester.Request]. Responses is
+// the JSON object of the answers under the keys of the asks, made with [AppendAskAnswer]. If an
+// answer is missing or is an error, the call is answered without running its handler, because the
+// client would only refuse again. Resume may be called on another goroutine than Run. The message
+// and responses must not change until it has returned.
 func (c *Call) Resume(ctx context.Context, w Sink, responses []byte) {
 	if !c.asking {
 		return
@@ -42,8 +42,8 @@ func (c *Call) Resume(ctx context.Context, w Sink, responses []byte) {
 	c.Run(ctx, w)
 }
 
-// ask sends the questions as requests. If there is a state but no question, the handler runs again at
-// once: a client of a revision with input_required results would bring the state back at once.
+// ask sends the questions as requests. If there is a state but no question, the handler runs again
+// at once: a client of a revision with input_required results would bring the state back at once.
 func (c *Call) ask(ctx context.Context, w Sink, requests InputRequestMap, state string) {
 	if c.asked >= maxAskRounds {
 		c.fail(w, errRounds)

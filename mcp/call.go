@@ -14,17 +14,17 @@ const (
 	CallNone         CallKind = iota // nothing is prepared
 	CallRequest                      // Run answers it
 	CallNotification                 // it is accepted; there is nothing to run or to answer
-	CallListen                       // Listen says what to register; the response comes when the listener ends
+	CallListen                       // Listen says what to register; the listener ends with the response
 
 	// The rest occur in legacy revisions only.
 	CallInitialize // NewSession says what to seal into a new session ID; Run answers
 	CallSession    // Op says what to do for the session; then Run answers
-	CallAnswer     // it responds to the server's request with the id that ID returns; there is nothing to run
+	CallAnswer     // it answers the server's request whose id ID returns; there is nothing to run
 )
 
-// A Call is one message on its way through a server. The zero Call is ready for [Server.Prepare], and
-// Reset makes a used one ready again. A Call belongs to one goroutine at a time and may be handed on
-// between Prepare and Run.
+// A Call is one message on its way through a server. The zero Call is ready for [Server.Prepare],
+// and Reset makes a used one ready again. A Call belongs to one goroutine at a time and may be
+// handed on between Prepare and Run.
 type Call struct {
 	callState
 	own toolExchange // for calls of inline tools
@@ -94,20 +94,21 @@ func (c *Call) Kind() CallKind { return c.kind }
 // Inline reports whether Run never waits and so may run on an event loop.
 func (c *Call) Inline() bool { return c.inline }
 
-// Method returns the method of the message, or MethodOther if it is unknown or the message has none.
-// The result is valid after a refusal too.
+// Method returns the method of the message, or MethodOther if it is unknown or the message has
+// none. The result is valid after a refusal too.
 func (c *Call) Method() Method { return c.method }
 
-// ID returns the JSON text of the request's id, or nil if it has none. The text aliases the message.
+// ID returns the JSON text of the request's id, or nil if it has none. The text aliases the
+// message.
 func (c *Call) ID() []byte { return c.id }
 
 // Listen returns the subscription that a CallListen has agreed on, and nil for other kinds. The
 // caller may keep it.
 func (c *Call) Listen() *Listen { return c.listen }
 
-// Status returns the HTTP status of a response with the code, which is 0 for a result, in the revision
-// of the call. The result is valid after a refusal too. Status may be called on the zero Call, for
-// messages that are refused before Prepare.
+// Status returns the HTTP status of a response with the code, which is 0 for a result, in the
+// revision of the call. The result is valid after a refusal too. Status may be called on the zero
+// Call, for messages that are refused before Prepare.
 func (c *Call) Status(code jsonrpc.Code) int {
 	switch {
 	case code == 0:
@@ -168,8 +169,8 @@ func (c *Call) fail(w Sink, e *jsonrpc.Error) {
 	c.respond(w, jsonrpc.AppendError(c.buf[:0], c.id, e), e.Code)
 }
 
-// failEncoding answers in place of a result that cannot be written. That is the handler's mistake, and
-// the client can do nothing about it.
+// failEncoding answers in place of a result that cannot be written. That is the handler's mistake,
+// and the client can do nothing about it.
 func (c *Call) failEncoding(w Sink, err error) {
 	c.s.opts.Logger.Error("mcp: result cannot be encoded", "method", c.method.String(), "error", err)
 	c.fail(w, errInternal)

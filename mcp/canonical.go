@@ -7,8 +7,8 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// maxCanonicalDepth ends the recursion on input that is not a decoded message. Decoded messages are at
-// most jsonrpc.MaxDepth deep.
+// maxCanonicalDepth ends the recursion on input that is not a decoded message. Decoded messages
+// are at most jsonrpc.MaxDepth deep.
 const maxCanonicalDepth = jsonrpc.MaxDepth
 
 // appendCanonical appends raw without white space, with the members of objects sorted by name and

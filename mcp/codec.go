@@ -10,10 +10,10 @@ import (
 	jsonv2 "github.com/goccy/go-json/v2"
 )
 
-// exact decodes as encoding/json does, except that names are matched exactly: a value that a schema
-// has admitted must be read as the schema read it. The texts have been validated with their message.
-// A number that is decoded into an any becomes a float64 if that is written as the same number again,
-// and otherwise a json.Number.
+// exact decodes as encoding/json does, except that names are matched exactly: a value that a
+// schema has admitted must be read as the schema read it. The texts have been validated with their
+// message. A number that is decoded into an any becomes a float64 if that is written as the same
+// number again, and otherwise a json.Number.
 var exact = jsonv2.JoinOptions(plain, exactNumbers)
 
 // plain decodes like exact, for texts in which every number is the same as a float64.
@@ -46,8 +46,8 @@ var exactNumbers = jsonv2.WithUnmarshalers(jsonv2.JoinUnmarshalers(
 	}),
 ))
 
-// anyNumber returns the number text as a float64, or as a json.Number if the float64 would be written
-// as another number.
+// anyNumber returns the number text as a float64, or as a json.Number if the float64 would be
+// written as another number.
 func anyNumber(text []byte) any {
 	f, err := strconv.ParseFloat(string(text), 64)
 	if err != nil || !sameNumber(text, strconv.AppendFloat(nil, f, 'e', -1, 64)) {
@@ -56,11 +56,12 @@ func anyNumber(text []byte) any {
 	return f
 }
 
-// decodeExact decodes data into v with exact. The previous value of v does not matter. It copies what
-// it keeps.
+// decodeExact decodes data into v with exact. The previous value of v does not matter. It copies
+// what it keeps.
 func decodeExact[T any](data []byte, v *T) error {
 	if onlyPlainNumbers(data) {
-		// Most texts are like this. Looking at each number would take a tenth more time, and garbage.
+		// Most texts are like this. Looking at each number would take a tenth more time, and
+		// garbage.
 		if jsonv2.UnmarshalOf(data, v, plain) == nil {
 			return nil
 		}
@@ -69,8 +70,8 @@ func decodeExact[T any](data []byte, v *T) error {
 	return jsonv2.UnmarshalOf(data, v, exact)
 }
 
-// onlyPlainNumbers reports whether every number in data has at most 15 digits and no exponent, and so
-// is the same as a float64.
+// onlyPlainNumbers reports whether every number in data has at most 15 digits and no exponent, and
+// so is the same as a float64.
 func onlyPlainNumbers(data []byte) bool {
 	digits := 0
 	for i := 0; i < len(data); i++ {

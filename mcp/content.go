@@ -1,8 +1,9 @@
 package mcp
 
-// Content is one block of what a tool or a prompt says: a pointer to a [TextContent], [ImageContent],
-// [AudioContent], [ResourceLink] or [EmbeddedResource]. Messages of sampling may also hold pointers to
-// [ToolUseContent] and [ToolResultContent]. No other types implement Content.
+// Content is one block of what a tool or a prompt says: a pointer to a [TextContent],
+// [ImageContent], [AudioContent], [ResourceLink] or [EmbeddedResource]. Messages of sampling may
+// also hold pointers to [ToolUseContent] and [ToolResultContent]. No other types implement
+// Content.
 type Content interface {
 	// MarshalJSON returns the block in the form of the protocol, with its "type".
 	MarshalJSON() ([]byte, error)
@@ -143,8 +144,8 @@ func appendContentEnd(dst []byte, a *Annotations, m Meta) ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// appendContents appends cs as a JSON array. It appends [] if there are none, because the schema wants
-// an array even then.
+// appendContents appends cs as a JSON array. It appends [] if there are none, because the schema
+// wants an array even then.
 func appendContents(dst []byte, cs []Content) ([]byte, error) {
 	dst = append(dst, '[')
 	for i, c := range cs {
@@ -159,7 +160,8 @@ func appendContents(dst []byte, cs []Content) ([]byte, error) {
 	return append(dst, ']'), nil
 }
 
-// appendContent appends c. It refuses the nil interface, which a handler may have left in its result.
+// appendContent appends c. It refuses the nil interface, which a handler may have left in its
+// result.
 func appendContent(dst []byte, c Content) ([]byte, error) {
 	if c == nil {
 		return dst, errNilContent

@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// A cursor is the base64url text of a version, the kind of the list and the key of the last feature on
-// the previous page. It stays valid while features are added and removed, and it reveals nothing that
-// the list does not show anyway.
+// A cursor is the base64url text of a version, the kind of the list and the key of the last
+// feature on the previous page. It stays valid while features are added and removed, and it
+// reveals nothing that the list does not show anyway.
 
 const cursorVersion = '1'
 

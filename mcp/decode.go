@@ -14,8 +14,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp/internal/schema"
 )
 
-// decodeArguments decodes arguments that conform to their schema. JSON Schema allows integers with a
-// fraction of zero or an exponent, but the codec does not: such numbers are written out, and the
+// decodeArguments decodes arguments that conform to their schema. JSON Schema allows integers with
+// a fraction of zero or an exponent, but the codec does not: such numbers are written out, and the
 // arguments decoded again. An error says what the argument must be.
 func decodeArguments[T any](data []byte, v *T) error {
 	if decodeExact(data, v) == nil {

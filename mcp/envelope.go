@@ -2,8 +2,8 @@ package mcp
 
 import "github.com/mooring-mcp/mooring/jsonrpc"
 
-// A requestEnvelope is what the _meta of a request says about the request and its client (basic/index,
-// "_meta"). Its slices alias the message; those of absent members are nil.
+// A requestEnvelope is what the _meta of a request says about the request and its client
+// (basic/index, "_meta"). Its slices alias the message; those of absent members are nil.
 type requestEnvelope struct {
 	raw      []byte // the object itself
 	version  []byte
@@ -66,9 +66,9 @@ func reservedMeta(name string) bool {
 	return false
 }
 
-// check refuses an envelope that lacks what every modern request carries, or that has a member of the
-// wrong type. "The server MUST reject a request that lacks a required field with -32602". The name and
-// the version of the client are not required.
+// check refuses an envelope that lacks what every modern request carries, or that has a member of
+// the wrong type. "The server MUST reject a request that lacks a required field with -32602". The
+// name and the version of the client are not required.
 func (e *requestEnvelope) check() *jsonrpc.Error {
 	switch {
 	case e.caps == nil:
@@ -99,8 +99,8 @@ func (e *requestEnvelope) checkLegacy() *jsonrpc.Error {
 	return nil
 }
 
-// validCapabilities reports whether raw is an object whose known members are objects or null. A null
-// member counts as absent.
+// validCapabilities reports whether raw is an object whose known members are objects or null. A
+// null member counts as absent.
 func validCapabilities(raw []byte) bool {
 	if !isObject(raw) {
 		return false
@@ -125,8 +125,8 @@ func validToken(raw []byte) bool {
 	return ok
 }
 
-// declared reports whether caps, the capabilities that the client declared, has an object at the path
-// of member names.
+// declared reports whether caps, the capabilities that the client declared, has an object at the
+// path of member names.
 func declared(caps []byte, path ...string) bool {
 	for _, name := range path {
 		var ok bool

@@ -20,8 +20,8 @@ const (
 	CodeUnsupportedProtocolVersion jsonrpc.Code = -32022
 )
 
-// ErrNotDelivered is returned for a notification that the transport did not take, because the client
-// cannot take it or a limit is reached.
+// ErrNotDelivered is returned for a notification that the transport did not take, because the
+// client cannot take it or a limit is reached.
 var ErrNotDelivered = errors.New("mcp: notification not delivered")
 
 // ResourceNotFoundError returns the error with which a [ResourceHandler] reports that there is no
@@ -89,8 +89,9 @@ var (
 	errState         = invalidParams("requestState is not valid for this request")
 )
 
-// protocolError returns the error response for an error that a handler returned: the *[jsonrpc.Error]
-// in its chain if there is one, and otherwise an internal error with the handler's text.
+// protocolError returns the error response for an error that a handler returned: the
+// *[jsonrpc.Error] in its chain if there is one, and otherwise an internal error with the
+// handler's text.
 func protocolError(err error, rev *revision) *jsonrpc.Error {
 	var wire *jsonrpc.Error
 	if errors.As(err, &wire) && wire != nil {

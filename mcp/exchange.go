@@ -34,8 +34,8 @@ func (x *exchange[P]) open(c *Call, ctx context.Context, w Sink) context.Context
 	return ctx
 }
 
-// requestMeta returns the _meta of the request. It returns nil if _meta holds only what the request's
-// methods return.
+// requestMeta returns the _meta of the request. It returns nil if _meta holds only what the
+// request's methods return.
 func (c *Call) requestMeta() Meta {
 	if !c.env.hasOther {
 		return nil

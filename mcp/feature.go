@@ -19,8 +19,8 @@ type featureSet[T feature] struct {
 	lists [revisionCount]listCaches
 }
 
-// find returns the index of the feature with the key and whether there is one. If there is none, the
-// index is where it would be.
+// find returns the index of the feature with the key and whether there is one. If there is none,
+// the index is where it would be.
 func (f *featureSet[T]) find(key []byte) (int, bool) {
 	lo, hi := 0, len(f.items)
 	for lo < hi {

@@ -11,9 +11,9 @@ import (
 	"github.com/mooring-mcp/mooring/mcp/internal/schema"
 )
 
-// This file has the rules of SEP-2243 (basic/transports/streamable-http, "Server Validation"). Header
-// fields that repeat parts of the body must agree with it, so that a proxy that routes by a header and
-// the server that reads the body see the same request.
+// This file has the rules of SEP-2243 (basic/transports/streamable-http, "Server Validation").
+// Header fields that repeat parts of the body must agree with it, so that a proxy that routes by a
+// header and the server that reads the body see the same request.
 
 var (
 	errTwice       = headerMismatch("a field was sent more than once")
@@ -26,8 +26,8 @@ var (
 	errNameCoding  = headerMismatch("Mcp-Name is malformed")
 )
 
-// checkStandardHeaders compares the standard fields with the body: version and method, and c.name if
-// named is true.
+// checkStandardHeaders compares the standard fields with the body: version and method, and c.name
+// if named is true.
 func (c *Call) checkStandardHeaders(meta *RequestMeta, method []byte, named bool) *jsonrpc.Error {
 	version, _ := stringOf(c.env.version)
 	switch {
@@ -79,8 +79,8 @@ func decodeField(v []byte) ([]byte, bool) {
 	return out, err == nil
 }
 
-// validFieldValue reports whether v consists of visible ASCII characters, spaces and tabs (RFC 9110,
-// section 5.5, without obs-text).
+// validFieldValue reports whether v consists of visible ASCII characters, spaces and tabs (RFC
+// 9110, section 5.5, without obs-text).
 func validFieldValue(v []byte) bool {
 	for _, b := range v {
 		if (b < ' ' || b > '~') && b != '\t' {
@@ -107,9 +107,9 @@ func headerParams(found []schema.HeaderParam) []headerParam {
 	return out
 }
 
-// checkParamHeaders compares the Mcp-Param fields with the arguments. A field that the tool declares
-// must repeat a value of the arguments, and every such value must have its field. Fields that the tool
-// does not declare are ignored.
+// checkParamHeaders compares the Mcp-Param fields with the arguments. A field that the tool
+// declares must repeat a value of the arguments, and every such value must have its field. Fields
+// that the tool does not declare are ignored.
 func checkParamHeaders(known []headerParam, args []byte, meta *RequestMeta) *jsonrpc.Error {
 	var seen uint64
 	var refusal *jsonrpc.Error
@@ -157,8 +157,8 @@ func checkParamHeader(h *headerParam, args, value []byte) *jsonrpc.Error {
 	return nil
 }
 
-// valueAt returns the value of args at the path of property names. It returns nil if there is no value
-// or it is null, because no field is expected then.
+// valueAt returns the value of args at the path of property names. It returns nil if there is no
+// value or it is null, because no field is expected then.
 func valueAt(args []byte, path []string) []byte {
 	for _, name := range path {
 		var ok bool
@@ -195,8 +195,8 @@ func fieldEquals(text, body []byte) bool {
 	return okA && okB && a == b
 }
 
-// integer returns the value of a decimal that is an integer, even if it is written as 42.0 or 4.2e1,
-// within the range in which a float64 can represent every integer.
+// integer returns the value of a decimal that is an integer, even if it is written as 42.0 or
+// 4.2e1, within the range in which a float64 can represent every integer.
 func integer(text []byte) (int64, bool) {
 	if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
 		return n, text[0] != '+'

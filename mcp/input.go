@@ -11,13 +11,13 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// A handler that needs something from the client (an answer of the user or a model, or the client's
-// roots) returns its questions instead of a result, and in RequestState what it wants to remember. The
-// client sends the request again with the answers and the state, and the handler runs again from the
-// start. The server keeps nothing of the first round (basic/patterns/mrtr).
+// A handler that needs something from the client (an answer of the user or a model, or the
+// client's roots) returns its questions instead of a result, and in RequestState what it wants to
+// remember. The client sends the request again with the answers and the state, and the handler
+// runs again from the start. The server keeps nothing of the first round (basic/patterns/mrtr).
 //
-// The state travels sealed. It opens only for the same method with the same name, URI and arguments,
-// from the same principal, until it expires. It may be presented more than once.
+// The state travels sealed. It opens only for the same method with the same name, URI and
+// arguments, from the same principal, until it expires. It may be presented more than once.
 
 // A heldState is the opened state that a handler left with the client.
 type heldState struct {
@@ -38,16 +38,17 @@ func (c *Call) shapeInput() *jsonrpc.Error {
 	return nil
 }
 
-// The first octet of a state says what it holds. A state with a handler's text is refused unless it
-// opens, because the client could have made it up. A state that only says what was asked is used if it
-// opens. If it does not, perhaps because it is on another replica or too late, it is ignored.
+// The first octet of a state says what it holds. A state with a handler's text is refused unless
+// it opens, because the client could have made it up. A state that only says what was asked is
+// used if it opens. If it does not, perhaps because it is on another replica or too late, it is
+// ignored.
 const (
 	stateAskedText = '~' // what was asked, and the handler's text
 	stateAsked     = '.' // what was asked; any other octet means the handler's text
 )
 
-// openState opens the state that came with the request. It refuses a state that does not open for this
-// request, unless that state only says what was asked.
+// openState opens the state that came with the request. It refuses a state that does not open for
+// this request, unless that state only says what was asked.
 func (c *Call) openState() *jsonrpc.Error {
 	if c.p.requestState == nil {
 		return nil
@@ -140,9 +141,10 @@ func (c *Call) takeInput(responses *InputResponseMap, state *string) *jsonrpc.Er
 	return nil
 }
 
-// answersBrought reports whether the client has already sent answers to the questions in asked, and
-// notes for the next run that they were asked. The handler starts over for a client that sends answers
-// without the state that says what was asked, and need not ask again what is answered already.
+// answersBrought reports whether the client has already sent answers to the questions in asked,
+// and notes for the next run that they were asked. The handler starts over for a client that sends
+// answers without the state that says what was asked, and need not ask again what is answered
+// already.
 func (c *Call) answersBrought(asked []askedInput) (brought bool) {
 	if c.p.inputResponses == nil || c.state.present || c.asked >= maxAskRounds {
 		return false
@@ -167,9 +169,9 @@ func (c *Call) runAgain(ctx context.Context, w Sink) {
 	c.Run(ctx, w)
 }
 
-// askClient answers with the questions of a handler, or with an error if the client did not declare on
-// this request that it can answer them: "Servers MUST NOT send an inputRequests that the client has
-// not declared support for in its capabilities".
+// askClient answers with the questions of a handler, or with an error if the client did not
+// declare on this request that it can answer them: "Servers MUST NOT send an inputRequests that
+// the client has not declared support for in its capabilities".
 func (c *Call) askClient(ctx context.Context, w Sink, requests InputRequestMap, state string) {
 	if need := undeclared(c.capabilities(), c.rev, requests); need != nil {
 		data, err := json.Marshal(MissingRequiredClientCapabilityData{RequiredCapabilities: need})
@@ -223,8 +225,8 @@ func (c *Call) capabilities() CapabilityBits {
 	return c.caps
 }
 
-// undeclared returns the capabilities that the requests need and that caps lacks, or nil if it lacks
-// none. What the revision has no capability for needs none.
+// undeclared returns the capabilities that the requests need and that caps lacks, or nil if it
+// lacks none. What the revision has no capability for needs none.
 func undeclared(caps CapabilityBits, rev *revision, requests InputRequestMap) *ClientCapabilities {
 	var need ClientCapabilities
 	missing := false

@@ -13,8 +13,8 @@ import (
 )
 
 // The answers of a client are checked against the questions. Each is decoded as the result of the
-// method that asked it, and the content of a form is validated against the form. Answers to questions
-// that were not asked are ignored.
+// method that asked it, and the content of a form is validated against the form. Answers to
+// questions that were not asked are ignored.
 
 // An askedInput is the part of a question that its answer is checked against.
 type askedInput struct {
@@ -23,9 +23,9 @@ type askedInput struct {
 	form   []byte // the JSON Schema of a form's content; nil if the question has no form
 }
 
-// questions returns the requests, sorted by key, in the form that the revision sends them, and what
-// their answers are checked against. A form that is not a valid schema is an error, because no answer
-// could be checked against it.
+// questions returns the requests, sorted by key, in the form that the revision sends them, and
+// what their answers are checked against. A form that is not a valid schema is an error, because
+// no answer could be checked against it.
 func (w *wire) questions(requests InputRequestMap) (asks []Ask, asked []askedInput, err error) {
 	for _, key := range slices.Sorted(maps.Keys(requests)) {
 		request := requests[key]
@@ -49,8 +49,9 @@ func (w *wire) questions(requests InputRequestMap) (asks []Ask, asked []askedInp
 	return asks, asked, nil
 }
 
-// held reports whether the client must bring asked back, so that its answers can be checked. That is
-// so unless all are elicitations by URL or by a form without fields, which asks for a yes or no.
+// held reports whether the client must bring asked back, so that its answers can be checked. That
+// is so unless all are elicitations by URL or by a form without fields, which asks for a yes or
+// no.
 func held(asked []askedInput) bool {
 	return slices.ContainsFunc(asked, func(a askedInput) bool {
 		return a.method != askElicitation || a.form != nil && !emptyObject(member(a.form, "properties"))
@@ -62,11 +63,11 @@ type contentError struct{ err error }
 
 func (e *contentError) Error() string { return "content: " + e.err.Error() }
 
-// decodeAnswers returns the answers to asked in responses, an object. An answer that is not valid is
-// an error, which names its key. If whole is true, so is an answer that is missing or whose form does
-// not allow its content. Otherwise such an answer is left out, so that the handler asks again: "the
-// server SHOULD respond with a new InputRequiredResult requesting the missing information again"
-// (basic/patterns/mrtr, "Error Handling").
+// decodeAnswers returns the answers to asked in responses, an object. An answer that is not valid
+// is an error, which names its key. If whole is true, so is an answer that is missing or whose
+// form does not allow its content. Otherwise such an answer is left out, so that the handler asks
+// again: "the server SHOULD respond with a new InputRequiredResult requesting the missing
+// information again" (basic/patterns/mrtr, "Error Handling").
 func decodeAnswers(asked []askedInput, responses []byte, whole bool) (InputResponseMap, error) {
 	var out InputResponseMap
 	for i := range asked {
@@ -129,8 +130,8 @@ func (a *askedInput) decode(answer []byte) (InputResponse, error) {
 	return decodeInputResponse(a.method, append(text, '}'))
 }
 
-// content returns content, which is that of an accepted form or nil, without the fields that are null:
-// those count as absent. It refuses what the form does not allow.
+// content returns content, which is that of an accepted form or nil, without the fields that are
+// null: those count as absent. It refuses what the form does not allow.
 func (a *askedInput) content(content []byte) ([]byte, error) {
 	if content != nil && !isObject(content) {
 		return nil, &contentError{errors.New("it must be an object")}

@@ -8,9 +8,9 @@ import (
 )
 
 // The legacy revisions, those before 2026-07-28, have sessions: initialize opens one, and what was
-// agreed there holds for every later message. This package keeps no sessions. All that a request needs
-// to know of its session is a [SessionInfo], which the transport passes with the message and which is
-// small enough to travel inside the session ID.
+// agreed there holds for every later message. This package keeps no sessions. All that a request
+// needs to know of its session is a [SessionInfo], which the transport passes with the message and
+// which is small enough to travel inside the session ID.
 
 // SessionInfo is what is known of a session, apart from its ID. The zero value is a session of a
 // client that declared nothing.
@@ -25,11 +25,12 @@ type SessionInfo struct {
 	LogLevel LoggingLevel
 }
 
-// CapabilityBits is the set of capabilities that a client declared, as far as a server acts on them.
+// CapabilityBits is the set of capabilities that a client declared, as far as a server acts on
+// them.
 type CapabilityBits uint16
 
-// These are the capabilities of a client. Their values are part of the binary form of a [SessionInfo]
-// and never change.
+// These are the capabilities of a client. Their values are part of the binary form of a
+// [SessionInfo] and never change.
 const (
 	CapabilityRoots CapabilityBits = 1 << iota
 	CapabilityRootsListChanged
@@ -60,9 +61,9 @@ func (i *SessionInfo) AppendBinary(dst []byte) []byte {
 	return append(dst, cutName(i.ClientName)...)
 }
 
-// UnmarshalBinary sets i from the binary form b, with no LogLevel. It refuses input that AppendBinary
-// does not write. It keeps i.ClientName if the name is the same, so that reading the same session
-// again allocates nothing; otherwise it copies.
+// UnmarshalBinary sets i from the binary form b, with no LogLevel. It refuses input that
+// AppendBinary does not write. It keeps i.ClientName if the name is the same, so that reading the
+// same session again allocates nothing; otherwise it copies.
 func (i *SessionInfo) UnmarshalBinary(b []byte) error {
 	if len(b) < sessionInfoHead || len(b) > MaxSessionInfo || !utf8.Valid(b[sessionInfoHead:]) {
 		return errSessionInfo
@@ -86,8 +87,8 @@ func (i *SessionInfo) UnmarshalBinary(b []byte) error {
 
 var errSessionInfo = errors.New("mcp: not the binary form of a session info")
 
-// cutName returns the longest prefix of name that has whole runes and at most maxClientName octets. It
-// returns "" if name is not UTF-8.
+// cutName returns the longest prefix of name that has whole runes and at most maxClientName
+// octets. It returns "" if name is not UTF-8.
 func cutName(name string) string {
 	if !utf8.ValidString(name) {
 		return ""
@@ -131,8 +132,8 @@ func legacyTagged(tag byte) *revision {
 	return nil
 }
 
-// newestLegacy returns the revision for clients that ask for one that is not a legacy revision: "the
-// server MUST respond with another protocol version it supports. This SHOULD be the latest"
+// newestLegacy returns the revision for clients that ask for one that is not a legacy revision:
+// "the server MUST respond with another protocol version it supports. This SHOULD be the latest"
 // (basic/lifecycle of 2025-11-25).
 func newestLegacy() *revision {
 	for i := range revisions {
@@ -179,33 +180,33 @@ const (
 	OpUnsubscribe               // end that; call [Server.Unsubscribe] if URI was subscribed
 )
 
-// Legacy reports whether the message belongs to a session, or opens one. The result is valid after a
-// refusal too; it is false then for messages of unknown revision.
+// Legacy reports whether the message belongs to a session, or opens one. The result is valid after
+// a refusal too; it is false then for messages of unknown revision.
 func (c *Call) Legacy() bool { return c.rev != nil && !c.rev.requestMeta }
 
-// ClaimsModern reports whether a request or notification says in its body that it belongs to a modern
-// revision, served or not. The result is valid after a refusal too.
+// ClaimsModern reports whether a request or notification says in its body that it belongs to a
+// modern revision, served or not. The result is valid after a refusal too.
 func (c *Call) ClaimsModern() bool { return c.env.version != nil }
 
 // Op returns what the transport must do for a CallSession, and the zero SessionOp for other kinds.
 func (c *Call) Op() SessionOp { return c.op }
 
 // Cancelled returns the id of the request that a notifications/cancelled names, as JSON text that
-// aliases the message, and nil for all other messages. The transport looks the id up among the requests
-// of the same session. An initialize cannot be cancelled.
+// aliases the message, and nil for all other messages. The transport looks the id up among the
+// requests of the same session. An initialize cannot be cancelled.
 func (c *Call) Cancelled() []byte { return c.cancelled }
 
 // NewSession returns what the ID of the session that a CallInitialize opens must say, and nil for
 // other kinds. The caller may keep it.
 func (c *Call) NewSession() *SessionInfo { return c.opened }
 
-// Asking reports whether the last Run or Resume ended with [Requester.Request]. Then the call is not
-// answered and waits for [Call.Resume] or [Call.Abandon]. Only the goroutine that ran the call may call
-// Asking, and only before another goroutine may have resumed the call.
+// Asking reports whether the last Run or Resume ended with [Requester.Request]. Then the call is
+// not answered and waits for [Call.Resume] or [Call.Abandon]. Only the goroutine that ran the call
+// may call Asking, and only before another goroutine may have resumed the call.
 func (c *Call) Asking() bool { return c.asking }
 
-// SessionChangeMessage returns the notification of ch in the form that sessions get. It returns nil if
-// the server does not declare notifications of that kind. The message must not be changed.
+// SessionChangeMessage returns the notification of ch in the form that sessions get. It returns
+// nil if the server does not declare notifications of that kind. The message must not be changed.
 func (s *Server) SessionChangeMessage(ch Change) []byte {
 	if s.Topics()&ch.Topic == 0 {
 		return nil

@@ -4,16 +4,16 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// AppendAsk appends the request that asks a. Id is the JSON text of an id that no other request from
-// the server has in that session.
+// AppendAsk appends the request that asks a. Id is the JSON text of an id that no other request
+// from the server has in that session.
 func AppendAsk(dst, id []byte, a *Ask) []byte {
 	return jsonrpc.AppendRequest(dst, id, a.Method, a.Params)
 }
 
-// AppendAskAnswer appends a member to the object that [Call.Resume] takes, after a comma unless it is
-// the first: the answer that m, a response of the client, gives to the ask with the key. Dst has the
-// object from its opening brace on, and the caller closes it. An error response is an answer too; it
-// ends the call.
+// AppendAskAnswer appends a member to the object that [Call.Resume] takes, after a comma unless it
+// is the first: the answer that m, a response of the client, gives to the ask with the key. Dst
+// has the object from its opening brace on, and the caller closes it. An error response is an
+// answer too; it ends the call.
 func AppendAskAnswer(dst []byte, key string, m *jsonrpc.Message) []byte {
 	if n := len(dst); n > 0 && dst[n-1] != '{' {
 		dst = append(dst, ',')
@@ -29,9 +29,9 @@ func AppendAskAnswer(dst []byte, key string, m *jsonrpc.Message) []byte {
 	return jsonrpc.AppendString(dst, "the answer is not an object")
 }
 
-// Abandon answers a call whose questions will get no answer, because the client took too long or its
-// session is over. Reason is for the client. Abandon does nothing unless the call is asking. Only one
-// of Abandon and Resume may be called.
+// Abandon answers a call whose questions will get no answer, because the client took too long or
+// its session is over. Reason is for the client. Abandon does nothing unless the call is asking.
+// Only one of Abandon and Resume may be called.
 func (c *Call) Abandon(w Sink, reason string) {
 	if !c.asking {
 		return
@@ -40,8 +40,8 @@ func (c *Call) Abandon(w Sink, reason string) {
 	c.unanswered(w, reason)
 }
 
-// unanswered answers for a handler whose question got no answer. For a tool the answer is a result, so
-// that the model sees it.
+// unanswered answers for a handler whose question got no answer. For a tool the answer is a
+// result, so that the model sees it.
 func (c *Call) unanswered(w Sink, reason string) {
 	text := "the client did not answer: " + reason
 	if c.method != MethodCallTool {

@@ -7,8 +7,8 @@ import (
 )
 
 // joinSession gives c what its session says. A request that makes no modern claim must belong to a
-// session. Without one it gets the refusals of a modern request: they tell a client of neither era best
-// what its request lacks.
+// session. Without one it gets the refusals of a modern request: they tell a client of neither era
+// best what its request lacks.
 func (c *Call) joinSession(meta *RequestMeta) *jsonrpc.Error {
 	if e := headerVersion(meta); e != nil {
 		return e
@@ -37,12 +37,13 @@ func (c *Call) joinSession(meta *RequestMeta) *jsonrpc.Error {
 	return nil
 }
 
-// inSession reports whether the message belongs to a session, provided that it makes no modern claim.
+// inSession reports whether the message belongs to a session, provided that it makes no modern
+// claim.
 func (meta *RequestMeta) inSession() bool { return meta.Session != nil || meta.SSE2024 }
 
-// sessionRevision returns the session's revision, or nil if it is not served. "If the server does not
-// receive an MCP-Protocol-Version header, and has no other way to identify the version […] the server
-// SHOULD assume protocol version 2025-03-26" (basic/transports of 2025-06-18).
+// sessionRevision returns the session's revision, or nil if it is not served. "If the server does
+// not receive an MCP-Protocol-Version header, and has no other way to identify the version […] the
+// server SHOULD assume protocol version 2025-03-26" (basic/transports of 2025-06-18).
 func sessionRevision(meta *RequestMeta) *revision {
 	switch {
 	case meta.Session != nil && meta.Session.Revision != "":
@@ -53,8 +54,8 @@ func sessionRevision(meta *RequestMeta) *revision {
 	return legacyNamed([]byte("2025-03-26"))
 }
 
-// headerVersion refuses a message without a modern claim if its version header names a revision that
-// is not served, or a modern one, which the body then had to claim too.
+// headerVersion refuses a message without a modern claim if its version header names a revision
+// that is not served, or a modern one, which the body then had to claim too.
 func headerVersion(meta *RequestMeta) *jsonrpc.Error {
 	if !meta.HTTP || meta.ProtocolVersion == nil {
 		return nil
@@ -69,8 +70,8 @@ func headerVersion(meta *RequestMeta) *jsonrpc.Error {
 }
 
 // prepareNotification readies c for a notification. Only its version header can be refused. Modern
-// revisions define no notifications over HTTP, but clients send a cancellation when they close, without
-// any _meta. Unknown notifications of sessions must be ignored.
+// revisions define no notifications over HTTP, but clients send a cancellation when they close,
+// without any _meta. Unknown notifications of sessions must be ignored.
 func (c *Call) prepareNotification(m *jsonrpc.Message, meta *RequestMeta) *jsonrpc.Error {
 	c.env.version = claimOf(m.Params)
 	if meta.inSession() && c.env.version == nil {
@@ -93,7 +94,8 @@ func claimOf(params []byte) []byte {
 	return member(member(params, "_meta"), MetaKeyProtocolVersion)
 }
 
-// prepareAnswer readies c for a response of the client. Only in sessions does the server send requests.
+// prepareAnswer readies c for a response of the client. Only in sessions does the server send
+// requests.
 func (c *Call) prepareAnswer(meta *RequestMeta) *jsonrpc.Error {
 	if !meta.inSession() || c.id == nil {
 		return errResponse
@@ -132,8 +134,8 @@ func shapeInitialize(c *Call) *jsonrpc.Error {
 	return nil
 }
 
-// agreed returns the part of caps that the revision has. In a revision without modes of elicitation,
-// elicitation means forms.
+// agreed returns the part of caps that the revision has. In a revision without modes of
+// elicitation, elicitation means forms.
 func (rev *revision) agreed(caps CapabilityBits) CapabilityBits {
 	if caps&CapabilityElicitation != 0 && rev.asks&CapabilityElicitationURL == 0 {
 		caps |= CapabilityElicitationForm
@@ -207,8 +209,8 @@ func shapeSubscribe(c *Call) *jsonrpc.Error {
 	return nil
 }
 
-// bindSubscribe checks that the resource is served, so that a client cannot make the server remember
-// invented URIs.
+// bindSubscribe checks that the resource is served, so that a client cannot make the server
+// remember invented URIs.
 func bindSubscribe(c *Call, meta *RequestMeta) *jsonrpc.Error {
 	if len(c.name) > c.s.opts.MaxListenBytes {
 		return invalidParams("uri is too long")

@@ -31,8 +31,8 @@ func bindList[T feature](c *Call, f *featureSet[T], l *listing) *jsonrpc.Error {
 	return nil
 }
 
-// pageStart returns the index of the first feature after cursor, which may be empty. It returns false
-// if the cursor is not valid.
+// pageStart returns the index of the first feature after cursor, which may be empty. It returns
+// false if the cursor is not valid.
 func pageStart[T feature](f *featureSet[T], l *listing, cursor []byte) (start int, ok bool) {
 	if len(cursor) == 0 {
 		return 0, true

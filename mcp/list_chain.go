@@ -37,7 +37,8 @@ func (s *Server) list(method string, req *ListToolsRequest) (Result, error) {
 	return nil, fmt.Errorf("mcp: middleware passed on a list request as %q", method)
 }
 
-// collect passes the features of the page after cursor to add and returns the cursor of the next page.
+// collect passes the features of the page after cursor to add and returns the cursor of the next
+// page.
 func collect[T feature](p pager, f *featureSet[T], cursor []byte, add func(T)) (next string, err error) {
 	start, ok := pageStart(f, p.listing, cursor)
 	if !ok {
@@ -127,8 +128,8 @@ func always[T any](show func(*T) *T) func(*T) (*T, error) {
 	return func(v *T) (*T, error) { return show(v), nil }
 }
 
-// appendEntries appends the response with a list result, except for its closing braces. Show returns
-// what the revision can write of an entry.
+// appendEntries appends the response with a list result, except for its closing braces. Show
+// returns what the revision can write of an entry.
 func appendEntries[T any](c *Call, dst []byte, meta Meta, name string, entries []*T, show func(*T) (*T, error), next string, hints Cacheable) ([]byte, error) {
 	dst, err := c.head().appendStart(dst, c.id, meta)
 	if err != nil {

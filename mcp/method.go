@@ -60,8 +60,8 @@ var methodNames = [methodCount]string{
 	MethodNotifyRootsListChanged: "notifications/roots/list_changed",
 }
 
-// String returns the method as the specification writes it. It returns "other" for MethodOther and for
-// numbers that are not methods.
+// String returns the method as the specification writes it. It returns "other" for MethodOther and
+// for numbers that are not methods.
 func (m Method) String() string {
 	if m < methodCount {
 		return methodNames[m]

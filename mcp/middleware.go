@@ -14,8 +14,8 @@ type Request interface {
 	GetExtra() *RequestExtra
 }
 
-// A Result is a result in the form that middleware sees: a pointer to the result type of the method,
-// such as *[CallToolResult].
+// A Result is a result in the form that middleware sees: a pointer to the result type of the
+// method, such as *[CallToolResult].
 type Result any
 
 // A MethodHandler answers a request. Exactly one of the returned values is nil.
@@ -25,11 +25,11 @@ type MethodHandler func(ctx context.Context, method string, req Request) (Result
 // itself, or return an error, which becomes the error response. It runs on the worker's goroutine.
 type Middleware func(MethodHandler) MethodHandler
 
-// AddReceivingMiddleware puts middleware around the methods that a handler of the host answers, and
-// around the lists and server/discover. It does not put it around subscriptions/listen, or around what
-// the transport does for a session (initialize, ping, logging/setLevel, resources/subscribe and
-// resources/unsubscribe). The first argument is the outermost of them, but inside the middleware that
-// was added before.
+// AddReceivingMiddleware puts middleware around the methods that a handler of the host answers,
+// and around the lists and server/discover. It does not put it around subscriptions/listen, or
+// around what the transport does for a session (initialize, ping, logging/setLevel,
+// resources/subscribe and resources/unsubscribe). The first argument is the outermost of them, but
+// inside the middleware that was added before.
 //
 // Middleware has a price: these requests are no longer answered on an event loop, and lists are
 // encoded for each request.
@@ -65,7 +65,8 @@ func through[R Result](c *Call, ctx context.Context, req Request) (R, error) {
 	return typed, nil
 }
 
-// dispatch is the innermost MethodHandler. A nil pointer from a handler means that it has no result.
+// dispatch is the innermost MethodHandler. A nil pointer from a handler means that it has no
+// result.
 func (s *Server) dispatch(ctx context.Context, method string, req Request) (Result, error) {
 	switch req := req.(type) {
 	case *CallToolRequest:

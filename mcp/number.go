@@ -12,8 +12,8 @@ func sameNumber(a, b []byte) bool {
 	return ok && same && ea == eb && (a[0] == '-') == (b[0] == '-') && bytes.Equal(da, db)
 }
 
-// significant returns the digits of a number without leading and trailing zeros, and the exponent of
-// the last digit. It returns false if the exponent is out of the range of an int.
+// significant returns the digits of a number without leading and trailing zeros, and the exponent
+// of the last digit. It returns false if the exponent is out of the range of an int.
 func significant(text []byte) (digits []byte, exponent int, ok bool) {
 	if i := bytes.IndexAny(text, "eE"); i >= 0 {
 		e, err := strconv.Atoi(string(text[i+1:]))

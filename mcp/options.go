@@ -29,9 +29,9 @@ type ServerOptions struct {
 
 	// UncheckedPatterns admits schemas of tools with patterns that cannot be checked here: those
 	// with look-ahead, look-behind, references to groups, or more than 1,000 repetitions. Such a
-	// schema is published as it is. The pattern is not enforced, nor is the rest of the schema where
-	// that could refuse what the pattern allows. By default AddTool panics. Patterns are regular
-	// expressions of ECMA-262; all others are enforced.
+	// schema is published as it is. The pattern is not enforced, nor is the rest of the schema
+	// where that could refuse what the pattern allows. By default AddTool panics. Patterns are
+	// regular expressions of ECMA-262; all others are enforced.
 	UncheckedPatterns bool
 
 	// CompletionHandler answers completion/complete. Without it the method does not exist, unless
@@ -71,11 +71,11 @@ type ServerOptions struct {
 	MaxListenBytes int
 }
 
-// CacheHints are the caching fields of results, by kind. A zero Cacheable means 0 ms and "private".
-// The result is then "immediately stale", because only the host knows how long its features stay as
-// they are. And it must not be shared between users, because only the host knows whether all callers
-// get the same. Set the scope to "public" where they do (server/utilities/caching, "Choosing a Cache
-// Scope").
+// CacheHints are the caching fields of results, by kind. A zero Cacheable means 0 ms and
+// "private". The result is then "immediately stale", because only the host knows how long its
+// features stay as they are. And it must not be shared between users, because only the host knows
+// whether all callers get the same. Set the scope to "public" where they do
+// (server/utilities/caching, "Choosing a Cache Scope").
 type CacheHints struct {
 	Discover          Cacheable
 	Tools             Cacheable

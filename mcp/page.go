@@ -30,12 +30,13 @@ func (c *Call) pager(l *listing) pager {
 	return pager{l, c.head(), c.rev, c.bound, c.s.opts.Logger}
 }
 
-// idRoom is the part of the longest message that is left for the text before the page: the beginning
-// of a response with an id of usual length.
+// idRoom is the part of the longest message that is left for the text before the page: the
+// beginning of a response with an id of usual length.
 const idRoom = 128
 
 // most returns the maximum length of a page with several entries, and that of a page with a single
-// entry. Negative means no limit. Half of the longest message is left to middleware and the transport.
+// entry. Negative means no limit. Half of the longest message is left to middleware and the
+// transport.
 func (p *pager) most() (page, single int) {
 	page, single = -1, -1
 	if p.bytes > 0 {
@@ -56,11 +57,11 @@ func (p *pager) fixedLen(key string) int {
 	return len(p.head.complete) + len(p.name) + punctuation + hints + cursorCoding.EncodedLen(2+len(key))
 }
 
-// cut returns the features of the page that begins at index start, and the index after them. The page
-// ends before the entry that would make it too long by count or by bytes, but has at least one entry.
-// An entry that does not even fit on a page of its own is left out, so that it does not hide the
-// others. If all entries of the list are like that, the page has the first one, and the transport
-// refuses it: an empty list would be wrong.
+// cut returns the features of the page that begins at index start, and the index after them. The
+// page ends before the entry that would make it too long by count or by bytes, but has at least
+// one entry. An entry that does not even fit on a page of its own is left out, so that it does not
+// hide the others. If all entries of the list are like that, the page has the first one, and the
+// transport refuses it: an empty list would be wrong.
 func cut[T feature](p pager, items []T, start int) (on []T, next int) {
 	page, single := p.most()
 	size := 0
@@ -101,8 +102,8 @@ func report[T feature](p pager, f *featureSet[T]) {
 	})
 }
 
-// A listCaches holds the encoded pages of one list in one revision, for each length of messages that a
-// transport has. The zero listCaches is empty.
+// A listCaches holds the encoded pages of one list in one revision, for each length of messages
+// that a transport has. The zero listCaches is empty.
 type listCaches struct {
 	first atomic.Pointer[listCache]
 }
@@ -140,8 +141,8 @@ func (l *listCaches) of(bound int) *listCache {
 }
 
 // page returns the text after the id of the response with the page that begins at index start. The
-// pages that one gets by listing from the start are encoded once. Others, which a client only reaches
-// if the list changes while it reads, are encoded each time.
+// pages that one gets by listing from the start are encoded once. Others, which a client only
+// reaches if the list changes while it reads, are encoded each time.
 func page[T feature](p pager, f *featureSet[T], start int) []byte {
 	cache := f.lists[p.rev.index].of(p.bound)
 	cache.once.Do(func() {

@@ -24,9 +24,9 @@ type params struct {
 	version        []byte // protocolVersion of initialize
 }
 
-// scan reads the members of obj. It ignores members with other names, as the protocol wants. A member
-// that is null counts as absent, even if it is required, because many serializers write null for a
-// value that is not set.
+// scan reads the members of obj. It ignores members with other names, as the protocol wants. A
+// member that is null counts as absent, even if it is required, because many serializers write
+// null for a value that is not set.
 func (p *params) scan(obj []byte) {
 	p.raw = obj
 	for name, value := range jsonrpc.Members(obj) {
@@ -70,8 +70,8 @@ func unescaped(name []byte) []byte {
 	return jsonrpc.Unquote(nil, name)
 }
 
-// stringOf returns the value of raw and whether raw is a JSON string. Unless it has escapes, the value
-// aliases raw.
+// stringOf returns the value of raw and whether raw is a JSON string. Unless it has escapes, the
+// value aliases raw.
 func stringOf(raw []byte) ([]byte, bool) {
 	if len(raw) < 2 || raw[0] != '"' {
 		return nil, false

@@ -59,16 +59,16 @@ var specs = [methodCount]methodSpec{
 	},
 }
 
-// Prepare checks m as a message of its revision and readies c to run it. C is zero or has been reset.
-// Prepare never blocks and calls no handler. It takes O(len(m)) time, multiplied by the number of
-// things that it looks for in m: resource templates, a tool's header params, a prompt's required
-// arguments. C aliases the slices of m, which must not change until Run has returned or c has been
-// reset.
+// Prepare checks m as a message of its revision and readies c to run it. C is zero or has been
+// reset. Prepare never blocks and calls no handler. It takes O(len(m)) time, multiplied by the
+// number of things that it looks for in m: resource templates, a tool's header params, a prompt's
+// required arguments. C aliases the slices of m, which must not change until Run has returned or c
+// has been reset.
 //
-// Prepare checks in this order: the shape of the message, the era, the envelope, the method, the types
-// of the params, the standard header fields, what the params name, and the header fields of a tool's
-// params. If it refuses the message, it returns the error that answers it; [Call.Status] gives the
-// HTTP status for its code. A refusal may be shared and must not be changed.
+// Prepare checks in this order: the shape of the message, the era, the envelope, the method, the
+// types of the params, the standard header fields, what the params name, and the header fields of
+// a tool's params. If it refuses the message, it returns the error that answers it; [Call.Status]
+// gives the HTTP status for its code. A refusal may be shared and must not be changed.
 func (s *Server) Prepare(c *Call, m *jsonrpc.Message, meta *RequestMeta) *jsonrpc.Error {
 	if meta == nil {
 		meta = new(RequestMeta)
@@ -124,9 +124,9 @@ func (s *Server) Prepare(c *Call, m *jsonrpc.Message, meta *RequestMeta) *jsonrp
 	return nil
 }
 
-// chooseRevision finds the revision of a request by its envelope, not by its method (basic/versioning).
-// Only initialize, which modern revisions do not have, is always a legacy request unless it makes a
-// valid modern claim.
+// chooseRevision finds the revision of a request by its envelope, not by its method
+// (basic/versioning). Only initialize, which modern revisions do not have, is always a legacy
+// request unless it makes a valid modern claim.
 func (c *Call) chooseRevision(meta *RequestMeta) *jsonrpc.Error {
 	if c.env.version != nil {
 		version, ok := stringOf(c.env.version)

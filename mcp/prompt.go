@@ -21,8 +21,9 @@ type prompt struct {
 func (p *prompt) key() string                { return p.def.Name }
 func (p *prompt) entry(rev *revision) []byte { return p.text[rev.index] }
 
-// AddPrompt adds a prompt, or replaces the prompt of that name. It copies p. It panics if the prompt or
-// an argument has no name, which is a programming error. It may be called from any goroutine.
+// AddPrompt adds a prompt, or replaces the prompt of that name. It copies p. It panics if the
+// prompt or an argument has no name, which is a programming error. It may be called from any
+// goroutine.
 func (s *Server) AddPrompt(p *Prompt, h PromptHandler) {
 	def := *p
 	if def.Name == "" {
@@ -69,8 +70,8 @@ func shapeGetPrompt(c *Call) *jsonrpc.Error {
 	return c.shapeInput()
 }
 
-// isStringMap reports whether raw is an object whose values are strings or null. A null member counts
-// as absent.
+// isStringMap reports whether raw is an object whose values are strings or null. A null member
+// counts as absent.
 func isStringMap(raw []byte) bool {
 	if !isObject(raw) {
 		return false

@@ -59,10 +59,11 @@ type Annotations struct {
 	Priority     float64 `json:"priority,omitzero"`      // 0 (optional) to 1 (effectively required)
 }
 
-// ServerCapabilities is what a server offers. A nil pointer means that the server does not offer it.
+// ServerCapabilities is what a server offers. A nil pointer means that the server does not offer
+// it.
 type ServerCapabilities struct {
 	Experimental map[string]any          `json:"experimental,omitempty"`
-	Extensions   map[string]any          `json:"extensions,omitempty"` // settings objects by extension name; since 2026-07-28
+	Extensions   map[string]any          `json:"extensions,omitempty"` // settings by extension name; since 2026-07-28
 	Completions  *CompletionCapabilities `json:"completions,omitzero"` // since 2025-03-26
 	Logging      *LoggingCapabilities    `json:"logging,omitzero"`
 	Prompts      *PromptCapabilities     `json:"prompts,omitzero"`
@@ -70,8 +71,8 @@ type ServerCapabilities struct {
 	Tools        *ToolCapabilities       `json:"tools,omitzero"`
 }
 
-// AddExtension declares the extension with the name. Nil settings become an empty object, which is how
-// an extension without settings is declared.
+// AddExtension declares the extension with the name. Nil settings become an empty object, which is
+// how an extension without settings is declared.
 func (c *ServerCapabilities) AddExtension(name string, settings map[string]any) {
 	c.Extensions = addExtension(c.Extensions, name, settings)
 }

@@ -2,8 +2,8 @@ package mcp
 
 import "sync"
 
-// A registry is the features of a server at one time. It is immutable and replaced as a whole. A call
-// keeps the one it was prepared with.
+// A registry is the features of a server at one time. It is immutable and replaced as a whole. A
+// call keeps the one it was prepared with.
 type registry struct {
 	tools     *featureSet[*tool]
 	prompts   *featureSet[*prompt]

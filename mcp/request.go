@@ -3,7 +3,8 @@ package mcp
 import "time"
 
 // A ServerRequest is a request to a server, with the params of its method. It is valid until its
-// handler returns, and so are the bytes in Params ([CallToolParamsRaw.Arguments]). Strings may be kept.
+// handler returns, and so are the bytes in Params ([CallToolParamsRaw.Arguments]). Strings may be
+// kept.
 type ServerRequest[P any] struct {
 	Session *ServerSession
 	Params  P
@@ -60,32 +61,34 @@ type RequestExtra struct {
 
 // CloseSSEStreamArgs are the arguments of [RequestExtra.CloseSSEStream].
 type CloseSSEStreamArgs struct {
-	// RetryAfter is how long the client should wait before it comes back. 0 leaves it to the client.
+	// RetryAfter is how long the client should wait before it comes back. 0 leaves it to the
+	// client.
 	RetryAfter time.Duration
 }
 
-// CloseSSEStream ends the HTTP response while the handler goes on. The client comes back for the rest,
-// so that a long call needs no open connection (SEP-1699). It does nothing if the client could not come
-// back, as in all revisions but 2025-11-25, or if the request has been answered.
+// CloseSSEStream ends the HTTP response while the handler goes on. The client comes back for the
+// rest, so that a long call needs no open connection (SEP-1699). It does nothing if the client
+// could not come back, as in all revisions but 2025-11-25, or if the request has been answered.
 func (x *RequestExtra) CloseSSEStream(args CloseSSEStreamArgs) {
 	if x != nil && x.session != nil {
 		x.session.closeStream(args.RetryAfter)
 	}
 }
 
-// CloseSSEStream ends the HTTP response while the handler goes on. See [RequestExtra.CloseSSEStream].
+// CloseSSEStream ends the HTTP response while the handler goes on. See
+// [RequestExtra.CloseSSEStream].
 func (r *ServerRequest[P]) CloseSSEStream(args CloseSSEStreamArgs) {
 	r.Session.closeStream(args.RetryAfter)
 }
 
-// ClientCapabilities returns what the client declared, on this request or for its session. The result
-// is never nil.
+// ClientCapabilities returns what the client declared, on this request or for its session. The
+// result is never nil.
 func (r *ServerRequest[P]) ClientCapabilities() *ClientCapabilities {
 	return r.Session.clientCapabilities()
 }
 
-// ClientInfo returns the name and version that the client gave, or nil if it gave none. They are not
-// verified. In a session only the name is known, cut to 24 octets.
+// ClientInfo returns the name and version that the client gave, or nil if it gave none. They are
+// not verified. In a session only the name is known, cut to 24 octets.
 func (r *ServerRequest[P]) ClientInfo() *Implementation { return r.Session.clientInfo() }
 
 // ProtocolVersion returns the name of the request's revision.

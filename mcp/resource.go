@@ -11,8 +11,8 @@ import (
 
 // A ResourceHandler answers resources/read for a resource or for the URIs of a template. It must
 // return contents, which may be empty, or an error: [ResourceNotFoundError] if there is no such
-// resource. Contents without a URI get that of the request, and contents without a MIME type get that
-// of the resource. A ResourceHandler is a worker handler, see [ToolHandlerFor].
+// resource. Contents without a URI get that of the request, and contents without a MIME type get
+// that of the resource. A ResourceHandler is a worker handler, see [ToolHandlerFor].
 //
 // For a template the client chooses the URI. A handler that turns it into a file path must guard
 // against ".." and the like.
@@ -41,13 +41,13 @@ type resourceTemplate struct {
 func (r *resourceTemplate) key() string                { return r.name }
 func (r *resourceTemplate) entry(rev *revision) []byte { return r.text[rev.index] }
 
-// AddResource adds a resource, or replaces the resource with that URI. It copies r. It panics if the
-// URI is not a valid absolute URI or if the name is missing, which are programming errors. It may be
-// called from any goroutine.
+// AddResource adds a resource, or replaces the resource with that URI. It copies r. It panics if
+// the URI is not a valid absolute URI or if the name is missing, which are programming errors. It
+// may be called from any goroutine.
 //
 // Characters that a URI cannot have, such as spaces and letters outside ASCII, are listed
-// percent-encoded. A client finds the resource under every spelling of its URI that is equivalent by
-// RFC 3986, section 6.2.2, and under the unencoded one too.
+// percent-encoded. A client finds the resource under every spelling of its URI that is equivalent
+// by RFC 3986, section 6.2.2, and under the unencoded one too.
 func (s *Server) AddResource(r *Resource, h ResourceHandler) {
 	def := *r
 	if def.Name == "" {
@@ -82,12 +82,12 @@ func (s *Server) RemoveResources(uris ...string) {
 	})
 }
 
-// AddResourceTemplate adds a family of resources, or replaces the family with that template. Templates
-// have level 1 to 3 of RFC 6570. A resource with exactly the URI comes before a template that matches
-// it. If several templates match, the first one in the order of their texts is used.
+// AddResourceTemplate adds a family of resources, or replaces the family with that template.
+// Templates have level 1 to 3 of RFC 6570. A resource with exactly the URI comes before a template
+// that matches it. If several templates match, the first one in the order of their texts is used.
 //
-// AddResourceTemplate copies t. It panics if the template is not valid or if the name is missing, which
-// are programming errors. It may be called from any goroutine.
+// AddResourceTemplate copies t. It panics if the template is not valid or if the name is missing,
+// which are programming errors. It may be called from any goroutine.
 func (s *Server) AddResourceTemplate(t *ResourceTemplate, h ResourceHandler) {
 	def := *t
 	if def.Name == "" {
@@ -176,8 +176,8 @@ func shapeReadResource(c *Call) *jsonrpc.Error {
 	return c.shapeInput()
 }
 
-// bindReadResource finds the resource or the template. To the client, a resource that is not registered
-// looks the same as one that its handler does not find.
+// bindReadResource finds the resource or the template. To the client, a resource that is not
+// registered looks the same as one that its handler does not find.
 func bindReadResource(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	var ok bool
 	if c.resource, ok = c.reg.resourceAt(c.name); ok {
@@ -228,8 +228,8 @@ func runReadResource(c *Call, ctx context.Context, w Sink) {
 	c.respond(w, append(appendHints(msg, c.rev, hints), `}}`...), 0)
 }
 
-// errNoContents is the error for a handler that returned nothing: the protocol has no empty result for
-// a resource that does not exist.
+// errNoContents is the error for a handler that returned nothing: the protocol has no empty result
+// for a resource that does not exist.
 var errNoContents = errors.New("mcp: the resource handler returned no contents")
 
 // readResource is the innermost handler of resources/read.

@@ -8,10 +8,10 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// A resultHead is the beginning of the results of one server in one revision: the text between the id
-// of the response and the members of the result.
+// A resultHead is the beginning of the results of one server in one revision: the text between the
+// id of the response and the members of the result.
 type resultHead struct {
-	complete []byte // for a complete result; ends with the comma before the first member, if it needs one
+	complete []byte // for a complete result; ends with the comma before the first member
 	required []byte // the same for an input_required result
 	open     []byte // like complete, but ends within _meta: for results with _meta of their own
 }

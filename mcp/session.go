@@ -11,9 +11,9 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// A ServerSession is the client's side of one request: what a client says with every request in modern
-// revisions, and once for a whole session in earlier ones. Its methods may be called from any
-// goroutine. Once the request is answered, they do nothing and return nil.
+// A ServerSession is the client's side of one request: what a client says with every request in
+// modern revisions, and once for a whole session in earlier ones. Its methods may be called from
+// any goroutine. Once the request is answered, they do nothing and return nil.
 type ServerSession struct {
 	rev     *revision
 	reg     *registry
@@ -23,7 +23,7 @@ type ServerSession struct {
 	logRank int            // rank of the least severe level that the client wants; 0 for none
 	bound   int            // length of the longest message that the transport sends; 0 for no limit
 
-	mu   sync.Mutex      // guards the rest; held in Notify, so that nothing is notified after the answer
+	mu   sync.Mutex      // guards the rest; held in Notify, so that nothing follows the answer
 	sink Sink            // nil once the request is answered
 	env  requestEnvelope // its slices may be read while sink is not nil
 	told toldProgress
@@ -34,8 +34,8 @@ type ServerSession struct {
 	infoRead bool
 }
 
-// toldProgress is the progress that was last reported to the client. Progress "MUST increase with each
-// notification", even across the rounds of a handler that asks.
+// toldProgress is the progress that was last reported to the client. Progress "MUST increase with
+// each notification", even across the rounds of a handler that asks.
 type toldProgress struct {
 	last  float64
 	moved bool // progress was reported
@@ -60,8 +60,8 @@ func (ss *ServerSession) close() toldProgress {
 // have no sessions.
 func (ss *ServerSession) ID() string { return ss.id }
 
-// NotifyProgress reports to the client how far the request is. It does nothing if the client did not
-// ask for progress, or if p.Progress is not greater than what was reported before. It ignores
+// NotifyProgress reports to the client how far the request is. It does nothing if the client did
+// not ask for progress, or if p.Progress is not greater than what was reported before. It ignores
 // p.ProgressToken and uses that of the request.
 func (ss *ServerSession) NotifyProgress(_ context.Context, p *ProgressNotificationParams) error {
 	return ss.progress(p.Progress, p.Total, p.Message)
@@ -90,9 +90,9 @@ func (ss *ServerSession) progress(progress, total float64, message string) error
 	return nil
 }
 
-// Log sends p to the client's log, with the messages of this request. It does nothing if the client did
-// not ask for log messages of this level. Clients ask with each request; in earlier revisions they ask
-// for a session and get info and above until they do.
+// Log sends p to the client's log, with the messages of this request. It does nothing if the
+// client did not ask for log messages of this level. Clients ask with each request; in earlier
+// revisions they ask for a session and get info and above until they do.
 func (ss *ServerSession) Log(_ context.Context, p *LoggingMessageParams) error {
 	return ss.log(p.Level, p.Logger, p.Data)
 }

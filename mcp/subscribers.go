@@ -14,7 +14,7 @@ type subscribers struct {
 	told    map[string]struct{} // URIs whose first subscriber has been reported to the hooks
 	waiting []string            // URIs whose state may differ from told, the oldest first
 	queued  map[string]struct{} // the URIs in waiting
-	wake    chan struct{}       // holds a value while waiting is not empty; nil before the goroutine starts
+	wake    chan struct{}       // holds a value while waiting is not empty; nil without the goroutine
 	done    chan struct{}
 	closed  bool
 
@@ -26,8 +26,8 @@ type subscribers struct {
 // maxSpelled is the number of spellings above which spell drops them all.
 const maxSpelled = 4096
 
-// spell notes how a client that is about to subscribe spells the URI with the key. The first spelling
-// stays as long as the URI has subscribers.
+// spell notes how a client that is about to subscribe spells the URI with the key. The first
+// spelling stays as long as the URI has subscribers.
 func (s *subscribers) spell(key, spelling string) {
 	if key == spelling {
 		return
@@ -118,8 +118,8 @@ func (s *subscribers) run(wake <-chan struct{}) {
 	}
 }
 
-// next takes the oldest waiting URI and returns the hook to call for it, or nil if nothing needs to be
-// reported. It returns false if no URI waits.
+// next takes the oldest waiting URI and returns the hook to call for it, or nil if nothing needs
+// to be reported. It returns false if no URI waits.
 func (s *subscribers) next() (hook func(string), uri string, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,7 +17,8 @@ const (
 	TopicResource                    // the contents of single resources
 )
 
-// A Listen is a subscription that client and server agreed on: what the client wants and the server has.
+// A Listen is a subscription that client and server agreed on: what the client wants and the
+// server has.
 type Listen struct {
 	ID     string // the JSON text of the subscription's id, which is that of the request
 	Topics Topic
@@ -60,9 +61,10 @@ func shapeListen(c *Call) *jsonrpc.Error {
 	return nil
 }
 
-// bindListen agrees on a subscription: the part of what the client asks for that the server offers.
-// Resources that the server does not serve are left out. The number and the length of URIs are limited,
-// because a template serves URIs that a client invents, and the server must remember them.
+// bindListen agrees on a subscription: the part of what the client asks for that the server
+// offers. Resources that the server does not serve are left out. The number and the length of URIs
+// are limited, because a template serves URIs that a client invents, and the server must remember
+// them.
 func bindListen(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	offered := c.s.topics(c.reg)
 	l := &Listen{ID: string(c.id)}
@@ -161,8 +163,8 @@ func (s *Server) AppendAcknowledged(dst []byte, l *Listen) []byte {
 	return append(dst, `}}}`...)
 }
 
-// AppendListenResult appends the response that ends the listener with the id, which is JSON text, in
-// the revision that has listeners (basic/patterns/subscriptions, "Graceful Closure").
+// AppendListenResult appends the response that ends the listener with the id, which is JSON text,
+// in the revision that has listeners (basic/patterns/subscriptions, "Graceful Closure").
 func (s *Server) AppendListenResult(dst []byte, id string) []byte {
 	dst = appendID(dst, []byte(id))
 	dst = append(dst, s.heads[newest().index].open...)
@@ -183,8 +185,8 @@ var (
 	changedEnd       = []byte(`}}}`)
 )
 
-// ChangeMessage returns the notification of ch in two parts. The subscription's id, as JSON text, goes
-// between them. They must not be changed.
+// ChangeMessage returns the notification of ch in two parts. The subscription's id, as JSON text,
+// goes between them. They must not be changed.
 func (s *Server) ChangeMessage(ch Change) (prefix, suffix []byte) {
 	switch ch.Topic {
 	case TopicTools:
@@ -201,12 +203,12 @@ func (s *Server) ChangeMessage(ch Change) (prefix, suffix []byte) {
 	return resourceUpdated, end.Bytes()
 }
 
-// OnChange makes the server call f after each change, on the goroutine that made the change. F must not
-// block. Changes of a resource are reported only while its URI has a subscriber.
+// OnChange makes the server call f after each change, on the goroutine that made the change. F
+// must not block. Changes of a resource are reported only while its URI has a subscriber.
 //
-// OnChange may be called from any goroutine, and by several transports. A transport that ends calls
-// stop; changes made after stop has returned are not reported to f. Stop may be called several times
-// and from any goroutine.
+// OnChange may be called from any goroutine, and by several transports. A transport that ends
+// calls stop; changes made after stop has returned are not reported to f. Stop may be called
+// several times and from any goroutine.
 func (s *Server) OnChange(f func(Change)) (stop func()) {
 	w := &watcher{f}
 	s.mu.Lock()
@@ -230,25 +232,26 @@ func (s *Server) tell(ch Change) {
 	}
 }
 
-// ResourceUpdated notifies the subscribers of the URI that the contents of the resource have changed.
-// It may be called from any goroutine and as often as the host likes: transports send a listener only
-// as many notices as it takes.
+// ResourceUpdated notifies the subscribers of the URI that the contents of the resource have
+// changed. It may be called from any goroutine and as often as the host likes: transports send a
+// listener only as many notices as it takes.
 func (s *Server) ResourceUpdated(uri string) {
 	if uri = normalURI(uri); s.subscribe.has(uri) {
 		s.tell(Change{Topic: TopicResource, URI: uri})
 	}
 }
 
-// Subscribe adds a listener to the count of the URI. Transports call it once for each URI of a Listen,
-// before they acknowledge the subscription. It does not block and may be called from any goroutine.
+// Subscribe adds a listener to the count of the URI. Transports call it once for each URI of a
+// Listen, before they acknowledge the subscription. It does not block and may be called from any
+// goroutine.
 func (s *Server) Subscribe(uri string) { s.subscribe.add(normalURI(uri), 1) }
 
 // Unsubscribe takes back one Subscribe. It does not block and may be called from any
 // goroutine.
 func (s *Server) Unsubscribe(uri string) { s.subscribe.add(normalURI(uri), -1) }
 
-// spelling returns the URI with the key as clients and the host see it: in a subscriber's spelling, or
-// else as it is listed, or else the key.
+// spelling returns the URI with the key as clients and the host see it: in a subscriber's
+// spelling, or else as it is listed, or else the key.
 func (s *Server) spelling(key string) string {
 	if spelling, ok := s.subscribe.spelling(key); ok {
 		return spelling

@@ -24,8 +24,8 @@ type ToolHandler func(context.Context, *CallToolRequest) (*CallToolResult, error
 // validated against the output schema, and its text becomes the content if the result has none. A
 // nil result stands for an empty one.
 //
-// An error becomes a result with isError, so that the model sees it. A *[jsonrpc.Error] in its chain
-// becomes the error response instead.
+// An error becomes a result with isError, so that the model sees it. A *[jsonrpc.Error] in its
+// chain becomes the error response instead.
 //
 // A worker handler runs on a goroutine of its own and may block. It should return when its context
 // ends: then the client has disconnected or given up.
@@ -110,8 +110,8 @@ func addTypedTool[In, Out any](s *Server, t *Tool, inline bool, h ToolHandlerFor
 }
 
 // AddTool adds a tool with a raw handler, or replaces the tool of that name. T must have an input
-// schema of type object. AddTool copies t. It panics if the name or a schema is not valid, which is a
-// programming error. It may be called from any goroutine.
+// schema of type object. AddTool copies t. It panics if the name or a schema is not valid, which
+// is a programming error. It may be called from any goroutine.
 func (s *Server) AddTool(t *Tool, h ToolHandler) {
 	if t.InputSchema == nil {
 		panic(fmt.Sprintf("mcp: AddTool %q: a raw tool needs an input schema", t.Name))
@@ -142,7 +142,8 @@ func (s *Server) addTool(t *tool) {
 	})
 }
 
-// newTypedTool returns t, without a handler, with schemas inferred from in and out where t has none.
+// newTypedTool returns t, without a handler, with schemas inferred from in and out where t has
+// none.
 func (s *Server) newTypedTool(t *Tool, in, out reflect.Type) *tool {
 	def := *t
 	if def.InputSchema == nil {
@@ -236,9 +237,9 @@ func validToolName(name string) bool {
 	return len(name) >= 1 && len(name) <= 128
 }
 
-// zeroOutput returns what is written for a nil Out: an empty map if Out is a map, and a zero value of
-// the element type if Out is a pointer whose schema was inferred from that type. Otherwise it returns
-// nil.
+// zeroOutput returns what is written for a nil Out: an empty map if Out is a map, and a zero value
+// of the element type if Out is a pointer whose schema was inferred from that type. Otherwise it
+// returns nil.
 func zeroOutput[Out any](t *Tool) any {
 	out := reflect.TypeFor[Out]()
 	if out.Kind() == reflect.Pointer && t.OutputSchema == nil {

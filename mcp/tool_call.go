@@ -22,8 +22,8 @@ func shapeCallTool(c *Call) *jsonrpc.Error {
 	return c.shapeInput()
 }
 
-// maxInlineArguments is the length of arguments in octets above which an inline tool is not called on
-// an event loop. In the worst case the validator takes some 2 µs for each octet.
+// maxInlineArguments is the length of arguments in octets above which an inline tool is not called
+// on an event loop. In the worst case the validator takes some 2 µs for each octet.
 const maxInlineArguments = 1 << 10
 
 // bindCallTool finds the tool.
@@ -117,8 +117,8 @@ func refusedArguments(req *CallToolRequest, err error) (toolOutput, error) {
 	return toolOutput{res: res}, nil
 }
 
-// check validates the structured content against the output schema. The schema describes what a tool
-// returns when it succeeds, so that the output of one that failed is not validated.
+// check validates the structured content against the output schema. The schema describes what a
+// tool returns when it succeeds, so that the output of one that failed is not validated.
 func (t *tool) check(out toolOutput) (toolOutput, error) {
 	if t.out == nil || out.structured == nil || out.res != nil && out.res.IsError {
 		return out, nil
@@ -140,8 +140,8 @@ func failedTool(err error) (toolOutput, error) {
 }
 
 // failedOutput returns the output of a handler whose result reports an error. A zero out is not
-// output: the error then has no structured content. Any other need not conform to the output schema,
-// which describes success.
+// output: the error then has no structured content. Any other need not conform to the output
+// schema, which describes success.
 func failedOutput[Out any](res *CallToolResult, out Out) (toolOutput, error) {
 	if reflect.ValueOf(&out).Elem().IsZero() {
 		return toolOutput{res: res}, nil
@@ -153,9 +153,9 @@ func failedOutput[Out any](res *CallToolResult, out Out) (toolOutput, error) {
 	return toolOutput{res, structured}, nil
 }
 
-// append appends the members of the result. Structured content is also written as text, for clients
-// that read only that: if there is no other content, and in addition to it if the structured content
-// is not an object, because earlier revisions have only objects.
+// append appends the members of the result. Structured content is also written as text, for
+// clients that read only that: if there is no other content, and in addition to it if the
+// structured content is not an object, because earlier revisions have only objects.
 func (o *toolOutput) append(dst []byte, w *wire) ([]byte, error) {
 	if o.structured == nil {
 		if o.res == nil {

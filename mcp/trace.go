@@ -2,8 +2,9 @@ package mcp
 
 import "context"
 
-// A Trace is the trace context in the _meta of a request (SEP-414), in the formats of W3C Trace Context
-// and W3C Baggage. Parent is valid if it is not "". State and Baggage are as the client sent them.
+// A Trace is the trace context in the _meta of a request (SEP-414), in the formats of W3C Trace
+// Context and W3C Baggage. Parent is valid if it is not "". State and Baggage are as the client
+// sent them.
 type Trace struct {
 	Parent  string // traceparent
 	State   string // tracestate
@@ -22,9 +23,9 @@ func TraceContext(ctx context.Context) (t Trace, ok bool) {
 // traceText is a trace context as JSON text.
 type traceText struct{ parent, state, baggage []byte }
 
-// trace returns the trace context and whether there is one. A malformed traceparent counts as absent
-// and takes its tracestate with it (Trace Context, sections 3.2.2 and 3.3.1). Baggage is independent of
-// them.
+// trace returns the trace context and whether there is one. A malformed traceparent counts as
+// absent and takes its tracestate with it (Trace Context, sections 3.2.2 and 3.3.1). Baggage is
+// independent of them.
 func (t *traceText) trace() (Trace, bool) {
 	var out Trace
 	if parent, ok := stringOf(t.parent); ok && validTraceparent(parent) {
@@ -39,8 +40,8 @@ func (t *traceText) trace() (Trace, bool) {
 	return out, out != Trace{}
 }
 
-// validTraceparent reports whether b is version-traceid-parentid-flags in lower-case hexadecimal, with
-// neither id all zero. Later versions may go on after another dash. Version ff is forbidden.
+// validTraceparent reports whether b is version-traceid-parentid-flags in lower-case hexadecimal,
+// with neither id all zero. Later versions may go on after another dash. Version ff is forbidden.
 func validTraceparent(b []byte) bool {
 	const length = 2 + 1 + 32 + 1 + 16 + 1 + 2
 	if len(b) < length || b[2] != '-' || b[35] != '-' || b[52] != '-' {
@@ -71,8 +72,8 @@ func isID(b []byte) bool {
 	return !zero && isHex(b)
 }
 
-// validTraceField reports whether a handler may copy b into a header field: it has only visible ASCII,
-// spaces and tabs, and at most 8192 octets (W3C Baggage, 3.3.2).
+// validTraceField reports whether a handler may copy b into a header field: it has only visible
+// ASCII, spaces and tabs, and at most 8192 octets (W3C Baggage, 3.3.2).
 func validTraceField(b []byte) bool {
 	return len(b) <= 8192 && validFieldValue(b)
 }

@@ -35,8 +35,8 @@ const (
 	RefResource = "ref/resource"
 )
 
-// CompleteReference says what the argument belongs to: the prompt with Name if Type is "ref/prompt", or
-// the resource template with URI if Type is "ref/resource".
+// CompleteReference says what the argument belongs to: the prompt with Name if Type is
+// "ref/prompt", or the resource template with URI if Type is "ref/resource".
 type CompleteReference struct {
 	Type string `json:"type"`
 	Name string `json:"name,omitempty"`
@@ -68,8 +68,8 @@ type CompleteResult struct {
 	Completion CompletionResultDetails `json:"completion"`
 }
 
-// CompletionResultDetails holds the proposals. If there are more than 100 values, only the first 100
-// are sent, with HasMore set.
+// CompletionResultDetails holds the proposals. If there are more than 100 values, only the first
+// 100 are sent, with HasMore set.
 type CompletionResultDetails struct {
 	HasMore bool     `json:"hasMore,omitzero"`
 	Total   int      `json:"total,omitzero"` // number of all proposals; 0 if unknown

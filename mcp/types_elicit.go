@@ -9,9 +9,9 @@ import (
 )
 
 // ElicitParams asks the user for something. In form mode RequestedSchema describes an object of
-// primitive properties (client/elicitation, "Requested Schema"); nil asks for a plain yes or no. In URL
-// mode (since 2025-11-25) URL is required; ElicitationID is made if a revision wants one and it is "".
-// Form mode must never ask for secrets.
+// primitive properties (client/elicitation, "Requested Schema"); nil asks for a plain yes or no.
+// In URL mode (since 2025-11-25) URL is required; ElicitationID is made if a revision wants one
+// and it is "". Form mode must never ask for secrets.
 type ElicitParams struct {
 	Meta            Meta   `json:"_meta,omitempty"`
 	Mode            string `json:"mode,omitempty"` // "form" or "url"; if "", the other fields decide

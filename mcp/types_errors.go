@@ -6,8 +6,8 @@ type UnsupportedProtocolVersionData struct {
 	Requested string   `json:"requested"`
 }
 
-// MissingRequiredClientCapabilityData is the data of error -32021. It holds only the capabilities that
-// are missing.
+// MissingRequiredClientCapabilityData is the data of error -32021. It holds only the capabilities
+// that are missing.
 type MissingRequiredClientCapabilityData struct {
 	RequiredCapabilities *ClientCapabilities `json:"requiredCapabilities"`
 }

@@ -67,10 +67,10 @@ func appendInputRequest(dst []byte, r InputRequest) ([]byte, error) {
 	return append(append(append(dst, `,"params":`...), params...), '}'), nil
 }
 
-// UnmarshalJSON decodes each answer by its shape, for callers that do not know what was asked, unlike a
-// [Server]. An answer without a known shape is left out, so that the handler sees it as missing and may
-// ask again (basic/patterns/mrtr, "Error Handling"). An answer with a known shape that is not valid is
-// an error. The map is nil if no answer is left.
+// UnmarshalJSON decodes each answer by its shape, for callers that do not know what was asked,
+// unlike a [Server]. An answer without a known shape is left out, so that the handler sees it as
+// missing and may ask again (basic/patterns/mrtr, "Error Handling"). An answer with a known shape
+// that is not valid is an error. The map is nil if no answer is left.
 func (m *InputResponseMap) UnmarshalJSON(data []byte) error {
 	var raw map[string]jsontext.Value
 	if err := jsonv2.Unmarshal(data, &raw); err != nil {
@@ -117,7 +117,8 @@ func shapeOfResponse(value jsontext.Value) (string, bool) {
 	return "", false
 }
 
-// decodeInputResponse decodes value as the result of method. Its errors can follow the name of the key.
+// decodeInputResponse decodes value as the result of method. Its errors can follow the name of the
+// key.
 func decodeInputResponse(method string, value jsontext.Value) (InputResponse, error) {
 	switch method {
 	case askElicitation:

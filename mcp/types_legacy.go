@@ -1,6 +1,7 @@
 package mcp
 
-// InitializeParams are the params of initialize, which opens a session in revisions before 2026-07-28.
+// InitializeParams are the params of initialize, which opens a session in revisions before
+// 2026-07-28.
 type InitializeParams struct {
 	Meta            Meta                `json:"_meta,omitempty"`
 	Capabilities    *ClientCapabilities `json:"capabilities"`

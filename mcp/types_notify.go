@@ -38,8 +38,8 @@ func (l LoggingLevel) rank() int {
 	return 0
 }
 
-// LoggingMessageParams are the params of notifications/message. Data is any value that marshals; nil
-// becomes null.
+// LoggingMessageParams are the params of notifications/message. Data is any value that marshals;
+// nil becomes null.
 type LoggingMessageParams struct {
 	Meta   Meta         `json:"_meta,omitempty"`
 	Data   any          `json:"data"`
@@ -79,8 +79,8 @@ type ElicitationCompleteParams struct {
 	ElicitationID string `json:"elicitationId"`
 }
 
-// NotificationSubscriptions is the filter of subscriptions/listen: the changes that the client wants to
-// be notified of.
+// NotificationSubscriptions is the filter of subscriptions/listen: the changes that the client
+// wants to be notified of.
 type NotificationSubscriptions struct {
 	ToolsListChanged      bool     `json:"toolsListChanged,omitzero"`
 	PromptsListChanged    bool     `json:"promptsListChanged,omitzero"`

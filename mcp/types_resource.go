@@ -27,8 +27,8 @@ type ResourceTemplate struct {
 	Icons       []Icon       `json:"icons,omitempty"`
 }
 
-// ResourceContents is the contents of a resource or of a part of it. The contents are binary if Blob is
-// not nil, and otherwise text, which may be empty.
+// ResourceContents is the contents of a resource or of a part of it. The contents are binary if
+// Blob is not nil, and otherwise text, which may be empty.
 type ResourceContents struct {
 	URI      string `json:"uri"`
 	MIMEType string `json:"mimeType,omitempty"`
@@ -60,8 +60,8 @@ type ReadResourceParams struct {
 	RequestState   string           `json:"requestState,omitempty"`   // the RequestState of that result
 }
 
-// ReadResourceResult is the result of resources/read. A handler that needs an answer from the client
-// sets InputRequests, RequestState or both instead of Contents.
+// ReadResourceResult is the result of resources/read. A handler that needs an answer from the
+// client sets InputRequests, RequestState or both instead of Contents.
 type ReadResourceResult struct {
 	Meta Meta `json:"_meta,omitempty"`
 	Cacheable

@@ -109,8 +109,8 @@ func (m *SamplingMessageV2) MarshalJSON() ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// CreateMessageResult is the message that the client's model wrote. Before 2025-11-25 it has exactly
-// one block.
+// CreateMessageResult is the message that the client's model wrote. Before 2025-11-25 it has
+// exactly one block.
 type CreateMessageResult struct {
 	Meta       Meta      `json:"_meta,omitempty"`
 	Content    []Content `json:"content"`

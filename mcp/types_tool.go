@@ -4,17 +4,19 @@ import (
 	json "github.com/goccy/go-json"
 )
 
-// A Tool describes a function that a client may call. Name and InputSchema are required on the wire.
-// The generic [AddTool] infers InputSchema and OutputSchema from its types if they are nil.
+// A Tool describes a function that a client may call. Name and InputSchema are required on the
+// wire. The generic [AddTool] infers InputSchema and OutputSchema from its types if they are nil.
 type Tool struct {
-	Meta         Meta             `json:"_meta,omitempty"`
-	Annotations  *ToolAnnotations `json:"annotations,omitzero"` // since 2025-03-26
-	Description  string           `json:"description,omitempty"`
-	InputSchema  any              `json:"inputSchema"` // a value that marshals to a JSON Schema of type object, which clients get verbatim
-	Name         string           `json:"name"`
-	OutputSchema any              `json:"outputSchema,omitempty"` // likewise; since 2025-06-18
-	Title        string           `json:"title,omitempty"`
-	Icons        []Icon           `json:"icons,omitempty"`
+	Meta        Meta             `json:"_meta,omitempty"`
+	Annotations *ToolAnnotations `json:"annotations,omitzero"` // since 2025-03-26
+	Description string           `json:"description,omitempty"`
+	// InputSchema is a value that marshals to a JSON Schema of type object. Clients get it verbatim.
+	InputSchema any    `json:"inputSchema"`
+	Name        string `json:"name"`
+	// OutputSchema is the same for the structured content; since 2025-06-18.
+	OutputSchema any    `json:"outputSchema,omitempty"`
+	Title        string `json:"title,omitempty"`
+	Icons        []Icon `json:"icons,omitempty"`
 }
 
 // ToolAnnotations are hints about a tool. Clients do not trust them. A nil pointer means the
@@ -36,8 +38,8 @@ type CallToolParams struct {
 	RequestState   string           `json:"requestState,omitempty"`
 }
 
-// CallToolParamsRaw are the params of tools/call that a server receives. Arguments is the JSON object in
-// the message, or nil.
+// CallToolParamsRaw are the params of tools/call that a server receives. Arguments is the JSON
+// object in the message, or nil.
 type CallToolParamsRaw struct {
 	Meta           Meta             `json:"_meta,omitempty"`
 	Name           string           `json:"name"`
@@ -59,8 +61,8 @@ type CallToolResult struct {
 	err error
 }
 
-// SetError makes r report that the tool failed. It sets IsError, and if r has no content, the text of
-// err becomes the content.
+// SetError makes r report that the tool failed. It sets IsError, and if r has no content, the text
+// of err becomes the content.
 func (r *CallToolResult) SetError(err error) {
 	if len(r.Content) == 0 {
 		r.Content = []Content{&TextContent{Text: err.Error()}}

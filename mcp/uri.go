@@ -6,10 +6,11 @@ import (
 	"unicode/utf8"
 )
 
-// URIs are compared by RFC 3986, section 6.2.2. The case of scheme, host and percent-encodings does not
-// matter, and a character that need not be encoded is the same encoded or not. For clients that do not
-// encode, characters that a URI cannot have (spaces, letters outside ASCII) are the same as their
-// encodings. Dot segments are left alone, because the handler decides what they mean.
+// URIs are compared by RFC 3986, section 6.2.2. The case of scheme, host and percent-encodings
+// does not matter, and a character that need not be encoded is the same encoded or not. For
+// clients that do not encode, characters that a URI cannot have (spaces, letters outside ASCII)
+// are the same as their encodings. Dot segments are left alone, because the handler decides what
+// they mean.
 
 // A fold says which parts of a URI are written in lower case.
 type fold uint8
@@ -27,7 +28,8 @@ func normalURI(uri string) string {
 	return string(appendNormalURI(nil, uri, foldHost, false))
 }
 
-// isNormalURI reports whether uri is certainly normalized. Most URIs are, and nothing is copied then.
+// isNormalURI reports whether uri is certainly normalized. Most URIs are, and nothing is copied
+// then.
 func isNormalURI[T string | []byte](uri T) bool {
 	slashes := 0
 	for i := 0; i < len(uri); i++ {
@@ -87,8 +89,8 @@ func appendNormalURI(dst []byte, uri string, f fold, template bool) []byte {
 	return dst
 }
 
-// uriParts returns the index where the scheme of uri ends, and those where its host begins and where
-// host and port end. Without a scheme all are 0.
+// uriParts returns the index where the scheme of uri ends, and those where its host begins and
+// where host and port end. Without a scheme all are 0.
 func uriParts(uri string, template bool) (scheme, host, end int) {
 	scheme = strings.IndexByte(uri, ':')
 	if scheme < 1 || !isScheme(uri[:scheme]) {

@@ -2,14 +2,14 @@ package mcp
 
 import "github.com/mooring-mcp/mooring/jsonrpc"
 
-// A revision holds all that differs between the dated versions of the specification. Nothing else in
-// the package compares versions.
+// A revision holds all that differs between the dated versions of the specification. Nothing else
+// in the package compares versions.
 type revision struct {
 	index int    // in revisions
 	name  string // the date that names it on the wire
 	tag   byte   // names it in the binary form of a session; 0 if it is modern and has no sessions
 
-	requestMeta        bool // every request has version and capabilities in _meta; otherwise a session has them
+	requestMeta        bool // version and capabilities are in the _meta of requests, not in a session
 	headers            bool // header fields repeat parts of the body and must agree (SEP-2243)
 	resultType         bool // results carry resultType
 	serverInfo         bool // results carry the server's identity in _meta
@@ -38,8 +38,8 @@ type revision struct {
 	methods *[methodCount]bool
 }
 
-// A wire says what a revision can write of the values that hosts give. Values that the revision has no
-// member for are left out, and content that it has no type for is written as text.
+// A wire says what a revision can write of the values that hosts give. Values that the revision
+// has no member for are left out, and content that it has no type for is written as text.
 type wire struct {
 	titles          bool // title, in addition to name
 	meta            bool // _meta of features and content; every revision has that of results
@@ -214,9 +214,9 @@ func code20260728(code jsonrpc.Code) jsonrpc.Code {
 }
 
 // status20260728 returns the HTTP status for an error with the code, following
-// basic/transports/streamable-http of 2026-07-28: 404 for an unknown method, and 400 for whatever else
-// is wrong with the request. An error of the server travels in the body of a 200, because the request
-// was served.
+// basic/transports/streamable-http of 2026-07-28: 404 for an unknown method, and 400 for whatever
+// else is wrong with the request. An error of the server travels in the body of a 200, because the
+// request was served.
 func status20260728(code jsonrpc.Code) int {
 	switch code {
 	case jsonrpc.CodeMethodNotFound:
@@ -244,9 +244,10 @@ func codeLegacy(code jsonrpc.Code) jsonrpc.Code {
 	return code20251125(code)
 }
 
-// statusLegacy returns the HTTP status for an error with the code. Any request that could be read as
-// one gets a 200, whatever the body says. An unsupported version is one in the header field: "it MUST
-// respond with 400 Bad Request" (basic/transports of 2025-06-18, "Protocol Version Header").
+// statusLegacy returns the HTTP status for an error with the code. Any request that could be read
+// as one gets a 200, whatever the body says. An unsupported version is one in the header field:
+// "it MUST respond with 400 Bad Request" (basic/transports of 2025-06-18, "Protocol Version
+// Header").
 func statusLegacy(code jsonrpc.Code) int {
 	switch code {
 	case jsonrpc.CodeParseError, jsonrpc.CodeInvalidRequest, CodeUnsupportedProtocolVersion:

@@ -6,9 +6,9 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// The functions in this file return what a revision can write of a value that a host gave: the value
-// itself if the revision can write all of it, and otherwise a copy without the members that the
-// revision does not have. They never change their arguments.
+// The functions in this file return what a revision can write of a value that a host gave: the
+// value itself if the revision can write all of it, and otherwise a copy without the members that
+// the revision does not have. They never change their arguments.
 
 func (w *wire) implementation(i *Implementation) *Implementation {
 	if w.profile {
@@ -129,8 +129,8 @@ func hasBoolean(obj []byte) bool {
 	return false
 }
 
-// appendName appends the name of a member, in the form that [jsonrpc.Members] yields, to the members
-// at the end of dst.
+// appendName appends the name of a member, in the form that [jsonrpc.Members] yields, to the
+// members at the end of dst.
 func appendName(dst, name []byte) []byte {
 	if dst[len(dst)-1] != '{' {
 		dst = append(dst, ',')
@@ -176,8 +176,8 @@ func (w *wire) prompt(p *Prompt) *Prompt {
 	return &out
 }
 
-// An entryText is the JSON of a feature in a list, for each revision. Adjacent revisions with the same
-// text share it.
+// An entryText is the JSON of a feature in a list, for each revision. Adjacent revisions with the
+// same text share it.
 type entryText [revisionCount][]byte
 
 // newEntryText returns the texts that encode returns for each revision.

@@ -1,7 +1,7 @@
 package mcp
 
-// content returns c in the form that the revision has. A type of content that it does not have becomes
-// text, so that the model learns of it.
+// content returns c in the form that the revision has. A type of content that it does not have
+// becomes text, so that the model learns of it.
 func (w *wire) content(c Content) Content {
 	switch c := c.(type) {
 	case *TextContent:

@@ -2,8 +2,8 @@ package mcp
 
 import "encoding/json"
 
-// contentList returns cs in the form that the revision has. If nothing changes it returns cs itself,
-// which costs nothing.
+// contentList returns cs in the form that the revision has. If nothing changes it returns cs
+// itself, which costs nothing.
 func (w *wire) contentList(cs []Content) []Content {
 	if w.all() {
 		return cs
@@ -22,8 +22,8 @@ func (w *wire) contentList(cs []Content) []Content {
 	return out
 }
 
-// toolResult returns r, which is not nil, in the form that the revision has. Structured content that it
-// does not have becomes text if there is no other content.
+// toolResult returns r, which is not nil, in the form that the revision has. Structured content
+// that it does not have becomes text if there is no other content.
 func (w *wire) toolResult(r *CallToolResult) (*CallToolResult, error) {
 	if w.all() {
 		return r, nil

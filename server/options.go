@@ -10,55 +10,57 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
-// Options configure a Server. New copies them. Unless a field says otherwise, zero means its default
-// and a negative value turns the limit off.
+// Options configure a Server. New copies them. Unless a field says otherwise, zero means its
+// default and a negative value turns the limit off.
 type Options struct {
 	// Path is the path of the MCP endpoint. Default "/mcp".
 	Path string
-	// SSEPath is the path of the HTTP+SSE transport of 2024-11-05, for example "/sse". Clients post
-	// messages to SSEPath + "/message". SSEPath must differ from Path. All responses of a session share
-	// its one stream, so that up to MaxUnsent and MaxResponse bytes together may wait for its reader.
-	// By default the transport is not served.
+	// SSEPath is the path of the HTTP+SSE transport of 2024-11-05, for example "/sse". Clients
+	// post messages to SSEPath + "/message". SSEPath must differ from Path. All responses of a
+	// session share its one stream, so that up to MaxUnsent and MaxResponse bytes together may
+	// wait for its reader. By default the transport is not served.
 	SSEPath string
 	// SocketMode is the permissions of the file of a unix socket that Listen creates, for example
-	// 0o660. Whoever may write to the file may connect. Default: 0o777 without the bits of the umask.
+	// 0o660. Whoever may write to the file may connect. Default: 0o777 without the bits of the
+	// umask.
 	SocketMode fs.FileMode
 	// Engine is the event loop to use: EngineGnet or, on Linux, EngineEpoll. Default EngineGnet.
 	Engine Engine
-	// Loops is the number of event loops. Default GOMAXPROCS, at most 256. If every processor that Go
-	// uses runs a busy loop, clients wait for tens of milliseconds to be accepted. A host that expects
-	// full load sets GOMAXPROCS to one more than Loops, as the command does.
+	// Loops is the number of event loops. Default GOMAXPROCS, at most 256. If every processor that
+	// Go uses runs a busy loop, clients wait for tens of milliseconds to be accepted. A host that
+	// expects full load sets GOMAXPROCS to one more than Loops, as the command does.
 	Loops int
 	// Logger receives what an operator should know. Disconnects are counted, not logged. Default
 	// slog.Default().
 	Logger *slog.Logger
 
 	// AllowedOrigins are the values of Origin that may call. They are exact serialized origins
-	// ("https://example.com"), or "*" for any. A request without Origin may always call. Default: on a
-	// loopback or unix listener the loopback origins with any port; on others none. Any other origin
-	// gets 403.
+	// ("https://example.com"), or "*" for any. A request without Origin may always call. Default:
+	// on a loopback or unix listener the loopback origins with any port; on others none. Any other
+	// origin gets 403.
 	AllowedOrigins []string
-	// AllowedHosts are the hosts, without port, that requests may name; "*" allows any. Default: on a
-	// loopback listener the loopback names; on others any. /healthz and /readyz are exempt.
+	// AllowedHosts are the hosts, without port, that requests may name; "*" allows any. Default:
+	// on a loopback listener the loopback names; on others any. /healthz and /readyz are exempt.
 	AllowedHosts []string
 
 	// MaxConnections is the maximum number of connections. A client above it gets 503 and is
 	// disconnected. Default 1,000,000. If the descriptor limit of the process is lower, the server
 	// stops accepting before that limit instead.
 	MaxConnections int
-	// MaxStreams is the maximum number of open streams. A request above it gets 503. By default only
-	// MaxConnections limits streams.
+	// MaxStreams is the maximum number of open streams. A request above it gets 503. By default
+	// only MaxConnections limits streams.
 	MaxStreams int
 	// MaxCalls is the maximum number of calls in flight, not counting those on event loops. A call
 	// above it gets 503 and error -32603. Default 10,000.
 	MaxCalls int
-	// MaxRequestLine is the maximum length of a request line in bytes. A longer one gets 414. Default
-	// 8 KiB.
+	// MaxRequestLine is the maximum length of a request line in bytes. A longer one gets 414.
+	// Default 8 KiB.
 	MaxRequestLine int
-	// MaxHead is the maximum length of a request head in bytes. A longer one gets 431. Default 16 KiB,
-	// at most 64 KiB.
+	// MaxHead is the maximum length of a request head in bytes. A longer one gets 431. Default 16
+	// KiB, at most 64 KiB.
 	MaxHead int
-	// MaxFields is the maximum number of field lines in a head. A head with more gets 431. Default 100.
+	// MaxFields is the maximum number of field lines in a head. A head with more gets 431. Default
+	// 100.
 	MaxFields int
 	// MaxBody is the maximum length of request content in bytes. Longer content gets 413. Default
 	// 4 MiB. This limit cannot be turned off.
@@ -66,88 +68,89 @@ type Options struct {
 	// MaxPipelined is the maximum number of bytes that a client may send while it waits for a
 	// response. A client that sends more is disconnected. Default 64 KiB.
 	MaxPipelined int
-	// MaxUnsent is the maximum number of bytes of notifications that may wait for a slow reader. Above
-	// it, handlers get an error for their notifications, and a reader that takes nothing for another
-	// second is disconnected. Change notices are never queued. A pipelined request waits while more
-	// than 32 KiB of earlier responses wait for the reader, or more than MaxUnsent if that is less.
-	// Default 1 MiB.
+	// MaxUnsent is the maximum number of bytes of notifications that may wait for a slow reader.
+	// Above it, handlers get an error for their notifications, and a reader that takes nothing for
+	// another second is disconnected. Change notices are never queued. A pipelined request waits
+	// while more than 32 KiB of earlier responses wait for the reader, or more than MaxUnsent if
+	// that is less. Default 1 MiB.
 	MaxUnsent int
 	// UnsentTotal is the maximum number of bytes that may wait for all slow readers together,
 	// including the unused room in their buffers. Above it, the readers with most waiting bytes are
 	// disconnected. Bytes that the kernel has taken do not count; the system limits those
 	// (net.ipv4.tcp_wmem, tcp_mem). Default 256 MiB.
 	UnsentTotal int
-	// MaxInbox is the maximum number of bytes that may wait for an event loop that is behind: answers
-	// of clients, and messages for a stream of HTTP+SSE or of a resumed call that is on another loop
-	// than their sender. Above it, a POST that would add to them gets 503, and handlers get an error
-	// for their notifications. Default 16 MiB.
+	// MaxInbox is the maximum number of bytes that may wait for an event loop that is behind:
+	// answers of clients, and messages for a stream of HTTP+SSE or of a resumed call that is on
+	// another loop than their sender. Above it, a POST that would add to them gets 503, and
+	// handlers get an error for their notifications. Default 16 MiB.
 	MaxInbox int
 	// AnswersTotal is the maximum number of bytes of clients' answers that may wait until their
 	// handlers have run, for all calls together. One session may have a quarter of what the others
 	// leave. Above either limit an answer gets 503 and may be sent again. Default 64 MiB.
 	AnswersTotal int
-	// MaxResponse is the maximum length of one response message in bytes. A longer one is replaced by
-	// error -32603. Default 8 MiB.
+	// MaxResponse is the maximum length of one response message in bytes. A longer one is replaced
+	// by error -32603. Default 8 MiB.
 	MaxResponse int
 
-	// ModernOnly makes the server serve only revision 2026-07-28: no sessions, 405 for GET and DELETE,
-	// and no HTTP+SSE.
+	// ModernOnly makes the server serve only revision 2026-07-28: no sessions, 405 for GET and
+	// DELETE, and no HTTP+SSE.
 	ModernOnly bool
-	// SessionKeys seal the session IDs of earlier revisions. The first key seals, and every key opens,
-	// so that replicas and a restarted process with the same keys accept each other's sessions. Each
-	// key is a secret of at least 16 bytes, better 32. Default: one random key.
+	// SessionKeys seal the session IDs of earlier revisions. The first key seals, and every key
+	// opens, so that replicas and a restarted process with the same keys accept each other's
+	// sessions. Each key is a secret of at least 16 bytes, better 32. Default: one random key.
 	SessionKeys [][]byte
 	// SessionLifetime is the absolute lifetime of a session ID. Default 24 h.
 	SessionLifetime time.Duration
-	// SessionIdle is how long the log level and the subscriptions of a session are kept while it has
-	// neither a request nor a stream. Default 1 h.
+	// SessionIdle is how long the log level and the subscriptions of a session are kept while it
+	// has neither a request nor a stream. Default 1 h.
 	SessionIdle time.Duration
 	// MaxSessions is the maximum number of sessions with state: a stream, a call in flight, a log
-	// level, subscriptions, or events to replay. Above it, the server drops the state of a session that
-	// has only a log level, subscriptions or events; if there is none, the request gets 503. Default
-	// 1,000,000.
-	MaxSessions int
-	// MaxRevoked is the maximum number of deleted session IDs that are remembered until they expire.
+	// level, subscriptions, or events to replay. Above it, the server drops the state of a session
+	// that has only a log level, subscriptions or events; if there is none, the request gets 503.
 	// Default 1,000,000.
+	MaxSessions int
+	// MaxRevoked is the maximum number of deleted session IDs that are remembered until they
+	// expire. Default 1,000,000.
 	MaxRevoked int
-	// ReplayBytes, ReplayEvents and ReplayAge limit what is kept of the stream of a call for a client
-	// that comes back. Older events are dropped first. Default 1 MiB, 256 and 60 s.
+	// ReplayBytes, ReplayEvents and ReplayAge limit what is kept of the stream of a call for a
+	// client that comes back. Older events are dropped first. Default 1 MiB, 256 and 60 s.
 	ReplayBytes  int
 	ReplayEvents int
 	ReplayAge    time.Duration
-	// ReplayTotal is the maximum number of bytes kept for all these streams together. One session gets
-	// a sixth of what the others leave, or 64 KiB. Default 64 MiB.
+	// ReplayTotal is the maximum number of bytes kept for all these streams together. One session
+	// gets a sixth of what the others leave, or 64 KiB. Default 64 MiB.
 	ReplayTotal int
 
-	// NoticeDelay is how long a change waits for others that are reported in the same notice. Default
-	// 5 ms; negative means no delay.
+	// NoticeDelay is how long a change waits for others that are reported in the same notice.
+	// Default 5 ms; negative means no delay.
 	NoticeDelay time.Duration
-	// Heartbeat is the time between two comments on a stream, within ±10 %. On the stream of a call,
-	// any message postpones the next comment. A call that has not been answered after this time
-	// becomes a stream if its client accepts one. Default 15 s.
+	// Heartbeat is the time between two comments on a stream, within ±10 %. On the stream of a
+	// call, any message postpones the next comment. A call that has not been answered after this
+	// time becomes a stream if its client accepts one. Default 15 s.
 	Heartbeat time.Duration
-	// KeepAlive is how long a connection is silent before the kernel asks whether the peer is still
-	// there, four times in a minute (TCP keepalive). It detects peers that disappeared without a FIN
-	// where no heartbeat does. A stream with more frequent heartbeats does not need it. Each of many
-	// connections with neither costs the kernel a packet in each direction in this time. Default 60 s.
+	// KeepAlive is how long a connection is silent before the kernel asks whether the peer is
+	// still there, four times in a minute (TCP keepalive). It detects peers that disappeared
+	// without a FIN where no heartbeat does. A stream with more frequent heartbeats does not need
+	// it. Each of many connections with neither costs the kernel a packet in each direction in
+	// this time. Default 60 s.
 	KeepAlive time.Duration
-	// HeadTimeout limits the time from the first byte of a request to the end of its head. A request
-	// that takes longer gets 408. It also limits the time from accept to the first byte; a connection
-	// that sends none is closed. Default 10 s.
+	// HeadTimeout limits the time from the first byte of a request to the end of its head. A
+	// request that takes longer gets 408. It also limits the time from accept to the first byte; a
+	// connection that sends none is closed. Default 10 s.
 	HeadTimeout time.Duration
-	// BodyTimeout limits the time from the end of the head to the end of the content. A request that
-	// takes longer gets 408. Default 30 s.
+	// BodyTimeout limits the time from the end of the head to the end of the content. A request
+	// that takes longer gets 408. Default 30 s.
 	BodyTimeout time.Duration
 	// IdleTimeout limits the time between two requests on a connection. Default 2 min.
 	IdleTimeout time.Duration
-	// CallTimeout limits a call. When it is over, the handler's context ends and the client gets error
-	// -32603. Default 5 min.
+	// CallTimeout limits a call. When it is over, the handler's context ends and the client gets
+	// error -32603. Default 5 min.
 	CallTimeout time.Duration
-	// WriteTimeout limits the time in which a peer takes none of the bytes that wait for it. Default
-	// 30 s.
+	// WriteTimeout limits the time in which a peer takes none of the bytes that wait for it.
+	// Default 30 s.
 	WriteTimeout time.Duration
-	// DrainTimeout limits Shutdown, which ends streams over a part of this time. Default 10 s. A context
-	// that ends earlier limits it too.
+	// DrainTimeout limits Shutdown, which ends streams over a part of this time. Default 10 s. A
+	// context that ends earlier limits it too.
 	DrainTimeout time.Duration
 }
 
@@ -210,8 +213,8 @@ func withDefaults(o *Options) Options {
 
 const maxInt = int(^uint(0) >> 1)
 
-// bound replaces zero with the default, and a negative value with a limit that is never reached: for
-// a time, some 13 years.
+// bound replaces zero with the default, and a negative value with a limit that is never reached:
+// for a time, some 13 years.
 func bound[T int | time.Duration](v *T, def T) {
 	switch {
 	case *v == 0:

@@ -1,7 +1,7 @@
-// Package admin serves metrics for Prometheus, health checks and profiles of a server.Server to its
-// operators. It uses net/http, with goroutines of its own, and belongs on an address that the public
-// cannot reach. It is a package of its own so that programs without it do not link the Prometheus
-// client.
+// Package admin serves metrics for Prometheus, health checks and profiles of a server.Server to
+// its operators. It uses net/http, with goroutines of its own, and belongs on an address that the
+// public cannot reach. It is a package of its own so that programs without it do not link the
+// Prometheus client.
 //
 //	s := server.New(features, nil)
 //	go http.ListenAndServe("127.0.0.1:9090", admin.Handler(s))
@@ -20,8 +20,8 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// Handler returns a handler that serves GET /metrics, /healthz, /readyz and /debug/pprof/ for s. Each
-// has a registry of its own.
+// Handler returns a handler that serves GET /metrics, /healthz, /readyz and /debug/pprof/ for s.
+// Each has a registry of its own.
 //
 // /healthz returns 200 as long as the process runs. /readyz returns 200 while s takes new work, and
 // otherwise 503.

@@ -8,8 +8,8 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// collector reads the counters of a server when it is scraped. The server itself counts without labels
-// or locks.
+// collector reads the counters of a server when it is scraped. The server itself counts without
+// labels or locks.
 type collector struct {
 	s *server.Server
 }
@@ -35,7 +35,7 @@ var (
 	refused       = desc("http_refused_total", "Requests refused because of their head or framing.")
 	bytesTotal    = desc("bytes_total", "Bytes read from and written to clients.", "direction")
 	closes        = desc("closes_total", "Closed connections by reason.", "reason")
-	loopLag       = desc("loop_lag_seconds", "Delay of the latest tick of an event loop within the last 15 to 30 s, or how long a tick has been waiting.", "loop")
+	loopLag       = desc("loop_lag_seconds", "Longest delay of a tick of an event loop in the last 15 to 30 s, including one that is still waiting.", "loop")
 	acceptErrors  = desc("accept_errors_total", "Connections that could not be accepted or passed to an event loop.")
 	acceptRefused = desc("accept_refused_total", "Connections refused because of the connection limit.")
 	panics        = desc("panics_total", "Panics in the server itself that were contained.")

@@ -10,9 +10,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// Patterns of a JSON Schema are regular expressions of ECMA-262, read as Unicode (JSON Schema Core,
-// section 6.4). They are translated where their syntax differs from that of RE2. What RE2 cannot do is
-// refused, or left unchecked if the author asks for that.
+// Patterns of a JSON Schema are regular expressions of ECMA-262, read as Unicode (JSON Schema
+// Core, section 6.4). They are translated where their syntax differs from that of RE2. What RE2
+// cannot do is refused, or left unchecked if the author asks for that.
 
 // An ecmaPattern is a translated pattern. Errors show the original.
 type ecmaPattern struct {
@@ -63,8 +63,8 @@ var (
 	errClass     = errors.New("a character class without an end")
 )
 
-// These are the white space and the line terminators of ECMA-262 (sections 12.2 and 12.3), without and
-// with brackets.
+// These are the white space and the line terminators of ECMA-262 (sections 12.2 and 12.3), without
+// and with brackets.
 const (
 	ecmaSpace    = `\t-\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}\x{feff}`
 	ecmaNotSpace = `\x00-\x08\x0e-\x1f!-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027}\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{fefe}\x{ff00}-\x{10ffff}`

@@ -18,15 +18,16 @@ const (
 	writing direction = true
 )
 
-// Infer returns the JSON text of the schema of the values that the codec reads into a t. The codec can
-// read every value that the schema admits. If t has no JSON form, the error names the type and the
-// field. Names come from json tags and descriptions from jsonschema tags, properties are in the order
-// of the fields, and a field without omitempty or omitzero is required. A pointer is followed once, as
-// in the official Go SDK. The same type always gives the same text.
+// Infer returns the JSON text of the schema of the values that the codec reads into a t. The codec
+// can read every value that the schema admits. If t has no JSON form, the error names the type and
+// the field. Names come from json tags and descriptions from jsonschema tags, properties are in
+// the order of the fields, and a field without omitempty or omitzero is required. A pointer is
+// followed once, as in the official Go SDK. The same type always gives the same text.
 func Infer(t reflect.Type) ([]byte, error) { return infer(t, reading) }
 
-// InferOutput returns the JSON text of the schema of the values that the codec writes for a t. It does
-// not admit the null of a nil map or pointer at the root, which is written as an empty value there.
+// InferOutput returns the JSON text of the schema of the values that the codec writes for a t. It
+// does not admit the null of a nil map or pointer at the root, which is written as an empty value
+// there.
 func InferOutput(t reflect.Type) ([]byte, error) { return infer(t, writing) }
 
 func infer(t reflect.Type, dir direction) ([]byte, error) {
@@ -64,8 +65,8 @@ type inferrer struct {
 	open map[reflect.Type]bool // the types around the one that it looks at
 }
 
-// schema returns the schema of t. Addressable says whether the codec finds the methods of *t when it
-// writes a t.
+// schema returns the schema of t. Addressable says whether the codec finds the methods of *t when
+// it writes a t.
 func (in *inferrer) schema(t reflect.Type, addressable bool) (*jsonschema.Schema, error) {
 	if t.Kind() == reflect.Pointer {
 		if hasMethods(t, in.dir) {
@@ -134,8 +135,8 @@ func (in *inferrer) plain(t reflect.Type, addressable bool) (*jsonschema.Schema,
 	return nil, fmt.Errorf("the type %v has no JSON form", t)
 }
 
-// integer returns the schema of an integer of kind k, or nil. A float64 cannot represent the bounds of
-// 64-bit integers, so the decoder refuses numbers beyond them.
+// integer returns the schema of an integer of kind k, or nil. A float64 cannot represent the
+// bounds of 64-bit integers, so the decoder refuses numbers beyond them.
 func integer(k reflect.Kind) *jsonschema.Schema {
 	bounds := func(low, high float64) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "integer", Minimum: &low, Maximum: &high}

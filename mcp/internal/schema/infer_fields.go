@@ -22,8 +22,8 @@ type field struct {
 }
 
 // fieldsOf returns the members of the struct t in order, by the rules of encoding/json. Fields of
-// embedded structs count as t's own. Of several fields with one name the shallowest wins; at the same
-// depth, the only one that has the name from its tag; and otherwise none.
+// embedded structs count as t's own. Of several fields with one name the shallowest wins; at the
+// same depth, the only one that has the name from its tag; and otherwise none.
 func fieldsOf(t reflect.Type, dir direction) ([]field, error) {
 	var all []field
 	err := collectFields(t, dir, nil, false, map[reflect.Type]bool{}, &all)

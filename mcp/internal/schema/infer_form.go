@@ -61,9 +61,9 @@ func hasMethods(t reflect.Type, dir direction) bool {
 	return hasJSON(t, dir) || hasText(t, dir)
 }
 
-// ownForm returns the schema of a t with a form of its own. Nothing is known of that form, except that
-// a text is a string. Where the codec cannot take the address of a t, it does not use the methods of
-// *t, and nothing is known at all.
+// ownForm returns the schema of a t with a form of its own. Nothing is known of that form, except
+// that a text is a string. Where the codec cannot take the address of a t, it does not use the
+// methods of *t, and nothing is known at all.
 func (in *inferrer) ownForm(t reflect.Type, addressable, isPointer bool) *jsonschema.Schema {
 	s := &jsonschema.Schema{}
 	if in.dir == writing && !addressable && !hasMethods(t, writing) {
@@ -84,8 +84,8 @@ func (in *inferrer) ownForm(t reflect.Type, addressable, isPointer bool) *jsonsc
 	return s
 }
 
-// quotedForm returns the schema of a field of type t with the option string. S is the schema without
-// it. The option only applies to scalars and pointers to them.
+// quotedForm returns the schema of a field of type t with the option string. S is the schema
+// without it. The option only applies to scalars and pointers to them.
 func quotedForm(t reflect.Type, s *jsonschema.Schema) *jsonschema.Schema {
 	if t.Kind() == reflect.Pointer && t.Name() == "" {
 		t = t.Elem()

@@ -52,8 +52,8 @@ func newSchema(judge *jsonschema.Schema) (*Schema, error) {
 }
 
 // CompileUnchecked is like Compile, but admits patterns that cannot be checked here, such as those
-// with look-ahead: they match everything. If that could make a valid value invalid, as within "not",
-// the schema checks nothing at all.
+// with look-ahead: they match everything. If that could make a valid value invalid, as within
+// "not", the schema checks nothing at all.
 func CompileUnchecked(text []byte) (*Schema, error) {
 	doc, err := parse(text)
 	if err != nil {
