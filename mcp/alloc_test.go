@@ -7,9 +7,9 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// What the hot paths allocate, Prepare and Run together. For add it is the JSON of
-// the output; for echo the request's own piece of memory, the decoded text, and the
-// handler's result with its content.
+// The test counts what the hot paths allocate in Prepare and Run together. For add that is the JSON
+// of the output. For echo it is the exchange, the decoded text, and the handler's result with its
+// content.
 func TestAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -46,7 +46,7 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// A refusal whose text is fixed costs nothing and leaves nothing.
+// A refusal with a fixed text allocates nothing and leaves nothing behind.
 func TestRefusalAllocations(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -65,7 +65,7 @@ func TestRefusalAllocations(t *testing.T) {
 	}
 }
 
-// Reset keeps a buffer, but no large one.
+// Reset keeps a buffer unless it is large.
 func TestResetLetsGo(t *testing.T) {
 	c := Call{callState: callState{buf: make([]byte, 10, maxKeptBuffer), id: []byte("1"), kind: CallRequest, method: MethodListTools}}
 	c.Reset()

@@ -40,7 +40,7 @@ func prepareLegacy(t *testing.T, s *Server, caps, members string) *Call {
 	return call
 }
 
-// The handler that serves input_required is asked and answered without change.
+// A handler written for input_required works without change where the server sends requests.
 func TestAskByRequests(t *testing.T) {
 	s := newTestServer(t, nil)
 	addAsker(s)
@@ -55,7 +55,7 @@ func TestAskByRequests(t *testing.T) {
 		defer close(done)
 		call.Resume(t.Context(), w, []byte(`{"user_name":{"action":"decline"}}`))
 		call.Resume(t.Context(), w, []byte(`{"user_name":{"action":"accept","content":{"name":"Ada"}}}`))
-		call.Resume(t.Context(), w, []byte(`{}`)) // nothing was asked any more
+		call.Resume(t.Context(), w, []byte(`{}`)) // nothing is asked any more
 	}()
 	<-done
 	if w.asked != 2 || w.responses != 1 || !strings.Contains(w.body, "Hello, Ada! (step 1)") {
@@ -95,7 +95,7 @@ func TestAskRefused(t *testing.T) {
 	}
 }
 
-// A client whose answers never satisfy the handler is not asked for ever.
+// A client whose answers never satisfy the handler is not asked forever.
 func TestAskEnds(t *testing.T) {
 	s := newTestServer(t, nil)
 	addAsker(s)

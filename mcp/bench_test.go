@@ -13,10 +13,10 @@ type discard struct{ n int }
 func (d *discard) Notify(msg []byte) bool                { d.n += len(msg); return true }
 func (d *discard) Respond(msg []byte, code jsonrpc.Code) { d.n += len(msg) }
 
-// hotMeta is the _meta of a client at work.
+// hotMeta is the _meta of a typical client.
 const hotMeta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1.0.0"},"io.modelcontextprotocol/clientCapabilities":{}}`
 
-// hotCases are the requests whose cost is held by tests and benchmarks.
+// hotCases are the requests whose cost the tests and benchmarks measure.
 var hotCases = []struct {
 	name, method, target, params string
 	allocs                       float64

@@ -44,7 +44,7 @@ type printer struct{}
 func (printer) Notify(msg []byte) bool                { fmt.Printf("notify  %s\n", msg); return true }
 func (printer) Respond(msg []byte, code jsonrpc.Code) { fmt.Printf("respond %d %s\n", code, msg) }
 
-// Serve answers one message in process: what a transport does for each.
+// serve answers one message in process, as a transport does with each.
 func serve(s *mcp.Server, text string) {
 	var m jsonrpc.Message
 	if err := m.Decode([]byte(text)); err != nil {
@@ -133,8 +133,8 @@ func Example() {
 	// refuse  400 {"jsonrpc":"2.0","id":3,"error":{"code":-32602,"message":"Invalid params: unknown tool"}}
 }
 
-// A handler that needs something of the client returns what it asks; the client calls
-// again with the answers.
+// A handler that needs something from the client returns its questions. The client calls again with
+// the answers.
 func ExampleElicitParams() {
 	s := mcp.NewServer(&mcp.Implementation{Name: "harbour", Version: "v1.0.0"}, nil)
 	mcp.AddTool(s, &mcp.Tool{Name: "moor"}, func(_ context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {

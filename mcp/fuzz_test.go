@@ -51,9 +51,9 @@ func fuzzSeeds(f *testing.F) {
 	f.Add([]byte(`{"jsonrpc":"2.0","id":1,"result":{}}`), []byte(nil), []byte(nil), []byte(nil), []byte(nil), []byte(nil))
 }
 
-// Whatever message comes, with whatever fields: it is refused with a code and a 4xx
-// status, or accepted; if it is a request there is exactly one answer, valid JSON that
-// echoes the id and is valid in the schema; and preparing it again does the same.
+// Any message with any fields is either refused with a code and a 4xx status, or accepted. A
+// request gets exactly one response, which is valid JSON, echoes the id and conforms to the
+// schema. Preparing the message again has the same result.
 func FuzzPrepare(f *testing.F) {
 	fuzzSeeds(f)
 	s := fuzzServer(f)
@@ -84,8 +84,8 @@ func FuzzPrepare(f *testing.F) {
 	})
 }
 
-// FuzzPrepareInSession is the same for messages that come with a session of any
-// revision, and for the answers that a call which asks gets.
+// FuzzPrepareInSession does the same for messages that come with a session of any revision, and for
+// the answers to calls that ask.
 func FuzzPrepareInSession(f *testing.F) {
 	for i, seed := range []string{
 		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":{"a":1,"b":2}}}`,
@@ -134,7 +134,7 @@ func FuzzPrepareInSession(f *testing.F) {
 	})
 }
 
-// askFuzzed answers what the call asks with reply, as often as it asks.
+// askFuzzed answers every question of the call with reply.
 func askFuzzed(t *testing.T, c *client, call *Call, m *jsonrpc.Message, reply []byte) {
 	w := &asker{recorder: recorder{t: t}, can: true}
 	call.Run(t.Context(), w)
@@ -155,7 +155,7 @@ func askFuzzed(t *testing.T, c *client, call *Call, m *jsonrpc.Message, reply []
 	wantAnswer(t, c, call, m, &w.recorder)
 }
 
-// wantRefusal checks what answers a message that was refused.
+// wantRefusal checks the response to a message that was refused.
 func wantRefusal(t *testing.T, c *client, call *Call, m *jsonrpc.Message, e *jsonrpc.Error) {
 	revision, status := modern, call.Status(e.Code)
 	if call.rev != nil {
@@ -193,7 +193,7 @@ func answerFuzzed(t *testing.T, c *client, call *Call, m *jsonrpc.Message) {
 	}
 }
 
-// wantAnswer checks what answers a request.
+// wantAnswer checks the response to a request.
 func wantAnswer(t *testing.T, c *client, call *Call, m *jsonrpc.Message, w *recorder) {
 	if w.responses != 1 || !bytes.Contains([]byte(w.body), append([]byte(`{"jsonrpc":"2.0","id":`), m.ID...)) {
 		t.Fatalf("%d responses: %s", w.responses, w.body)
@@ -208,8 +208,8 @@ func wantAnswer(t *testing.T, c *client, call *Call, m *jsonrpc.Message, w *reco
 	}
 }
 
-// A message that no decoder has seen (a transport's mistake) may be answered with
-// nonsense, but nothing panics outside of the handlers' protection.
+// A message that was never decoded (a mistake of the transport) may get a meaningless response, but
+// nothing panics outside of the handlers' protection.
 func FuzzPrepareUndecoded(f *testing.F) {
 	f.Add([]byte(`tools/call`), []byte(`{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}},"name":"header","arguments":{"a`), []byte(`1`))
 	f.Add([]byte(`tools/list`), []byte(`{"_meta":"`), []byte(`"`))

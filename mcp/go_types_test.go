@@ -21,7 +21,7 @@ type (
 	goPtrText  struct{ n int }
 	goValJSON  struct{ N int }
 	goPtrJSON  struct{ N int }
-	goOnlyText struct{ N int } // it is written as a text and read as an object
+	goOnlyText struct{ N int } // written as a text and read as an object
 	goInner    struct{ A int }
 	goTree     struct{ Kids []goTree }
 	goPair     struct {
@@ -51,8 +51,9 @@ func (v *goPtrJSON) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "[%d
 func (v *goPtrJSON) UnmarshalJSON([]byte) error   { return nil }
 func (v goOnlyText) MarshalText() ([]byte, error) { return []byte("text"), nil }
 
-// checkType holds what the codec reads and writes for a T, at four places, to the schemas that are
-// inferred: each of values is written and its text validated, each of texts is validated and read.
+// checkType checks what the codec reads and writes for a T, in four places, against the inferred
+// schemas. It writes each of values and validates the text, and it validates and reads each of
+// texts.
 func checkType[T any](t *testing.T, values []T, texts []string) {
 	t.Helper()
 	type holder struct {
@@ -99,7 +100,7 @@ func checkType[T any](t *testing.T, values []T, texts []string) {
 	}
 }
 
-// TestGoTypes is the table of Go types: each is written, read, described and validated.
+// TestGoTypes has a table of Go types. It writes, reads, describes and validates each.
 func TestGoTypes(t *testing.T) {
 	addr := netip.MustParseAddr("10.0.0.1")
 	raw := json.RawMessage(`[1,{}]`)
@@ -147,7 +148,8 @@ func TestGoTypes(t *testing.T) {
 	}{{}}, []string{`{"M":null,"S":null,"A":[true,false]}`})
 }
 
-// TestGoTypesRefused holds that a type without a JSON form is refused by name, and the field too.
+// TestGoTypesRefused checks that the error for a type without a JSON form names the type and the
+// field.
 func TestGoTypesRefused(t *testing.T) {
 	for _, tt := range []struct {
 		typ  reflect.Type

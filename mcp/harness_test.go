@@ -14,8 +14,8 @@ import (
 
 const modern = "2026-07-28"
 
-// A client is a peer of a server without a wire: it writes requests as a client
-// would, and checks every message that comes back against the official schema.
+// A client is a peer of a server without a wire. It writes requests as a client
+// would, and checks every message that it gets against the official schema.
 type client struct {
 	t         testing.TB
 	s         *Server
@@ -23,15 +23,14 @@ type client struct {
 	caps      string // JSON of the declared capabilities
 	meta      string // further members of _meta, beginning with a comma
 	principal string
-	session   *SessionInfo // nil: the client is a modern one
+	session   *SessionInfo // nil for a modern client
 	next      int
 }
 
 // legacies are the revisions that have sessions.
 var legacies = []string{"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"}
 
-// newLegacyClient returns the client of a session that was opened with the
-// capabilities.
+// newLegacyClient returns the client of a session with the capabilities.
 func newLegacyClient(t testing.TB, s *Server, revision, caps string) *client {
 	t.Helper()
 	c := newClient(t, s)
@@ -54,7 +53,7 @@ func newClient(t testing.TB, s *Server) *client {
 	return &client{t: t, s: s, schema: wirecheck.Open(t), caps: `{}`}
 }
 
-// An answer is what came back for one message.
+// An answer is what the client gets for one message.
 type answer struct {
 	t        testing.TB
 	kind     CallKind
@@ -69,7 +68,7 @@ type answer struct {
 	op       SessionOp
 }
 
-// recorder is a Sink that keeps what it gets and holds the Sink's contract.
+// recorder is a Sink that keeps what it gets and checks the contract of Sink.
 type recorder struct {
 	mu        sync.Mutex
 	t         testing.TB
@@ -126,13 +125,13 @@ func (c *client) params(members string) string {
 	return meta + "}"
 }
 
-// call sends a request with the members of params besides _meta.
+// call sends a request with the members of params in addition to _meta.
 func (c *client) call(method, members string) *answer {
 	c.t.Helper()
 	return c.callHTTP(method, members, nil)
 }
 
-// callHTTP sends it with what the transport knows.
+// callHTTP is like call, with the meta of the transport.
 func (c *client) callHTTP(method, members string, meta *RequestMeta) *answer {
 	c.t.Helper()
 	c.next++
@@ -256,7 +255,7 @@ func (a *answer) wantResult(why string, words ...string) {
 	}
 }
 
-// What most tests have on their server.
+// These are the features that most tests have on their server.
 
 type addIn struct {
 	A int `json:"a"`

@@ -17,7 +17,7 @@ func fields(pairs ...string) iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// The tables of basic/transports/streamable-http, "Value Encoding" and "Server Behavior
+// These are the tables of basic/transports/streamable-http, "Value Encoding" and "Server Behavior
 // for Custom Headers".
 func TestParamHeaders(t *testing.T) {
 	s := newTestServer(t, nil)

@@ -10,7 +10,7 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// heldServer has a tool that asks, and tells what it sees of the answers.
+// heldServer has a tool that asks and returns what it sees of the answers.
 func heldServer(t *testing.T, asks InputRequestMap, state string, runs *int) *Server {
 	s := newTestServer(t, nil)
 	AddTool(s, &Tool{Name: "ask"}, func(_ context.Context, req *CallToolRequest, _ map[string]any) (*CallToolResult, any, error) {
@@ -27,12 +27,12 @@ func heldServer(t *testing.T, asks InputRequestMap, state string, runs *int) *Se
 	return s
 }
 
-// heldForm has a field of each kind that forms have.
+// heldForm has a field of each kind.
 var heldForm = &ElicitParams{Message: "m", RequestedSchema: json.RawMessage(`{"type":"object","properties":{
 	"name":{"type":"string","minLength":2,"maxLength":5},"age":{"type":"integer","minimum":1},"share":{"type":"number","maximum":1},
 	"sure":{"type":"boolean"},"berth":{"type":"string","enum":["north","south"]}},"required":["name"]}`)}
 
-// heldAnswers are answers to the question k: what the handler sees, or "" where it must
+// heldAnswers are answers to the question k, and what the handler sees of them, or "" if it must
 // not see the answer.
 var heldAnswers = []struct {
 	why    string
@@ -71,9 +71,9 @@ var heldAnswers = []struct {
 
 const heldCaps = `{"elicitation":{"form":{},"url":{}},"sampling":{},"roots":{}}`
 
-// At 2026-07-28 a bad answer is refused, and content that its form does not allow is asked
-// for again, with the state that says what was asked and without it. What nobody asked for
-// is ignored however bad it is.
+// On 2026-07-28 a bad answer is refused, and content that its form does not allow is asked for
+// again, both with the state that says what was asked and without it. An answer that nobody asked
+// for is ignored, however bad it is.
 func TestAnswersAreHeldAtOnce(t *testing.T) {
 	for _, tt := range heldAnswers {
 		for _, own := range []string{"", "mine"} {
@@ -107,8 +107,8 @@ func TestAnswersAreHeldAtOnce(t *testing.T) {
 	}
 }
 
-// On earlier revisions a bad answer ends the call with an error, and its handler does not
-// run again.
+// On earlier revisions a bad answer ends the call with an error, and the handler does not run
+// again.
 func TestAnswersAreHeldByMethod(t *testing.T) {
 	more := heldAnswers
 	for _, ask := range []InputRequest{heldForm, &ListRootsParams{}, &CreateMessageParams{MaxTokens: 1}} {
@@ -122,7 +122,7 @@ func TestAnswersAreHeldByMethod(t *testing.T) {
 	for _, revision := range legacies {
 		for _, tt := range more {
 			if _, ok := tt.ask.(*ElicitParams); ok && revision < "2025-06-18" {
-				continue // the revision cannot ask it
+				continue // the revision cannot ask this
 			}
 			runs := 0
 			s := heldServer(t, InputRequestMap{"k": tt.ask}, "", &runs)
@@ -144,7 +144,7 @@ func TestAnswersAreHeldByMethod(t *testing.T) {
 	}
 }
 
-// Content that was not asked for does not come with a visit to a page.
+// The answer to an elicitation by URL has no content, because none was asked for.
 func TestVisitWithoutContent(t *testing.T) {
 	runs := 0
 	s := heldServer(t, InputRequestMap{"k": &ElicitParams{Message: "m", URL: "https://example.com/"}}, "", &runs)
@@ -157,8 +157,8 @@ func TestVisitWithoutContent(t *testing.T) {
 	}
 }
 
-// A state that only says what was asked is of no harm where it does not open, and one
-// that was made into another kind does not open.
+// A state that only says what was asked does no harm if it does not open. A state that was changed
+// into another kind does not open.
 func TestStateOfQuestions(t *testing.T) {
 	for _, own := range []string{"", "mine"} {
 		runs := 0
@@ -183,7 +183,7 @@ func TestStateOfQuestions(t *testing.T) {
 	}
 }
 
-// A form that is not a schema cannot be asked: no answer could be held against it.
+// A form that is not a schema cannot be asked, because no answer could be checked against it.
 func TestFormThatIsNoSchema(t *testing.T) {
 	runs := 0
 	s := heldServer(t, InputRequestMap{"k": &ElicitParams{Message: "m", RequestedSchema: json.RawMessage(`{"type":"wrong"}`)}}, "", &runs)
@@ -197,9 +197,8 @@ func TestFormThatIsNoSchema(t *testing.T) {
 	}
 }
 
-// A state alone is brought back at once by clients of 2026-07-28. For those of earlier
-// revisions the handler runs again at once, whether or not the transport can ask, and not
-// without end.
+// Clients of 2026-07-28 bring back a state without questions at once. For clients of earlier
+// revisions the handler runs again at once, whether or not the transport can ask, but not forever.
 func TestStateAloneRunsAgain(t *testing.T) {
 	for _, revision := range legacies {
 		for _, sink := range []string{"asks", "cannot ask"} {

@@ -91,7 +91,7 @@ func TestMultiRoundTrip(t *testing.T) {
 	}
 }
 
-// A state opens for the request that it was made for and no other.
+// A state opens only for the request that it was made for.
 func TestStateIsBound(t *testing.T) {
 	key := []byte("0123456789abcdef0123456789abcdef")
 	s := newTestServer(t, &ServerOptions{StateKey: key})
@@ -167,7 +167,7 @@ func TestUndeclaredRequests(t *testing.T) {
 	for _, tt := range []struct {
 		caps string
 		ask  InputRequest
-		need string // "" when it may be asked
+		need string // "" if it may be asked
 	}{
 		{`{}`, form, `{"elicitation":{"form":{}}}`},
 		{`{"elicitation":{}}`, form, ""},
@@ -214,7 +214,7 @@ func TestMissingCapabilityError(t *testing.T) {
 	newClient(t, s).call("tools/call", `"name":"needs"`).wantError("missing", -32021, 400, `"data":{"requiredCapabilities":{"sampling":{}}}`)
 }
 
-// A state alone is a question too: the client may come back at once.
+// A state without questions is a question too: the client may come back at once.
 func TestStateWithoutRequests(t *testing.T) {
 	s := newTestServer(t, nil)
 	AddTool(s, &Tool{Name: "later"}, func(_ context.Context, req *CallToolRequest, _ struct{}) (*CallToolResult, any, error) {
@@ -247,6 +247,6 @@ func TestCanonical(t *testing.T) {
 			t.Errorf("%s: %s, want %s", in, got, want)
 		}
 	}
-	// What is no decoded message may be deeper than any: it must end.
+	// Input that is not a decoded message may be deeper than any message. It must still end.
 	appendCanonical(nil, []byte(strings.Repeat("[", 1<<20)))
 }

@@ -13,7 +13,7 @@ import (
 
 const everyCap = `{"roots":{"listChanged":true},"sampling":{"tools":{},"context":{}},"elicitation":{"form":{},"url":{}}}`
 
-// asking returns a server with a tool that asks what want says and tells the keys and
+// asking returns a server with a tool that asks the questions in want and returns the keys and
 // types of the answers.
 func asking(t *testing.T, want *InputRequestMap) *Server {
 	s := newTestServer(t, nil)
@@ -32,7 +32,7 @@ func asking(t *testing.T, want *InputRequestMap) *Server {
 	return s
 }
 
-// prepareAsk readies a call of the asking tool in a session of the revision.
+// prepareAsk readies a call of the asking tool in a session with the revision.
 func prepareAsk(t *testing.T, s *Server, rev, caps string) *Call {
 	t.Helper()
 	session := newLegacyClient(t, s, rev, caps).session
@@ -59,8 +59,8 @@ func TestAskPerRevision(t *testing.T) {
 	for _, tt := range []struct {
 		why   string
 		ask   InputRequest
-		first string       // the first revision that has it
-		code  jsonrpc.Code // before that
+		first string       // the first revision that has the question
+		code  jsonrpc.Code // in revisions before that
 		has   map[string]string
 	}{
 		{"roots", &ListRootsParams{}, "2024-11-05", 0, nil},
@@ -126,7 +126,7 @@ func TestAskPerRevision(t *testing.T) {
 	}
 }
 
-// Only what the client declared is asked.
+// The client is only asked what it declared support for.
 func TestAskUndeclared(t *testing.T) {
 	for _, tt := range []struct {
 		caps string
@@ -152,8 +152,7 @@ func TestAskUndeclared(t *testing.T) {
 	}
 }
 
-// A round with several questions: their order is that of their keys, and the answers
-// come together as the transport has collected them.
+// The questions of a round are sorted by key, and the handler gets all the answers together.
 func TestAskRounds(t *testing.T) {
 	asks := InputRequestMap{"b": &ListRootsParams{}, "a": form(`{"type":"object","properties":{}}`)}
 	s := asking(t, &asks)
@@ -163,7 +162,7 @@ func TestAskRounds(t *testing.T) {
 	for _, tt := range []struct {
 		why     string
 		answers map[string]string // the messages of the client
-		text    string            // of the result; "": an error
+		text    string            // of the result; "" for an error
 	}{
 		{"both answered", map[string]string{"a": result(yes), "b": result(roots)}, "s a=*mcp.ElicitResult b=*mcp.ListRootsResult"},
 		{"one refused", map[string]string{"a": refusal, "b": result(roots)}, `the client did not answer: User said "no"`},
@@ -209,7 +208,7 @@ func TestAskRounds(t *testing.T) {
 	}
 }
 
-// A client that never answers costs no more than the transport allows.
+// The transport can abandon a call whose client never answers.
 func TestAbandon(t *testing.T) {
 	s := newTestServer(t, nil)
 	addAsker(s)
@@ -237,7 +236,7 @@ func TestAbandon(t *testing.T) {
 	}
 }
 
-// The same handler asks by results in the revision that has those.
+// The same handler asks with results in the revision that has those.
 func TestAskIsOneCallForEveryRevision(t *testing.T) {
 	asks := InputRequestMap{"a": form(`{"type":"object","properties":{}}`)}
 	s := asking(t, &asks)
@@ -261,7 +260,7 @@ func TestAskIsOneCallForEveryRevision(t *testing.T) {
 	}
 }
 
-// Over all rounds of a request progress only grows.
+// Progress only grows over all rounds of a request.
 func TestProgressOverRounds(t *testing.T) {
 	s := newTestServer(t, nil)
 	AddTool(s, &Tool{Name: "steps"}, func(_ context.Context, req *CallToolRequest, _ struct{}) (*CallToolResult, any, error) {

@@ -10,7 +10,7 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// legacyCases are the requests of sessions whose cost is held.
+// legacyCases are the requests in sessions whose cost is measured.
 var legacyCases = []struct {
 	name, method, params string
 	allocs               float64
@@ -61,7 +61,7 @@ func TestLegacyAllocations(t *testing.T) {
 	}
 }
 
-// A call of a session costs no more than that of a modern client, measured side by side.
+// A call in a session costs no more than that of a modern client, measured side by side.
 func TestLegacyCallCost(t *testing.T) {
 	if raceEnabled || testing.Short() {
 		t.Skip("measures time")

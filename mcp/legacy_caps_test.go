@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Bits and declarations say the same, whichever way they are read.
+// Bits and declarations convert into each other without loss.
 func TestCapabilityBits(t *testing.T) {
 	for text, bits := range map[string]CapabilityBits{
 		`{}`:           0,
@@ -40,8 +40,8 @@ func TestCapabilityBits(t *testing.T) {
 	}
 }
 
-// What a handler has got wrong is an internal error in every revision, and none of what
-// it gave is changed by what an earlier revision leaves out.
+// A mistake of a handler is an internal error in every revision. What an earlier revision leaves
+// out does not change the values that the handler returned.
 func TestLegacyHandlersMistakes(t *testing.T) {
 	s := newTestServer(t, nil)
 	kept := &CallToolResult{Content: []Content{

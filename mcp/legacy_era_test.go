@@ -7,7 +7,7 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// The era of a message is decided by its envelope, whatever else came with it.
+// The envelope of a message decides its era, whatever else came with it.
 func TestEras(t *testing.T) {
 	s := newTestServer(t, nil)
 	const (
@@ -35,7 +35,7 @@ func TestEras(t *testing.T) {
 		meta      *RequestMeta
 		kind      CallKind
 		legacy    bool
-		modern    bool // claims to be
+		modern    bool // it claims to be modern
 		code      jsonrpc.Code
 		status    int
 	}{
@@ -101,7 +101,7 @@ func TestEras(t *testing.T) {
 	}
 }
 
-// One Call may serve both eras, one after the other, without memory of the other.
+// One Call may serve both eras in turn and remembers nothing of the other.
 func TestErasOnOneCall(t *testing.T) {
 	s := newTestServer(t, nil)
 	var c Call
@@ -149,7 +149,7 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-// What the transport is asked to do, and how it is answered.
+// The test checks what the transport must do for a session, and the responses.
 func TestSessionOps(t *testing.T) {
 	everyLegacy(t, ornate(t), `{}`, func(t *testing.T, rev string, c *client) {
 		for _, tt := range []struct {
@@ -172,7 +172,7 @@ func TestSessionOps(t *testing.T) {
 			t.Errorf("ping: %+v", a.op)
 		}
 	})
-	// What is not declared is not there.
+	// A method whose capability is not declared does not exist.
 	s := newTestServer(t, &ServerOptions{Capabilities: &ServerCapabilities{Resources: &ResourceCapabilities{}}})
 	c := newLegacyClient(t, s, "2025-11-25", `{}`)
 	c.call("logging/setLevel", `"level":"info"`).wantError("logging not declared", -32601, 200)
@@ -236,7 +236,7 @@ func TestSessionInfoBinary(t *testing.T) {
 			}
 		}
 	}
-	// The forms in ids that are out there must go on to mean what they mean.
+	// The binary forms in existing session IDs must keep their meaning.
 	for text, want := range map[string]SessionInfo{
 		"\x04\x00\x00":         {Revision: "2025-11-25"},
 		"\x03\x00\x01n":        {Revision: "2025-06-18", Capabilities: CapabilityRoots, ClientName: "n"},

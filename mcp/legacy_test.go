@@ -11,7 +11,7 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// everyLegacy runs f for a session of each revision that has them.
+// everyLegacy runs f for a session of each revision that has sessions.
 func everyLegacy(t *testing.T, s *Server, caps string, f func(t *testing.T, rev string, c *client)) {
 	t.Helper()
 	for _, rev := range legacies {
@@ -19,10 +19,10 @@ func everyLegacy(t *testing.T, s *Server, caps string, f func(t *testing.T, rev 
 	}
 }
 
-// since reports whether rev is first or later: dates sort as text.
+// since reports whether rev is first or a later revision. Dates sort as text.
 func since(rev, first string) bool { return rev >= first }
 
-// ornate returns a server whose features have all that a revision may not know.
+// ornate returns a server whose features have every member that some revision lacks.
 func ornate(t *testing.T) *Server {
 	icons := []Icon{{Source: "https://example.com/i.png", Sizes: []string{"any"}, Theme: IconThemeDark}}
 	meta := Meta{"com.example/k": "v"}
@@ -71,8 +71,8 @@ func ornate(t *testing.T) *Server {
 	return s
 }
 
-// Every method answers in every revision, with what that revision has and nothing
-// else: the harness holds each message to the schema of its revision.
+// Every method works in every revision, and responses have only what that revision has: the harness
+// checks each message against the schema of its revision.
 func TestLegacyMethods(t *testing.T) {
 	s := ornate(t)
 	everyLegacy(t, s, `{}`, func(t *testing.T, rev string, c *client) {
@@ -138,7 +138,7 @@ func TestLegacyMethods(t *testing.T) {
 	})
 }
 
-// What is refused is told within a 200 once the message could be read.
+// A refusal has status 200 if the message could be read.
 func TestLegacyRefusals(t *testing.T) {
 	s := ornate(t)
 	everyLegacy(t, s, `{}`, func(t *testing.T, rev string, c *client) {
@@ -173,12 +173,12 @@ func TestLegacyRefusals(t *testing.T) {
 		} else {
 			bad.wantError("bad arguments", -32602, 200, "Invalid params")
 		}
-		// Members of 2026-07-28 mean nothing here.
+		// Members of 2026-07-28 have no meaning here.
 		c.call("tools/call", `"name":"ornate","arguments":{"text":"x"},"requestState":"forged","inputResponses":{"a":7}`).wantResult("foreign members")
 	})
 }
 
-// The codes that a handler chose are those of the revision.
+// Codes that a handler chose are replaced by those of the revision.
 func TestLegacyHandlerCodes(t *testing.T) {
 	s := newTestServer(t, nil)
 	for name, err := range map[string]error{
@@ -197,7 +197,8 @@ func TestLegacyHandlerCodes(t *testing.T) {
 	})
 }
 
-// What the client asked for if it is served, otherwise the newest that has sessions.
+// The agreed revision is the one that the client asked for if it is served, and otherwise the
+// newest one with sessions.
 func TestInitialize(t *testing.T) {
 	s := newTestServer(t, nil)
 	for _, tt := range []struct{ asked, want string }{
@@ -229,7 +230,7 @@ func TestInitialize(t *testing.T) {
 	}
 }
 
-// The capabilities of a session are those that its revision has.
+// A session has only capabilities of its revision.
 func TestAgreedCapabilities(t *testing.T) {
 	const roots, sampling = CapabilityRoots | CapabilityRootsListChanged, CapabilitySampling
 	const form = CapabilityElicitation | CapabilityElicitationForm
@@ -254,7 +255,7 @@ func TestAgreedCapabilities(t *testing.T) {
 	}
 }
 
-// What handlers see of a session.
+// The test checks what handlers see of a session.
 func TestLegacyRequest(t *testing.T) {
 	s := newTestServer(t, nil)
 	AddTool(s, &Tool{Name: "who"}, func(_ context.Context, req *CallToolRequest, _ struct{}) (*CallToolResult, any, error) {
@@ -274,7 +275,7 @@ func TestLegacyRequest(t *testing.T) {
 	})
 }
 
-// Log messages go by the level of the session; progress by the token of the request.
+// The level of the session decides about log messages, and the token of the request about progress.
 func TestLegacyNotifications(t *testing.T) {
 	s := newTestServer(t, nil)
 	AddTool(s, &Tool{Name: "talk"}, func(ctx context.Context, req *CallToolRequest, _ struct{}) (*CallToolResult, any, error) {
@@ -301,7 +302,7 @@ func TestLegacyNotifications(t *testing.T) {
 		if len(a.notified) != 1 || a.notified[0] != want {
 			t.Errorf("notified %s, want %s", a.notified, want)
 		}
-		// A level in _meta belongs to another era.
+		// A level in _meta belongs to the other era.
 		c.session.LogLevel, c.meta = "", `,"io.modelcontextprotocol/logLevel":"loud"`
 		if a := c.call("tools/call", `"name":"talk"`); len(a.notified) != 2 {
 			t.Errorf("notified %s", a.notified)
@@ -343,8 +344,8 @@ func TestCloseSSEStream(t *testing.T) {
 	new(RequestExtra).CloseSSEStream(CloseSSEStreamArgs{})
 }
 
-// Behind middleware the lists are written as the revision has them too, and what the
-// transport does for a session goes by it.
+// Lists that pass through middleware have the form of the revision too. What the transport does
+// for a session does not pass through middleware.
 func TestLegacyMiddleware(t *testing.T) {
 	s := ornate(t)
 	lists := []string{"tools/list", "prompts/list", "resources/list", "resources/templates/list"}
@@ -387,7 +388,7 @@ func TestLegacyMiddleware(t *testing.T) {
 	})
 }
 
-// initialize tells the features that there are when it is asked.
+// initialize declares the features of the time when it is called.
 func TestInitializeSeesChanges(t *testing.T) {
 	s := NewServer(&Implementation{Name: "n", Version: "v"}, nil)
 	c := newClient(t, s)

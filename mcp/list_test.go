@@ -78,12 +78,12 @@ func TestPagination(t *testing.T) {
 	}
 }
 
-// A cursor stays good while features come and go.
+// A cursor stays valid while features are added and removed.
 func TestCursorAcrossChanges(t *testing.T) {
 	s := NewServer(&Implementation{Name: "n", Version: "v"}, &ServerOptions{PageSize: 2})
 	fillServer(s, 6)
 	c := newClient(t, s)
-	cursor := fmt.Sprintf(`"cursor":%q`, c.call("tools/list", "").result()["nextCursor"]) // behind f01
+	cursor := fmt.Sprintf(`"cursor":%q`, c.call("tools/list", "").result()["nextCursor"]) // after f01
 	s.RemoveTools("f00", "f01", "f02")
 	AddTool(s, &Tool{Name: "f01b", Description: "d"}, echo)
 	if got := names(c.call("tools/list", cursor), "tools", "name"); !slices.Equal(got, []string{"f01b", "f03"}) {
@@ -129,7 +129,7 @@ func TestDiscover(t *testing.T) {
 	c.call("tools/list", "").wantResult("declared, so it is there", `"tools":[]`)
 }
 
-// Lists are encoded once for a state of the registry.
+// Lists are encoded once for each registry.
 func TestListsAreEncodedOnce(t *testing.T) {
 	s := newTestServer(t, nil)
 	p := pager{&s.listTools, &s.heads[0], newest(), 0, nil}

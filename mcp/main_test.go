@@ -6,5 +6,5 @@ import (
 	"go.uber.org/goleak"
 )
 
-// A server that is closed leaves no goroutine.
+// A closed server leaves no goroutine.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// pass is middleware that does nothing but be there.
+// pass is middleware that does nothing.
 func pass(next MethodHandler) MethodHandler { return next }
 
-// With middleware that does nothing every answer is what it is without.
+// With middleware that does nothing, every response is the same as without.
 func TestMiddlewareIsTransparent(t *testing.T) {
 	handler := func(_ context.Context, req *CompleteRequest) (*CompleteResult, error) {
 		return &CompleteResult{Completion: CompletionResultDetails{Values: []string{req.Params.Argument.Value}}}, nil
@@ -47,7 +47,7 @@ func TestMiddlewareIsTransparent(t *testing.T) {
 			t.Errorf("%s %s:\n%s\nwith middleware\n%s", tt.method, tt.members, a.body, b.body)
 		}
 	}
-	// A question carries a state, which is never the same twice.
+	// A question has a state, which is never the same twice.
 	for _, tt := range askers {
 		state := stateOf(wrapped.call(tt.method, tt.members))
 		wrapped.call(tt.method, tt.members+state+","+answered).wantResult(tt.method, "Hello, Ada! (step 1)")
@@ -78,7 +78,7 @@ func TestMiddlewareOrder(t *testing.T) {
 	}
 }
 
-// Middleware may send a request elsewhere; what is not there is refused as ever.
+// Middleware may redirect a request. A feature that does not exist is refused as usual.
 func TestMiddlewareRedirects(t *testing.T) {
 	target := ""
 	s := newTestServer(t, nil)
@@ -118,7 +118,7 @@ func TestMiddlewareRedirects(t *testing.T) {
 	c.call("server/discover", "").wantError("nor for discover", -32603, 200)
 }
 
-// A Call that is used again starts afresh.
+// A Call that is reused starts from its zero state.
 func TestCallIsReused(t *testing.T) {
 	s := newTestServer(t, nil)
 	AddInlineTool(s, &Tool{Name: "inline"}, func(req *CallToolRequest, _ struct{}) (any, error) {

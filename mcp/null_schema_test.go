@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A schemaFile is an official schema, to be asked which members are optional.
+// A schemaFile is an official schema, which says what members are optional.
 type schemaFile struct {
 	t    *testing.T
 	defs map[string]any
@@ -44,8 +44,7 @@ func (s *schemaFile) resolve(v map[string]any) map[string]any {
 	}
 }
 
-// definitionOf returns the definition of the message with the method; nil if there is
-// none.
+// definitionOf returns the definition of the message with the method, or nil if there is none.
 func (s *schemaFile) definitionOf(method string) map[string]any {
 	for name, v := range s.defs {
 		def := v.(map[string]any)
@@ -63,8 +62,8 @@ func (s *schemaFile) requires(def map[string]any, name string) bool {
 	return slices.Contains(required, any(name))
 }
 
-// optionals calls visit with the path of each optional member of def, which stands at
-// the path, and of those in its required and optional objects.
+// optionals calls visit with the path of each optional member of def, which is at path, and of
+// those in its required and optional objects.
 func (s *schemaFile) optionals(def map[string]any, at []string, visit func([]string)) {
 	def = s.resolve(def)
 	if items, ok := def["items"].(map[string]any); ok && def["type"] == "array" {

@@ -16,7 +16,7 @@ import (
 )
 
 // nullSamples are params with every member that a client may send, for each method.
-// What stands in a tool's arguments is the tool's.
+// The arguments of a tool are the tool's own.
 var nullSamples = map[string]string{
 	"server/discover":          `{}`,
 	"tools/list":               `{"cursor":"MXRhZGQ"}`,
@@ -41,7 +41,7 @@ var nullSamples = map[string]string{
 	"notifications/roots/list_changed": `{}`,
 }
 
-// nullMeta is the _meta of these params; nullModern what is more of it at 2026-07-28.
+// nullMeta is the _meta of these params. nullModern is what 2026-07-28 adds to it.
 const (
 	nullMeta   = `{"progressToken":7,"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","tracestate":"a=b","baggage":"c=d"}`
 	nullModern = `{"` + MetaKeyProtocolVersion + `":"2026-07-28","` + MetaKeyLogLevel + `":"debug",
@@ -49,7 +49,7 @@ const (
 		"` + MetaKeyClientCapabilities + `":{"experimental":{},"extensions":{},"roots":{"listChanged":true},"sampling":{"tools":{},"context":{}},"elicitation":{"form":{},"url":{}}}}`
 )
 
-// nullServer has handlers that answer with all that they see of the request.
+// nullServer has handlers that return all that they see of the request.
 func nullServer(t *testing.T) (s *Server) {
 	s = NewServer(&Implementation{Name: "n", Version: "v"}, &ServerOptions{
 		CompletionHandler: func(_ context.Context, req *CompleteRequest) (*CompleteResult, error) {
@@ -70,8 +70,8 @@ func nullServer(t *testing.T) (s *Server) {
 	return s
 }
 
-// seen returns what a handler sees of a request as text. What _meta holds passes through
-// as the client wrote it, nulls in depth included, so that they are left out here.
+// seen returns what a handler sees of a request as text. It leaves out nested nulls in _meta,
+// because _meta passes through as the client wrote it.
 func seen[P any](req *ServerRequest[P], params any) string {
 	meta := *metaOf(params)
 	*metaOf(params) = nil
@@ -104,14 +104,14 @@ func withoutNulls(v any) {
 	}
 }
 
-// A nullTester sends messages to a server of its own and tells their effects as text.
+// A nullTester sends messages to a server of its own and returns their effects as text.
 type nullTester struct {
 	t        *testing.T
 	s        *Server
 	revision string
 }
 
-// effect returns all that comes of the message of the method and params.
+// effect returns all effects of the message with the method and params.
 func (n *nullTester) effect(method string, params any) (text string, code jsonrpc.Code) {
 	n.t.Helper()
 	msg := map[string]any{"jsonrpc": "2.0", "method": method}
@@ -181,7 +181,7 @@ func object(t *testing.T, text string) (m map[string]any) {
 	return m
 }
 
-// methods returns those that a client of the revision may send.
+// methods returns the methods that a client of the revision may send.
 func (n *nullTester) methods() (out []string) {
 	served := &modernMethods
 	if n.revision != modern {
@@ -195,8 +195,8 @@ func (n *nullTester) methods() (out []string) {
 	return slices.Sorted(slices.Values(out))
 }
 
-// with returns a copy of obj in which the member at the path is value; remove it if
-// value is noParams. Ok is false if there is no object to hold it.
+// with returns a copy of obj in which the member at the path is value, or is removed if value is
+// noParams. It returns false if there is no object to hold the member.
 func with(t *testing.T, obj map[string]any, path []string, value any) (out map[string]any, ok bool) {
 	t.Helper()
 	text, err := json.Marshal(obj)
@@ -225,8 +225,8 @@ func with(t *testing.T, obj map[string]any, path []string, value any) (out map[s
 	return out, true
 }
 
-// paths calls visit with the path of each member in v, the first of arrays included,
-// but not what stands in a tool's arguments.
+// paths calls visit with the path of each member in v, including those in the first elements of
+// arrays, but not in a tool's arguments.
 func paths(v any, at []string, visit func([]string)) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -253,8 +253,8 @@ func forNulls(t *testing.T, f func(t *testing.T, n *nullTester, method string)) 
 	}
 }
 
-// A member that is null is as if it were absent, wherever it stands: if it is optional
-// the answer is the same, and if it is required it is missing.
+// A member that is null counts as absent, wherever it is. If it is optional, the response is the
+// same as without it. If it is required, it is missing.
 func TestNullIsAbsent(t *testing.T) {
 	forNulls(t, func(t *testing.T, n *nullTester, method string) {
 		sample := n.sample(method)
@@ -278,8 +278,8 @@ func TestNullIsAbsent(t *testing.T) {
 	})
 }
 
-// What the official schemas call optional may be null. Members that the samples do not
-// have are tried too, where there is an object to hold them.
+// Every member that the official schemas call optional may be null. The test also tries members
+// that the samples do not have, if there is an object to hold them.
 func TestNullOptionalsOfTheSchemas(t *testing.T) {
 	dir := os.Getenv(wirecheck.SchemaDir)
 	if dir == "" {
@@ -322,7 +322,7 @@ func TestNullOptionalsOfTheSchemas(t *testing.T) {
 	})
 }
 
-// What is required is missed when it is null.
+// A required member that is null is missing.
 func TestNullRequired(t *testing.T) {
 	required := map[string][]string{
 		"tools/call": {"name"}, "prompts/get": {"name", "arguments.who"}, "resources/read": {"uri"},

@@ -37,8 +37,8 @@ func numberText(r *rand.Rand) string {
 	return s
 }
 
-// TestNumbersAreKept holds that a number is the same after it was read into an any and
-// written again, at any place, whoever wrote it.
+// TestNumbersAreKept checks that a number is the same after it was read into an any and written
+// again, in any place and from any writer.
 func TestNumbersAreKept(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	texts := []string{"9007199254740993", "-0", "0.1", "1.0", "1e400", "-0.0e0", "1e-400", "5e-324", "1e2147483648"}
@@ -81,8 +81,8 @@ func TestNumbersAreKept(t *testing.T) {
 	}
 }
 
-// TestDecodeFailures is the table of what passes a schema and cannot be read: the error
-// says where, and what it must be, in no words of Go's.
+// TestDecodeFailures has a table of values that conform to a schema but cannot be decoded. The
+// error says where the value is and what it must be, without terms of Go.
 func TestDecodeFailures(t *testing.T) {
 	type item struct {
 		Count int64
@@ -119,14 +119,14 @@ func TestDecodeFailures(t *testing.T) {
 	}
 }
 
-// TestNilMapOutput holds that an output that is a nil map is an empty object.
+// TestNilMapOutput checks that an output that is a nil map is written as an empty object.
 func TestNilMapOutput(t *testing.T) {
 	if text, err := marshalOutput(map[string]int(nil), zeroOutput[map[string]int](&Tool{})); err != nil || string(text) != "{}" {
 		t.Errorf("a nil map is written as %s, %v", text, err)
 	}
 }
 
-// What passes for plain is written by a float64 as the same number.
+// A float64 writes every number that counts as plain as the same number.
 func TestPlainNumbers(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		text := rapid.StringMatching(`-?(0|[1-9][0-9]{0,18})(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,3})?`).Draw(rt, "number")

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// addSized adds to each list a feature of the name whose entry has some n bytes.
+// addSized adds to each list a feature with the name and an entry of about n bytes.
 func addSized(s *Server, name string, n int) {
 	text := strings.Repeat("x", n)
 	AddTool(s, &Tool{Name: name, Description: text}, echo)
@@ -21,7 +21,7 @@ func addSized(s *Server, name string, n int) {
 	s.AddResourceTemplate(&ResourceTemplate{Name: name, URITemplate: "test://" + name + "/{id}", Description: text}, nil)
 }
 
-// walk lists all pages and returns the bodies and what they name.
+// walk lists all pages and returns their bodies and the names in them.
 func (c *client) walk(method, list, member string, meta *RequestMeta) (bodies []string, got [][]string) {
 	c.t.Helper()
 	members := ""
@@ -40,10 +40,9 @@ func (c *client) walk(method, list, member string, meta *RequestMeta) (bodies []
 	return nil, nil
 }
 
-// Whatever the lengths of the features, the bounds on a page and the longest message of
-// the transport: every feature that a message can hold is on exactly one page, in order,
-// and no page is longer than its bounds. So it is in each list and revision, and also
-// with middleware.
+// For any lengths of the features, any limits of a page and any longest message of the transport,
+// every feature that a message can hold is on exactly one page, in order, and no page exceeds its
+// limits. That holds for each list and each revision, and also with middleware.
 func TestPagesAreCutByBytes(t *testing.T) {
 	pass := func(next MethodHandler) MethodHandler { return next }
 	rapid.Check(t, func(rt *rapid.T) {
@@ -68,12 +67,12 @@ func TestPagesAreCutByBytes(t *testing.T) {
 				rt.Fatalf("%d bytes of %d: the test cannot tell whether they fit", n, meta.MaxResponse)
 			}
 		}
-		if listed == nil { // a list of nothing that fits is refused by the transport
+		if listed == nil { // the transport refuses a list without a feature that fits
 			addSized(s, "f99", 0)
 			listed = []string{"f99"}
 		}
 		for _, revision := range append([]string{modern}, legacies...) {
-			c := &client{t: t, s: s, schema: new(wirecheck.Checker), caps: `{}`} // the schemas take too long here
+			c := &client{t: t, s: s, schema: new(wirecheck.Checker), caps: `{}`} // validating with the schemas takes too long here
 			if revision != modern {
 				c.session = &SessionInfo{Revision: revision}
 			}
@@ -105,7 +104,7 @@ func TestPagesAreCutByBytes(t *testing.T) {
 	})
 }
 
-// A long list is seen with the default options, on pages that are not too many.
+// With the default options, a client can see a long list on a reasonable number of pages.
 func TestManyLongFeatures(t *testing.T) {
 	s := NewServer(&Implementation{Name: "n", Version: "v"}, nil)
 	for i := range 1200 {
@@ -125,7 +124,8 @@ func TestManyLongFeatures(t *testing.T) {
 	}
 }
 
-// A cursor stays good when what it names changes, also where bytes end the page.
+// A cursor stays valid when the feature that it names changes, even if a page ended because of its
+// bytes.
 func TestCursorOfBytesAcrossChanges(t *testing.T) {
 	s := NewServer(&Implementation{Name: "n", Version: "v"}, &ServerOptions{PageBytes: 3000})
 	for i := range 6 {
@@ -136,7 +136,7 @@ func TestCursorOfBytesAcrossChanges(t *testing.T) {
 	if got := names(a, "prompts", "name"); !slices.Equal(got, []string{"f0", "f1"}) {
 		t.Fatalf("got %q", got)
 	}
-	cursor := fmt.Sprintf(`"cursor":%q`, a.result()["nextCursor"]) // behind f1
+	cursor := fmt.Sprintf(`"cursor":%q`, a.result()["nextCursor"]) // after f1
 	addSized(s, "f1b", 2500)
 	s.RemovePrompts("f1", "f2")
 	a = c.call("prompts/list", cursor)
@@ -149,7 +149,7 @@ func TestCursorOfBytesAcrossChanges(t *testing.T) {
 	}
 }
 
-// The host hears once of a feature that no message holds, and it can still be used.
+// A feature that no message can hold is logged once and can still be used.
 func TestTooLongToList(t *testing.T) {
 	for _, middleware := range []bool{false, true} {
 		var log bytes.Buffer

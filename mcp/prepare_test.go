@@ -7,8 +7,8 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// Every refusal of the ladder, with the code, the status and, where the specification
-// asks for it, the data. The order of the rows is that of the ladder.
+// The table has every refusal of Prepare, with the code, the status and, where the specification
+// wants it, the data. The rows are in the order of the checks.
 func TestPrepareRefuses(t *testing.T) {
 	const (
 		version = `"io.modelcontextprotocol/protocolVersion":"2026-07-28"`
@@ -98,8 +98,8 @@ func TestPrepareRefuses(t *testing.T) {
 	}
 }
 
-// The era is decided by the envelope: methods of earlier revisions with modern claims
-// do not exist.
+// The envelope decides the era: methods of earlier revisions do not exist for requests with a
+// modern claim.
 func TestRemovedMethods(t *testing.T) {
 	c := newClient(t, newTestServer(t, nil))
 	for _, method := range []string{"initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"} {
@@ -108,7 +108,7 @@ func TestRemovedMethods(t *testing.T) {
 	}
 }
 
-// What other rules demand to be taken.
+// Other rules require these messages to be accepted.
 func TestPrepareAccepts(t *testing.T) {
 	c := newClient(t, newTestServer(t, nil))
 	c.call("tools/list", "").wantResult("without clientInfo")

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// Features come and go while clients call, list, listen and subscribe. Under the race
-// detector this is the proof that a registry is never changed; without it, that each
-// call sees one state and gets one answer.
+// Features are added and removed while clients call, list, listen and subscribe. Under the race
+// detector this shows that a registry is never changed. Without it, it shows that each call sees
+// one registry and gets one response.
 func TestConcurrentUse(t *testing.T) {
 	h := newHooks()
 	h.came = make(chan string, 1<<16)
@@ -91,7 +91,7 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
-// First use of every type by many goroutines at once.
+// Many goroutines use every type for the first time at once.
 func TestConcurrentFirstUse(t *testing.T) {
 	type in struct {
 		M map[string][]int `json:"m"`

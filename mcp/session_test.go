@@ -94,7 +94,7 @@ func TestNoLoggingUndeclared(t *testing.T) {
 	}
 }
 
-// Codes that the revision forbids never reach the wire, nor data that is no JSON.
+// Codes that the revision forbids never reach the wire, nor does data that is not JSON.
 func TestHandlerErrors(t *testing.T) {
 	var e *jsonrpc.Error
 	s := newTestServer(t, nil)
@@ -109,8 +109,8 @@ func TestHandlerErrors(t *testing.T) {
 	}
 }
 
-// A notification that the transport does not take is told to the handler, and does
-// not count as progress told.
+// A handler gets an error for a notification that the transport does not take. Such a notification
+// does not count as reported progress.
 func TestNotificationNotDelivered(t *testing.T) {
 	s := newTestServer(t, nil)
 	var errs []error
@@ -142,7 +142,7 @@ func runOn(t *testing.T, s *Server, w Sink, meta, members string) {
 	call.Run(t.Context(), w)
 }
 
-// A request that outlives its call is silent, also when the Call serves another.
+// A request that outlives its call sends nothing, even when the Call serves another message.
 func TestNothingFollowsTheResponse(t *testing.T) {
 	s := newTestServer(t, nil)
 	var kept *CallToolRequest
@@ -252,7 +252,7 @@ func TestRequestOfAHandler(t *testing.T) {
 	c.call("tools/call", `"name":"bad"`).wantResult("bad")
 }
 
-// Rules of W3C Trace Context, section 3.2.2.
+// These are the rules of W3C Trace Context, section 3.2.2.
 func TestTraceparent(t *testing.T) {
 	const id, span = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 	for text, want := range map[string]bool{

@@ -64,7 +64,8 @@ func TestListen(t *testing.T) {
 	}
 }
 
-// TestListenBytes: a template serves any URI that matches it, so what a client may make the server remember is bounded in bytes too.
+// TestListenBytes checks that what a client can make the server remember is limited in bytes too,
+// because a template serves any URI that matches it.
 func TestListenBytes(t *testing.T) {
 	c := newClient(t, listenServer(t, &ServerOptions{MaxListenBytes: 100}))
 	long := func(n int) string { return `"test://f02/` + strings.Repeat("7", n) + `"` }
@@ -136,7 +137,7 @@ func TestChangesAreTold(t *testing.T) {
 	}
 }
 
-// hooks collects what the hooks are told.
+// hooks collects the calls of the hooks.
 type hooks struct {
 	mu    sync.Mutex
 	edges []string
@@ -187,7 +188,7 @@ func TestSubscribeHooks(t *testing.T) {
 	}
 }
 
-// While a hook blocks, changes to and fro leave nothing but the last state to tell.
+// If subscribers come and go while a hook blocks, only the last state is reported.
 func TestSubscribeHooksCoalesce(t *testing.T) {
 	h := newHooks()
 	block := make(chan struct{})
@@ -281,7 +282,7 @@ func TestMiddleware(t *testing.T) {
 	c.call("tools/list", "").wantError("a list of another type", -32603, 200)
 }
 
-// A transport that has stopped hears of nothing any more, and only it.
+// A transport that has called stop gets no more changes; others still do.
 func TestOnChangeStops(t *testing.T) {
 	s := newTestServer(t, nil)
 	var told [3]int

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A result that reports an error reaches the model as the handler wrote it: it is not held
-// against the output schema, and an Out that was not filled in is not output.
+// A result that reports an error reaches the model as the handler wrote it. It is not validated
+// against the output schema, and a zero Out is not output.
 func TestErrorResultsAreNotValidated(t *testing.T) {
 	type out struct {
 		Name string   `json:"name"`

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A pattern is published as it was written. One that cannot be checked is refused by AddTool, unless
-// the host has asked for it to be published without being enforced.
+// A pattern is published as it was written. AddTool refuses one that cannot be checked, unless the
+// host has chosen to publish it without enforcing it.
 func TestToolPatterns(t *testing.T) {
 	input := func(pattern string) json.RawMessage {
 		return json.RawMessage(`{"type":"object","properties":{"text":{"type":"string","pattern":"` + pattern + `"}}}`)

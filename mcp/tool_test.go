@@ -152,7 +152,7 @@ func TestAddToolPanics(t *testing.T) {
 	}
 }
 
-// What a host gives as schema reaches the client with every keyword.
+// The schema of a host reaches the client with every keyword.
 func TestSchemaVerbatim(t *testing.T) {
 	const text = `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","$defs":{"address":{"$anchor":"addressDef","type":"object","properties":{"street":{"type":"string"},"city":{"type":"string"}}}},"properties":{"name":{"type":"string"},"address":{"$ref":"#/$defs/address"},"contactMethod":{"type":"string","enum":["phone","email"]},"phone":{"type":"string"},"email":{"type":"string"}},"allOf":[{"anyOf":[{"required":["phone"]},{"required":["email"]}]}],"if":{"properties":{"contactMethod":{"const":"phone"}},"required":["contactMethod"]},"then":{"required":["phone"]},"else":{"required":["email"]},"additionalProperties":false}`
 	s := newTestServer(t, nil)

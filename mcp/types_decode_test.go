@@ -87,7 +87,7 @@ func TestAskMethod(t *testing.T) {
 	}
 }
 
-// What the server writes, a client reads back as the same values.
+// A client reads the same values that the server has written.
 func TestContentRoundTrip(t *testing.T) {
 	want := &CallToolResult{
 		Meta: Meta{"m": "x"},

@@ -10,7 +10,7 @@ import (
 
 func ptr[T any](v T) *T { return &v }
 
-// What a host fills in, and the JSON that the official schemas want of it.
+// The table has values of hosts and the JSON that the official schemas want for them.
 func TestGoldenJSON(t *testing.T) {
 	tests := []struct {
 		why   string
@@ -104,7 +104,7 @@ func TestOfMoreThan100CompletionsTheFirst100AreSent(t *testing.T) {
 	}
 }
 
-// A handler's mistake is an error, never a broken message or a panic.
+// A mistake of a handler becomes an error, never a broken message or a panic.
 func TestWhatCannotBeEncodedIsAnError(t *testing.T) {
 	for why, v := range map[string]any{
 		"nil block":           &CallToolResult{Content: []Content{nil}},

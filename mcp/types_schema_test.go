@@ -25,8 +25,7 @@ func everyContent() []Content {
 	}
 }
 
-// The zero and the full value of every result are valid in the revisions that
-// have them.
+// The zero value and the full value of every result are valid in the revisions that have it.
 func TestTypesAreValidAgainstTheSchemas(t *testing.T) {
 	c := wirecheck.Open(t)
 	cache := Cacheable{CacheScope: CachePrivate}
@@ -35,7 +34,7 @@ func TestTypesAreValidAgainstTheSchemas(t *testing.T) {
 	results := []struct {
 		method string
 		result any
-		modern bool // does not exist before
+		modern bool // it does not exist in earlier revisions
 	}{
 		{"tools/call", &CallToolResult{}, false},
 		{"tools/call", &CallToolResult{Content: everyContent(), StructuredContent: map[string]any{}, IsError: true}, false},
@@ -119,7 +118,7 @@ func TestNotificationsAreValidAgainstTheSchemas(t *testing.T) {
 	}
 }
 
-// envelope returns head, the JSON of v and a brace.
+// envelope returns head, the JSON of v and a closing brace.
 func envelope(t *testing.T, head string, v any) []byte {
 	t.Helper()
 	b, err := appendValue([]byte(head), v)
@@ -129,8 +128,8 @@ func envelope(t *testing.T, head string, v any) []byte {
 	return append(b, '}')
 }
 
-// modernResult returns the response around a result's members, with what every
-// result of 2026-07-28 has and, for resources/read, the caching fields.
+// modernResult returns the response around the members of a result. It adds what every result of
+// 2026-07-28 has and, for resources/read, the caching fields.
 func modernResult(t *testing.T, method string, body []byte) []byte {
 	t.Helper()
 	m := map[string]any{}

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// sameURIs are spellings of one URI each; the first is that by which they are compared.
+// sameURIs are lists of spellings of one URI. The first spelling is the normalized one.
 var sameURIs = [][]string{
 	{"test://host/a~b", "TEST://host/a~b", "Test://HOST/a%7Eb", "test://Host/a%7eb", "test://%68ost/%61~b", "test://h%4fst/a~b"},
 	{"test://host/a%20b", "test://host/a b", "TEST://Host/a%20b", "test://host/%61%20b"},
@@ -27,7 +27,7 @@ var sameURIs = [][]string{
 	{"test://host#Frag", "test://HOST#Fr%61g"},
 }
 
-// otherURIs are none of those, and no two are the same.
+// otherURIs differ from those and from each other.
 var otherURIs = []string{
 	"test://host/A~b", "test://host/a%25b", "test://host/a/b", "test://host/a%2520b", "test://host/a+b", "test://user@host:80/X",
 	"test://User@host:81/X", "urn:isbn:A", "urn:Isbn:a", "file:///tmp/x", "test://host?q=A%26b", "test://host?Q=A&b", "test://host#frag",
@@ -65,8 +65,9 @@ func TestNormalURI(t *testing.T) {
 	})
 }
 
-// A resource is found in every spelling of its URI, whichever it was added by, on every
-// revision: read, subscribed to, told of and completed. It is listed encoded.
+// A resource is found by every spelling of its URI, whichever it was added with, on every
+// revision: to read it, to subscribe to it, to be notified of it, and in completions. It is listed
+// encoded.
 func TestResourceInEverySpelling(t *testing.T) {
 	read := func(_ context.Context, req *ReadResourceRequest) (*ReadResourceResult, error) {
 		return &ReadResourceResult{Contents: []*ResourceContents{{Text: "found"}}}, nil
@@ -76,7 +77,7 @@ func TestResourceInEverySpelling(t *testing.T) {
 		for _, added := range same {
 			s := newTestServer(t, completing)
 			s.AddResource(&Resource{Name: "r", URI: added}, read)
-			s.AddResource(&Resource{Name: "r", URI: same[0]}, read) // the same, replaced
+			s.AddResource(&Resource{Name: "r", URI: same[0]}, read) // replaces it
 			s.AddResource(&Resource{Name: "r", URI: added}, read)
 			var told []Change
 			s.OnChange(func(ch Change) { told = append(told, ch) })
@@ -85,7 +86,7 @@ func TestResourceInEverySpelling(t *testing.T) {
 				if revision != modern {
 					c = newLegacyClient(t, s, revision, `{}`)
 				}
-				c.schema = new(wirecheck.Checker) // net/url, by which it judges, knows fewer URIs
+				c.schema = new(wirecheck.Checker) // it uses net/url, which accepts fewer URIs
 				listed := names(c.call("resources/list", ""), "resources", "uri")
 				if len(listed) != 1 || normalURI(listed[0]) != same[0] || strings.ContainsAny(listed[0], " é\"<>\\^`{|}") {
 					t.Errorf("%q is listed as %q", added, listed)
@@ -134,7 +135,7 @@ func TestResourceInEverySpelling(t *testing.T) {
 	}
 }
 
-// A notice names the resource as its subscriber does, if there is one.
+// A notice has the subscriber's spelling of the URI, if there is a subscriber.
 func TestNoticeInTheSubscribersSpelling(t *testing.T) {
 	hooks := make(chan string, 4)
 	s := NewServer(&Implementation{Name: "n", Version: "v"}, &ServerOptions{
@@ -172,8 +173,7 @@ func TestNoticeInTheSubscribersSpelling(t *testing.T) {
 	}
 }
 
-// A template is matched by every spelling of what it expands to; its variables keep the
-// client's letters.
+// A template matches every spelling of its expansions. Its variables keep the client's spelling.
 func TestTemplateInEverySpelling(t *testing.T) {
 	for _, tt := range []struct{ template, uri, id string }{
 		{"test://host/x/{id}", "TEST://Host/%78/Abc", "Abc"},
@@ -201,7 +201,7 @@ func TestTemplateInEverySpelling(t *testing.T) {
 	}
 }
 
-// What cannot be a URI is refused when it is added.
+// A resource whose URI is not valid is refused when it is added.
 func TestNoURI(t *testing.T) {
 	s := newTestServer(t, nil)
 	for _, uri := range []string{"", "relative", "/x", "//host/x", "test://host/%", "test://host/%4", "test://host/%zz", "test://host/\x00", "test://host/a\nb", "test://host/\xff", "1test://x", "té://x", "test://host:port/x", "test://[::1/x"} {
