@@ -89,7 +89,8 @@ func (s *idleSocket) deliver(b []byte) {
 	s.c.recv(s.c.loop.now)
 }
 
-// wantAllocs holds that f allocates as often as stated: more is a regression, less wants the number lowered.
+// wantAllocs holds that f allocates as often as stated: more is a regression, less wants the number
+// lowered.
 func wantAllocs(t *testing.T, why string, want float64, f func()) {
 	t.Helper()
 	for range 50 {

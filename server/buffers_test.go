@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestBuffersFitTheirUse: whatever was used before, what a buffer holds depends on what it was taken for.
+// TestBuffersFitTheirUse: whatever was used before, what a buffer holds depends on what it was
+// taken for.
 func TestBuffersFitTheirUse(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var held []*buffer
@@ -76,8 +77,8 @@ func TestLargeBuffersAreNotKept(t *testing.T) {
 	}
 }
 
-// TestPoolsLearnTheirSize: after so many uses that a pool has learned its size, a new buffer of it is
-// of the size that the pool is for.
+// TestPoolsLearnTheirSize: after so many uses that a pool has learned its size, a new buffer of it
+// is of the size that the pool is for.
 func TestPoolsLearnTheirSize(t *testing.T) {
 	for size := minBuffer; size <= maxBuffer; size++ {
 		for range 43_000 { // more than it takes
@@ -128,8 +129,9 @@ func heapOf(n int, f func()) int64 {
 	return (live() - before) / int64(n)
 }
 
-// TestPartialHeadsCostWhatTheySent: a connection that has sent a part of a head holds that part and how far it is parsed, and a connection that has sent a part of its content that part too, whatever the
-// requests before it needed.
+// TestPartialHeadsCostWhatTheySent: a connection that has sent a part of a head holds that part and
+// how far it is parsed, and a connection that has sent a part of its content that part too,
+// whatever the requests before it needed.
 func TestPartialHeadsCostWhatTheySent(t *testing.T) {
 	if raceEnabled() || testing.Short() {
 		t.Skip("measures the heap")

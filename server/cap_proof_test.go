@@ -16,7 +16,8 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// TestOneConnectionTooMany: pains B19, F5. The connection above the cap is told so, and when to come again; those below it are served, and a place that is left is taken.
+// TestOneConnectionTooMany: pains B19, F5. The connection above the cap is told so, and when to
+// come again; those below it are served, and a place that is left is taken.
 func TestOneConnectionTooMany(t *testing.T) {
 	p := serveProof(t, &server.Options{MaxConnections: 3})
 	await(t, "no connection", func() bool { return p.Stats().Connections == 0 })
@@ -49,7 +50,8 @@ func TestOneConnectionTooMany(t *testing.T) {
 	again.health(200)
 }
 
-// TestCapIsExact: connections come and go from many sides; there are never more than the cap, and in the end no place is lost.
+// TestCapIsExact: connections come and go from many sides; there are never more than the cap, and
+// in the end no place is lost.
 func TestCapIsExact(t *testing.T) {
 	const cap, clients = 20, 48
 	p := serveProof(t, &server.Options{MaxConnections: cap})

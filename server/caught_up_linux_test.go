@@ -11,7 +11,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// What waits for a slow peer goes on when it has read all, without a tick: the loop of this test gets none.
+// What waits for a slow peer goes on when it has read all, without a tick: the loop of this test
+// gets none.
 func TestCaughtUpWithoutTicks(t *testing.T) {
 	const big = 1 << 20
 	for name, tt := range map[string]struct {

@@ -66,7 +66,8 @@ var conversations = []struct{ name, in string }{
 
 var dateField = regexp.MustCompile(`Date: [^\r]+`)
 
-// converse returns all bytes that a client gets for what it sends in pieces, and how the connection stands then.
+// converse returns all bytes that a client gets for what it sends in pieces, and how the connection
+// stands then.
 func converse(t *testing.T, r *rig, pieces ...string) string {
 	t.Helper()
 	p := r.connect()
@@ -83,7 +84,8 @@ func converse(t *testing.T, r *rig, pieces ...string) string {
 	return out
 }
 
-// TestCutAnywhere: every conversation, cut at every offset and byte by byte, gives the same bytes as in one piece.
+// TestCutAnywhere: every conversation, cut at every offset and byte by byte, gives the same bytes
+// as in one piece.
 func TestCutAnywhere(t *testing.T) {
 	r := newRig(t, nil)
 	for _, c := range conversations {

@@ -35,7 +35,8 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// TestSlowEnd: the socket is closed when the last byte of the response is gone, not before, and soon after.
+// TestSlowEnd: the socket is closed when the last byte of the response is gone, not before, and
+// soon after.
 func TestSlowEnd(t *testing.T) {
 	r := newRig(t, nil)
 	p := r.connect()
@@ -49,7 +50,8 @@ func TestSlowEnd(t *testing.T) {
 	p.wantClosed("when they are gone", closeDone)
 }
 
-// TestRefusals: a response with Connection: close, our FIN, and the socket is closed when the peer has closed, or sent more than 64 KiB, or after two seconds.
+// TestRefusals: a response with Connection: close, our FIN, and the socket is closed when the peer
+// has closed, or sent more than 64 KiB, or after two seconds.
 func TestRefusals(t *testing.T) {
 	long := strings.Repeat("x", 20_000)
 	head := "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: */*\r\n"
@@ -130,7 +132,8 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
-// TestContinue: a client that waits for a 100 gets it once its head has passed, and not when content is here already.
+// TestContinue: a client that waits for a 100 gets it once its head has passed, and not when
+// content is here already.
 func TestContinue(t *testing.T) {
 	r := newRig(t, nil)
 	for _, c := range []struct {

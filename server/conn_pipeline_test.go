@@ -8,7 +8,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// TestPipelining: answers come in order, and no request is begun before the one before it is answered.
+// TestPipelining: answers come in order, and no request is begun before the one before it is
+// answered.
 func TestPipelining(t *testing.T) {
 	r := newRig(t, nil)
 	begun := 0
@@ -88,7 +89,8 @@ func TestPipelinedBound(t *testing.T) {
 	})
 }
 
-// TestPipeliningWithoutReading: who asks and does not read is not answered without end. Its requests wait; once it reads, all are answered, in order.
+// TestPipeliningWithoutReading: who asks and does not read is not answered without end. Its
+// requests wait; once it reads, all are answered, in order.
 func TestPipeliningWithoutReading(t *testing.T) {
 	opts := &Options{MaxUnsent: 10_000, MaxPipelined: 50_000}
 	text := strings.Repeat("z", 5000)

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// However many requests a client has sent, a turn serves turnBytes of them and a request more, whether they were kept or have just been read; all are answered, in order, and those of
-// others are served in between.
+// However many requests a client has sent, a turn serves turnBytes of them and a request more,
+// whether they were kept or have just been read; all are answered, in order, and those of others
+// are served in between.
 func TestRequestsAreSliced(t *testing.T) {
 	const n = 400
 	small := func(i int) string {

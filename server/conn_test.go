@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestAnswers: each message and its answer, end to end, by the tables of statuses. The connection lives on.
+// TestAnswers: each message and its answer, end to end, by the tables of statuses. The connection
+// lives on.
 func TestAnswers(t *testing.T) {
 	edit := func(q request, old, new string) string {
 		head, body, _ := strings.Cut(q.String(), "\r\n\r\n")

@@ -221,7 +221,8 @@ func TestStallClock(t *testing.T) {
 	})
 }
 
-// TestHeartbeats: a comment on every idle stream, at the period within a tenth of it, spread over the period at first.
+// TestHeartbeats: a comment on every idle stream, at the period within a tenth of it, spread over
+// the period at first.
 func TestHeartbeats(t *testing.T) {
 	const n = 400
 	r := newRig(t, &Options{Heartbeat: 20 * time.Second})
@@ -276,7 +277,8 @@ func TestHeartbeats(t *testing.T) {
 		p.send(listenTo("1", everything).http10().String())
 		p.take()
 		got := ""
-		for range wheel.Ticks(15*time.Second) + 1 { // the second may come within a tenth of that after the first
+		// the second may come within a tenth of that after the first
+		for range wheel.Ticks(15*time.Second) + 1 {
 			if r.pass(tickUnit); got == "" {
 				got = p.take()
 			}
@@ -329,7 +331,8 @@ func TestLongCallBecomesStream(t *testing.T) {
 	p.wantCode("the result", 200, 0)
 }
 
-// TestNoTimerOutlivesItsConnection: as many deadlines as connections, whatever they do; none when they are gone.
+// TestNoTimerOutlivesItsConnection: as many deadlines as connections, whatever they do; none when
+// they are gone.
 func TestNoTimerOutlivesItsConnection(t *testing.T) {
 	r := newRig(t, nil)
 	ways := []string{"", "POST", addCall(1, 2).String(), callTool("echo", `{"text":"x"}`).String(), callTool("wait", `{}`).String(), listenTo("1", everything).String(), "BAD\r\n\r\n", addCall(1, 2).String()[:300], addCall(1, 2).with("Connection: close\r\n").String()}

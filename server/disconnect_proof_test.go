@@ -23,13 +23,15 @@ var departures = []departure{
 	{"half-close", func(c *proofPeer) { _ = c.CloseWrite() }},
 }
 
-// aim is within how long the issue wants a client forgotten, in the median, on a quiet machine; bound is what fails the test on a busy one.
+// aim is within how long the issue wants a client forgotten, in the median, on a quiet machine;
+// bound is what fails the test on a busy one.
 const (
 	aim   = 10 * time.Millisecond
 	bound = 250 * time.Millisecond
 )
 
-// TestDisconnectInEveryState: pains A1, A3, A7, A10, A11, E1, E2. The client goes away in every state of a connection; the kernel's socket, the deadline, the buffers and the context of the
+// TestDisconnectInEveryState: pains A1, A3, A7, A10, A11, E1, E2. The client goes away in every
+// state of a connection; the kernel's socket, the deadline, the buffers and the context of the
 // handler go with it.
 func TestDisconnectInEveryState(t *testing.T) {
 	p := serveProof(t, nil)
@@ -166,7 +168,8 @@ func percentile(d []time.Duration, p int) time.Duration {
 	return s[min(len(s)-1, len(s)*p/100)]
 }
 
-// TestHalfCloseIsAnswered: pain A7. Requests that are complete when the FIN arrives are answered, pipelined ones too, and then the connection is gone.
+// TestHalfCloseIsAnswered: pain A7. Requests that are complete when the FIN arrives are answered,
+// pipelined ones too, and then the connection is gone.
 func TestHalfCloseIsAnswered(t *testing.T) {
 	p := serveProof(t, nil)
 	for _, n := range []int{1, 3} {
@@ -187,7 +190,8 @@ func TestHalfCloseIsAnswered(t *testing.T) {
 	p.wantNothingLeft()
 }
 
-// TestCloseInTheMiddleOfEverySegment: pain A10. A conversation is cut by an RST after each of its bytes.
+// TestCloseInTheMiddleOfEverySegment: pain A10. A conversation is cut by an RST after each of its
+// bytes.
 func TestCloseInTheMiddleOfEverySegment(t *testing.T) {
 	p := serveProof(t, nil)
 	body := callBody(1, "add", `{"A":1,"B":2}`, "")

@@ -27,7 +27,8 @@ func (p *proofServer) shutdown(limit time.Duration) (time.Duration, error) {
 	return time.Since(start), err
 }
 
-// TestDrain: pains E3, E4, E6, H1, H2. 2,000 streams and 50 calls end as the protocol wants; readiness goes first, idle connections at once, and nobody new comes in.
+// TestDrain: pains E3, E4, E6, H1, H2. 2,000 streams and 50 calls end as the protocol wants;
+// readiness goes first, idle connections at once, and nobody new comes in.
 func TestDrain(t *testing.T) {
 	streams, calls := 2000, 50
 	if raceDetector {
@@ -84,7 +85,8 @@ func TestDrain(t *testing.T) {
 		if err != nil || !strings.Contains(e, `"result":`) || !strings.Contains(e, `"id":7`) {
 			t.Fatalf("stream %d ends with %q, %v", i, e, err)
 		}
-		if e, err = s.next(); !errors.Is(err, io.EOF) { // io.EOF stands for the last chunk; without it this is io.ErrUnexpectedEOF
+		// io.EOF stands for the last chunk; without it this is io.ErrUnexpectedEOF
+		if e, err = s.next(); !errors.Is(err, io.EOF) {
 			t.Fatalf("stream %d, after its result: %q, %v", i, e, err)
 		}
 	}
@@ -115,7 +117,8 @@ func TestDrain(t *testing.T) {
 	wantNoneBut(t, before)
 }
 
-// wantNoSocketHeld fails the test if the process still has a socket. What the kernel keeps of one that was closed, until the client closes too, is in none of these states.
+// wantNoSocketHeld fails the test if the process still has a socket. What the kernel keeps of one
+// that was closed, until the client closes too, is in none of these states.
 func (p *proofServer) wantNoSocketHeld() {
 	p.t.Helper()
 	if c := p.sockets(0); c[sockdiag.Established]+c[sockdiag.CloseWait]+c[sockdiag.SynReceived]+c[sockdiag.Listen] != 0 {
@@ -123,7 +126,8 @@ func (p *proofServer) wantNoSocketHeld() {
 	}
 }
 
-// goroutinesOfOurs returns the names of the goroutines that run code of the server or of gnet's loops. Workers of gnet's pool are not among them: they stay idle for ten seconds.
+// goroutinesOfOurs returns the names of the goroutines that run code of the server or of gnet's
+// loops. Workers of gnet's pool are not among them: they stay idle for ten seconds.
 func goroutinesOfOurs() map[string]bool {
 	buf := make([]byte, 4<<20)
 	ours := make(map[string]bool)
@@ -149,7 +153,8 @@ func wantNoneBut(t *testing.T, before map[string]bool) {
 	})
 }
 
-// TestDrainGivesUp: pain E3. A handler that ignores its context keeps its goroutine, not the server: Shutdown returns at its deadline and says so.
+// TestDrainGivesUp: pain E3. A handler that ignores its context keeps its goroutine, not the
+// server: Shutdown returns at its deadline and says so.
 func TestDrainGivesUp(t *testing.T) {
 	before := goroutinesOfOurs()
 	p := serveProof(t, nil)
@@ -171,7 +176,8 @@ func TestDrainGivesUp(t *testing.T) {
 	case <-time.After(patience):
 		t.Error("the context of a call lives after Shutdown")
 	}
-	if a := w.answer("tools/call"); a.status != 200 { // it looked at its context, so its answer arrived
+	// it looked at its context, so its answer arrived
+	if a := w.answer("tools/call"); a.status != 200 {
 		t.Errorf("the call that ended: %d %s", a.status, a.body)
 	}
 	if _, err := c.br.ReadByte(); err == nil {
@@ -184,7 +190,8 @@ func TestDrainGivesUp(t *testing.T) {
 	wantNoneBut(t, before)
 }
 
-// TestDrainWhileClientsCome: pain H2. Shutdown in the middle of accepts, requests, streams and disconnects.
+// TestDrainWhileClientsCome: pain H2. Shutdown in the middle of accepts, requests, streams and
+// disconnects.
 func TestDrainWhileClientsCome(t *testing.T) {
 	for range 5 {
 		p := serveProof(t, &server.Options{DrainTimeout: patience})

@@ -25,7 +25,8 @@ func (r *rig) turns(look func()) {
 	}
 }
 
-// slices returns a look that holds each turn to sliceLimit of what n counts, and how many turns did some.
+// slices returns a look that holds each turn to sliceLimit of what n counts, and how many turns did
+// some.
 func (r *rig) slices(why string, n func() int) (look func(), turns *int) {
 	r.t.Helper()
 	before := n()
@@ -42,7 +43,8 @@ func (r *rig) slices(why string, n func() int) (look func(), turns *int) {
 	}, turns
 }
 
-// The drain lets go of a slice of connections a turn, whatever they are about, and others are served in between.
+// The drain lets go of a slice of connections a turn, whatever they are about, and others are
+// served in between.
 func TestDrainOfAllStatesIsSliced(t *testing.T) {
 	const many = 2_000
 	for name, begin := range map[string]func(*fakePeer, int){
@@ -78,7 +80,8 @@ func TestDrainOfAllStatesIsSliced(t *testing.T) {
 				switch {
 				case r.l.drain.order == nil:
 				case served == 0:
-					// The walk is under way: the one it comes to last is served meanwhile, and told that this was all.
+					// The walk is under way: the one it comes to last is served meanwhile, and told
+					// that this was all.
 					last.method = "tools/call"
 					last.deliver(addCall(1, 2).String())
 					last.wantCode("in between", 200, 0).wantField("in between", "Connection", "close")
@@ -132,7 +135,8 @@ func TestDetachedExpireSliced(t *testing.T) {
 	}
 }
 
-// detachedCalls returns a port on whose first loop n calls wait for their clients, which have disconnected.
+// detachedCalls returns a port on whose first loop n calls wait for their clients, which have
+// disconnected.
 func detachedCalls(t *testing.T, n int, o *Options) *port {
 	r := newPort(t, o)
 	s := r.initialize("2025-11-25")
@@ -159,7 +163,8 @@ func detachedCalls(t *testing.T, n int, o *Options) *port {
 	return r
 }
 
-// Connections that are reset for all that their peers leave unread go slice by slice, and the loop looks at its sockets in between.
+// Connections that are reset for all that their peers leave unread go slice by slice, and the loop
+// looks at its sockets in between.
 func TestReliefIsSliced(t *testing.T) {
 	const many = 700
 	r := newRig(t, &Options{UnsentTotal: 8 << 20})

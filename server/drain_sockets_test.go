@@ -12,7 +12,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// The drain of many idle connections lets other work of the loop have its turn after each slice, on sockets.
+// The drain of many idle connections lets other work of the loop have its turn after each slice, on
+// sockets.
 func TestDrainSharesTheLoop(t *testing.T) {
 	const many = 2_000
 	ms := mcp.NewServer(&mcp.Implementation{Name: "drain", Version: "1"}, nil)

@@ -80,7 +80,8 @@ func TestShutdownLeavesMCP(t *testing.T) {
 }
 
 // A drain takes the loop for a slice at a time: a call that arrives while thousands of idle
-// connections are closed is answered in between, and what comes and goes meanwhile is let go of too.
+// connections are closed is answered in between, and what comes and goes meanwhile is let go of
+// too.
 func TestDrainIsSliced(t *testing.T) {
 	r := newRig(t, nil)
 	var idle []*fakePeer

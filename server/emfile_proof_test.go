@@ -30,7 +30,8 @@ const (
 	childListeners = 20 // more than the server enrols at once with so few descriptors
 )
 
-// TestProofChild is the process whose descriptors run out. It does what it is told on standard input, line by line, and answers each line.
+// TestProofChild is the process whose descriptors run out. It does what it is told on standard
+// input, line by line, and answers each line.
 func TestProofChild(t *testing.T) {
 	if os.Getenv(childVariable) == "" {
 		t.Skip("runs only as a child of TestDescriptorsRunOut")
@@ -296,7 +297,8 @@ func (c *proofChild) wantQuiet(why string) {
 	c.t.Errorf("%s: %.0f %% of a core, want below 20 %%", why, 100*share)
 }
 
-// TestDescriptorsRunOut: rules 14 and 19 of gnet, pain A1. Far more clients than descriptors: streams stay open, who waits is not turned away, and is served when others leave.
+// TestDescriptorsRunOut: rules 14 and 19 of gnet, pain A1. Far more clients than descriptors:
+// streams stay open, who waits is not turned away, and is served when others leave.
 func TestDescriptorsRunOut(t *testing.T) {
 	c := startChildWith(t, childLimit, true)
 	for _, addr := range c.more {
@@ -343,8 +345,9 @@ func TestDescriptorsRunOut(t *testing.T) {
 	}
 }
 
-// TestHostTakesTheDescriptors: rule 19 of gnet. The host's own files take all that is left, so that accept itself, or what follows it, fails: nobody is dropped, nothing spins, and it
-// goes on by itself.
+// TestHostTakesTheDescriptors: rule 19 of gnet. The host's own files take all that is left, so that
+// accept itself, or what follows it, fails: nobody is dropped, nothing spins, and it goes on by
+// itself.
 func TestHostTakesTheDescriptors(t *testing.T) {
 	c := startChild(t)
 	old := c.dial()

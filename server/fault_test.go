@@ -7,7 +7,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// TestBigListen: a subscription whose content a worker decodes gives its job back once. Given back twice, two connections would share it.
+// TestBigListen: a subscription whose content a worker decodes gives its job back once. Given back
+// twice, two connections would share it.
 func TestBigListen(t *testing.T) {
 	r := newRig(t, nil)
 	var peers []*fakePeer
@@ -36,7 +37,8 @@ func TestBigListen(t *testing.T) {
 	}
 }
 
-// TestPanicInATask: a fault at the service of one connection costs that connection alone. What else the task had to do is done, and no byte meant for one reaches another.
+// TestPanicInATask: a fault at the service of one connection costs that connection alone. What else
+// the task had to do is done, and no byte meant for one reaches another.
 func TestPanicInATask(t *testing.T) {
 	t.Run("inbox", func(t *testing.T) {
 		r := newRig(t, nil)

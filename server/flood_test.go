@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// What waits for a loop is counted where it is sent: beyond the bound a POST over HTTP+SSE gets 503, whatever it holds, and is taken again when the loop has caught up.
+// What waits for a loop is counted where it is sent: beyond the bound a POST over HTTP+SSE gets
+// 503, whatever it holds, and is taken again when the loop has caught up.
 func TestInboxIsBounded(t *testing.T) {
 	const limit = 64 << 10
 	r := newPort(t, &Options{SSEPath: "/sse", MaxInbox: limit})
@@ -39,7 +40,8 @@ func TestInboxIsBounded(t *testing.T) {
 	}
 }
 
-// A call whose stream was resumed on a loop that is behind is not sent there without bound: the stream ends, and its client gets the rest when it comes back.
+// A call whose stream was resumed on a loop that is behind is not sent there without bound: the
+// stream ends, and its client gets the rest when it comes back.
 func TestResumedStreamOnALoopThatIsBehind(t *testing.T) {
 	r := newPort(t, &Options{MaxInbox: 4 << 10})
 	s := r.initialize("2025-11-25")
@@ -64,7 +66,8 @@ func TestResumedStreamOnALoopThatIsBehind(t *testing.T) {
 	s.wantTold("the rest", h, "two, =the end of a, END")
 }
 
-// Answers that wait for others of their call are bounded, for all and for one session: beyond it an answer gets 503, its question stays, and all is given back at the end.
+// Answers that wait for others of their call are bounded, for all and for one session: beyond it an
+// answer gets 503, its question stays, and all is given back at the end.
 func TestWaitingAnswersAreBounded(t *testing.T) {
 	const total = 64 << 10
 	r := newPort(t, &Options{AnswersTotal: total})

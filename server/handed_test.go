@@ -12,7 +12,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// visit calls f with each byte slice and string that a handler can reach from v. The session under a request forgets what it aliases when the request is answered.
+// visit calls f with each byte slice and string that a handler can reach from v. The session under
+// a request forgets what it aliases when the request is answered.
 func visit(v reflect.Value, seen map[any]bool, f func(path string, b string), path string) {
 	if !v.IsValid() {
 		return
@@ -67,7 +68,8 @@ func printOf(req any) string {
 	return strings.Join(lines, "\n")
 }
 
-// A keeper remembers requests that handlers keep against the contract, and what stood there when they returned.
+// A keeper remembers requests that handlers keep against the contract, and what stood there when
+// they returned.
 type keeper struct {
 	mu   sync.Mutex
 	reqs []any
@@ -81,7 +83,8 @@ func (k *keeper) keep(req any) {
 	k.reqs, k.was = append(k.reqs, req), append(k.was, text)
 }
 
-// What a handler of a worker has seen never becomes another client's bytes: arguments, URIs, answers, _meta and header values stay what they were, however many calls follow, for whoever
+// What a handler of a worker has seen never becomes another client's bytes: arguments, URIs,
+// answers, _meta and header values stay what they were, however many calls follow, for whoever
 // keeps them; over all revisions and transports, long messages and batches.
 func TestHandlersNeverSeeOthersBytes(t *testing.T) {
 	r := newPort(t, &Options{SSEPath: "/sse"})

@@ -60,7 +60,8 @@ func (c bareClients) close(p *proofServer) {
 	await(p.t, "all have gone", func() bool { return p.Stats().Connections == 0 })
 }
 
-// TestPartialHeadsAreCheap: a client that has sent a part of a head costs that part and little more, on the engine too, and as much after a time of large answers and contents.
+// TestPartialHeadsAreCheap: a client that has sent a part of a head costs that part and little
+// more, on the engine too, and as much after a time of large answers and contents.
 func TestPartialHeadsAreCheap(t *testing.T) {
 	if raceDetector || testing.Short() {
 		t.Skip("measures the heap")

@@ -13,7 +13,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// TestHeldLoop holds one of two loops in an inline handler: new clients are served by the other, and Shutdown comes back and reports what it left.
+// TestHeldLoop holds one of two loops in an inline handler: new clients are served by the other,
+// and Shutdown comes back and reports what it left.
 func TestHeldLoop(t *testing.T) { holdLoop(t, false) }
 
 // TestHeldLoopAfterSleep is the same of a server that had nothing to do before.
@@ -69,7 +70,8 @@ func holdLoop(t *testing.T, sleep bool) {
 	case <-time.After(5 * time.Second):
 		t.Fatal("the handler was not called")
 	}
-	// Those that come before the loop counts as stuck are dealt to both. Nobody may wait for those that it keeps.
+	// Those that come before the loop counts as stuck are dealt to both. Nobody may wait for those
+	// that it keeps.
 	const clients = 200
 	for _, wave := range []struct {
 		name string

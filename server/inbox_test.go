@@ -21,7 +21,8 @@ func (p *fakePeer) startJob() *job {
 	return p.c.x.job
 }
 
-// let lets n calls of "wait" return to the loop, whose jobs were given an answer by the test, and the loop serve them.
+// let lets n calls of "wait" return to the loop, whose jobs were given an answer by the test, and
+// the loop serve them.
 func (r *rig) let(n int) {
 	r.t.Helper()
 	free := len(r.l.jobs)
@@ -39,7 +40,8 @@ func progress(i int) []byte {
 
 var anyResult = []byte(`{"jsonrpc":"2.0","id":1,"result":{}}`)
 
-// TestInboxOrder: what a call notifies comes in order and before its answer, also when many calls post at once and the loop serves them in slices.
+// TestInboxOrder: what a call notifies comes in order and before its answer, also when many calls
+// post at once and the loop serves them in slices.
 func TestInboxOrder(t *testing.T) {
 	const calls, each = 8, 3 * sliceLimit
 	r := newRig(t, nil)
@@ -104,7 +106,8 @@ func TestInboxSlices(t *testing.T) {
 	}
 }
 
-// TestAnswersForNobody: an answer for a connection that is gone goes nowhere, even if another has its place.
+// TestAnswersForNobody: an answer for a connection that is gone goes nowhere, even if another has
+// its place.
 func TestAnswersForNobody(t *testing.T) {
 	r := newRig(t, nil)
 	p := r.connect()
@@ -149,7 +152,8 @@ func TestAnswersForNobody(t *testing.T) {
 	})
 }
 
-// TestReturnedOnce: with handlers that answer, are cancelled and time out in any order, each job comes back once.
+// TestReturnedOnce: with handlers that answer, are cancelled and time out in any order, each job
+// comes back once.
 func TestReturnedOnce(t *testing.T) {
 	r := newRig(t, nil)
 	for round := range 20 {
@@ -199,7 +203,8 @@ func TestReturnedOnce(t *testing.T) {
 	}
 }
 
-// TestChangesMerge: a set of changes holds each thing once, and the set that is merged stays as it is: all loops are given the same.
+// TestChangesMerge: a set of changes holds each thing once, and the set that is merged stays as it
+// is: all loops are given the same.
 func TestChangesMerge(t *testing.T) {
 	var a, b changes
 	if !a.empty() {

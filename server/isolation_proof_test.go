@@ -11,7 +11,8 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// TestHandlersThatFail: pain E1. A handler that panics, or ends its goroutine, ends one call with -32603; its connection and all others live, and no call stays in the books.
+// TestHandlersThatFail: pain E1. A handler that panics, or ends its goroutine, ends one call with
+// -32603; its connection and all others live, and no call stays in the books.
 func TestHandlersThatFail(t *testing.T) {
 	p := serveProof(t, nil)
 	other := p.listen(1)
@@ -36,7 +37,8 @@ func TestHandlersThatFail(t *testing.T) {
 	p.wantNothingLeft()
 }
 
-// TestStubbornHandler: pain E2. A handler that ignores its context keeps a goroutine and its slot, never the connection or the loop.
+// TestStubbornHandler: pain E2. A handler that ignores its context keeps a goroutine and its slot,
+// never the connection or the loop.
 func TestStubbornHandler(t *testing.T) {
 	p := serveProof(t, &server.Options{MaxCalls: 2, CallTimeout: 300 * time.Millisecond})
 	gone := p.dial()
@@ -67,7 +69,8 @@ func TestStubbornHandler(t *testing.T) {
 	p.wantNothingLeft()
 }
 
-// TestSlowloris: pains A10, D10. 200 clients that send a byte now and then cost others nothing, and are gone at HeadTimeout and BodyTimeout, told why.
+// TestSlowloris: pains A10, D10. 200 clients that send a byte now and then cost others nothing, and
+// are gone at HeadTimeout and BodyTimeout, told why.
 func TestSlowloris(t *testing.T) {
 	p := serveProof(t, &server.Options{HeadTimeout: 1500 * time.Millisecond, BodyTimeout: 1500 * time.Millisecond})
 	body := callBody(1, "add", `{"A":1,"B":2}`, "")

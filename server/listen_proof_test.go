@@ -20,8 +20,9 @@ func bigListenRequest(id int) string {
 	return postHead("subscriptions/listen", "", len(body)) + body
 }
 
-// TestLongListenRequests: a listen request that a worker decodes gives everything back exactly once. When its job was given back twice, two calls had the same one afterwards, and a worker
-// that ended found the function to call gone.
+// TestLongListenRequests: a listen request that a worker decodes gives everything back exactly
+// once. When its job was given back twice, two calls had the same one afterwards, and a worker that
+// ended found the function to call gone.
 func TestLongListenRequests(t *testing.T) {
 	p := serveProof(t, nil)
 	var streams []*proofStream

@@ -39,7 +39,8 @@ func askOn(t *testing.T, network, addr, request string, status int, part string)
 	}
 }
 
-// TestSeveralListeners: one server on a TCP port of each family, a unix socket and an inherited listener, at once; Shutdown ends them all.
+// TestSeveralListeners: one server on a TCP port of each family, a unix socket and an inherited
+// listener, at once; Shutdown ends them all.
 func TestSeveralListeners(t *testing.T) {
 	p := newProofServer(t, nil)
 	add := callRequest(1, "add", `{"A":20,"B":3}`, "")
@@ -92,7 +93,8 @@ func TestSeveralListeners(t *testing.T) {
 	_ = f.Close()
 	serve(inherited)
 	askOn(t, "tcp", inherited.Addr().String(), add, 200, `"Sum":23`)
-	askOn(t, "tcp", inherited.Addr().String(), strings.Replace(add, "Host: localhost", "Host: evil.example", 1), 403, "host") // F4: loopback here too
+	// F4: loopback here too
+	askOn(t, "tcp", inherited.Addr().String(), strings.Replace(add, "Host: localhost", "Host: evil.example", 1), 403, "host")
 
 	if _, err := p.shutdown(patience); err != nil {
 		t.Errorf("Shutdown: %v", err)
@@ -107,7 +109,8 @@ func TestSeveralListeners(t *testing.T) {
 	}
 }
 
-// TestUnixSocketPeers: pain A3, on a unix socket: FIN and a close with unread bytes, on a stream and in a call.
+// TestUnixSocketPeers: pain A3, on a unix socket: FIN and a close with unread bytes, on a stream
+// and in a call.
 func TestUnixSocketPeers(t *testing.T) {
 	p := newProofServer(t, nil)
 	path := filepath.Join(t.TempDir(), "m.sock")
@@ -145,7 +148,8 @@ func TestUnixSocketPeers(t *testing.T) {
 	}
 }
 
-// TestStaleSocketFile: a file that nobody serves is replaced; one that is served, and one that is no socket, are left alone.
+// TestStaleSocketFile: a file that nobody serves is replaced; one that is served, and one that is
+// no socket, are left alone.
 func TestStaleSocketFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "m.sock")

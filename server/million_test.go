@@ -13,7 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// BenchmarkMillionStreams holds 100,000 and a million idle subscriptions/listen streams on one loop, over sockets that only count. It measures what is ours alone: no kernel, no gnet.
+// BenchmarkMillionStreams holds 100,000 and a million idle subscriptions/listen streams on one
+// loop, over sockets that only count. It measures what is ours alone: no kernel, no gnet.
 //
 //	go test ./server -run '^$' -bench MillionStreams -benchtime 1x
 func BenchmarkMillionStreams(b *testing.B) {
@@ -26,7 +27,8 @@ func BenchmarkMillionStreams(b *testing.B) {
 	}
 }
 
-// million reports the figures of n streams, and holds them to the bounds of a million; those of time only if the machine does nothing else.
+// million reports the figures of n streams, and holds them to the bounds of a million; those of
+// time only if the machine does nothing else.
 func million(b *testing.B, n int, alone bool) {
 	l := newIdleLoop(b, nil)
 	bare := liveHeap()
@@ -134,7 +136,8 @@ func liveHeap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// cpuTime returns the processor time that the process has used: on a busy machine a clock tells more of the others.
+// cpuTime returns the processor time that the process has used: on a busy machine a clock tells
+// more of the others.
 func cpuTime() time.Duration {
 	var r unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &r); err != nil {

@@ -18,7 +18,8 @@ func TestOptionsThatCanNeverMatch(t *testing.T) {
 	const refused = "-"
 	tests := []struct {
 		option, value string
-		match         string // what a client sends that the value lets pass, refused if New must refuse it
+		// what a client sends that the value lets pass, refused if New must refuse it
+		match string
 	}{
 		{"AllowedHosts", "a.example", "A.example:8080"},
 		{"AllowedHosts", " a.example\t", "a.example"},

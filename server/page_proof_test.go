@@ -28,7 +28,8 @@ func TestLargeListsArriveWhole(t *testing.T) {
 		}
 		want := ""
 		for i := range n {
-			resp, err := http.ReadResponse(c.br, nil) // without a look at the schema, which takes long
+			// without a look at the schema, which takes long
+			resp, err := http.ReadResponse(c.br, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -18,7 +18,8 @@ func addMany(s *mcp.Server, n, size int) {
 	}
 }
 
-// vectorPeer is a fakePeer that writes several pieces with one system call, and changes the slice as gnet does.
+// vectorPeer is a fakePeer that writes several pieces with one system call, and changes the slice
+// as gnet does.
 type vectorPeer struct {
 	*fakePeer
 	vectors int
@@ -33,7 +34,9 @@ func (p *vectorPeer) Writev(pieces [][]byte) (int, error) {
 	return p.Write(all)
 }
 
-// TestPagesAreNotCopied: a long list is on the wire what it would be as a copy: alone, pipelined, as a stream, for HTTP/1.0, for a peer that takes it in pieces, and with sockets that know one piece only.
+// TestPagesAreNotCopied: a long list is on the wire what it would be as a copy: alone, pipelined,
+// as a stream, for HTTP/1.0, for a peer that takes it in pieces, and with sockets that know one
+// piece only.
 func TestPagesAreNotCopied(t *testing.T) {
 	list := request{method: "tools/list"}
 	stream := request{method: "tools/list", accept: "text/event-stream"}

@@ -53,7 +53,8 @@ func (p *fakePeer) Next(int) ([]byte, error) {
 	return b, nil
 }
 
-// Write implements socket as gnet does: what the kernel does not take is copied and waits; an error closes the connection before it returns.
+// Write implements socket as gnet does: what the kernel does not take is copied and waits; an error
+// closes the connection before it returns.
 func (p *fakePeer) Write(b []byte) (int, error) {
 	p.writes++
 	if p.boom {
@@ -224,7 +225,8 @@ func (p *fakePeer) wantClosed(why string, want closeReason) {
 	p.r.wantInvariants(why)
 }
 
-// wantLinger holds that the response is followed by a FIN and that the connection waits for the peer's.
+// wantLinger holds that the response is followed by a FIN and that the connection waits for the
+// peer's.
 func (p *fakePeer) wantLinger(why string) {
 	p.r.t.Helper()
 	if p.closed || !p.shut || p.c.state != connStateLinger {
@@ -315,7 +317,8 @@ func (p *fakePeer) wantResponse(why string, status int) *response {
 	return res
 }
 
-// wantCode is wantResponse for a JSON-RPC error, or for a result with code 0. Each message is held to the official schema.
+// wantCode is wantResponse for a JSON-RPC error, or for a result with code 0. Each message is held
+// to the official schema.
 func (p *fakePeer) wantCode(why string, status, code int) *response {
 	p.r.t.Helper()
 	res := p.wantResponse(why, status)

@@ -11,14 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A fleet is many client sockets, each nothing but a descriptor: they cost the process no memory that a test would have to tell from the server's.
+// A fleet is many client sockets, each nothing but a descriptor: they cost the process no memory
+// that a test would have to tell from the server's.
 type fleet struct {
 	t   testing.TB
 	fds []int
 }
 
-// launch connects n sockets to the port, from the loopback address 127.0.0.from: another one each time, for a closed connection keeps its address and ports for a minute. If request is not
-// "", each sends it and receives an answer that contains part.
+// launch connects n sockets to the port, from the loopback address 127.0.0.from: another one each
+// time, for a closed connection keeps its address and ports for a minute. If request is not "",
+// each sends it and receives an answer that contains part.
 func launch(t testing.TB, port, n, from int, request, part string) *fleet {
 	t.Helper()
 	f := &fleet{t: t, fds: make([]int, 0, n)}

@@ -70,7 +70,8 @@ type httpAnswer struct {
 	close  bool // the connection ends with it
 }
 
-// answer reads a response; method is that of the request it answers, "" when it was refused for its head.
+// answer reads a response; method is that of the request it answers, "" when it was refused for its
+// head.
 func (c *proofPeer) answer(method string) httpAnswer {
 	c.t.Helper()
 	a, err := c.tryAnswer(method)
@@ -144,7 +145,8 @@ func (c *proofPeer) stream(method string) *proofStream {
 	return &proofStream{proofPeer: c, method: method, body: resp.Body}
 }
 
-// next returns the next event's data, or the error that ended the stream: io.EOF after the last chunk.
+// next returns the next event's data, or the error that ended the stream: io.EOF after the last
+// chunk.
 func (s *proofStream) next() (string, error) {
 	s.t.Helper()
 	for len(s.events) == 0 {
@@ -174,7 +176,8 @@ func (s *proofStream) want(part string) {
 	}
 }
 
-// listen opens a listen stream for changes of tools and of the resource, and takes its acknowledgement.
+// listen opens a listen stream for changes of tools and of the resource, and takes its
+// acknowledgement.
 func (p *proofServer) listen(id int) *proofStream {
 	p.t.Helper()
 	c := p.dial()

@@ -23,7 +23,8 @@ import (
 
 const revision = "2026-07-28"
 
-// patience is how long a condition is waited for that must come true at once. It is only this long because the machine may be busy.
+// patience is how long a condition is waited for that must come true at once. It is only this long
+// because the machine may be busy.
 const patience = 20 * time.Second
 
 // A proofServer is a server with tools that behave in all the ways a test needs.

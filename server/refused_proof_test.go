@@ -62,7 +62,8 @@ func refusedKinds() []refusedKind {
 	}
 }
 
-// TestRefusedRequestsRetainNothing: pains A10, B4, B6, B7, F4. Requests of all refused kinds, mixed, over and over: no memory and no goroutine is left of them.
+// TestRefusedRequestsRetainNothing: pains A10, B4, B6, B7, F4. Requests of all refused kinds,
+// mixed, over and over: no memory and no goroutine is left of them.
 func TestRefusedRequestsRetainNothing(t *testing.T) {
 	total := 50_000
 	switch {

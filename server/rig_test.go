@@ -16,7 +16,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// A rig is a server with one loop and no event loop below it: tasks run, time passes and bytes arrive when the test says so.
+// A rig is a server with one loop and no event loop below it: tasks run, time passes and bytes
+// arrive when the test says so.
 type rig struct {
 	t      testing.TB
 	ms     *mcp.Server

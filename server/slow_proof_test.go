@@ -18,7 +18,8 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// dialSlow connects a client with a receive buffer of so many bytes: it takes little before its window closes.
+// dialSlow connects a client with a receive buffer of so many bytes: it takes little before its
+// window closes.
 func (p *proofServer) dialSlow(window int) *proofPeer {
 	p.t.Helper()
 	d := net.Dialer{Timeout: patience, Control: withWindow(window)}
@@ -29,13 +30,15 @@ func (p *proofServer) dialSlow(window int) *proofPeer {
 	return p.peerOn(c.(*net.TCPConn))
 }
 
-// TestSlowListenerHoldsUpNobody: pains D1, D2, D3. A listener that does not read holds up nobody, costs little, is owed one notice for each thing that changed, however often, and gets it when
-// it reads.
+// TestSlowListenerHoldsUpNobody: pains D1, D2, D3. A listener that does not read holds up nobody,
+// costs little, is owed one notice for each thing that changed, however often, and gets it when it
+// reads.
 func TestSlowListenerHoldsUpNobody(t *testing.T) {
 	t.Run("own listener", func(t *testing.T) {
 		slowListener(t, serveProof(t, &server.Options{NoticeDelay: -1}))
 	})
-	// Go's own listeners are multipath ones: a socket option that is set on them does not reach the connections.
+	// Go's own listeners are multipath ones: a socket option that is set on them does not reach the
+	// connections.
 	t.Run("inherited listener", func(t *testing.T) {
 		p := newProofServer(t, &server.Options{NoticeDelay: -1})
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -95,7 +98,8 @@ func slowListener(t *testing.T, p *proofServer) {
 	slow.want("notifications/resources/updated")
 }
 
-// TestListenerThatNeverReads: pain D2. Notices that keep coming do not keep a dead listener alive: it is dropped at WriteTimeout.
+// TestListenerThatNeverReads: pain D2. Notices that keep coming do not keep a dead listener alive:
+// it is dropped at WriteTimeout.
 func TestListenerThatNeverReads(t *testing.T) {
 	uri := "proof://" + strings.Repeat("long/", 800)
 	p := serveProof(t, &server.Options{NoticeDelay: -1, WriteTimeout: time.Second})
@@ -111,7 +115,8 @@ func TestListenerThatNeverReads(t *testing.T) {
 	p.wantNothingLeft()
 }
 
-// TestCallerWithUnreadNotifications: pains B13, D2. Notifications that pile up over MaxUnsent cost the client its connection, by an RST, and end its call.
+// TestCallerWithUnreadNotifications: pains B13, D2. Notifications that pile up over MaxUnsent cost
+// the client its connection, by an RST, and end its call.
 func TestCallerWithUnreadNotifications(t *testing.T) {
 	p := serveProof(t, nil)
 	c := p.dialSlow(8 << 10)
@@ -136,7 +141,8 @@ func TestCallerWithUnreadNotifications(t *testing.T) {
 	p.wantNothingLeft()
 }
 
-// TestSlowReaderOfALongResponse: pains B13, D9. A response is given whole to who reads slowly, and nothing is left of it.
+// TestSlowReaderOfALongResponse: pains B13, D9. A response is given whole to who reads slowly, and
+// nothing is left of it.
 func TestSlowReaderOfALongResponse(t *testing.T) {
 	p := serveProof(t, &server.Options{WriteTimeout: time.Second})
 	c := p.dialSlow(64 << 10)
@@ -171,7 +177,8 @@ func TestReaderThatStops(t *testing.T) {
 	p.wantNothingLeft()
 }
 
-// TestSteadySlowReaderIsNoStall: a client that reads all the time, but less than the call notifies, is not stalled: the bytes that wait for it grow although it takes some.
+// TestSteadySlowReaderIsNoStall: a client that reads all the time, but less than the call notifies,
+// is not stalled: the bytes that wait for it grow although it takes some.
 func TestSteadySlowReaderIsNoStall(t *testing.T) {
 	p := serveProof(t, &server.Options{WriteTimeout: 1500 * time.Millisecond, MaxUnsent: 16 << 20})
 	c := p.dialSlow(64 << 10)

@@ -48,7 +48,8 @@ func (p *proofServer) spam() (body string, err error) {
 	return string(b[max(0, len(b)-1000):]), err
 }
 
-// TestSteadyReaderIsKept: a client that reads all the time is not disconnected because a handler is faster than any reader could be.
+// TestSteadyReaderIsKept: a client that reads all the time is not disconnected because a handler is
+// faster than any reader could be.
 func TestSteadyReaderIsKept(t *testing.T) {
 	p := serveProof(t, &server.Options{Loops: 1})
 	p.spammer()
@@ -60,13 +61,15 @@ func TestSteadyReaderIsKept(t *testing.T) {
 			broken++
 		}
 	}
-	// Where handlers take all processors a reader can be kept from reading for a second, and then it looks as if it did not.
+	// Where handlers take all processors a reader can be kept from reading for a second, and then
+	// it looks as if it did not.
 	if broken > 2 {
 		t.Errorf("%d of 4 answers broken off", broken)
 	}
 }
 
-// TestNotifyingCallsLeaveOthersTheirTurn: eight handlers that notify without a pause do not keep the loop from its other sockets.
+// TestNotifyingCallsLeaveOthersTheirTurn: eight handlers that notify without a pause do not keep
+// the loop from its other sockets.
 func TestNotifyingCallsLeaveOthersTheirTurn(t *testing.T) {
 	p := serveProof(t, &server.Options{Loops: 1})
 	p.spammer()

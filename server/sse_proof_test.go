@@ -33,7 +33,8 @@ func (p *proofServer) openOld() *oldStream {
 	return s
 }
 
-// event reads the next event and returns its data, which is held to the schema of 2024-11-05 as the answer to a method unless that is empty.
+// event reads the next event and returns its data, which is held to the schema of 2024-11-05 as the
+// answer to a method unless that is empty.
 func (s *oldStream) event(kind, method string) string {
 	s.t.Helper()
 	line := func() string {
@@ -68,8 +69,10 @@ func (s *oldStream) post(via *proofPeer, msg string, status int) {
 
 const oldInitialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"old","version":"1"}}}`
 
-// TestOldSessionsLeaveNothing: pain B15. Sessions over HTTP+SSE, each with a call in flight, a level and a subscription, whose clients go away without a word, by FIN and by
-// RST; their messages come over connections of other loops. Nothing of them is left, of sockets in CLOSE-WAIT neither, round after round.
+// TestOldSessionsLeaveNothing: pain B15. Sessions over HTTP+SSE, each with a call in flight, a
+// level and a subscription, whose clients go away without a word, by FIN and by RST; their messages
+// come over connections of other loops. Nothing of them is left, of sockets in CLOSE-WAIT neither,
+// round after round.
 func TestOldSessionsLeaveNothing(t *testing.T) {
 	p := serveProof(t, &server.Options{SSEPath: "/sse", Loops: 2})
 	round := func(n int) {

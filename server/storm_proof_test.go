@@ -27,8 +27,9 @@ const (
 	stormRounds = 3
 )
 
-// TestStorm: pains A1, A2, A4, A5, A11, B1, D4. 8,000 clients with an idle listen stream leave at once. The server forgets them in about the time that gnet alone takes, answers others
-// meanwhile, and holds afterwards what it held before.
+// TestStorm: pains A1, A2, A4, A5, A11, B1, D4. 8,000 clients with an idle listen stream leave at
+// once. The server forgets them in about the time that gnet alone takes, answers others meanwhile,
+// and holds afterwards what it held before.
 func TestStorm(t *testing.T) {
 	size, rounds := stormSize, stormRounds
 	if testing.Short() || raceDetector {
@@ -54,8 +55,9 @@ type storm struct {
 	source int // of the next fleet's addresses
 }
 
-// run has the clients leave again and again, by turns from the server and from gnet alone. Where the machine's own noise exceeds a bound it tries some more: a bound is held by the best
-// round, the figures that are logged are medians.
+// run has the clients leave again and again, by turns from the server and from gnet alone. Where
+// the machine's own noise exceeds a bound it tries some more: a bound is held by the best round,
+// the figures that are logged are medians.
 func (s *storm) run(name string, leave func(*fleet), rounds int) {
 	t := s.p.t
 	t.Helper()
@@ -64,7 +66,8 @@ func (s *storm) run(name string, leave func(*fleet), rounds int) {
 	s.bare(leave)
 	var ours, bare, p99, worst []time.Duration
 	good := func() bool {
-		quick := slices.Min(ours) < 25*time.Millisecond // what takes so little is not told from noise by a ratio
+		// what takes so little is not told from noise by a ratio
+		quick := slices.Min(ours) < 25*time.Millisecond
 		ratio := min(ratioOf(median(ours), median(bare)), ratioOf(slices.Min(ours), slices.Min(bare)))
 		return raceDetector || (quick || ratio < 2) && slices.Min(p99) < 100*time.Millisecond
 	}
@@ -89,7 +92,8 @@ func (s *storm) run(name string, leave func(*fleet), rounds int) {
 
 func ratioOf(a, b time.Duration) float64 { return float64(a) / float64(b) }
 
-// ours returns how long after the last client left the server's last socket was gone, and how long health checks took meanwhile.
+// ours returns how long after the last client left the server's last socket was gone, and how long
+// health checks took meanwhile.
 func (s *storm) ours(name string, leave func(*fleet)) (time.Duration, []time.Duration) {
 	t := s.p.t
 	t.Helper()
@@ -202,10 +206,12 @@ func (h holdings) compare(t testing.TB, why string, before holdings) {
 	}
 }
 
-// floorAnswer is about as long as the beginning of a listen stream: a socket that has carried something is slower to close than one that never did.
+// floorAnswer is about as long as the beginning of a listen stream: a socket that has carried
+// something is slower to close than one that never did.
 var floorAnswer = []byte(strings.Repeat("floor", 120))
 
-// A floorServer is what gnet alone does: it answers whatever comes with the same bytes, holds connections and forgets them, with as many loops, accepted in the same way.
+// A floorServer is what gnet alone does: it answers whatever comes with the same bytes, holds
+// connections and forgets them, with as many loops, accepted in the same way.
 type floorServer struct {
 	gnet.BuiltinEventEngine
 	port int

@@ -14,9 +14,10 @@ import (
 // modelListener is what the model knows of a listener.
 type modelListener struct {
 	p      *fakePeer
-	topics []string       // what it listens to
-	owed   map[string]int // what changed, and how much had been written by then: only what is written later pays
-	seen   int            // bytes that were looked at
+	topics []string // what it listens to
+	// what changed, and how much had been written by then: only what is written later pays
+	owed map[string]int
+	seen int // bytes that were looked at
 }
 
 // written returns how many bytes the server has written to the listener.
@@ -31,7 +32,8 @@ var modelTopics = []struct{ change, ask, notice string }{
 	{"rig://b", "", updatedB},
 }
 
-// TestStreamsModel: whatever listeners do, each that is open gets at least one notice of everything it listens to after its last change, none that it does not listen to, and none before its
+// TestStreamsModel: whatever listeners do, each that is open gets at least one notice of everything
+// it listens to after its last change, none that it does not listen to, and none before its
 // acknowledgement; and the lists hold together.
 func TestStreamsModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

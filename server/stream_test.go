@@ -12,7 +12,8 @@ import (
 	"github.com/mooring-mcp/mooring/sse"
 )
 
-// wantEvents holds that exactly these came on the stream since the last look; each is a part of the event.
+// wantEvents holds that exactly these came on the stream since the last look; each is a part of the
+// event.
 func (p *fakePeer) wantEvents(why string, want ...string) {
 	p.r.t.Helper()
 	got := p.more()
@@ -34,7 +35,8 @@ const (
 	updatedB        = `"uri":"rig://b"`
 )
 
-// TestListen: the acknowledgement is the first event, in the turn of the request, and names what both sides have.
+// TestListen: the acknowledgement is the first event, in the turn of the request, and names what
+// both sides have.
 func TestListen(t *testing.T) {
 	r := newRig(t, nil)
 	for _, c := range []struct {
@@ -115,7 +117,8 @@ func TestCoalescing(t *testing.T) {
 	}
 }
 
-// TestSlowListener: nothing is queued for a listener that does not read; what changed meanwhile is told once when it has caught up.
+// TestSlowListener: nothing is queued for a listener that does not read; what changed meanwhile is
+// told once when it has caught up.
 func TestSlowListener(t *testing.T) {
 	r := newRig(t, nil)
 	p, q := r.connect(), r.connect()
@@ -170,7 +173,8 @@ func TestSlowListener(t *testing.T) {
 	})
 }
 
-// TestLeavingDuringAWalk: listeners that go, in any way, while a change is being told cost no other listener its notice.
+// TestLeavingDuringAWalk: listeners that go, in any way, while a change is being told cost no other
+// listener its notice.
 func TestLeavingDuringAWalk(t *testing.T) {
 	const n = 3*sliceLimit + 10 // several slices
 	for _, what := range []string{"tools", "rig://a"} {
@@ -196,7 +200,8 @@ func TestLeavingDuringAWalk(t *testing.T) {
 				r.post(changeOf(what))
 				for step := 0; r.step(); step++ {
 					r.wantInvariants("between two slices")
-					// Between two slices some leave too: those at the ends, where the walk is going or was.
+					// Between two slices some leave too: those at the ends, where the walk is going
+					// or was.
 					leave(peers[n-1-step])
 					leave(peers[sliceLimit+step])
 				}
@@ -233,7 +238,8 @@ func (p *fakePeer) more2() []string {
 	return strings.SplitAfter(content, "\n\n")[:strings.Count(content, "\n\n")]
 }
 
-// TestFrames: what a listener gets is what sse.AppendData would give, whatever the length of its id and of those before it.
+// TestFrames: what a listener gets is what sse.AppendData would give, whatever the length of its id
+// and of those before it.
 func TestFrames(t *testing.T) {
 	r := newRig(t, nil)
 	ids := []string{`0`, `7`, `1023`, `1024`, `-1`, `9007199254740993`, `""`, `"a"`, `"b"`, "\"\u2028\"", "\"x\u2028y\u2029z\u0085\"", `"\u2028"`, `"` + strings.Repeat("n", 256) + `"`, `"a\"b\\"`, `"ä"`, `12`, `34`}
@@ -264,7 +270,8 @@ func TestFrames(t *testing.T) {
 	})
 }
 
-// TestUnsent: notifications of a call that a client does not read are bounded; beyond, the client is disconnected and the call cancelled.
+// TestUnsent: notifications of a call that a client does not read are bounded; beyond, the client
+// is disconnected and the call cancelled.
 func TestUnsent(t *testing.T) {
 	r := newRig(t, &Options{MaxUnsent: 5000})
 	p := r.connect()
@@ -306,7 +313,8 @@ func TestUnsent(t *testing.T) {
 	})
 }
 
-// TestHooks: OnSubscribe and OnUnsubscribe see the first and the last listener of a resource, however it leaves.
+// TestHooks: OnSubscribe and OnUnsubscribe see the first and the last listener of a resource,
+// however it leaves.
 func TestHooks(t *testing.T) {
 	var mu sync.Mutex
 	var edges []string
@@ -361,7 +369,8 @@ func TestHooks(t *testing.T) {
 	}
 }
 
-// TestGracefulEnd: a stream that the server ends gets the result of its request, the end of its chunks and a FIN.
+// TestGracefulEnd: a stream that the server ends gets the result of its request, the end of its
+// chunks and a FIN.
 func TestGracefulEnd(t *testing.T) {
 	r := newRig(t, nil)
 	peers := r.listeners(50)

@@ -69,7 +69,8 @@ func get(t *testing.T, addr, path string) *http.Response {
 	return res
 }
 
-// TestSleep holds that a server without clients gives its loops no ticks, and that whoever comes then is served as by one that is awake.
+// TestSleep holds that a server without clients gives its loops no ticks, and that whoever comes
+// then is served as by one that is awake.
 func TestSleep(t *testing.T) {
 	const head, beat = 600 * time.Millisecond, 1500 * time.Millisecond
 	s, addr := serveResting(t, Options{Loops: 2, HeadTimeout: head, Heartbeat: beat})
@@ -132,7 +133,8 @@ func TestSleep(t *testing.T) {
 	}
 }
 
-// TestSweepWhileResting holds that what the table of sessions holds goes when it expires, though no loop has anything else to do.
+// TestSweepWhileResting holds that what the table of sessions holds goes when it expires, though no
+// loop has anything else to do.
 func TestSweepWhileResting(t *testing.T) {
 	s, _ := serveResting(t, Options{Loops: 2})
 	for i := range numShards {

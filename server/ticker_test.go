@@ -26,7 +26,8 @@ func (r *rig) tickAt(n tick) {
 	r.run()
 }
 
-// TestRestChangesNothing runs the same clients on a loop that rests whenever it can and on one that gets every tick: each client sees the same at the same ticks, however long the rests are.
+// TestRestChangesNothing runs the same clients on a loop that rests whenever it can and on one that
+// gets every tick: each client sees the same at the same ticks, however long the rests are.
 func TestRestChangesNothing(t *testing.T) {
 	opts := Options{HeadTimeout: 3 * time.Second, BodyTimeout: 5 * time.Second, IdleTimeout: 70 * time.Second, Heartbeat: 900 * time.Millisecond}
 	waits := []tick{1, 2, 9, 11, 12, 15, 30, 31, 60, 200, 511, 512, 513, 800, 5000}
@@ -195,7 +196,8 @@ type chanReactor struct {
 
 func (c *chanReactor) execute(t task) { c.work <- t }
 
-// TestNoWakeIsLost has the loops of many servers rest and be stirred at all moments: each deadline comes.
+// TestNoWakeIsLost has the loops of many servers rest and be stirred at all moments: each deadline
+// comes.
 func TestNoWakeIsLost(t *testing.T) {
 	ms := mcp.NewServer(&mcp.Implementation{Name: "rest", Version: "1"}, nil)
 	defer ms.Close()

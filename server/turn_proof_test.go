@@ -12,7 +12,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// TestOneConnectionsTurn: a client that pipelines without end has the loop for no longer than some requests; whoever else wants something is served in between.
+// TestOneConnectionsTurn: a client that pipelines without end has the loop for no longer than some
+// requests; whoever else wants something is served in between.
 func TestOneConnectionsTurn(t *testing.T) {
 	ms := mcp.NewServer(&mcp.Implementation{Name: "turns", Version: "1"}, nil)
 	t.Cleanup(ms.Close)

@@ -11,7 +11,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// oneProcessor leaves the loop and the workers one processor of Go's, so that who waits for it can go on only when the other lets it.
+// oneProcessor leaves the loop and the workers one processor of Go's, so that who waits for it can
+// go on only when the other lets it.
 func oneProcessor(t *testing.T) {
 	before := runtime.GOMAXPROCS(1)
 	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
@@ -24,7 +25,8 @@ func sessionOn(p *fakePeer, rev string) string {
 	return p.wantResponse("initialize", 200).head.Get("Mcp-Session-Id")
 }
 
-// TestLend: the answer of a worker is sent in the turn in which its request came, whatever starts the worker, and nobody has to wake the loop for it.
+// TestLend: the answer of a worker is sent in the turn in which its request came, whatever starts
+// the worker, and nobody has to wake the loop for it.
 func TestLend(t *testing.T) {
 	const each = 200 // more than three times 61: Go's scheduler prefers the loop in one turn of 61
 	for _, c := range []struct {
@@ -120,7 +122,8 @@ func TestLend(t *testing.T) {
 	}
 }
 
-// TestLendPipelined: the next request of a connection, which waits for the answer to the last, is served in the same turn too, within bounds.
+// TestLendPipelined: the next request of a connection, which waits for the answer to the last, is
+// served in the same turn too, within bounds.
 func TestLendPipelined(t *testing.T) {
 	r := newRig(t, nil)
 	p := r.connect()
@@ -146,7 +149,8 @@ func TestLendPipelined(t *testing.T) {
 	}
 }
 
-// TestLendToSlowHandlers: handlers that compute do not hold up the sockets of a turn: after the first the others have to wait until all have been served.
+// TestLendToSlowHandlers: handlers that compute do not hold up the sockets of a turn: after the
+// first the others have to wait until all have been served.
 func TestLendToSlowHandlers(t *testing.T) {
 	r := newRig(t, nil)
 	mcp.AddTool(r.ms, &mcp.Tool{Name: "compute"}, func(context.Context, *mcp.CallToolRequest, noIn) (*mcp.CallToolResult, any, error) {
@@ -186,7 +190,8 @@ func TestLendToSlowHandlers(t *testing.T) {
 	}
 }
 
-// TestLendToBlockedHandlers: a handler that waits holds up nobody, and wakes the loop when it answers.
+// TestLendToBlockedHandlers: a handler that waits holds up nobody, and wakes the loop when it
+// answers.
 func TestLendToBlockedHandlers(t *testing.T) {
 	r := newRig(t, nil)
 	p, q := r.connect(), r.connect()

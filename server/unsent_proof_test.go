@@ -14,7 +14,8 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// TestManyThatAskAndNeverRead: however many clients ask for more than they read, what waits for them has an end, and those who read are served.
+// TestManyThatAskAndNeverRead: however many clients ask for more than they read, what waits for
+// them has an end, and those who read are served.
 func TestManyThatAskAndNeverRead(t *testing.T) {
 	const n, limit = 300, 8 << 20
 	p := serveProof(t, &server.Options{UnsentTotal: limit})

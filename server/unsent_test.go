@@ -59,7 +59,8 @@ func (p *fakePeer) leave(n int) {
 	p.r.await("an answer", func() bool { return p.closed || len(p.pending) >= n })
 }
 
-// TestUnsentTotal: beyond the bound for all peers those for whom most waits are reset, and no others.
+// TestUnsentTotal: beyond the bound for all peers those for whom most waits are reset, and no
+// others.
 func TestUnsentTotal(t *testing.T) {
 	const limit = 1 << 20
 	r := newRig(t, &Options{UnsentTotal: limit})
@@ -125,7 +126,8 @@ func TestUnsentTotalIsOfThePresent(t *testing.T) {
 	r.wantUnsent("some ticks later", 0)
 }
 
-// TestUnsentTotalWithinATurn: a turn that serves very many before any can be reset keeps a bound as well.
+// TestUnsentTotalWithinATurn: a turn that serves very many before any can be reset keeps a bound as
+// well.
 func TestUnsentTotalWithinATurn(t *testing.T) {
 	const limit = 256 << 10
 	r := newRig(t, &Options{UnsentTotal: limit})
@@ -187,7 +189,8 @@ func TestUnsentIsCounted(t *testing.T) {
 	r.wantUnsent("all have gone", 0)
 }
 
-// TestPipelinedAnswersWait: the next request of a peer that does not read waits when 32 KiB of answers do, and is answered when it reads.
+// TestPipelinedAnswersWait: the next request of a peer that does not read waits when 32 KiB of
+// answers do, and is answered when it reads.
 func TestPipelinedAnswersWait(t *testing.T) {
 	for _, limit := range []int{0, 8 << 10} {
 		r := newRig(t, &Options{MaxUnsent: limit, MaxPipelined: 1 << 20})
