@@ -7,7 +7,7 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
-// idleSocket is the least that a connection needs: what is written is counted.
+// idleSocket is the smallest socket that a connection works with. It counts the writes.
 type idleSocket struct {
 	in      []byte
 	written int
@@ -31,7 +31,7 @@ func (s *idleSocket) OutboundBuffered() int { return 0 }
 func (s *idleSocket) Flush() error          { return nil }
 func (s *idleSocket) SetLinger(int) error   { return nil }
 
-// idleReactor is below a loop whose tasks the test runs itself.
+// idleReactor is the reactor of a loop whose tasks the test runs itself.
 type idleReactor struct{ tasks, later []task }
 
 func (f *idleReactor) execute(t task)          { f.tasks = append(f.tasks, t) }
@@ -64,7 +64,8 @@ func (l *loop) connect() *idleSocket {
 	return s
 }
 
-// run runs the loop's tasks, and what was sliced.
+// run runs the tasks of the loop, including those it postponed to a later turn, until none is
+// left.
 func (l *loop) run() {
 	f := l.reactor.(*idleReactor)
 	for {
@@ -89,17 +90,17 @@ func (s *idleSocket) deliver(b []byte) {
 	s.c.recv(s.c.loop.now)
 }
 
-// wantAllocs holds that f allocates as often as stated: more is a regression, less wants the number
-// lowered.
+// wantAllocs checks that f makes exactly want allocations per run. More is a regression; if there
+// are fewer, lower the number.
 func wantAllocs(t *testing.T, why string, want float64, f func()) {
 	t.Helper()
 	for range 50 {
-		f() // pools and scratch have their size
+		f() // let pools and scratch buffers grow to their size
 	}
 	if got := testing.AllocsPerRun(500, f); got > want {
 		t.Errorf("%s: %v allocations, want %v", why, got, want)
 	} else if got < want {
-		t.Logf("%s: %v allocations, %v are stated: lower the number", why, got, want)
+		t.Logf("%s: %v allocations, fewer than the stated %v: lower the number", why, got, want)
 	}
 }
 
@@ -180,13 +181,13 @@ func TestAllocsOfStreams(t *testing.T) {
 		}
 	})
 	if sent()-before < n*30 {
-		t.Errorf("%d heartbeats", sent()-before)
+		t.Errorf("%d heartbeats, want at least %d", sent()-before, n*30)
 	}
 	before = sent()
 	tools := new(changes)
 	tools.add(mcp.Change{Topic: mcp.TopicTools})
-	// A walk over all listeners makes its notice: 10 allocations, and none for each delivery.
-	wantAllocs(t, "a change told to a thousand listeners", 10, func() {
+	// A walk over all listeners encodes its notice once: 10 allocations, and none per delivery.
+	wantAllocs(t, "a change delivered to a thousand listeners", 10, func() {
 		l.postChanges(tools)
 		l.run()
 	})

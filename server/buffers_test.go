@@ -7,15 +7,15 @@ import (
 	"testing"
 )
 
-// TestBuffersFitTheirUse: whatever was used before, what a buffer holds depends on what it was
-// taken for.
+// TestBuffersFitTheirUse checks that the capacity of a buffer depends only on what it was taken
+// for, not on its earlier uses.
 func TestBuffersFitTheirUse(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var held []*buffer
 	want := func(why string, b *buffer, n int) {
 		t.Helper()
 		if len(b.B) > cap(b.B) || cap(b.B) < n || cap(b.B) >= 2*max(n, 1<<minBuffer) {
-			t.Fatalf("%s for %d bytes: %d held", why, n, cap(b.B))
+			t.Fatalf("buffer %s for %d bytes has capacity %d", why, n, cap(b.B))
 		}
 	}
 	for range 20_000 {
@@ -26,9 +26,9 @@ func TestBuffersFitTheirUse(t *testing.T) {
 		case 0:
 			b = takeBuffer(n)
 			if want("taken", b, n); len(b.B) != 0 {
-				t.Fatalf("a buffer with %d bytes in it", len(b.B))
+				t.Fatalf("a new buffer contains %d bytes", len(b.B))
 			}
-			b.B = append(b.B, make([]byte, rng.IntN(2*n))...) // an owner may outgrow it
+			b.B = append(b.B, make([]byte, rng.IntN(2*n))...) // an owner may outgrow its buffer
 		case 1:
 			b = bufferOf(make([]byte, n))
 			want("copied", b, n)
@@ -37,7 +37,7 @@ func TestBuffersFitTheirUse(t *testing.T) {
 			b.add(make([]byte, n))
 			b.add(make([]byte, n))
 			if len(b.B) != 2*n {
-				t.Fatalf("%d bytes, added were %d", len(b.B), 2*n)
+				t.Fatalf("buffer has %d bytes, want the %d that were added", len(b.B), 2*n)
 			}
 			if cap(b.B) > 64 {
 				want("grown", b, 2*n)
@@ -47,7 +47,7 @@ func TestBuffersFitTheirUse(t *testing.T) {
 			b.B = b.B[:rng.IntN(n)]
 			left := len(b.B)
 			if b = b.fit(); len(b.B) != left || cap(b.B) > 4*max(left, 1<<minBuffer) {
-				t.Fatalf("%d bytes left of %d: %d held", left, n, cap(b.B))
+				t.Fatalf("after fit, a buffer with %d of %d bytes left has capacity %d", left, n, cap(b.B))
 			}
 		}
 		if held = append(held, b); len(held) > 50 {
@@ -59,7 +59,8 @@ func TestBuffersFitTheirUse(t *testing.T) {
 	}
 }
 
-// TestLargeBuffersAreNotKept: what large messages needed is memory of nobody afterwards.
+// TestLargeBuffersAreNotKept checks that the pools do not keep the memory that large messages
+// needed.
 func TestLargeBuffersAreNotKept(t *testing.T) {
 	for range 64 {
 		release(takeBuffer(1 << 20))
@@ -71,24 +72,24 @@ func TestLargeBuffersAreNotKept(t *testing.T) {
 		for range 64 {
 			b := takeBuffer(1 << size)
 			if cap(b.B) > 1<<maxBuffer {
-				t.Fatalf("a buffer of %d bytes was kept", cap(b.B))
+				t.Fatalf("a buffer of %d bytes was kept in a pool", cap(b.B))
 			}
 		}
 	}
 }
 
-// TestPoolsLearnTheirSize: after so many uses that a pool has learned its size, a new buffer of it
-// is of the size that the pool is for.
+// TestPoolsLearnTheirSize checks that a pool, once it has been used often enough to learn its
+// size, makes new buffers of exactly that size.
 func TestPoolsLearnTheirSize(t *testing.T) {
 	for size := minBuffer; size <= maxBuffer; size++ {
-		for range 43_000 { // more than it takes
+		for range 43_000 { // more than a pool needs to learn
 			release(takeBuffer(1 << size))
 		}
 		var held []*buffer
 		for range 100 {
 			b := takeBuffer(1<<size - 1)
 			if len(b.B) != 0 || cap(b.B) != 1<<size {
-				t.Fatalf("a buffer of %d bytes in %d, want none in %d", len(b.B), cap(b.B), 1<<size)
+				t.Fatalf("new buffer has length %d and capacity %d, want 0 and %d", len(b.B), cap(b.B), 1<<size)
 			}
 			held = append(held, b)
 		}
@@ -98,7 +99,7 @@ func TestPoolsLearnTheirSize(t *testing.T) {
 	}
 }
 
-// TestContentIsHeldAsItComes: a length that is announced costs nothing.
+// TestContentIsHeldAsItComes checks that a large Content-Length alone does not allocate memory.
 func TestContentIsHeldAsItComes(t *testing.T) {
 	const announced = 4 << 20
 	b := takeBuffer(1)
@@ -106,15 +107,16 @@ func TestContentIsHeldAsItComes(t *testing.T) {
 	for len(b.B) < announced-len(piece) {
 		b.reserve(len(piece), announced-len(b.B))
 		if b.B = append(b.B, piece...); cap(b.B) > max(2*len(b.B), 1<<minBuffer) {
-			t.Fatalf("%d bytes of %d have come, %d are held", len(b.B), announced, cap(b.B))
+			t.Fatalf("with %d of %d bytes received, the buffer holds %d", len(b.B), announced, cap(b.B))
 		}
 	}
 	if cap(b.B) > announced+announced/8 {
-		t.Errorf("%d bytes are held for a content of %d", cap(b.B), announced)
+		t.Errorf("buffer holds %d bytes for content of %d", cap(b.B), announced)
 	}
 }
 
-// heapOf returns by how much the live heap grows when f makes n things, for each of them.
+// heapOf returns the average growth of the live heap, in bytes, for each of the n things that f
+// makes.
 func heapOf(n int, f func()) int64 {
 	live := func() int64 {
 		var m runtime.MemStats
@@ -129,9 +131,9 @@ func heapOf(n int, f func()) int64 {
 	return (live() - before) / int64(n)
 }
 
-// TestPartialHeadsCostWhatTheySent: a connection that has sent a part of a head holds that part and
-// how far it is parsed, and a connection that has sent a part of its content that part too,
-// whatever the requests before it needed.
+// TestPartialHeadsCostWhatTheySent checks that a connection that has sent part of a head holds
+// only that part and the parser's position, and one that has sent part of its content only that
+// part as well, whatever its earlier requests needed.
 func TestPartialHeadsCostWhatTheySent(t *testing.T) {
 	if raceEnabled() || testing.Short() {
 		t.Skip("measures the heap")
@@ -161,7 +163,7 @@ func TestPartialHeadsCostWhatTheySent(t *testing.T) {
 		for _, tt := range []struct {
 			what  string
 			sent  []byte
-			fixed int64 // what a request needs besides its bytes
+			fixed int64 // what a request needs in addition to its bytes
 		}{
 			{"a part of a head", partOfHead[:1], 300},
 			{"a part of a head", partOfHead[:90], 300},
@@ -180,9 +182,9 @@ func TestPartialHeadsCostWhatTheySent(t *testing.T) {
 					s.deliver(tt.sent)
 				}
 			})
-			t.Logf("used %v: idle %d, %d bytes of %s: %d more", used, idle, len(tt.sent), tt.what, got)
+			t.Logf("after use %v: an idle connection holds %d bytes; with %d bytes of %s, %d more", used, idle, len(tt.sent), tt.what, got)
 			if got > tt.fixed+2*int64(len(tt.sent)) {
-				t.Errorf("used %v: %s of %d bytes holds %d", used, tt.what, len(tt.sent), got)
+				t.Errorf("after use %v: %s of %d bytes holds %d bytes", used, tt.what, len(tt.sent), got)
 			}
 		}
 		runtime.KeepAlive(socks)

@@ -16,8 +16,8 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// TestOneConnectionTooMany: pains B19, F5. The connection above the cap is told so, and when to
-// come again; those below it are served, and a place that is left is taken.
+// TestOneConnectionTooMany: pains B19, F5. A connection above the limit gets 503 with
+// Retry-After. Those below it are served, and a place that becomes free can be taken.
 func TestOneConnectionTooMany(t *testing.T) {
 	p := serveProof(t, &server.Options{MaxConnections: 3})
 	await(t, "no connection", func() bool { return p.Stats().Connections == 0 })
@@ -31,15 +31,15 @@ func TestOneConnectionTooMany(t *testing.T) {
 		over := p.dial()
 		a := over.answer("")
 		if a.status != 503 || a.header.Get("Retry-After") == "" || !a.close {
-			t.Errorf("the fourth connection: %d %v", a.status, a.header)
+			t.Errorf("the fourth connection got %d %v, want 503 with Retry-After and Connection: close", a.status, a.header)
 		}
 		if _, err := over.br.ReadByte(); !errors.Is(err, io.EOF) {
-			t.Errorf("after the answer: %v, want EOF", err)
+			t.Errorf("read after the answer: %v, want EOF", err)
 		}
 		over.Close()
 	}
 	if st := p.Stats(); st.AcceptRefused != 2 || st.Connections != 3 {
-		t.Errorf("refused %d, connected %d", st.AcceptRefused, st.Connections)
+		t.Errorf("%d connections refused and %d open, want 2 and 3", st.AcceptRefused, st.Connections)
 	}
 	for _, c := range held {
 		c.add(1, 2)
@@ -50,8 +50,8 @@ func TestOneConnectionTooMany(t *testing.T) {
 	again.health(200)
 }
 
-// TestCapIsExact: connections come and go from many sides; there are never more than the cap, and
-// in the end no place is lost.
+// TestCapIsExact checks that there are never more connections than the limit while many clients
+// come and go, and that no place is lost in the end.
 func TestCapIsExact(t *testing.T) {
 	const cap, clients = 20, 48
 	p := serveProof(t, &server.Options{MaxConnections: cap})
@@ -78,13 +78,13 @@ func TestCapIsExact(t *testing.T) {
 				resp, err := http.ReadResponse(peer, nil)
 				switch {
 				case err != nil:
-					dropped.Add(1) // more were refused at once than are told so
+					dropped.Add(1) // when many are refused at once, some get no 503
 				case resp.StatusCode == 200:
 					served.Add(1)
 				case resp.StatusCode == 503:
 					refused.Add(1)
 				default:
-					t.Errorf("status %d", resp.StatusCode)
+					t.Errorf("status %d, want 200 or 503", resp.StatusCode)
 				}
 				_ = c.Close()
 			}
@@ -97,17 +97,17 @@ func TestCapIsExact(t *testing.T) {
 	close(stop)
 	wg.Wait()
 	if peak > cap {
-		t.Errorf("%d connections at once, the cap is %d", peak, cap)
+		t.Errorf("%d connections at once, limit %d", peak, cap)
 	}
-	t.Logf("peak %d of %d; %d served, %d told 503, %d dropped", peak, cap, served.Load(), refused.Load(), dropped.Load())
+	t.Logf("peak %d of %d; %d served, %d got 503, %d dropped", peak, cap, served.Load(), refused.Load(), dropped.Load())
 	if served.Load() == 0 || refused.Load() == 0 {
-		t.Errorf("served %d, refused %d: the test tests nothing", served.Load(), refused.Load())
+		t.Errorf("served %d, refused %d: want some of each, or the test checks nothing", served.Load(), refused.Load())
 	}
 	await(t, "all are gone", func() bool { return p.Stats().Connections == 0 })
 	for range cap {
 		p.dial().health(200)
 	}
 	if st := p.Stats(); st.Connections != cap {
-		t.Errorf("%d connections after the crowd, want %d", st.Connections, cap)
+		t.Errorf("%d connections in the end, want %d", st.Connections, cap)
 	}
 }

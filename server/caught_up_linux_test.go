@@ -11,15 +11,15 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// What waits for a slow peer goes on when it has read all, without a tick: the loop of this test
-// gets none.
+// What is held back for a slow peer continues once the peer has read everything, without a tick:
+// the loop of this test gets none.
 func TestCaughtUpWithoutTicks(t *testing.T) {
 	const big = 1 << 20
 	for name, tt := range map[string]struct {
 		request string
 		begin   func(*conn)
 		want    string // the end of what the peer reads
-		end     bool   // and then the FIN
+		end     bool   // whether a FIN follows
 	}{
 		"a linger": {
 			request: addCall(1, 2).with("Connection: close\r\n").String(), end: true,
@@ -72,7 +72,7 @@ func TestCaughtUpWithoutTicks(t *testing.T) {
 					continue
 				case n == 0 && err == nil:
 					if !tt.end || !bytes.HasSuffix(got, []byte(tt.want)) {
-						t.Errorf("the end after %q", got[max(0, len(got)-80):])
+						t.Errorf("the connection ended after %q", got[max(0, len(got)-80):])
 					}
 					return
 				case err != unix.EAGAIN:
@@ -82,7 +82,7 @@ func TestCaughtUpWithoutTicks(t *testing.T) {
 					return
 				}
 				if time.Now().After(limit) {
-					t.Fatalf("after %d bytes nothing comes; the last are %q", len(got), got[max(0, len(got)-80):])
+					t.Fatalf("nothing more arrives after %d bytes, which end with %q", len(got), got[max(0, len(got)-80):])
 				}
 				time.Sleep(time.Millisecond)
 			}

@@ -31,7 +31,7 @@ func (q request) http10() request {
 	return q
 }
 
-// conversations are what clients send. However it is cut, the same bytes come back.
+// conversations are what clients send. The answer must be the same however the bytes are cut.
 var conversations = []struct{ name, in string }{
 	{"inline", addCall(1, 2).String()},
 	{"inline, three pipelined", addCall(1, 2).String() + addCall(3, 4).String() + addCall(5, 6).String()},
@@ -54,7 +54,7 @@ var conversations = []struct{ name, in string }{
 	{"no JSON, and another", request{method: "x", body: "{"}.String() + addCall(1, 2).String()},
 	{"404 of a method", request{method: "tools/fly"}.String() + addCall(1, 2).String()},
 	{"framing: LF alone", "POST /mcp HTTP/1.1\nHost: localhost\r\n\r\n"},
-	{"framing behind a good request", addCall(1, 2).String() + "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nx"},
+	{"bad framing after a good request", addCall(1, 2).String() + "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nx"},
 	{"framing: a bad chunk", strings.Replace(chunkedPost(addCall(1, 2)), "28;x=y", "2g;x=y", 1)},
 	{"TLS", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"},
 	{"leading CRLF", "\r\n" + addCall(1, 2).String() + "\r\n" + addCall(3, 4).String()},
@@ -66,8 +66,8 @@ var conversations = []struct{ name, in string }{
 
 var dateField = regexp.MustCompile(`Date: [^\r]+`)
 
-// converse returns all bytes that a client gets for what it sends in pieces, and how the connection
-// stands then.
+// converse sends the pieces on a new connection and returns all bytes that the client gets,
+// followed by the final state of the connection.
 func converse(t *testing.T, r *rig, pieces ...string) string {
 	t.Helper()
 	p := r.connect()
@@ -84,8 +84,8 @@ func converse(t *testing.T, r *rig, pieces ...string) string {
 	return out
 }
 
-// TestCutAnywhere: every conversation, cut at every offset and byte by byte, gives the same bytes
-// as in one piece.
+// TestCutAnywhere checks that every conversation, cut at any offset or sent byte by byte, gets
+// the same bytes as in one piece.
 func TestCutAnywhere(t *testing.T) {
 	r := newRig(t, nil)
 	for _, c := range conversations {
@@ -97,11 +97,11 @@ func TestCutAnywhere(t *testing.T) {
 			t.Logf("%.2000q", want)
 			got := converse(t, r, strings.Split(c.in, "")...)
 			if got != want {
-				t.Fatalf("byte by byte:\n%q\nwant\n%q", got, want)
+				t.Fatalf("sent byte by byte, got\n%q\nwant\n%q", got, want)
 			}
 			for i := 1; i < len(c.in); i++ {
 				if got := converse(t, r, c.in[:i], c.in[i:]); got != want {
-					t.Fatalf("cut at %d, behind %.60q:\n%q\nwant\n%q", i, c.in[max(0, i-60):i], got, want)
+					t.Fatalf("cut at %d, after %.60q, got\n%q\nwant\n%q", i, c.in[max(0, i-60):i], got, want)
 				}
 			}
 		})

@@ -8,7 +8,7 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// TestEnds of connections after a response.
+// TestEnds checks how connections end after a response.
 func TestEnds(t *testing.T) {
 	for _, c := range []struct {
 		name, in string
@@ -26,7 +26,7 @@ func TestEnds(t *testing.T) {
 			p.send(c.in)
 			r.await("an answer", func() bool { return len(p.got) > 0 })
 			p.wantCode(c.name, 200, 0).wantField(c.name, "Connection", "close")
-			p.wantNothing("behind it")
+			p.wantNothing("after the response")
 			p.wantClosed(c.name, closeDone)
 			if p.reset {
 				t.Error("closed with an RST")
@@ -35,23 +35,24 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// TestSlowEnd: the socket is closed when the last byte of the response is gone, not before, and
-// soon after.
+// TestSlowEnd checks that the socket is closed soon after the last byte of the response is sent,
+// but not before.
 func TestSlowEnd(t *testing.T) {
 	r := newRig(t, nil)
 	p := r.connect()
 	p.slow(100)
 	p.send(addCall(1, 2).with("Connection: close\r\n").String())
 	r.pass(20 * time.Second)
-	p.wantOpen("while bytes wait")
+	p.wantOpen("while bytes are unsent")
 	p.catchUp()
 	r.pass(retryTime + tickUnit)
 	p.wantCode("the whole answer", 200, 0)
-	p.wantClosed("when they are gone", closeDone)
+	p.wantClosed("when all bytes are sent", closeDone)
 }
 
-// TestRefusals: a response with Connection: close, our FIN, and the socket is closed when the peer
-// has closed, or sent more than 64 KiB, or after two seconds.
+// TestRefusals checks that a refused request gets a response with Connection: close and a FIN,
+// and that the socket is closed when the peer has closed, has sent more than 64 KiB, or after two
+// seconds.
 func TestRefusals(t *testing.T) {
 	long := strings.Repeat("x", 20_000)
 	head := "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: */*\r\n"
@@ -72,11 +73,11 @@ func TestRefusals(t *testing.T) {
 		{"a long head", head + "X: " + long + "\r\n\r\n", 431, closeRefused},
 		{"many fields", head + strings.Repeat("X: y\r\n", 100) + "\r\n", 431, closeRefused},
 		{"content that is announced too long", head + "Content-Length: 4194305\r\n\r\n", 413, closeRefused},
-		{"content that is announced too long, waiting", head + "Content-Length: 4194305\r\nExpect: 100-continue\r\n\r\n", 413, closeRefused},
+		{"content announced as too long, with Expect: 100-continue", head + "Content-Length: 4194305\r\nExpect: 100-continue\r\n\r\n", 413, closeRefused},
 		{"another expectation", head + "Content-Length: 1\r\nExpect: fire\r\n\r\n", 417, closeRefused},
 		{"a bad chunk", head + "Transfer-Encoding: chunked\r\n\r\n1\r\nxx\r\n", 400, closeRefused},
 		{"a bad trailer field", head + "Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 1\r\n\r\n", 400, closeRefused},
-		// Good HTTP, refused by the endpoint while its content is not here.
+		// Valid HTTP that the endpoint refuses before the content has arrived.
 		{"415 before its content", "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n", 415, closeDone},
 		{"403 within its content", head + "Origin: http://evil.example\r\nContent-Length: 9\r\n\r\n{", 403, closeDone},
 		{"404 and no 100", "POST /else HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n", 404, closeDone},
@@ -95,7 +96,7 @@ func TestRefusals(t *testing.T) {
 			}
 			p.wantCodeIn(c.name, res.body, code)
 		}
-		p.wantNothing("behind the refusal")
+		p.wantNothing("after the refusal")
 		p.wantLinger(c.name)
 		return r, p
 	}
@@ -103,21 +104,21 @@ func TestRefusals(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, p := refused(t, c)
 			p.send(addCall(1, 2).String())
-			p.wantNothing("nothing more is parsed")
+			p.wantNothing("nothing more must be parsed")
 			p.fin()
-			p.wantClosed("the peer's FIN", c.reason)
+			p.wantClosed("after the peer's FIN", c.reason)
 
 			r, p := refused(t, c)
 			r.pass(lingerTime - tickUnit)
-			p.wantLinger("within its time")
+			p.wantLinger("before the time limit")
 			r.pass(2 * tickUnit)
-			p.wantClosed("after its time", c.reason)
+			p.wantClosed("after the time limit", c.reason)
 
 			_, p = refused(t, c)
 			p.send(strings.Repeat("x", lingerBytes-len(c.in)))
-			p.wantLinger("within its bytes")
+			p.wantLinger("at the byte limit")
 			p.send(strings.Repeat("x", len(c.in)+1))
-			p.wantClosed("after its bytes", c.reason)
+			p.wantClosed("beyond the byte limit", c.reason)
 			if p.reset {
 				t.Error("closed with an RST")
 			}
@@ -132,14 +133,14 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
-// TestContinue: a client that waits for a 100 gets it once its head has passed, and not when
-// content is here already.
+// TestContinue checks that a client that waits for a 100 gets it once its head is accepted, and
+// gets none if part of the content has already arrived.
 func TestContinue(t *testing.T) {
 	r := newRig(t, nil)
 	for _, c := range []struct {
 		name string
 		q    request
-		rest bool // a byte of the content comes with the head
+		rest bool // a byte of the content arrives with the head
 		want string
 	}{
 		{"waiting", addCall(1, 2).with("Expect: 100-continue\r\n"), false, "HTTP/1.1 100 Continue\r\n\r\n"},
@@ -165,7 +166,8 @@ func TestContinue(t *testing.T) {
 	}
 }
 
-// TestPeerGoes in each state: all that the connection held goes with it.
+// TestPeerGoes checks, in each state, that everything a connection holds is released when its
+// peer disconnects.
 func TestPeerGoes(t *testing.T) {
 	whole := addCall(1, 2).String()
 	for _, c := range []struct {
@@ -205,11 +207,11 @@ func TestPeerGoes(t *testing.T) {
 				}
 				if c.call {
 					if err := <-r.causes; err != errClientGone {
-						t.Errorf("the context ended for %v", err)
+						t.Errorf("the context ended because of %v", err)
 					}
 					r.await("the job is back", func() bool { return len(r.l.jobs) == 1 })
 					if n := r.l.m.requests[mcp.MethodCallTool][outcomeCancelled].Load(); n != 1 {
-						t.Errorf("%d cancelled calls counted", n)
+						t.Errorf("%d cancelled calls counted, want 1", n)
 					}
 				}
 			})

@@ -8,8 +8,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// TestPipelining: answers come in order, and no request is begun before the one before it is
-// answered.
+// TestPipelining checks that answers come in order, and that no request is begun before the
+// previous one has been answered.
 func TestPipelining(t *testing.T) {
 	r := newRig(t, nil)
 	begun := 0
@@ -25,7 +25,7 @@ func TestPipelining(t *testing.T) {
 			t.Fatalf("mark %d: %s", i, res.body)
 		}
 		if begun != i {
-			t.Fatalf("%d marks are begun while call %d runs", begun, i)
+			t.Fatalf("%d marks had begun while call %d ran", begun, i)
 		}
 		if i == 3 {
 			break
@@ -41,10 +41,11 @@ func TestPipelining(t *testing.T) {
 	if res := p.wantResponse("the last one", 200); res.body != "ok\n" {
 		t.Errorf("got %q", res.body)
 	}
-	p.wantOpen("after all")
+	p.wantOpen("at the end")
 }
 
-// TestPipelinedBound: what arrives while a response is under way is bounded.
+// TestPipelinedBound checks that the bytes that may arrive while a response is in progress are
+// limited.
 func TestPipelinedBound(t *testing.T) {
 	const bound = 2000
 	filler := strings.Repeat("x", bound)
@@ -53,30 +54,30 @@ func TestPipelinedBound(t *testing.T) {
 		p := r.connect()
 		p.send(callTool("wait", `{}`).String())
 		p.send(filler)
-		p.wantOpen("at the bound")
+		p.wantOpen("at the limit")
 		p.send("x")
-		p.wantClosed("one byte more", closePipelined)
+		p.wantClosed("one byte over the limit", closePipelined)
 		if err := <-r.causes; err != errClientGone {
-			t.Errorf("the context ended for %v", err)
+			t.Errorf("the context ended because of %v", err)
 		}
 	})
 	t.Run("in the read of the call itself", func(t *testing.T) {
 		r := newRig(t, &Options{MaxPipelined: bound})
 		p := r.connect()
 		p.send(callTool("wait", `{}`).String() + filler + "x")
-		p.wantClosed("one byte more", closePipelined)
+		p.wantClosed("one byte over the limit", closePipelined)
 		q := r.connect()
 		q.send(callTool("wait", `{}`).String() + filler)
-		q.wantOpen("at the bound")
+		q.wantOpen("at the limit")
 	})
 	t.Run("on a stream", func(t *testing.T) {
 		r := newRig(t, &Options{MaxPipelined: bound})
 		p := r.connect()
 		p.listen("1")
 		p.send(filler)
-		p.wantOpen("at the bound")
+		p.wantOpen("at the limit")
 		p.send("x")
-		p.wantClosed("one byte more", closePipelined)
+		p.wantClosed("one byte over the limit", closePipelined)
 	})
 	t.Run("a long head or content is not meant", func(t *testing.T) {
 		r := newRig(t, &Options{MaxPipelined: 10})
@@ -85,12 +86,13 @@ func TestPipelinedBound(t *testing.T) {
 			p.send(string(b))
 		}
 		p.method = "tools/call"
-		p.wantCode("a request longer than the bound", 200, 0)
+		p.wantCode("a request longer than the limit", 200, 0)
 	})
 }
 
-// TestPipeliningWithoutReading: who asks and does not read is not answered without end. Its
-// requests wait; once it reads, all are answered, in order.
+// TestPipeliningWithoutReading checks that the server stops answering a client that sends
+// requests without reading. The remaining requests wait and are answered, in order, once the
+// client reads.
 func TestPipeliningWithoutReading(t *testing.T) {
 	opts := &Options{MaxUnsent: 10_000, MaxPipelined: 50_000}
 	text := strings.Repeat("z", 5000)
@@ -110,7 +112,7 @@ func TestPipeliningWithoutReading(t *testing.T) {
 			p.send(ask(i))
 		}
 		if n := p.OutboundBuffered(); n > opts.MaxUnsent+20_000 {
-			t.Errorf("%d bytes wait, bound %d", n, opts.MaxUnsent)
+			t.Errorf("%d bytes unsent, limit %d", n, opts.MaxUnsent)
 		}
 		p.wantOpen("while its requests wait")
 		p.catchUp()
@@ -120,7 +122,7 @@ func TestPipeliningWithoutReading(t *testing.T) {
 				t.Fatalf("answer %d: %.300s", i, res.body)
 			}
 		}
-		p.wantOpen("after all")
+		p.wantOpen("at the end")
 		r.pass(r.s.opts.IdleTimeout - time.Second)
 		p.wantOpen("within the idle time")
 	})
@@ -134,7 +136,7 @@ func TestPipeliningWithoutReading(t *testing.T) {
 		}
 		p.send(all.String())
 		if n := p.OutboundBuffered(); n > opts.MaxUnsent+keepOut+20_000 {
-			t.Errorf("%d bytes wait, bound %d", n, opts.MaxUnsent)
+			t.Errorf("%d bytes unsent, limit %d", n, opts.MaxUnsent)
 		}
 		p.wantOpen("while its requests wait")
 		p.catchUp()
@@ -150,7 +152,7 @@ func TestPipeliningWithoutReading(t *testing.T) {
 		for range 300 {
 			p.send(ask(1))
 		}
-		p.wantClosed("the waiting requests have a bound too", closePipelined)
+		p.wantClosed("waiting requests over their limit", closePipelined)
 	})
 	t.Run("never read", func(t *testing.T) {
 		r, p := setup(t)
@@ -158,7 +160,7 @@ func TestPipeliningWithoutReading(t *testing.T) {
 			p.send(ask(i))
 		}
 		r.pass(r.s.opts.WriteTimeout + tickUnit)
-		p.wantClosed("it takes nothing", closeStalled)
+		p.wantClosed("a client that reads nothing", closeStalled)
 		if !p.reset {
 			t.Error("closed without an RST")
 		}
@@ -172,9 +174,9 @@ func TestPipeliningWithoutReading(t *testing.T) {
 		r.run()
 		p.catchUp()
 		r.pass(2 * retryTime)
-		p.wantClosed("after what was answered has been read", closeDrain)
+		p.wantClosed("after the client has read all answers", closeDrain)
 		for len(p.got) > 0 {
-			p.wantCode("whole answers", 200, 0)
+			p.wantCode("a whole answer", 200, 0)
 		}
 	})
 }

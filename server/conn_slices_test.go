@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// However many requests a client has sent, a turn serves turnBytes of them and a request more,
-// whether they were kept or have just been read; all are answered, in order, and those of others
-// are served in between.
+// In one turn a loop serves at most turnBytes of a client's requests plus one request, whether
+// the requests were held back or have just been read. All are answered, in order, and other
+// clients are served in between.
 func TestRequestsAreSliced(t *testing.T) {
 	const n = 400
 	small := func(i int) string {
@@ -40,12 +40,12 @@ func TestRequestsAreSliced(t *testing.T) {
 			look := func() {
 				now := served()
 				if now-before > most {
-					t.Fatalf("%d requests in a turn, want at most %d", now-before, most)
+					t.Fatalf("%d requests served in one turn, want at most %d", now-before, most)
 				}
 				if before < now && now < n {
 					other.deliver(getHealth)
 					if res := other.next("GET"); res.status != 200 {
-						t.Fatalf("in between: status %d", res.status)
+						t.Fatalf("health check between slices: status %d", res.status)
 					}
 				}
 				before = now
@@ -61,12 +61,12 @@ func TestRequestsAreSliced(t *testing.T) {
 					t.Fatalf("request %d: status %d", i, res.status)
 				}
 			}
-			p.wantOpen("after all")
+			p.wantOpen("at the end")
 			if want := max(2, all.Len()/turnBytes); turns < want {
-				t.Errorf("%d turns, want %d or more", turns, want)
+				t.Errorf("%d turns, want at least %d", turns, want)
 			}
 			if p.c.x != nil || len(r.l.sliced) > 0 {
-				t.Error("the connection is at rest and holds something")
+				t.Error("an idle connection still holds requests")
 			}
 		})
 	}
@@ -77,7 +77,7 @@ func TestRequestsAreSliced(t *testing.T) {
 		p.onClose(nil)
 		heir := r.connect()
 		r.run()
-		heir.wantNothing("answers for its forerunner")
+		heir.wantNothing("answers for the previous connection in its slot")
 	})
 	t.Run("a panic at one of them", func(t *testing.T) {
 		r := newRig(t, nil)
@@ -90,7 +90,7 @@ func TestRequestsAreSliced(t *testing.T) {
 		peers[0].wantClosed("its write panicked", closePanic)
 		for i, p := range peers[1:] {
 			if got := served404(p); got != n {
-				t.Errorf("%d answers of %d for the connection that came %d after it", got, n, i+1)
+				t.Errorf("%d of %d answers for connection %d, behind the one that panicked", got, n, i+1)
 			}
 		}
 	})
@@ -101,7 +101,7 @@ func TestRequestsAreSliced(t *testing.T) {
 		r.run()
 		r.pass(time.Second)
 		if got := served404(p); got != n+1 || !p.shut && !p.closed {
-			t.Errorf("%d answers, closed %v", got, p.closed)
+			t.Errorf("%d answers, closed %v; want %d and the end", got, p.closed, n+1)
 		}
 	})
 }

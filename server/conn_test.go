@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestAnswers: each message and its answer, end to end, by the tables of statuses. The connection
-// lives on.
+// TestAnswers checks the answer to each kind of message, with its HTTP status and error code, and
+// that the connection stays open.
 func TestAnswers(t *testing.T) {
 	edit := func(q request, old, new string) string {
 		head, body, _ := strings.Cut(q.String(), "\r\n\r\n")
@@ -38,7 +38,7 @@ func TestAnswers(t *testing.T) {
 		{"no content", request{method: "tools/list", body: " "}.String(), 400, -32700, ""},
 		{"no JSON", request{method: "tools/list", body: `{"jsonrpc":`}.String(), 400, -32700, ""},
 		{"two values", request{method: "tools/list", body: `{} {}`}.String(), 400, -32700, ""},
-		{"bytes that are no UTF-8", request{method: "tools/list", body: "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}"}.String(), 400, -32700, ""},
+		{"bytes that are not UTF-8", request{method: "tools/list", body: "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}"}.String(), 400, -32700, ""},
 		{"too deep", request{method: "x", body: `{"jsonrpc":"2.0","id":1,"method":"x","params":{"a":` + deep + `}}`}.String(), 400, 0, `"error"`},
 		{"no JSON-RPC", request{method: "tools/list", body: `{"id":1,"method":"tools/list"}`}.String(), 400, -32600, ""},
 		{"another JSON-RPC", request{method: "tools/list", body: `{"jsonrpc":"1.0","id":1,"method":"tools/list"}`}.String(), 400, -32600, ""},
@@ -74,7 +74,7 @@ func TestAnswers(t *testing.T) {
 		{"a subscription of a client without streams", request{method: "subscriptions/listen", accept: "application/json", params: `"notifications":{}`}.String(), 406, -32600, ""},
 		{"a long message", addCall(1, 2).big().String(), 200, 0, `"sum":3`},
 		{"a long message for a worker tool", callTool("echo", `{"text":"`+strings.Repeat("x", 2*bigContent)+`"}`).String(), 200, 0, strings.Repeat("x", 2*bigContent)},
-		{"a long message that is no JSON", request{method: "tools/list", body: `{"jsonrpc":"2.0"` + strings.Repeat(" ", bigContent)}.String(), 400, -32700, ""},
+		{"a long message that is not JSON", request{method: "tools/list", body: `{"jsonrpc":"2.0"` + strings.Repeat(" ", bigContent)}.String(), 400, -32700, ""},
 		{"a long message with a wrong field", strings.Replace(addCall(1, 2).big().String(), "Mcp-Name: add", "Mcp-Name: sub", 1), 400, -32020, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestAccepted: a notification is answered 202 without content, however it is decoded.
+// TestAccepted checks that a notification gets 202 without content, wherever it is decoded.
 func TestAccepted(t *testing.T) {
 	r := newRig(t, nil)
 	p := r.connect()
@@ -118,7 +118,7 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// TestPlaces beside the endpoint.
+// TestPlaces checks the targets other than the endpoint.
 func TestPlaces(t *testing.T) {
 	r := newRig(t, nil)
 	p := r.connect()
@@ -163,12 +163,12 @@ func TestPlaces(t *testing.T) {
 			res.wantField(c.line, name, want)
 		}
 		if strings.HasSuffix(c.head, "abcd") {
-			p.wantOpen("content that was there is taken")
+			p.wantOpen("content that has arrived is consumed")
 		}
 		res.wantField(c.line, "Connection", "")
 		p.wantOpen(c.line)
 	}
-	// The rig adds the empty line that ends a head; behind content it is one that parsers skip.
+	// The rig adds the empty line that ends a head. After content it is one that parsers skip.
 	r.s.draining.Store(true)
 	res := get("GET /readyz", "")
 	if res.status != 503 || res.body != "draining\n" {
@@ -177,7 +177,8 @@ func TestPlaces(t *testing.T) {
 	res.wantField("draining", "Retry-After", "1")
 }
 
-// TestCORS: a browser of an allowed origin may read every answer, streams too.
+// TestCORS checks that a browser client from an allowed origin may read every answer, including
+// streams.
 func TestCORS(t *testing.T) {
 	r := newRig(t, nil)
 	p := r.connect()
@@ -190,10 +191,11 @@ func TestCORS(t *testing.T) {
 	}
 	q := r.connect()
 	q.send(addCall(1, 2).String())
-	q.next("POST").wantField("a client that is no browser", "Access-Control-Allow-Origin", "")
+	q.next("POST").wantField("a client that is not a browser", "Access-Control-Allow-Origin", "")
 }
 
-// TestFormOfAnswer: JSON or stream, as the client takes it and the call needs it.
+// TestFormOfAnswer checks when an answer is JSON and when it is a stream, depending on what the
+// client accepts and the call sends.
 func TestFormOfAnswer(t *testing.T) {
 	const token = `,"progressToken":"p"`
 	steps := callTool("steps", `{"text":"step"}`)
@@ -204,7 +206,7 @@ func TestFormOfAnswer(t *testing.T) {
 		name   string
 		q      request
 		accept string
-		events int // besides the result; -1: the answer is JSON
+		events int // in addition to the result; -1: the answer is JSON
 	}{
 		{"JSON while nothing precedes the result", addCall(1, 2), "", -1},
 		{"the same of a worker", callTool("echo", `{"text":"x"}`), "", -1},
@@ -222,7 +224,7 @@ func TestFormOfAnswer(t *testing.T) {
 			r := newRig(t, nil)
 			p := r.connect()
 			c.q.accept = c.accept
-			for range 2 { // a stream that has ended leaves the connection as it was
+			for range 2 { // a stream that has ended leaves the connection unchanged
 				p.send(c.q.String())
 				r.await("the call is over", func() bool { return len(p.got) > 0 && r.s.calls.Load() == 0 })
 				if c.events < 0 {
@@ -256,7 +258,7 @@ func TestFormOfAnswer(t *testing.T) {
 	})
 }
 
-// TestBounds that are told in the answer.
+// TestBounds checks the limits that are reported in an answer.
 func TestBounds(t *testing.T) {
 	t.Run("calls", func(t *testing.T) {
 		r := newRig(t, &Options{MaxCalls: 2})
@@ -266,7 +268,7 @@ func TestBounds(t *testing.T) {
 		c.send(callTool("echo", `{"text":"x"}`).String())
 		c.wantCode("a third call", 503, -32603).wantField("a third call", "Retry-After", "1").wantField("it keeps the connection", "Connection", "")
 		c.send(addCall(1, 2).String())
-		c.wantCode("an inline call has no bound", 200, 0)
+		c.wantCode("an inline call has no limit", 200, 0)
 		r.hold <- struct{}{}
 		r.await("one call is over", func() bool { return r.s.calls.Load() == 1 })
 		c.send(callTool("echo", `{"text":"x"}`).String())
@@ -279,7 +281,7 @@ func TestBounds(t *testing.T) {
 		a.listen("1")
 		b.send(listenTo("2", everything).String())
 		b.wantCode("a second stream", 503, -32603).wantField("a second stream", "Retry-After", "1")
-		b.wantOpen("refused for a bound")
+		b.wantOpen("refused because of a limit")
 		a.fin()
 		b.listen("3")
 	})
@@ -292,7 +294,7 @@ func TestBounds(t *testing.T) {
 			if res := p.wantCode("a long result", 200, -32603); !strings.Contains(res.body, "exceeds") || !strings.Contains(res.body, `"id":1`) {
 				t.Errorf("got %s", res.body)
 			}
-			p.wantOpen("after it")
+			p.wantOpen("after a long result")
 		}
 	})
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
-// waits holds that p is open for d and then, within three ticks, not any more.
+// waits checks that over turns true when d has passed, give or take two ticks.
 func (p *fakePeer) waits(why string, d time.Duration, over func() bool) {
 	p.r.t.Helper()
 	p.r.pass(d - 2*tickUnit)
@@ -27,7 +27,7 @@ func (p *fakePeer) gone() bool { return p.closed }
 
 func (p *fakePeer) answered() bool { return len(p.got) > 0 }
 
-// TestTimeouts of every state.
+// TestTimeouts checks the timeout of every state.
 func TestTimeouts(t *testing.T) {
 	opts := &Options{HeadTimeout: 7 * time.Second, BodyTimeout: 11 * time.Second, IdleTimeout: 60 * time.Second, CallTimeout: 40 * time.Second, WriteTimeout: 9 * time.Second}
 	whole := addCall(1, 2).String()
@@ -40,7 +40,7 @@ func TestTimeouts(t *testing.T) {
 		_, p := start(t)
 		p.waits("silent since it was accepted", opts.HeadTimeout, p.gone)
 		p.wantClosed("idle", closeIdleTimeout)
-		p.wantNothing("an idle connection is closed without a word")
+		p.wantNothing("an idle connection is closed without an answer")
 	})
 	t.Run("idle, after a request", func(t *testing.T) {
 		r, p := start(t)
@@ -65,7 +65,7 @@ func TestTimeouts(t *testing.T) {
 		r, p := start(t)
 		r.pass(opts.HeadTimeout - time.Second)
 		p.send("POST /mcp HTTP/1.1\r\nHost: localhost\r\nX: ")
-		for range 5 { // a byte now and then does not prolong it
+		for range 5 { // a byte now and then does not extend the deadline
 			r.pass(time.Second)
 			p.send("x")
 		}
@@ -103,11 +103,11 @@ func TestTimeouts(t *testing.T) {
 				events := p.events(res.body)
 				for _, e := range events[:len(events)-1] {
 					if e != ":" {
-						t.Errorf("event %q, want heartbeats", e)
+						t.Errorf("event %q, want a heartbeat", e)
 					}
 				}
 				if msg = events[len(events)-1]; len(events) < 3 || !res.ended {
-					t.Errorf("%d events, ended %v", len(events), res.ended)
+					t.Errorf("%d events, ended %v; want heartbeats, the result and the end", len(events), res.ended)
 				}
 			}
 			p.wantCodeIn("the call", msg, -32603)
@@ -115,7 +115,7 @@ func TestTimeouts(t *testing.T) {
 				t.Errorf("got %s", msg)
 			}
 			if err := <-r.causes; err != errCallTimeout {
-				t.Errorf("the context ended for %v", err)
+				t.Errorf("the context ended because of %v", err)
 			}
 			p.wantOpen("a call that timed out keeps the connection")
 			p.send(whole)
@@ -131,16 +131,16 @@ func TestTimeouts(t *testing.T) {
 		p.send(q.String() + whole)
 		r.pass(opts.CallTimeout + 4*tickUnit)
 		p.wantCode("the call", 200, -32603)
-		p.wantCode("the request behind it", 200, 0)
+		p.wantCode("the request after it", 200, 0)
 	})
 	t.Run("write", func(t *testing.T) {
 		_, p := start(t)
 		p.slow(10)
 		p.send(whole)
 		p.waits("a peer that takes nothing", opts.WriteTimeout, p.gone)
-		p.wantClosed("a peer that takes nothing", closeStalled)
+		p.wantClosed("a peer that reads nothing", closeStalled)
 		if !p.reset {
-			t.Error("closed without an RST: the kernel would go on")
+			t.Error("closed without an RST: the kernel would keep sending")
 		}
 	})
 	t.Run("write, with progress", func(t *testing.T) {
@@ -152,17 +152,18 @@ func TestTimeouts(t *testing.T) {
 			p.room = 5
 			p.drain()
 		}
-		p.wantOpen("a peer that takes a little in time")
+		p.wantOpen("a peer that keeps reading a little")
 		p.catchUp()
 		p.wantCode("the whole answer", 200, 0)
 		r.pass(opts.IdleTimeout - tickUnit)
-		p.wantOpen("the idle time begins when the answer is gone")
+		p.wantOpen("the idle time begins when the answer is sent")
 		r.pass(opts.WriteTimeout + 2*tickUnit)
 		p.wantClosed("idle", closeIdleTimeout)
 	})
 }
 
-// TestStallClock: an old clock does not judge a new stall, and no other deadline hides it.
+// TestStallClock checks that a new stall is not judged by an old clock, and that no other
+// deadline hides a stall.
 func TestStallClock(t *testing.T) {
 	opts := &Options{WriteTimeout: 10 * time.Second, Heartbeat: -1}
 	t.Run("an old clock", func(t *testing.T) {
@@ -185,7 +186,7 @@ func TestStallClock(t *testing.T) {
 			r.change(changeOf("tools"))
 			r.pass(tickUnit)
 		}
-		p.wantClosed("a listener that takes nothing", closeStalled)
+		p.wantClosed("a listener that reads nothing", closeStalled)
 	})
 	t.Run("what is delivered late stalls again, without heartbeats", func(t *testing.T) {
 		r := newRig(t, opts)
@@ -197,10 +198,10 @@ func TestStallClock(t *testing.T) {
 		p.slow(10)
 		r.pass(time.Second)
 		if p.OutboundBuffered() == 0 {
-			t.Fatal("the notice that was missed is not sent")
+			t.Fatal("the notice that was missed has not been sent")
 		}
 		r.pass(opts.WriteTimeout)
-		p.wantClosed("a listener that takes nothing", closeStalled)
+		p.wantClosed("a listener that reads nothing", closeStalled)
 	})
 	t.Run("a notifying call", func(t *testing.T) {
 		r := newRig(t, opts)
@@ -211,18 +212,18 @@ func TestStallClock(t *testing.T) {
 		j := p.c.x.job
 		for range int(opts.WriteTimeout/tickUnit) + 3 {
 			if p.closed {
-				break // the call is over, and the job not ours any more
+				break // the call is over, and the job no longer ours
 			}
 			j.Notify([]byte(`{"jsonrpc":"2.0","method":"notifications/progress"}`))
 			r.run()
 			r.pass(tickUnit)
 		}
-		p.wantClosed("it takes nothing", closeStalled)
+		p.wantClosed("a client that reads nothing", closeStalled)
 	})
 }
 
-// TestHeartbeats: a comment on every idle stream, at the period within a tenth of it, spread over
-// the period at first.
+// TestHeartbeats checks that every idle stream gets a comment at the heartbeat period ± 10 %, and
+// that the first heartbeats are spread over the period.
 func TestHeartbeats(t *testing.T) {
 	const n = 400
 	r := newRig(t, &Options{Heartbeat: 20 * time.Second})
@@ -251,11 +252,11 @@ func TestHeartbeats(t *testing.T) {
 	}
 	for gap, times := range gaps {
 		if gap < 180 || gap > 221 { // ± 10 %, and the tick in which it is written
-			t.Errorf("%d heartbeats after %v", times, time.Duration(gap)*tickUnit)
+			t.Errorf("%d heartbeats came after %v, want 20s ± 10 %%", times, time.Duration(gap)*tickUnit)
 		}
 	}
 	if len(gaps) < 30 {
-		t.Errorf("%d different gaps: no jitter", len(gaps))
+		t.Errorf("only %d different gaps: there is no jitter", len(gaps))
 	}
 	for at, times := range first {
 		if at > 201 || times > n/20 {
@@ -263,7 +264,7 @@ func TestHeartbeats(t *testing.T) {
 		}
 	}
 	if len(first) < 100 {
-		t.Errorf("the first heartbeats fall into %d ticks", len(first))
+		t.Errorf("the first heartbeats fall into only %d ticks", len(first))
 	}
 	for i, k := range beats {
 		if k < 5 || k > 7 {
@@ -271,13 +272,13 @@ func TestHeartbeats(t *testing.T) {
 		}
 	}
 	r.wantInvariants("after two minutes")
-	t.Run("on HTTP/1.0 they are no chunks", func(t *testing.T) {
+	t.Run("on HTTP/1.0 they are not chunks", func(t *testing.T) {
 		r := newRig(t, nil)
 		p := r.connect()
 		p.send(listenTo("1", everything).http10().String())
 		p.take()
 		got := ""
-		// the second may come within a tenth of that after the first
+		// the second heartbeat may come 15 s ± 10 % after the first
 		for range wheel.Ticks(15*time.Second) + 1 {
 			if r.pass(tickUnit); got == "" {
 				got = p.take()
@@ -291,12 +292,13 @@ func TestHeartbeats(t *testing.T) {
 		r := newRig(t, &Options{Heartbeat: -1})
 		p := r.listeners(1)[0]
 		r.pass(time.Hour)
-		p.wantNothing("no heartbeats")
+		p.wantNothing("heartbeats are off")
 		p.wantOpen("after an hour")
 	})
 }
 
-// TestLongCallBecomesStream at its first heartbeat, if its client takes one.
+// TestLongCallBecomesStream checks that the answer to a long call becomes a stream at its first
+// heartbeat, if its client accepts one.
 func TestLongCallBecomesStream(t *testing.T) {
 	r := newRig(t, &Options{Heartbeat: 10 * time.Second})
 	p := r.connect()
@@ -325,14 +327,14 @@ func TestLongCallBecomesStream(t *testing.T) {
 	q.accept = "application/json"
 	p.send(q.String())
 	r.pass(time.Minute)
-	p.wantNothing("a client that takes JSON alone gets no heartbeat")
+	p.wantNothing("a client that accepts only JSON gets no heartbeat")
 	r.hold <- struct{}{}
 	r.await("the result", p.answered)
 	p.wantCode("the result", 200, 0)
 }
 
-// TestNoTimerOutlivesItsConnection: as many deadlines as connections, whatever they do; none when
-// they are gone.
+// TestNoTimerOutlivesItsConnection checks that there are as many deadlines as connections,
+// whatever these do, and none when they have all disconnected.
 func TestNoTimerOutlivesItsConnection(t *testing.T) {
 	r := newRig(t, nil)
 	ways := []string{"", "POST", addCall(1, 2).String(), callTool("echo", `{"text":"x"}`).String(), callTool("wait", `{}`).String(), listenTo("1", everything).String(), "BAD\r\n\r\n", addCall(1, 2).String()[:300], addCall(1, 2).with("Connection: close\r\n").String()}
@@ -358,6 +360,6 @@ func TestNoTimerOutlivesItsConnection(t *testing.T) {
 	}
 	r.await("the calls are over", func() bool { return r.s.calls.Load() == 0 })
 	if r.l.wheel.Armed() != 0 || len(r.l.stalls.clocks) != 0 {
-		t.Errorf("%d deadlines, %d stall clocks left", r.l.wheel.Armed(), len(r.l.stalls.clocks))
+		t.Errorf("%d deadlines and %d stall clocks are left", r.l.wheel.Armed(), len(r.l.stalls.clocks))
 	}
 }

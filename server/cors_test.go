@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Every response to a request from an allowed origin can be read by its browser client, the
-// refusals of every layer too; no response to another origin can.
+// A browser client from an allowed origin can read every response to its requests, including the
+// refusals of every layer. A client from another origin can read none.
 func TestEveryResponseIsShared(t *testing.T) {
 	const good = "Host: localhost\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
 	post := func(fields, body string) string { return "POST /mcp HTTP/1.1\r\n" + good + fields + "\r\n" + body }
@@ -28,7 +28,7 @@ func TestEveryResponseIsShared(t *testing.T) {
 		{"not acceptable, posted", "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: text/html\r\nContent-Length: 2\r\n\r\n{}", 406},
 		{"not acceptable, HTTP+SSE", "GET /sse HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n", 406},
 		{"no JSON type", "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", 415},
-		{"no JSON type, HTTP+SSE", "POST /sse/message HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", 415},
+		{"not a JSON type, HTTP+SSE", "POST /sse/message HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}", 415},
 		{"a stream without a session", "GET /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n", 400},
 		{"a stream of an unknown session", "GET /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nMcp-Session-Id: x\r\n\r\n", 404},
 		{"DELETE of an unknown session", "DELETE /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: x\r\n\r\n", 404},
@@ -64,7 +64,7 @@ func TestEveryResponseIsShared(t *testing.T) {
 			}
 			shared := strings.Contains(head, "\r\nAccess-Control-Allow-Origin: "+origin+"\r\n") && strings.Contains(head, "\r\nVary: Origin")
 			if shared != allowed || !allowed && strings.Contains(head, "Access-Control-Allow-Origin") {
-				t.Errorf("%s from %s (%s): shared %v, want %v:\n%s", tt.why, origin, status, shared, allowed, head)
+				t.Errorf("%s from %s (%s): readable %v, want %v:\n%s", tt.why, origin, status, shared, allowed, head)
 			}
 		}
 	}

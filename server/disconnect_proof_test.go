@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A departure is a way in which a client goes away.
+// A departure is a way for a client to disconnect.
 type departure struct {
 	name string
 	do   func(*proofPeer)
@@ -23,16 +23,16 @@ var departures = []departure{
 	{"half-close", func(c *proofPeer) { _ = c.CloseWrite() }},
 }
 
-// aim is within how long the issue wants a client forgotten, in the median, on a quiet machine;
-// bound is what fails the test on a busy one.
+// aim is how soon a quiet machine should forget a client, in the median; bound is the limit that
+// fails the test, even on a busy machine.
 const (
 	aim   = 10 * time.Millisecond
 	bound = 250 * time.Millisecond
 )
 
-// TestDisconnectInEveryState: pains A1, A3, A7, A10, A11, E1, E2. The client goes away in every
-// state of a connection; the kernel's socket, the deadline, the buffers and the context of the
-// handler go with it.
+// TestDisconnectInEveryState: pains A1, A3, A7, A10, A11, E1, E2. The client disconnects in every
+// state of a connection. The kernel's socket, the deadline, the buffers and the handler's context
+// go with it.
 func TestDisconnectInEveryState(t *testing.T) {
 	p := serveProof(t, nil)
 	body := callBody(1, "add", `{"A":1,"B":2}`, "")
@@ -97,7 +97,7 @@ func TestDisconnectInEveryState(t *testing.T) {
 				s.bring(c)
 				port := c.port()
 				if n := p.sockets(port); n.Open() != 1 {
-					t.Fatalf("%s: the kernel's sockets before: %s", s.name, &n)
+					t.Fatalf("%s: the kernel's sockets before the disconnect: %s", s.name, &n)
 				}
 				start := time.Now()
 				d.do(c)
@@ -110,7 +110,7 @@ func TestDisconnectInEveryState(t *testing.T) {
 							t.Errorf("%s %s: cause %v", d.name, s.name, e.cause)
 						}
 					case <-time.After(patience):
-						t.Fatalf("%s %s: the handler's context lives", d.name, s.name)
+						t.Fatalf("%s %s: the handler's context has not ended", d.name, s.name)
 					}
 				}
 				_ = c.Close()
@@ -118,11 +118,11 @@ func TestDisconnectInEveryState(t *testing.T) {
 			}
 			all = append(all, gone...)
 			if m := median(gone); m > bound {
-				t.Errorf("%s %s: socket gone after %v in the median, bound %v", d.name, s.name, m, bound)
+				t.Errorf("%s %s: socket gone after a median of %v, limit %v", d.name, s.name, m, bound)
 			}
 			if s.handler {
 				if m := median(ended); m > bound {
-					t.Errorf("%s %s: context ended after %v in the median, bound %v", d.name, s.name, m, bound)
+					t.Errorf("%s %s: context ended after a median of %v, limit %v", d.name, s.name, m, bound)
 				}
 				t.Logf("%-10s %-42s socket gone in %8v, context ended in %8v (median)", d.name, s.name, median(gone).Round(time.Microsecond), median(ended).Round(time.Microsecond))
 			} else {
@@ -130,18 +130,18 @@ func TestDisconnectInEveryState(t *testing.T) {
 			}
 		}
 		if m := median(all); m > aim {
-			t.Logf("%s: over all states %v in the median, above the aim of %v: a busy machine?", d.name, m, aim)
+			t.Logf("%s: median of %v over all states is above the aim of %v: a busy machine?", d.name, m, aim)
 		}
 		p.wantNothingLeft()
 	}
 	for reason, n := range p.Stats().Closes {
 		if n > 0 && reason != "peer" && reason != "reset" && reason != "write_error" && reason != "refused" {
-			t.Errorf("%d connections closed for %q", n, reason)
+			t.Errorf("%d connections closed with reason %q", n, reason)
 		}
 	}
 }
 
-// untilGone returns how long after start the kernel had no socket for the peer's port any more.
+// untilGone returns how long after start the kernel no longer had a socket for the peer's port.
 func (p *proofServer) untilGone(port int, start time.Time) time.Duration {
 	p.t.Helper()
 	for {
@@ -150,7 +150,7 @@ func (p *proofServer) untilGone(port int, start time.Time) time.Duration {
 			return time.Since(start)
 		}
 		if time.Since(start) > patience {
-			p.t.Fatalf("the socket stays: %s", &c)
+			p.t.Fatalf("the socket is still there: %s", &c)
 		}
 	}
 }
@@ -169,7 +169,7 @@ func percentile(d []time.Duration, p int) time.Duration {
 }
 
 // TestHalfCloseIsAnswered: pain A7. Requests that are complete when the FIN arrives are answered,
-// pipelined ones too, and then the connection is gone.
+// including pipelined ones, and then the connection is closed.
 func TestHalfCloseIsAnswered(t *testing.T) {
 	p := serveProof(t, nil)
 	for _, n := range []int{1, 3} {
