@@ -10,18 +10,19 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
-// message serves the content of a request for the MCP endpoint.
+// message serves the content of a request to the MCP endpoint.
 func (c *conn) message(now tick) {
 	l, x := c.loop, c.x
 	if l.req.DuplicateMCP && x.content != nil && jsonrpc.IsBatch(x.content.B) {
-		c.refuse(now, 400, "field line sent more than once") // a message alone is refused with its id
+		// A batch is refused as a whole. A single message is refused later, with its ID.
+		c.refuse(now, 400, "field line sent more than once")
 		return
 	}
 	j := l.takeJob()
 	j.h, j.stream, j.json = c.handle(), x.verdict.Stream, x.verdict.JSON
 	j.content, x.content = x.content, nil
 	if j.content == nil {
-		j.content = takeBuffer(0) // a POST without content: no JSON at all
+		j.content = takeBuffer(0) // a POST without content is not JSON
 	}
 	meta := &j.meta
 	meta.HTTP, meta.MaxResponse = true, l.srv.opts.MaxResponse
@@ -43,7 +44,7 @@ func (c *conn) message(now tick) {
 	c.dispatch(now, j)
 }
 
-// dispatch serves a message that was prepared, or refused.
+// dispatch serves a message that has been prepared or refused.
 func (c *conn) dispatch(now tick, j *job) {
 	l, x := c.loop, c.x
 	if j.legacy.carried {
@@ -88,7 +89,7 @@ func (c *conn) dispatch(now tick, j *job) {
 	}
 }
 
-// prepare decodes the message and readies the call.
+// prepare decodes the message and prepares the call.
 func (j *job) prepare(s *mcp.Server) *jsonrpc.Error {
 	if err := j.msg.Decode(j.content.B); err != nil {
 		return asError(err)
@@ -96,7 +97,7 @@ func (j *job) prepare(s *mcp.Server) *jsonrpc.Error {
 	return s.Prepare(&j.call, &j.msg, &j.meta)
 }
 
-// inlineSink takes the messages of a call that runs on the loop.
+// inlineSink receives the messages of a call that runs on the loop.
 type inlineSink struct{ c *conn }
 
 // Notify implements mcp.Sink.
@@ -119,13 +120,15 @@ func (s *inlineSink) Respond(msg []byte, code jsonrpc.Code) {
 	c.respond(j.call.Status(code), msg)
 }
 
-// RespondPage implements mcp.PageSink: the page goes to the socket as it is, between the bytes that the turn makes.
+// RespondPage implements mcp.PageSink. The page goes to the socket without a copy, between the
+// bytes that the turn produces.
 func (s *inlineSink) RespondPage(head, page []byte) {
 	c := s.c
 	l, x := c.loop, c.x
 	n := len(head) + len(page)
 	asJSON := !x.began && x.verdict.JSON
-	if n > l.srv.opts.MaxResponse || l.page != nil || !asJSON && (bytes.IndexByte(page, '\n') >= 0 || bytes.IndexByte(page, '\r') >= 0) {
+	if n > l.srv.opts.MaxResponse || l.page != nil ||
+		!asJSON && (bytes.IndexByte(page, '\n') >= 0 || bytes.IndexByte(page, '\r') >= 0) {
 		s.Respond(append(bytes.Clone(head), page...), 0)
 		return
 	}

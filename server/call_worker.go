@@ -11,7 +11,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// startCall hands j to a worker. A bound that is reached is an answer at once: nothing queues.
+// startCall hands j to a worker. If a limit is reached, it responds with an error at once: calls do
+// not queue.
 func (c *conn) startCall(now tick, j *job, run func(*job)) {
 	l := c.loop
 	s := l.srv
@@ -34,7 +35,7 @@ func (c *conn) startCall(now tick, j *job, run func(*job)) {
 	j.ctx, j.stop = context.WithCancelCause(s.base)
 	j.handed = !j.preparing
 	if c.state == connStateClosed {
-		l.letGoOn(j, j.legacy.due) // its client left while it was prepared
+		l.letGoOn(j, j.legacy.due) // the client disconnected while j was being prepared
 	} else {
 		c.x.job = j
 		c.setState(now, connStateCall)
@@ -42,20 +43,22 @@ func (c *conn) startCall(now tick, j *job, run func(*job)) {
 	l.hand(j, run)
 }
 
-// run runs a prepared call.
+// run runs a prepared call. A worker calls it.
 func (j *job) run() {
 	defer j.contain()
 	j.call.Run(j.ctx, j)
 }
 
-// prepareBig is for content that is too long to be decoded on the loop, which serves it then as any other.
+// prepareBig prepares a message that is too long to be decoded on the loop. A worker calls it; then
+// the loop serves the message like any other.
 func (j *job) prepareBig() {
 	defer j.contain()
 	j.refusal = j.prepare(j.loop.srv.mcp)
 	j.prepped = true
 }
 
-// contain keeps a panic in one call; it must be deferred itself. mcp answers for a handler that panics; what arrives here is a fault of this module.
+// contain limits a panic to one call; it must be deferred directly. mcp handles the panics of
+// handlers, so what arrives here is a bug in this module.
 func (j *job) contain() {
 	if r := recover(); r != nil {
 		j.loop.srv.opts.Logger.Error("panic in a call", "panic", r, "stack", string(debug.Stack()))
@@ -65,7 +68,8 @@ func (j *job) contain() {
 	}
 }
 
-// end gives the job, and with it its worker, back to the loop. It reports false when the loop is gone.
+// end returns the job, and with it the worker, to the loop. It returns false when the loop has
+// ended.
 func (j *job) end() bool {
 	switch {
 	case j.prepped:
@@ -112,13 +116,14 @@ func (j *job) respond(status int, code jsonrpc.Code, msg []byte) {
 		return
 	}
 	j.done = true
-	j.status, j.code, j.answer = status, code, msg // not a copy: msg is the call's until the loop takes the job back, which sends it
+	// This is not a copy: msg belongs to the call until the loop takes the job back and sends it.
+	j.status, j.code, j.answer = status, code, msg
 }
 
-// serveReturn takes a job back from its worker and sends the answer that it brings.
+// serveReturn takes a job back from its worker and sends the answer that it carries.
 func (l *loop) serveReturn(j *job) {
 	if j.worker != nil {
-		l.workers.put(j.worker) // first: the connection's next request may need one
+		l.workers.put(j.worker) // first, because the connection's next request may need one
 		j.worker = nil
 	}
 	defer l.putJob(j)
@@ -131,7 +136,7 @@ func (l *loop) serveReturn(j *job) {
 	}
 	c := l.lookup(j.h)
 	if c == nil || c.x == nil || c.x.job != j {
-		return // the client is gone, or was answered already
+		return // the client has disconnected or already has an answer
 	}
 	l.serving = c
 	c.x.job = nil
@@ -145,7 +150,7 @@ func (l *loop) serveReturn(j *job) {
 	c.resume(l.now)
 }
 
-// servePrepared takes a message back from the worker that decoded it.
+// servePrepared takes a message back from the worker that prepared it, and dispatches it.
 func (l *loop) servePrepared(j *job) {
 	l.workers.put(j.worker)
 	j.stop(context.Canceled)
@@ -162,7 +167,8 @@ func (l *loop) servePrepared(j *job) {
 	c.resume(l.now)
 }
 
-// notify puts a notification of a worker's call on the wire. What the peer does not read in time counts against MaxUnsent.
+// notify sends a notification of a worker's call. Bytes that the peer has not read count against
+// MaxUnsent.
 func (c *conn) notify(j *job, msg []byte) {
 	c.beginStream()
 	c.appendEvent(msg)
@@ -171,22 +177,26 @@ func (c *conn) notify(j *job, msg []byte) {
 		j.unsent.Store(int64(c.sk.OutboundBuffered()))
 		c.arm(c.nextCallDue())
 	}
-	j.queued.Add(-int64(len(msg) + frameRoom)) // last: counted nowhere, it would let one more in than there is room for
+	// This comes last: while the message was counted nowhere, Notify could accept one more than
+	// there is room for.
+	j.queued.Add(-int64(len(msg) + frameRoom))
 }
 
-// paramFields ranges over the Mcp-Param-* fields of r.
+// paramFields returns an iterator over the Mcp-Param-* fields of r. It yields the names without the
+// prefix.
 func paramFields(r *httpparse.Request) iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, value []byte) bool) {
 		const prefix = "mcp-param-"
 		for name, value := range r.Fields() {
-			if len(name) > len(prefix) && strings.EqualFold(string(name[:len(prefix)]), prefix) && !yield(name[len(prefix):], value) {
+			if len(name) > len(prefix) && strings.EqualFold(string(name[:len(prefix)]), prefix) &&
+				!yield(name[len(prefix):], value) {
 				return
 			}
 		}
 	}
 }
 
-// detachMeta copies what meta aliases, for use after the head is gone.
+// detachMeta copies what m aliases, so that m can be used after the head is gone.
 func detachMeta(m *mcp.RequestMeta) {
 	m.ProtocolVersion, m.Method, m.Name = cloneBytes(m.ProtocolVersion), cloneBytes(m.Method), cloneBytes(m.Name)
 	if m.Params == nil {
@@ -206,7 +216,8 @@ func detachMeta(m *mcp.RequestMeta) {
 	}
 }
 
-// cloneBytes keeps nil apart from empty: absent is not the same as sent empty.
+// cloneBytes returns a copy of b. It keeps nil and empty apart, because an absent field is not the
+// same as an empty one.
 func cloneBytes(b []byte) []byte {
 	if b == nil {
 		return nil

@@ -11,25 +11,25 @@ import (
 
 // conn is one connection. Its methods run on its loop.
 //
-// While it is idle, or an idle stream, it holds nothing but this struct, a slot and an entry of the wheel.
+// An idle connection or an idle stream costs only this struct, a slot and an entry in the wheel.
 type conn struct {
 	sk   socket
 	loop *loop
-	x    *exchange // what a request under way holds; nil when there is none
+	x    *exchange // the state of the request in progress; nil if there is none
 	streamNode
-	id     string // of the subscription: JSON text, safe in an event
+	id     string // the ID of the subscription, as JSON text that is safe in an event
 	slot   uint32 // index in loop.slots
-	gen    uint32 // tells the conn from others that had the slot
+	gen    uint32 // distinguishes the conn from earlier ones in the same slot
 	state  connState
 	trust  endpoint.Trust
-	topics mcp.Topic // the lists a stream listens to
-	dirty  mcp.Topic // notices that a slow stream still gets
+	topics mcp.Topic // the lists that the stream listens to
+	dirty  mcp.Topic // the notices that a slow stream has missed
 	flags  connFlags
 	reason closeReason
-	opened bool // set in OnOpen, read by the accept side once the enrolment is over
+	opened bool // set in OnOpen; the accept side reads it once enrolment is over
 }
 
-// socket is what a conn needs of its transport.
+// socket is what a conn needs from its transport.
 type socket interface {
 	Next(n int) ([]byte, error)
 	Write(b []byte) (int, error) // may close the conn before it returns
@@ -42,12 +42,12 @@ type connState uint8
 
 const (
 	connStateIdle   connState = iota // no byte of a request has arrived
-	connStateHead                    // a part of a head has
+	connStateHead                    // part of a head has arrived
 	connStateBody                    // the content is arriving
 	connStateCall                    // a worker serves a call
 	connStateStream                  // an open subscriptions/listen stream
-	connStateLinger                  // everything is written or on its way; then the socket is closed
-	connStateClosed                  // OnClose has run: nothing may be touched any more
+	connStateLinger                  // the last response is on its way; then the socket closes
+	connStateClosed                  // OnClose has run; nothing may be touched any more
 )
 
 var connStateNames = [...]string{"idle", "head", "body", "call", "stream", "linger", "closed"}
@@ -57,21 +57,21 @@ func (s connState) String() string { return connStateNames[s] }
 type connFlags uint16
 
 const (
-	flagHTTP10    connFlags = 1 << iota // of the request under way: no chunked coding
+	flagHTTP10    connFlags = 1 << iota // the request is HTTP/1.0, so there is no chunked coding
 	flagClose                           // the connection ends with this response
-	flagUnread                          // the peer may still be sending: it is closed only after a linger
-	flagShut                            // our FIN is sent
-	flagStalled                         // bytes wait for the peer: loop.stalls has the clock
-	flagStreaming                       // counted as a stream
-	flagSession                         // the stream is of an earlier revision's session
-	flagTyped                           // and of the transport of 2024-11-05, whose events have a type
-	flagSilent                          // nothing has come since it was accepted
-	flagBeyond                          // it was let in beyond the descriptor limit
+	flagUnread                          // the peer may still be sending, so the connection lingers before it closes
+	flagShut                            // our FIN has been sent
+	flagStalled                         // bytes wait for the peer; loop.stalls holds the clock
+	flagStreaming                       // the conn is counted as a stream
+	flagSession                         // the stream belongs to a session of an earlier revision
+	flagTyped                           // the stream is one of HTTP+SSE (2024-11-05), whose events have a type
+	flagSilent                          // nothing has arrived since the connection was accepted
+	flagBeyond                          // the connection was accepted beyond the descriptor limit
 	flagChoked                          // the next request waits until the peer has read more of the last responses
-	flagSliced                          // the next request waits for the next turn: the handle is in loop.sliced
+	flagSliced                          // the next request waits for the next turn; the handle is in loop.sliced
 )
 
-// has reports whether one of the flags is set.
+// has reports whether any of the flags in f is set.
 func (c *conn) has(f connFlags) bool { return c.flags&f != 0 }
 
 func (c *conn) handle() handle { return handle{c.slot, c.gen} }
@@ -102,7 +102,8 @@ func (c *conn) setState(now tick, s connState) {
 	}
 }
 
-// arm sets the deadline of c's state. The clock of a stall runs beside it.
+// arm sets the deadline of c's state. If c is stalled, the earlier of this deadline and that of the
+// stall clock counts.
 func (c *conn) arm(due tick) {
 	l := c.loop
 	if c.has(flagStalled) {
@@ -114,7 +115,7 @@ func (c *conn) arm(due tick) {
 	l.wheel.Arm(c.slot, due)
 }
 
-// open begins the life of c on its loop.
+// open starts the life of c on its loop.
 func (c *conn) open(sk socket, now tick) {
 	c.sk = sk
 	c.opened = true
@@ -127,7 +128,7 @@ func (c *conn) open(sk socket, now tick) {
 	}
 }
 
-// close ends the connection now. Nothing of c may be used afterwards but its state.
+// close closes the connection at once. Afterwards nothing of c but its state may be used.
 func (c *conn) close(r closeReason) {
 	if c.state == connStateClosed {
 		return
@@ -136,7 +137,7 @@ func (c *conn) close(r closeReason) {
 	c.loop.reactor.closeSocket(c.sk)
 }
 
-// abort is close with an RST: what the kernel still holds for the peer is dropped.
+// abort closes the connection with an RST. What the kernel still holds for the peer is dropped.
 func (c *conn) abort(r closeReason) {
 	if c.state == connStateClosed {
 		return
@@ -145,17 +146,18 @@ func (c *conn) abort(r closeReason) {
 	c.close(r)
 }
 
-// closed is OnClose: it gives back all that c holds, but its place among the connections: whoever closes the descriptor calls Server.released then, if closed reports that c had not ended before. err is nil when this
-// side closed.
+// closed handles OnClose. It frees all that c holds except its place in the connection count. It
+// reports whether c was still open; if so, whoever closes the descriptor must then call
+// Server.released. err is nil when this side closed the connection.
 func (c *conn) closed(err error) bool {
 	if c.state == connStateClosed {
 		return false
 	}
-	if err != nil && c.state != connStateLinger { // there the reason is known
+	if err != nil && c.state != connStateLinger { // a lingering conn has its reason already
 		c.reason = reasonOf(err)
 	}
 	l := c.loop
-	now := l.present() // before the calls are let go, whose deadlines follow
+	now := l.present() // before clientGone, which sets the deadlines of detached calls
 	if err == nil && c.reason == closePeer && l.draining {
 		c.reason = closeDrain
 	}
@@ -187,12 +189,12 @@ func reasonOf(err error) closeReason {
 	return closeReset
 }
 
-// isWriteError reports whether the text of an os.SyscallError names a write.
+// isWriteError reports whether s, the text of an os.SyscallError, names a write.
 func isWriteError(s string) bool {
 	return len(s) >= 5 && s[:5] == "write"
 }
 
-// nextHeartbeat returns when a stream's next heartbeat is due: the period, within ±10 %.
+// nextHeartbeat returns when a stream's next heartbeat is due: one period from now, ±10 %.
 func (l *loop) nextHeartbeat() tick {
 	hb := l.srv.ticks.heartbeat
 	if j := hb / 10; j > 0 {
@@ -201,12 +203,14 @@ func (l *loop) nextHeartbeat() tick {
 	return l.now + hb
 }
 
-// firstHeartbeat spreads the streams that were opened together over the whole period.
+// firstHeartbeat returns when a stream's first heartbeat is due. It spreads the streams that were
+// opened together over the whole period.
 func (l *loop) firstHeartbeat() tick {
 	return l.now + 1 + tick(l.rng.Uint32N(uint32(l.srv.ticks.heartbeat)))
 }
 
-// nextCallDue is when to look at a call again: for its time limit or a heartbeat.
+// nextCallDue returns when to look at a call again: at its time limit or at the next heartbeat,
+// whichever is earlier.
 func (c *conn) nextCallDue() tick {
 	if !c.x.verdict.Stream || c.x.job.preparing {
 		return c.x.due
@@ -214,7 +218,7 @@ func (c *conn) nextCallDue() tick {
 	return min(c.x.due, c.loop.nextHeartbeat())
 }
 
-// headTime is how long the head of a request may take.
+// headTime returns how long the head of a request may take to arrive.
 func (c *conn) headTime() tick {
 	d := &c.loop.srv.ticks
 	if c.has(flagBeyond) {
@@ -223,5 +227,6 @@ func (c *conn) headTime() tick {
 	return d.head
 }
 
-// firstTime is how long the first byte may take: IdleTimeout is for the time between two requests.
+// firstTime returns how long the first byte may take to arrive: as long as a head, but not longer
+// than IdleTimeout, which is the limit between two requests.
 func (c *conn) firstTime() tick { return min(c.headTime(), c.loop.srv.ticks.idle) }

@@ -8,7 +8,8 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
-// refuseFraming answers a request that broke HTTP. Where the next one would begin is not known.
+// refuseFraming responds to a request that violates HTTP. The connection ends with this response,
+// because it is unknown where the next request would begin.
 func (c *conn) refuseFraming(now tick, err error) {
 	var e *httpparse.Error
 	if !errors.As(err, &e) {
@@ -25,7 +26,7 @@ func (c *conn) refuseFraming(now tick, err error) {
 	c.finish(now)
 }
 
-// answer responds to a request that was taken whole, or is refused.
+// answer responds to a request that has arrived completely or is refused.
 func (c *conn) answer(now tick) {
 	x := c.x
 	switch v := &x.verdict; v.Route {
@@ -85,7 +86,7 @@ func (c *conn) plain(status int, text string) {
 	}
 }
 
-// refuseMessage answers a message that was refused before its method ran.
+// refuseMessage responds to a message that was refused before its method ran.
 func (c *conn) refuseMessage(now tick, j *job, e *jsonrpc.Error) {
 	c.loop.count(j.call.Method(), outcomeRefused)
 	c.respondError(j.call.Status(e.Code), j.msg.ID, e)
@@ -93,7 +94,7 @@ func (c *conn) refuseMessage(now tick, j *job, e *jsonrpc.Error) {
 	c.finish(now)
 }
 
-// accepted answers a notification.
+// accepted responds to a notification with 202.
 func (c *conn) accepted(now tick, j *job) {
 	l := c.loop
 	l.count(j.call.Method(), outcomeOK)
@@ -102,14 +103,15 @@ func (c *conn) accepted(now tick, j *job) {
 	c.finish(now)
 }
 
-// respondError makes the response for an error of this package or of Prepare.
+// respondError appends the response for an error of this package or of Prepare to loop.out.
 func (c *conn) respondError(status int, id []byte, e *jsonrpc.Error) {
 	l := c.loop
 	l.event = jsonrpc.AppendError(l.event[:0], id, e)
 	c.respond(status, l.event)
 }
 
-// respond makes the response of the exchange in loop.out: a message in JSON, or the last event of the stream if one has begun or the client takes nothing else.
+// respond appends the response of the exchange to loop.out: msg as JSON, or as the last event of
+// the stream if one has begun or the client accepts only streams.
 func (c *conn) respond(status int, msg []byte) {
 	x, l := c.x, c.loop
 	if !x.began && (x.verdict.JSON || status != 200) {

@@ -5,7 +5,8 @@ import (
 	"github.com/mooring-mcp/mooring/sse"
 )
 
-// escapeForEvent returns JSON text as it stands in an event. An id is a string or an integer, whose text has no line end but those that an event escapes.
+// escapeForEvent returns JSON text as it appears in the data of an event. An ID is a string or an
+// integer, whose text has no line end except those that AppendData escapes.
 func escapeForEvent(json string) string {
 	const before, after = len("data: "), len("\n\n")
 	data := sse.AppendData(nil, []byte(json))
@@ -22,7 +23,7 @@ func heartbeatOf(c *conn) []byte {
 	return heartbeatChunkBytes
 }
 
-// beginStream makes the exchange an event stream.
+// beginStream turns the exchange into an event stream, unless it already is one.
 func (c *conn) beginStream() {
 	x := c.x
 	if x.began {
@@ -30,13 +31,13 @@ func (c *conn) beginStream() {
 	}
 	x.began = true
 	if c.has(flagHTTP10) {
-		c.flags |= flagClose // its end is the end of the connection
+		c.flags |= flagClose // the stream ends with the connection
 	}
 	h := c.respHead(200)
 	c.loop.out = endpoint.AppendStreamHead(c.loop.out, &h, !c.has(flagHTTP10))
 }
 
-// appendEvent puts msg on the stream in loop.out.
+// appendEvent appends msg to loop.out as an event of the stream.
 func (c *conn) appendEvent(msg []byte) {
 	l := c.loop
 	if c.has(flagHTTP10) {
@@ -65,6 +66,4 @@ func (c *conn) endEvents() {
 	}
 }
 
-var (
-	heartbeatChunkBytes = []byte(endpoint.HeartbeatChunk)
-)
+var heartbeatChunkBytes = []byte(endpoint.HeartbeatChunk)

@@ -2,14 +2,14 @@ package server
 
 import "github.com/mooring-mcp/mooring/server/internal/endpoint"
 
-// expire serves c's deadline.
+// expire handles a deadline of c that has passed.
 func (c *conn) expire(now tick) {
 	if !c.has(flagStalled) || c.checkStall(now) {
 		c.expireState(now)
 	}
 }
 
-// expireState serves the deadline of c's state.
+// expireState handles the deadline of c's state.
 func (c *conn) expireState(now tick) {
 	switch c.state {
 	case connStateIdle:
@@ -25,7 +25,8 @@ func (c *conn) expireState(now tick) {
 	}
 }
 
-// expireIdle closes a connection whose client asks for nothing more, or goes on where it was told to wait.
+// expireIdle closes a connection whose client sends no further request, or resumes one that was
+// choked.
 func (c *conn) expireIdle(now tick) {
 	switch left := c.sk.OutboundBuffered(); {
 	case c.has(flagChoked) && left <= c.loop.srv.aheadLimit():
@@ -35,13 +36,13 @@ func (c *conn) expireIdle(now tick) {
 	case c.has(flagChoked):
 		c.arm(now + 1)
 	case left > 0:
-		c.arm(now + c.loop.srv.ticks.idle) // it is not idle: its last response is under way
+		c.arm(now + c.loop.srv.ticks.idle) // not idle: the last response is still on its way
 	default:
 		c.close(closeIdleTimeout)
 	}
 }
 
-// timedOut answers a request that did not arrive in time.
+// timedOut responds with 408 to a request that did not arrive in time.
 func (c *conn) timedOut(now tick) {
 	reason := "the head took too long"
 	c.reason = closeHeadTimeout
@@ -55,7 +56,7 @@ func (c *conn) timedOut(now tick) {
 	c.flush()
 }
 
-// expireStream sends a heartbeat, or the notices that a slow stream still gets.
+// expireStream sends a heartbeat, or the notices that a slow stream has missed.
 func (c *conn) expireStream(now tick) {
 	l := c.loop
 	switch {
@@ -76,7 +77,7 @@ func (c *conn) expireStream(now tick) {
 	}
 }
 
-// expireLinger ends a linger whose time is up, once all bytes are with the kernel.
+// expireLinger closes a lingering connection whose time is up, once the kernel has all bytes.
 func (c *conn) expireLinger(now tick) {
 	switch {
 	case c.sk.OutboundBuffered() > 0:
@@ -88,7 +89,7 @@ func (c *conn) expireLinger(now tick) {
 	}
 }
 
-// expireCall serves the deadline of a call under way.
+// expireCall handles the deadline of a call in progress.
 func (c *conn) expireCall(now tick) {
 	x, l := c.x, c.loop
 	if j := x.job; j.full.Load() && now < x.due {
@@ -99,7 +100,7 @@ func (c *conn) expireCall(now tick) {
 		return
 	}
 	if now >= x.due && x.job.legacy.on {
-		c.arm(now + 1) // the answer to a call that is parked is on its way through the inbox
+		c.arm(now + 1) // the answer to a parked call comes through the inbox
 		l.timeOut(x.job)
 		return
 	}
@@ -108,14 +109,17 @@ func (c *conn) expireCall(now tick) {
 		x.job = nil
 		j.cancel(errCallTimeout)
 		l.count(j.method, outcomeTimeout)
-		l.srv.opts.Logger.Warn("call timed out; its handler keeps its goroutine until it returns", "method", j.method.String(), "limit", l.srv.opts.CallTimeout)
+		l.srv.opts.Logger.Warn("call timed out; its handler keeps its goroutine until it returns",
+			"method", j.method.String(), "limit", l.srv.opts.CallTimeout)
 		c.respondError(200, j.id, l.srv.opts.errTimeout())
 		c.finish(now)
 		c.resume(now)
 		return
 	}
-	// A stream keeps proxies from giving up on a long call. It is begun here if nothing else has begun it.
-	// While a message is prepared it is not known whether it may have one: a notification gets 202, and initialize a session in its head.
+	// The heartbeats of a stream keep proxies from giving up on a long call, so the stream begins
+	// here if it has not begun yet. While a message is being prepared, it is not known whether it
+	// may have a stream: a notification gets 202, and the response to initialize has a session ID
+	// in its head.
 	if x.verdict.Stream && !x.job.preparing && c.sk.OutboundBuffered() == 0 {
 		if !x.began && x.job.legacy.on {
 			c.openReplay(x.job)
@@ -130,7 +134,8 @@ func (c *conn) expireCall(now tick) {
 	}
 }
 
-// caughtUp is told by an engine that can tell it that all bytes which waited for the peer are with the kernel. What waited for that goes on at once.
+// caughtUp is called by an engine that can detect when the kernel has taken all bytes that waited
+// for the peer. What waited for that continues at once.
 func (c *conn) caughtUp(now tick) {
 	l := c.loop
 	waits := false

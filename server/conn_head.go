@@ -6,7 +6,8 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
-// headOnly takes the content of the response at out[start:] away (RFC 9110 section 9.3.2).
+// headOnly removes the content of the response at out[start:], as a response to HEAD has none (RFC
+// 9110 section 9.3.2).
 func headOnly(out []byte, start int) []byte {
 	if i := bytes.Index(out[start:], []byte("\r\n\r\n")); i >= 0 {
 		return out[:start+i+4]
@@ -14,12 +15,17 @@ func headOnly(out []byte, start int) []byte {
 	return out
 }
 
-// respHead is the head of a response to the request under way.
+// respHead returns the head of a response to the request in progress.
 func (c *conn) respHead(status int) endpoint.ResponseHead {
 	if c.loop.draining {
-		c.flags |= flagClose // the drain may not have come to it yet
+		c.flags |= flagClose // the drain may not have reached c yet
 	}
-	h := endpoint.ResponseHead{Status: status, Date: c.loop.srv.date(), Close: c.has(flagClose), RetryAfter: status == 503}
+	h := endpoint.ResponseHead{
+		Status:     status,
+		Date:       c.loop.srv.date(),
+		Close:      c.has(flagClose),
+		RetryAfter: status == 503,
+	}
 	if c.x == nil || c.x.requestState == nil {
 		return h
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
-// recv takes what the socket has. It is the whole of OnTraffic.
+// recv reads and serves what has arrived on the socket. It handles OnTraffic.
 func (c *conn) recv(now tick) {
 	b, _ := c.sk.Next(-1)
 	if len(b) == 0 {
@@ -28,7 +28,7 @@ func (c *conn) recv(now tick) {
 	c.flush()
 }
 
-// resume parses what arrived while a response was under way.
+// resume parses what arrived while a response was in progress.
 func (c *conn) resume(now tick) {
 	if c.canReceive() && c.x != nil && c.x.in != nil {
 		c.parse(now, nil)
@@ -37,8 +37,9 @@ func (c *conn) resume(now tick) {
 	c.flush()
 }
 
-// parse serves the requests in what is kept from earlier reads followed by b, until bytes run out, a response has to be waited for, or turnBytes of requests have been served: the
-// rest waits for the next turn.
+// parse serves the requests in the bytes kept from earlier reads, followed by b. It stops when
+// bytes are missing, when a response has to be waited for, or when it has served turnBytes of
+// requests; what remains then waits for the next turn.
 func (c *conn) parse(now tick, b []byte) {
 	x := c.takeExchange()
 	kept := x.in != nil && len(x.in.B) > 0
@@ -66,7 +67,9 @@ func (c *conn) parse(now tick, b []byte) {
 	case c.state == connStateClosed:
 		return // OnClose has taken the exchange back
 	case c.state == connStateLinger:
-		x.linger += int32(len(b)) // what is too much is closed by the next read: the response goes first
+		// If these are too many bytes, the next read closes the connection: the response goes out
+		// first.
+		x.linger += int32(len(b))
 		b = nil
 	}
 	if len(b) == 0 {
@@ -87,7 +90,7 @@ func (c *conn) parse(now tick, b []byte) {
 	c.rest()
 }
 
-// slice lets other connections have their turn before c's next request.
+// slice postpones c's next request, so that other connections get their turn first.
 func (c *conn) slice() {
 	l := c.loop
 	if !c.has(flagSliced) {
@@ -95,13 +98,14 @@ func (c *conn) slice() {
 		l.sliced = append(l.sliced, c.handle())
 	}
 	l.continueLater()
-	l.kickOnce() // what reads a socket is no task, which would do it at its end
+	l.kickOnce() // a task does so at its end, but reading a socket is not a task
 }
 
-// serveSliced goes on with the requests of connections that have used up their last turn, some of them.
+// serveSliced continues with the requests of some of the connections that have used up their last
+// turn.
 func (l *loop) serveSliced() {
 	done := 0
-	defer func() { // after a panic, too: those that come after it are not lost
+	defer func() { // deferred, so that a panic does not lose the connections after it
 		if l.sliced = slices.Delete(l.sliced, 0, done); len(l.sliced) > 0 {
 			l.continueLater()
 		}
@@ -112,12 +116,13 @@ func (l *loop) serveSliced() {
 		if c := l.lookup(h); c != nil && c.has(flagSliced) {
 			c.flags &^= flagSliced
 			l.serving = c
-			c.resume(l.now) // it may be appended again
+			c.resume(l.now) // this may append c again
 		}
 	}
 }
 
-// rest gives the exchange back when nothing is under way: an idle connection, or an idle stream, holds none.
+// rest returns the exchange when no request is in progress: an idle connection or an idle stream
+// holds none.
 func (c *conn) rest() {
 	if x := c.x; x != nil && x.in == nil && (c.state == connStateIdle || c.state == connStateStream) {
 		c.x = nil
@@ -125,7 +130,9 @@ func (c *conn) rest() {
 	}
 }
 
-// choked reports whether so many bytes of responses wait for the peer that its next request has to wait too. Otherwise a client that asks and never reads would be answered without end.
+// choked reports whether so many bytes of responses wait for the peer that its next request has to
+// wait too. Without this limit, responses would pile up for a client that sends requests and never
+// reads.
 func (c *conn) choked(now tick) bool {
 	l := c.loop
 	if len(l.out) > maxAhead || l.page != nil {
@@ -142,12 +149,14 @@ func (c *conn) choked(now tick) bool {
 	return true
 }
 
-// maxAhead is how many bytes of responses may wait for a peer when its next request is served. MaxUnsent, which is for notifications, bounds it further.
+// maxAhead is how many bytes of responses may wait for a peer when its next request is served.
+// MaxUnsent, the limit for notifications, applies too if it is smaller.
 const maxAhead = 32 << 10
 
 func (s *Server) aheadLimit() int { return min(maxAhead, s.opts.MaxUnsent) }
 
-// keep holds bytes that arrived while a response is under way.
+// keep stores bytes that arrive while a response is in progress. It closes the connection if there
+// are more than MaxPipelined.
 func (c *conn) keep(b []byte) {
 	x := c.takeExchange()
 	if x.in == nil {
@@ -160,7 +169,8 @@ func (c *conn) keep(b []byte) {
 	x.in.add(b)
 }
 
-// discard counts what a peer sends after the last response.
+// discard counts the bytes that a peer sends after the last response, and closes the connection
+// after lingerBytes.
 func (c *conn) discard(n int) {
 	x := c.takeExchange()
 	if x.linger += int32(n); x.linger > lingerBytes {
@@ -168,7 +178,8 @@ func (c *conn) discard(n int) {
 	}
 }
 
-// parseHead parses a head at the beginning of b and begins its response. It returns 0 when bytes are missing or the connection is over.
+// parseHead parses a request head at the beginning of b and begins its response. It returns the
+// number of bytes taken, or 0 when bytes are missing or the connection is ending.
 func (c *conn) parseHead(now tick, b []byte) int {
 	x, l := c.x, c.loop
 	n, err := x.pause.Parse(&l.req, b, &l.srv.limits)
@@ -198,7 +209,8 @@ func (c *conn) parseHead(now tick, b []byte) int {
 	return n + c.begin(now, b[:n:n], b[n:])
 }
 
-// begin decides on a head and takes as much of its content as is there. It returns how many bytes of rest were content.
+// begin decides on a head and takes as much of its content as has arrived. It returns how many
+// bytes of rest were content.
 func (c *conn) begin(now tick, head, rest []byte) int {
 	x, s, req := c.x, c.loop.srv, &c.loop.req
 	x.verdict = s.policy.Check(req, c.trust)
@@ -229,7 +241,8 @@ func (c *conn) begin(now tick, head, rest []byte) int {
 		}
 		if !x.body.Done() {
 			if !x.verdict.Route.TakesMessage() {
-				// The content of a request that is refused is not waited for (RFC 9112 section 9.3: then the connection cannot be used again).
+				// The server does not wait for the content of a request that it refuses. The
+				// connection then cannot be used again (RFC 9112 section 9.3).
 				c.flags |= flagClose | flagUnread
 				c.answer(now)
 				return n
@@ -242,10 +255,12 @@ func (c *conn) begin(now tick, head, rest []byte) int {
 	return n
 }
 
-// awaitBody keeps the bytes of the head, whose buffer is about to change, until the content is complete.
+// awaitBody copies the head, whose buffer is about to change, and waits for the rest of the
+// content.
 func (c *conn) awaitBody(now tick, head []byte, got int) {
 	x, l := c.x, c.loop
-	// "A server that receives a 100-continue expectation in a request that has already received some or all of the content MAY omit sending a 100" (RFC 9110 section 10.1.1).
+	// "A server that receives a 100-continue expectation in a request that has already received
+	// some or all of the content MAY omit sending a 100" (RFC 9110 section 10.1.1).
 	if l.req.ExpectContinue && got == 0 {
 		l.out = append(l.out, endpoint.ContinueHead...)
 	}
@@ -253,15 +268,16 @@ func (c *conn) awaitBody(now tick, head []byte, got int) {
 	c.setState(now, connStateBody)
 }
 
-// recallHead parses the head that awaitBody kept.
+// recallHead parses the head that awaitBody kept, again into loop.req.
 func (c *conn) recallHead() {
 	l := c.loop
 	if _, err := httpparse.ParseRequest(&l.req, c.x.head.B, 0, &l.srv.limits); err != nil {
-		panic("server: a head that was accepted is refused") // the same bytes, the same limits
+		panic("server: a head that was accepted is refused") // the bytes and the limits are the same
 	}
 }
 
-// parseBody takes content from the beginning of b. It returns 0 when the connection is over.
+// parseBody takes content from the beginning of b. It returns the number of bytes taken, or 0 when
+// the connection is ending.
 func (c *conn) parseBody(now tick, b []byte) int {
 	n, err := c.decode(b)
 	if err != nil {

@@ -2,12 +2,14 @@ package server
 
 import "github.com/mooring-mcp/mooring/server/internal/wheel"
 
-// flush writes what the turn made for c, in one system call, and goes on with the end of the connection if that was the last.
+// flush writes what the turn has produced for c, in one system call. If c is lingering, it goes on
+// to close the connection.
 func (c *conn) flush() {
 	l := c.loop
 	if len(l.out) > 0 {
 		out, page, at := l.out, l.page, l.pageAt
-		l.out, l.page = nil, nil // a close inside write may answer nothing, but must not find half a message
+		// write may close the conn, and what runs then must not find half a message here.
+		l.out, l.page = nil, nil
 		if page != nil {
 			c.write(out[:at], page, out[at:])
 		} else {
@@ -20,11 +22,12 @@ func (c *conn) flush() {
 	}
 }
 
-// flushNotice is flush for notifications of a call. They count against MaxUnsent: a peer that reads too slowly for them is disconnected.
+// flushNotice is flush for notifications of a call. They count against MaxUnsent, and a peer that
+// reads them too slowly is disconnected.
 func (c *conn) flushNotice() {
 	limit := max(c.loop.srv.opts.MaxUnsent+frameRoom, len(c.loop.out))
 	if c.sk.OutboundBuffered()+len(c.loop.out) > limit {
-		c.trySend() // the peer may have read meanwhile
+		c.trySend() // the peer may have read something by now
 	}
 	if c.state != connStateClosed && c.sk.OutboundBuffered()+len(c.loop.out) > limit {
 		c.loop.out = c.loop.out[:0]
@@ -34,14 +37,16 @@ func (c *conn) flushNotice() {
 	c.flush()
 }
 
-// trySend hands the kernel what it takes of the bytes that wait. They wait for the socket to be writable already, so that nothing of gnet's is left undone.
+// trySend offers the waiting bytes to the kernel. gnet already waits for the socket to become
+// writable, so none of its bookkeeping is left undone.
 func (c *conn) trySend() {
 	if c.state != connStateClosed && c.sk.OutboundBuffered() > 0 {
 		_ = c.sk.Flush()
 	}
 }
 
-// serveFull looks after a call whose notifications are refused for MaxUnsent. A peer that reads makes room; one that takes nothing for a while more is disconnected.
+// serveFull handles a call whose notifications are refused because of MaxUnsent. If the peer reads,
+// there is room again. If it takes nothing for a while longer, it is disconnected.
 func (l *loop) serveFull(it *item) {
 	j := it.job
 	if j.gen != it.gen {
@@ -49,14 +54,15 @@ func (l *loop) serveFull(it *item) {
 	}
 	c := l.lookup(j.h)
 	if c == nil || c.x == nil || c.x.job != j {
-		j.forgetPeer() // the connection went while the item was on its way
+		j.forgetPeer() // the connection closed while the item was on its way
 		return
 	}
 	l.serving = c
 	c.makeRoom(j)
 }
 
-// makeRoom lets notifications of a call through again when half of the room is free, and looks again at the next tick when it is not.
+// makeRoom allows notifications of a call again when half of MaxUnsent is free. Otherwise it checks
+// again at the next tick.
 func (c *conn) makeRoom(j *job) {
 	c.trySend()
 	if c.state == connStateClosed {
@@ -73,16 +79,18 @@ func (c *conn) makeRoom(j *job) {
 	c.arm(l.now + 1)
 }
 
-// vectorWriter is a socket that writes several pieces with one system call. It may change the slice, but not the bytes.
+// vectorWriter is a socket that writes several pieces with one system call. It may change the
+// slice, but not the bytes.
 //
-// What the kernel does not take of a large response goes through it too: gnet's Write would put all of that into one ring, which keeps its size as long as there is a byte in it and is then anybody's;
-// Writev fills the ring up to writeBufferSize, and has a buffer of its own for the rest.
+// The part of a large response that the kernel does not take goes through it too. gnet's Write
+// would put all of that into one ring buffer, which keeps its size as long as it holds a byte and
+// then returns to a shared pool. Writev fills the ring up to writeBufferSize and puts the rest into
+// a buffer of its own.
 type vectorWriter interface {
 	Writev(pieces [][]byte) (int, error)
 }
 
-
-// write hands the pieces, three at most, to the socket. The conn may be closed when it returns.
+// write passes the pieces, at most three, to the socket. The conn may be closed when it returns.
 func (c *conn) write(pieces ...[]byte) {
 	if c.state == connStateClosed {
 		return
@@ -103,7 +111,8 @@ func (c *conn) write(pieces ...[]byte) {
 	}
 }
 
-// hand gives the pieces to the socket, if it can in one system call.
+// hand passes the pieces to the socket, in one system call if the socket is a vectorWriter and they
+// are large.
 func (c *conn) hand(pieces [][]byte, n int) {
 	l := c.loop
 	if v, ok := c.sk.(vectorWriter); ok && n > writeBufferSize {
@@ -125,13 +134,14 @@ func (c *conn) hand(pieces [][]byte, n int) {
 	}
 }
 
-// finish ends the exchange: the response is written or in loop.out.
+// finish ends the exchange, whose response has been written or is in loop.out.
 func (c *conn) finish(now tick) {
 	if c.state == connStateClosed {
 		return
 	}
 	if c.has(flagClose) {
-		if c.reason != closeRefused && c.reason != closeHeadTimeout && c.reason != closeBodyTimeout && c.reason != closeDrain {
+		if c.reason != closeRefused && c.reason != closeHeadTimeout &&
+			c.reason != closeBodyTimeout && c.reason != closeDrain {
 			c.reason = closeDone
 		}
 		c.setState(now, connStateLinger)
@@ -141,9 +151,13 @@ func (c *conn) finish(now tick) {
 	c.setState(now, connStateIdle)
 }
 
-// wind brings a lingering connection to its end: all bytes to the kernel, our FIN, the peer's.
+// wind ends a lingering connection in stages: the kernel takes all bytes, then we send our FIN,
+// then we wait for that of the peer.
 //
-//	"a server typically closes a connection in stages" (RFC 9112 section 9.6): a close with unread input would make the kernel send an RST over the response.
+//	"a server typically closes a connection in stages" (RFC 9112 section 9.6)
+//
+// A close with unread input would make the kernel send an RST, which can make the peer
+// lose the response.
 func (c *conn) wind() {
 	if c.sk.OutboundBuffered() > 0 {
 		c.arm(c.loop.now + c.loop.retry)

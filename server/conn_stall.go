@@ -22,7 +22,7 @@ func (c *conn) hurry() {
 	}
 }
 
-// endStall removes c's clock, if it has one.
+// endStall removes c's stall clock, if it has one.
 func (c *conn) endStall() {
 	if c.has(flagStalled) {
 		c.loop.stalls.remove(c.slot)
@@ -30,8 +30,8 @@ func (c *conn) endStall() {
 	}
 }
 
-// stalled notes that left bytes wait for the peer after added ones were written. It starts the clock
-// if it does not run.
+// stalled records that left bytes wait for the peer after added bytes were written. It starts the
+// stall clock if it is not running.
 func (c *conn) stalled(left, added int) {
 	l := c.loop
 	if c.has(flagStalled) {
@@ -43,29 +43,29 @@ func (c *conn) stalled(left, added int) {
 	c.flags |= flagStalled
 	own, armed := l.wheel.Due(c.slot)
 	if !armed {
-		own = ^tick(0) // a deadline is being served: what comes of it arms the next
+		own = ^tick(0) // a deadline is being handled, and its handler arms the next
 	}
 	st := stall{due: l.now + l.srv.ticks.write, own: own, left: left}
 	l.stalls.set(c.slot, st, left)
 	l.wheel.Arm(c.slot, min(st.own, st.due))
 }
 
-// refresh notes what waits for c now.
+// refresh records how many bytes wait for c now.
 func (c *conn) refresh() {
 	l := c.loop
 	l.stalls.set(c.slot, l.stalls.clocks[c.slot], c.sk.OutboundBuffered())
 }
 
-// checkStall serves the clock and reports whether the state's own deadline has come too. A peer that
-// has taken nothing in time is disconnected.
+// checkStall handles the stall clock and reports whether the state's own deadline has passed too.
+// It disconnects a peer that has taken nothing in time.
 func (c *conn) checkStall(now tick) bool {
 	l := c.loop
 	c.refresh()
 	st := l.stalls.clocks[c.slot]
 	left := c.sk.OutboundBuffered()
 	if left > 0 && now >= st.due {
-		// A loop that was late has not let the socket report that there is room: a peer that
-		// reads has made some.
+		// If the loop was late, the socket has not had the chance to report that there is room,
+		// although a peer that reads has made some.
 		if c.trySend(); c.state == connStateClosed {
 			return false
 		}
@@ -77,7 +77,7 @@ func (c *conn) checkStall(now tick) bool {
 	case stallEnded:
 		c.endStall()
 		if c.state == connStateIdle && !c.has(flagChoked) {
-			st.own = now + l.srv.ticks.idle // the idle time begins when the last response is gone
+			st.own = now + l.srv.ticks.idle // the idle time begins once the last response is sent
 		}
 	case stallUnsent:
 		c.abort(closeUnsent)
