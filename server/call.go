@@ -47,11 +47,11 @@ func (c *conn) message(now tick) {
 // dispatch serves a message that has been prepared or refused.
 func (c *conn) dispatch(now tick, j *job) {
 	l, x := c.loop, c.x
-	if j.legacy.carried {
-		c.dispatchCarried(now, j)
+	if j.legacy.link == linkSSE {
+		c.dispatchSSE(now, j)
 		return
 	}
-	j.legacy.on = j.legacy.known && !j.call.ClaimsModern() || j.call.Legacy()
+	j.legacy.earlier = j.legacy.membership == membershipMember && !j.call.ClaimsModern() || j.call.Legacy()
 	if status, e := j.misplaced(); e != nil {
 		c.refuseLegacy(now, j, status, e)
 		return
@@ -61,11 +61,11 @@ func (c *conn) dispatch(now tick, j *job) {
 		return
 	}
 	j.method, j.id = j.call.Method(), j.call.ID()
-	if j.legacy.on && l.srv.opts.ModernOnly {
+	if j.legacy.earlier && l.srv.opts.ModernOnly {
 		c.refuseLegacy(now, j, 400, errModernOnly(j.msg.Params))
 		return
 	}
-	if j.legacy.on && !c.beginLegacy(now, j) {
+	if j.legacy.earlier && !c.beginLegacy(now, j) {
 		return
 	}
 	switch j.call.Kind() {

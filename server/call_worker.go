@@ -35,7 +35,7 @@ func (c *conn) startCall(now tick, j *job, run func(*job)) {
 	j.ctx, j.stop = context.WithCancelCause(s.base)
 	j.handed = !j.preparing
 	if c.state == connStateClosed {
-		l.letGoOn(j, j.legacy.due) // the client disconnected while j was being prepared
+		l.keepDetached(j, j.legacy.due) // the client disconnected while j was being prepared
 	} else {
 		c.x.job = j
 		c.setState(now, connStateCall)
@@ -84,7 +84,7 @@ func (j *job) end() bool {
 
 // Notify implements mcp.Sink. It may be called from any goroutine.
 func (j *job) Notify(msg []byte) bool {
-	if !j.stream || j.ctx.Err() != nil || j.legacy.carried && j.legacy.to.flooded() {
+	if !j.stream || j.ctx.Err() != nil || j.legacy.to != nil && j.legacy.to.flooded() {
 		return false
 	}
 	j.mu.Lock()
@@ -130,7 +130,7 @@ func (l *loop) serveReturn(j *job) {
 	if !j.done {
 		return
 	}
-	if j.legacy.on {
+	if j.legacy.earlier {
 		l.emit(j, j.status, j.code, j.answer, true)
 		return
 	}

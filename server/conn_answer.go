@@ -34,7 +34,7 @@ func (c *conn) answer(now tick) {
 		c.message(now)
 		return
 	case endpoint.RouteStream:
-		c.openStream(now)
+		c.serveGET(now)
 		return
 	case endpoint.RouteDelete:
 		c.deleteSession(now)

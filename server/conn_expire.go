@@ -99,7 +99,7 @@ func (c *conn) expireCall(now tick) {
 		}
 		return
 	}
-	if now >= x.due && x.job.legacy.on {
+	if now >= x.due && x.job.legacy.earlier {
 		c.arm(now + 1) // the answer to a parked call comes through the inbox
 		l.timeOut(x.job)
 		return
@@ -121,9 +121,9 @@ func (c *conn) expireCall(now tick) {
 	// may have a stream: a notification gets 202, and the response to initialize has a session ID
 	// in its head.
 	if x.verdict.Stream && !x.job.preparing && c.sk.OutboundBuffered() == 0 {
-		if !x.began && x.job.legacy.on {
-			c.openReplay(x.job)
-			c.beginCallStream(x.job)
+		if !x.began && x.job.legacy.earlier {
+			c.makeResumable(x.job)
+			c.writeCallHead(x.job)
 		}
 		c.beginStream()
 		c.appendHeartbeat()

@@ -83,7 +83,7 @@ func (c *conn) drain(d *drainOrder) {
 
 // endIfParked ends a call that waits for its client, and reports whether it was one.
 func (l *loop) endIfParked(r callRef) bool {
-	if r.job.gen != r.gen || !r.job.legacy.parked {
+	if r.job.gen != r.gen || r.job.legacy.phase != phaseParked {
 		return false
 	}
 	l.endParked(r.job, shuttingDown)

@@ -149,7 +149,7 @@ func detachedCalls(t *testing.T, n int, o *Options) *port {
 		peers = append(peers, p)
 		s.play(p, fmt.Sprint(i), "a")
 		r.cue("a", "ask 1")
-		r.await("the call is parked", func() bool { return p.c.x.job.legacy.parked })
+		r.await("the call is parked", func() bool { return p.c.x.job.legacy.phase == phaseParked })
 	}
 	for _, p := range peers {
 		p.take()

@@ -68,7 +68,7 @@ func (l *loop) serveItem(it *item) {
 		l.serveReturn(j)
 		return
 	case itemNotify:
-		if j.legacy.on {
+		if j.legacy.earlier {
 			l.serveLegacy(it)
 			return
 		}

@@ -13,7 +13,7 @@ const (
 	itemPark        // the worker has let go of a call that asked its client
 	itemAnswer      // the client's answer: buf
 	itemCancel      // the client has cancelled the call, or is gone if end
-	itemCarry       // events for a stream: buf, end; arg: carryOpened
+	itemCarry       // events for a stream: buf, end; arg: sseOpened
 	itemCloseStream // the handler gives the connection of its call back: arg, nanoseconds
 	itemEndStream   // another stream takes over, or the session is deleted, or the handler of a resumed call closes it: arg, nanoseconds
 	itemMoved       // the stream of a call, arg, was resumed elsewhere

@@ -55,9 +55,7 @@ func (l *loop) takeJob() *job {
 
 func (l *loop) putJob(j *job) {
 	l.unregister(j)
-	if j.legacy.loose {
-		l.srv.loose.Add(-1)
-	}
+	j.setLink(linkAttached)
 	j.legacy = legacyCall{ticket: ticket{info: mcp.SessionInfo{ClientName: j.legacy.ticket.info.ClientName}}} // see UnmarshalBinary
 	j.gen++
 	if j.handed {

@@ -29,7 +29,7 @@ func TestAsks(t *testing.T) {
 		if line(asks) != "?question 0, ?question 1, ?question 2" {
 			t.Fatalf("asked %q", line(asks))
 		}
-		r.await("the call is parked", func() bool { return p.c.x.job.legacy.parked })
+		r.await("the call is parked", func() bool { return p.c.x.job.legacy.phase == phaseParked })
 		if r.s.calls.Load() != 1 || len(r.loops[0].workers.idle) == 0 {
 			t.Errorf("%d calls, %d idle workers: a call that waits holds one", r.s.calls.Load(), len(r.loops[0].workers.idle))
 		}
@@ -113,7 +113,7 @@ func TestAsksEnd(t *testing.T) {
 			r.cue("a", "ask 1")
 			asks := s.until("asked", p, "?question 0")
 			j := p.c.x.job
-			r.await("parked", func() bool { return j.legacy.parked })
+			r.await("parked", func() bool { return j.legacy.phase == phaseParked })
 			before := runtime.NumGoroutine()
 			if gone {
 				p.fin()

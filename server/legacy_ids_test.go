@@ -121,7 +121,7 @@ func (r *port) parkedCalls() (n int) {
 				continue
 			}
 			for _, c := range s.calls {
-				if c.stop == nil && c.job.legacy.parked {
+				if c.stop == nil && c.job.legacy.phase == phaseParked {
 					n++
 				}
 			}

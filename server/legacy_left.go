@@ -1,9 +1,10 @@
 package server
 
-// This file is for messages that are too long to be decoded on a loop, and whose client leaves while a worker does. Of an earlier revision they are served nevertheless: "disconnection
+// This file is for messages that are too long to be decoded on a loop, and whose client disconnects
+// while a worker decodes them. Those of earlier revisions are served nevertheless: "disconnection
 // SHOULD NOT be interpreted as the client cancelling its request" (2025-11-25, basic/transports).
 
-// startPreparing has a worker decode the message, which is served then as any other.
+// startPreparing has a worker decode the message, which is then served like any other.
 func (c *conn) startPreparing(now tick, j *job) {
 	j.preparing = true
 	c.startCall(now, j, (*job).prepareBig)
@@ -11,15 +12,16 @@ func (c *conn) startPreparing(now tick, j *job) {
 
 // dispatchLeft serves a message whose connection is gone, if it is one that goes on without.
 func (l *loop) dispatchLeft(j *job) {
-	if !j.legacy.left { // it was answered in the meantime, or its end is counted
+	if j.legacy.phase != phaseLeft { // it was answered in the meantime, or its end is counted
 		l.putJob(j)
 		return
 	}
-	if !j.legacy.carried && j.call.ClaimsModern() {
+	if j.legacy.link != linkSSE && j.call.ClaimsModern() {
 		l.count(j.call.Method(), outcomeCancelled)
 		l.putJob(j)
 		return
 	}
+	j.setPhase(phaseRunning)
 	// What there would be to say to the client is said to a connection that nobody sees.
 	c := &conn{loop: l, x: &exchange{requestState: new(requestState)}, state: connStateClosed}
 	c.x.verdict.JSON = true

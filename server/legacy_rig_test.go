@@ -161,7 +161,7 @@ func (r *port) harmony() error {
 			if seen[j] {
 				return fmt.Errorf("loop %d: a job is free twice", i)
 			}
-			if seen[j] = true; j.legacy.registered || j.legacy.parked || j.legacy.detached || j.content != nil {
+			if seen[j] = true; j.legacy.registered || j.legacy.phase != phaseRunning || j.legacy.link != linkAttached || j.content != nil {
 				return fmt.Errorf("loop %d: a free job is in use", i)
 			}
 		}
@@ -170,7 +170,7 @@ func (r *port) harmony() error {
 	}
 	for i, l := range r.loops {
 		for _, d := range l.detached {
-			if d.job.gen == d.gen && d.job.legacy.detached && d.job.unsent.Load() != 0 {
+			if d.job.gen == d.gen && d.job.legacy.phase != phaseAnswered && d.job.unsent.Load() != 0 {
 				return fmt.Errorf("loop %d: a call without connection has %d bytes waiting there", i, d.job.unsent.Load())
 			}
 		}

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/mooring-mcp/mooring/mcp"
-	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
 // A session of an earlier revision is its ticket (sealed.go). This file holds what a session has besides, while it has it: an open stream, a log level, subscriptions, calls in
@@ -397,23 +396,5 @@ func (t *sessions) held() bool { return t.count.Load() > 0 || t.revoked.Load() >
 func (t *sessions) begin() {
 	if t.first != nil {
 		t.first()
-	}
-}
-
-// sweepSessions sweeps a shard for each tick that has passed, or as many as pass while the loops rest. The loops share the shards among them.
-func (l *loop) sweepSessions() {
-	s := l.srv
-	n := min(max(1, l.now-l.sweptAt), sweepRest)
-	l.sweptAt = l.now
-	if !s.sessions.held() {
-		return
-	}
-	for range n {
-		if l.swept += len(s.loops); l.swept >= numShards {
-			l.swept = l.idx
-		}
-		if l.swept < numShards {
-			s.sessions.sweep(l.swept, l.now, uint32(s.clock().Unix()), wheel.Ticks(s.opts.SessionIdle))
-		}
 	}
 }

@@ -65,7 +65,7 @@ func (l *loop) endStream(c *conn) {
 // endGracefully ends a stream with the result of its request. For the client that is the end of the subscription, not a fault.
 func (c *conn) endGracefully(now tick) {
 	l := c.loop
-	if l.carrying(c) {
+	if l.sseBusy(c) {
 		c.arm(now + wheel.Ticks(retryTime)) // its calls finish first
 		return
 	}

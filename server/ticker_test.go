@@ -129,7 +129,7 @@ func TestRest(t *testing.T) {
 		{"workers", func(r *rig) { r.l.workers.idle = append(r.l.workers.idle, &worker[*job]{work: make(chan work[*job])}) }, func(r *rig) tick { return r.l.workers.until }},
 		{"a call without its connection", func(r *rig) {
 			j := &job{loop: r.l}
-			j.legacy.detached, j.legacy.due = true, wheel.Never
+			j.legacy.link, j.legacy.due = linkDetached, wheel.Never
 			r.l.detached = append(r.l.detached, callRef{job: j})
 		}, func(*rig) tick { return awake }},
 		{"more to do", func(r *rig) { r.l.kicked = true }, func(*rig) tick { return awake }},

@@ -8,28 +8,31 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// maxBatch bounds the messages of a batch.
+// maxBatch is the maximum number of messages in a batch.
 const maxBatch = 100
 
 var errBatch = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "initialize cannot be part of a batch"}
 
-// batch serves an array of messages, which revision 2025-03-26 alone has. It reports false when the session does not know batches: then the array is no message at all.
+// batch serves an array of messages, which only revision 2025-03-26 has. It reports false if the
+// session does not know batches: then the array is not a message at all.
 func (c *conn) batch(now tick, j *job) bool {
 	c.openSession(j)
-	if j.legacy.named && j.meta.Duplicate {
+	lc := &j.legacy
+	if lc.membership != membershipNone && j.meta.Duplicate {
 		c.refuseLegacy(now, j, 400, errTwice)
 		return true
 	}
-	if !j.legacy.known || !mcp.AllowsBatches(j.legacy.ticket.info.Revision) || !c.loop.srv.versionAllowed(j.meta.ProtocolVersion) {
+	if lc.membership != membershipMember || !mcp.AllowsBatches(lc.ticket.info.Revision) || !c.loop.srv.versionAllowed(j.meta.ProtocolVersion) {
 		return false
 	}
-	j.legacy.on = true
+	lc.earlier = true
 	detachMeta(&j.meta)
 	c.startCall(now, j, (*job).runBatch)
 	return true
 }
 
-// runBatch serves the messages of a batch one after another, and answers with the array of the responses.
+// runBatch serves the messages of a batch one after another, and answers with the array of the
+// responses.
 func (j *job) runBatch() {
 	defer j.contain()
 	b, err := jsonrpc.DecodeBatch(j.content.B)
@@ -73,7 +76,7 @@ func (j *job) runBatched(m *jsonrpc.Message, sink *batchSink) {
 			s.cancelCall(k, s.tick(), id)
 		}
 	case mcp.CallAnswer:
-		s.answered(k, s.tick(), m)
+		s.deliverAnswer(k, s.tick(), m)
 	case mcp.CallSession:
 		if e := s.applyOp(s.tick(), &j.legacy.ticket, call.Op()); e != nil {
 			sink.add(jsonrpc.AppendError(nil, m.ID, e))
@@ -89,7 +92,8 @@ func (j *job) runBatched(m *jsonrpc.Message, sink *batchSink) {
 	}
 }
 
-// runMember runs a request of a batch that its client may cancel alone: while it is served, it is among the calls of its session.
+// runMember runs a request of a batch. The client can cancel it without the rest of the batch: while
+// it is served, it is among the calls of its session.
 func (j *job) runMember(call *mcp.Call, sink *batchSink) {
 	t, k := &j.loop.srv.sessions, j.legacy.ticket.key
 	ctx, stop := context.WithCancelCause(j.ctx)
@@ -103,11 +107,12 @@ func (j *job) runMember(call *mcp.Call, sink *batchSink) {
 	call.Run(ctx, sink)
 }
 
-// batchSink collects the responses of a batch. It cannot ask the client: a batch is over before its questions could be answered.
+// batchSink collects the responses of a batch. It cannot ask the client, because a batch is over
+// before questions could be answered.
 type batchSink struct {
 	j   *job
 	out []byte
-	id  []byte // of the message that is served
+	id  []byte // id of the message that is served
 }
 
 func (s *batchSink) add(msg []byte) {
@@ -120,7 +125,7 @@ func (s *batchSink) add(msg []byte) {
 // Notify implements mcp.Sink.
 func (s *batchSink) Notify(msg []byte) bool { return s.j.Notify(msg) }
 
-// Respond implements mcp.Sink. The bound on a response holds for all of them together.
+// Respond implements mcp.Sink. MaxResponse holds for all responses together.
 func (s *batchSink) Respond(msg []byte, _ jsonrpc.Code) {
 	if n := len(s.out) + len(msg); n > s.j.loop.srv.opts.MaxResponse {
 		msg = jsonrpc.AppendError(nil, s.id, errTooLarge(n))

@@ -10,37 +10,41 @@ import (
 	"github.com/mooring-mcp/mooring/sse"
 )
 
-// This file is the way of a message of a call of an earlier revision to its client: with an event id where it can be resumed, over the connection of the request, or the one that
+// This file has the way of a message from a call of an earlier revision to its client: with an event
+// id if the client can resume after it, and over the connection of the request, the connection that
 // took the stream over, or none for the time being.
 
-// emit sends a message of a call, the last one when final. A message that finds no connection waits in the replay, if the call has one.
+// emit sends a message of a call; final says that it is the last. A message that finds no connection
+// waits in the replay, if the call has one.
 func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final bool) {
 	lc := &j.legacy
-	if lc.carried {
-		l.emitCarried(j, status, code, msg, final)
+	if lc.link == linkSSE {
+		l.emitSSE(j, status, code, msg, final)
 		return
 	}
-	if lc.over {
-		return // it was answered in its handler's stead
+	if lc.phase == phaseAnswered {
+		return // without its handler
 	}
 	c := l.lookup(j.h)
 	if c != nil && (c.x == nil || c.x.job != j) {
 		c = nil
 	}
 	if final {
-		lc.over, lc.detached = true, false
+		counted := lc.phase == phaseTimedOut
+		j.setPhase(phaseAnswered)
 		l.unregister(j) // with its answer the call is no longer in flight: its id may come again
 		if c != nil {
 			c.x.job = nil
 		}
-		if !lc.counted {
+		if !counted {
 			l.count(j.call.Method(), outcomeOf(code))
 		}
 	}
 	if !final {
-		defer j.queued.Add(-int64(len(msg) + frameRoom)) // last: counted nowhere, it would let one more in than there is room for
+		// Last: counted nowhere, it would let one more in than there is room for.
+		defer j.queued.Add(-int64(len(msg) + frameRoom))
 		if c != nil {
-			c.openReplay(j)
+			c.makeResumable(j)
 		}
 	}
 	var carrier target
@@ -72,22 +76,13 @@ func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final boo
 			l.serving = c
 			c.handOver(l.now)
 		}
-	case lc.stream == 0:
-		lc.unheard = true
+	case lc.stream == 0 && lc.link == linkDetached:
+		j.setLink(linkLost)
 	}
 }
 
-// handOver ends the connection of a call whose stream flows elsewhere, or nowhere any more.
-func (c *conn) handOver(now tick) {
-	if c.x.began {
-		c.endEvents()
-	}
-	c.flags |= flagClose
-	c.finish(now)
-	c.flush()
-}
-
-// remember stores msg for a client that comes back, and returns its number and the connection that has the stream now.
+// remember stores msg for a client that comes back, and returns its number and the connection that
+// has the stream now.
 func (l *loop) remember(j *job, msg []byte, final bool) (n uint64, carrier target) {
 	o := &l.srv.opts
 	kept := false
@@ -107,7 +102,7 @@ func (l *loop) remember(j *job, msg []byte, final bool) (n uint64, carrier targe
 		}
 	})
 	if !kept {
-		j.legacy.stream = 0 // forgotten for a bound, or deleted with its session: what follows cannot be resumed
+		j.legacy.stream = 0 // dropped at a limit, or deleted with its session: what follows cannot be resumed
 	}
 	return n, carrier
 }
@@ -121,14 +116,14 @@ func (s *session) replay(stream uint64) *replay {
 	return nil
 }
 
-// noReplay is what ReplayBytes is where nothing is to be kept: zero means the default.
+// noReplay is the value of ReplayBytes that keeps nothing: zero means the default.
 const noReplay = 1
 
-// openReplay makes the stream of a call one that can be resumed.
-func (c *conn) openReplay(j *job) {
+// makeResumable gives the stream of a call a replay, from which the client can resume it.
+func (c *conn) makeResumable(j *job) {
 	l := c.loop
 	lc := &j.legacy
-	if !lc.on || !lc.known || lc.stream != 0 || l.srv.opts.ReplayBytes <= noReplay {
+	if !lc.inSession() || lc.stream != 0 || l.srv.opts.ReplayBytes <= noReplay {
 		return
 	}
 	stream := l.srv.sessions.streams.Add(1)
@@ -147,7 +142,7 @@ func (c *conn) emit(j *job, status int, msg []byte, n uint64, final bool) {
 	} else if final && !c.x.began {
 		c.respond(status, msg)
 	} else {
-		c.beginCallStream(j)
+		c.writeCallHead(j)
 		c.appendScratch(appendFrame(l.frame[:0], j.legacy.stream, n, false, msg))
 		if final {
 			c.endEvents()
@@ -165,9 +160,10 @@ func (c *conn) emit(j *job, status int, msg []byte, n uint64, final bool) {
 	}
 }
 
-// beginCallStream makes the response to a call an event stream. Where the revision allows a stream to be closed before its response, its first event gives the client a
-// position to come back to (SEP-1699); clients of earlier ones do not expect an event without a message.
-func (c *conn) beginCallStream(j *job) {
+// writeCallHead makes the response to a call an event stream. If the revision allows a stream to end
+// before its response, the first event gives the client a position to come back to (SEP-1699).
+// Clients of earlier ones do not expect an event without a message.
+func (c *conn) writeCallHead(j *job) {
 	if c.x.began {
 		return
 	}
@@ -177,7 +173,8 @@ func (c *conn) beginCallStream(j *job) {
 	}
 }
 
-// appendFrame appends one event: with an id when the stream has a number, with a type when it is of the transport of 2024-11-05.
+// appendFrame appends one event. It has an id if stream is not 0, and a type if it is for the
+// transport of 2024-11-05.
 func appendFrame(dst []byte, stream, n uint64, typed bool, msg []byte) []byte {
 	e := sse.Event{Data: msg}
 	if typed {
@@ -209,14 +206,21 @@ func (c *conn) appendRaw(events []byte) {
 	}
 }
 
-// serveCarry writes a message of a call on the connection that took its stream over, or on the stream of its session.
-func (l *loop) serveCarry(it *item) {
+// serveLegacy sends a notification that a worker posted for a call of an earlier revision.
+func (l *loop) serveLegacy(it *item) {
+	l.emit(it.job, 0, 0, it.buf.B, false)
+	release(it.buf)
+}
+
+// serveEvents writes events of a call on the connection that took its stream over, or on the stream
+// of its session.
+func (l *loop) serveEvents(it *item) {
 	c := l.lookup(it.h)
 	if c == nil || c.state != connStateStream {
 		return
 	}
 	l.serving = c
-	if it.arg == carryOpened {
+	if it.arg == sseOpened {
 		c.topics = l.srv.mcp.Topics() &^ mcp.TopicResource
 	}
 	if len(it.buf.B) > 0 { // an empty chunk would be the end
@@ -228,7 +232,7 @@ func (l *loop) serveCarry(it *item) {
 		c.flush()
 		return
 	case c.has(flagTyped):
-		c.flushCarried()
+		c.flushSSE()
 	default:
 		c.flushNotice()
 	}
@@ -237,19 +241,11 @@ func (l *loop) serveCarry(it *item) {
 	}
 }
 
-// endSessionStream ends a stream of an earlier revision: there is no result to tell it by.
-func (c *conn) endSessionStream(now tick) {
-	c.loop.endStream(c)
-	c.endEvents()
-	c.flags |= flagClose
-	c.reason = closeDone
-	c.setState(now, connStateLinger)
-}
-
-// CloseStream implements mcp.StreamCloser: the connection of the call is given back before its response, which the client fetches after retry (SEP-1699).
+// CloseStream implements mcp.StreamCloser: it ends the connection of the call before the response,
+// which the client fetches after retry (SEP-1699). It runs on the worker.
 func (j *job) CloseStream(retry time.Duration) bool {
 	lc := &j.legacy
-	if !lc.on || !lc.known || !j.stream || lc.carried || !mcp.ResumableFromStart(lc.ticket.info.Revision) {
+	if !lc.inSession() || !j.stream || lc.to != nil || !mcp.ResumableFromStart(lc.ticket.info.Revision) {
 		return false
 	}
 	return j.loop.postItem(item{kind: itemCloseStream, job: j, gen: j.gen, arg: uint64(retry)})
@@ -267,11 +263,11 @@ func (l *loop) serveCloseStream(it *item) {
 		return
 	}
 	l.serving = c
-	c.openReplay(j)
+	c.makeResumable(j)
 	if j.legacy.stream == 0 {
 		return // no room to keep the answer in: the stream stays open
 	}
-	c.beginCallStream(j)
+	c.writeCallHead(j)
 	if it.arg > 0 {
 		c.appendScratch(sse.AppendRetry(l.frame[:0], time.Duration(it.arg)))
 	}
@@ -279,36 +275,7 @@ func (l *loop) serveCloseStream(it *item) {
 	due := c.x.due
 	c.x.job = nil
 	l.leaveReplay(j.legacy.ticket.key, j.legacy.stream, target{l, c.handle()})
-	l.letGoOn(j, due)
+	l.keepDetached(j, due)
 	c.finish(l.now)
 	c.resume(l.now)
-}
-
-// closeResumed ends the stream on which the client came back for a call that goes on.
-func (l *loop) closeResumed(j *job, retry uint64) {
-	var carrier target
-	if j.legacy.stream != 0 {
-		l.srv.sessions.with(j.legacy.ticket.key, false, l.now, func(s *session) {
-			if r := s.replay(j.legacy.stream); r != nil {
-				carrier = r.carrier
-			}
-		})
-	}
-	if carrier.loop != nil {
-		carrier.loop.postItem(item{kind: itemEndStream, h: carrier.h, arg: retry})
-	}
-}
-
-// leaveReplay notes that no connection, or no longer that one, has the stream.
-func (l *loop) leaveReplay(k sessionKey, stream uint64, from target) {
-	l.srv.sessions.with(k, false, l.now, func(s *session) {
-		r := s.replay(stream)
-		if r == nil || r.carrier != from {
-			return
-		}
-		r.carrier = target{}
-		if r.done {
-			r.expires = l.now + wheel.Ticks(l.srv.opts.ReplayAge)
-		}
-	})
 }

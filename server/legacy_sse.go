@@ -10,13 +10,15 @@ import (
 	"github.com/mooring-mcp/mooring/sse"
 )
 
-// This file serves the HTTP+SSE transport of 2024-11-05 on a path of its own: a GET opens the one stream of a session, whose first event, "endpoint", says where to POST
-// messages; a POST is answered 202, and all that comes of its message goes to the stream as events of type "message". Whatever revision initialize agrees on is served.
+// This file serves the HTTP+SSE transport of 2024-11-05 on a path of its own. A GET opens the one
+// stream of a session, whose first event, "endpoint", says where to POST messages. A POST gets 202,
+// and everything that its message leads to is sent on the stream as events of type "message". The
+// server serves whatever revision initialize agrees on.
 //
-// A session lives as long as its stream. Its id is sealed like any other, but what initialize agrees on comes after the id: it is kept in the table of sessions, where the
-// stream has its place anyway.
+// A session lives as long as its stream. Its id is sealed like any other, but initialize comes after
+// the id: what it agrees on is kept in the table of sessions, which has the stream anyway.
 
-// messagePath follows Options.SSEPath where messages are posted.
+// messagePath follows Options.SSEPath in the path to which messages are posted.
 const messagePath = "/message"
 
 // checkPaths returns what is wrong with the paths of the endpoints.
@@ -48,16 +50,17 @@ func (c *conn) openSSE(now tick) {
 		c.refuseStream(now, t.key, admitted)
 		return
 	}
-	c.enterStream(t.key, 0)
+	c.joinStreams(t.key, 0)
 	c.flags |= flagTyped
 	where := append([]byte(s.opts.SSEPath+messagePath+"?"+sessionParam), id...)
 	c.appendScratch(sse.AppendEvent(l.frame[:0], &sse.Event{Type: "endpoint", Data: where}))
-	c.startStream(now)
+	c.toStreamState(now)
 }
 
 const sessionParam = "sessionId="
 
-// sessionInQuery returns the session id of a query; nil if there is none. An id has no octet that would be encoded.
+// sessionInQuery returns the session id of a query; nil if there is none. An id has no octets that
+// would be encoded.
 func sessionInQuery(query []byte) []byte {
 	for len(query) > 0 {
 		var pair []byte
@@ -91,15 +94,15 @@ func (c *conn) messageSSE(now tick) {
 	}
 	j.legacy.to = to
 	lc := &j.legacy
-	lc.named, lc.known, lc.carried = true, true, true
+	j.setLink(linkSSE)
+	j.setMembership(membershipMember, id)
 	j.h, j.stream, j.json = c.handle(), true, true
 	if j.content, x.content = x.content, nil; j.content == nil {
 		j.content = takeBuffer(0)
 	}
-	// The transport has no header rules: what stands there of MCP is not looked at.
-	j.meta.SSE2024, j.meta.Session, j.meta.SessionID = true, &lc.ticket.info, string(id)
+	j.meta.SSE2024 = true // the transport has no rules for header fields, so those of MCP are ignored
 	if jsonrpc.IsBatch(j.content.B) && mcp.AllowsBatches(lc.ticket.info.Revision) {
-		c.startCarried(now, j, (*job).runBatch)
+		c.startSSECall(now, j, (*job).runBatch)
 		return
 	}
 	if len(j.content.B) > bigContent {
@@ -107,10 +110,11 @@ func (c *conn) messageSSE(now tick) {
 		return
 	}
 	j.refusal = j.prepare(l.srv.mcp)
-	c.dispatchCarried(now, j)
+	c.dispatchSSE(now, j)
 }
 
-// openSSESession opens the id of a session whose stream is there, returns the loop of that stream, and adds to t what was agreed since the id was issued.
+// openSSESession opens the id of a session whose stream is open, returns the loop of that stream, and
+// adds to t what was agreed since the id was issued.
 func (s *Server) openSSESession(t *ticket, id []byte, now tick) (to *loop) {
 	t.sse = true
 	if !s.openTicket(t, id) {
@@ -125,17 +129,18 @@ func (s *Server) openSSESession(t *ticket, id []byte, now tick) (to *loop) {
 	return to
 }
 
-// dispatchCarried serves a message of HTTP+SSE that was prepared, or refused. What cannot be told on the stream, as it belongs to no request there, is the answer to the POST.
-func (c *conn) dispatchCarried(now tick, j *job) {
+// dispatchSSE serves a message of HTTP+SSE that was prepared, or refused. A refusal that belongs to
+// no request cannot be sent on the stream, so it is the answer to the POST.
+func (c *conn) dispatchSSE(now tick, j *job) {
 	s, lc := c.loop.srv, &j.legacy
-	lc.on = true
+	lc.earlier = true
 	j.method, j.id, j.h = j.call.Method(), j.msg.ID, handle{}
 	switch {
 	case j.refusal != nil:
-		c.refuseCarried(now, j, j.refusal)
+		c.refuseSSE(now, j, j.refusal)
 		return
 	case j.call.ClaimsModern():
-		c.refuseCarried(now, j, errModernSSE)
+		c.refuseSSE(now, j, errModernSSE)
 		return
 	}
 	switch j.call.Kind() {
@@ -144,7 +149,7 @@ func (c *conn) dispatchCarried(now tick, j *job) {
 			s.cancelCall(lc.ticket.key, now, id)
 		}
 	case mcp.CallAnswer:
-		if e := s.answered(lc.ticket.key, now, &j.msg); e != nil {
+		if e := s.deliverAnswer(lc.ticket.key, now, &j.msg); e != nil {
 			l := c.loop
 			l.count(j.method, outcomeOverload)
 			c.respondError(503, nil, e)
@@ -154,10 +159,10 @@ func (c *conn) dispatchCarried(now tick, j *job) {
 		}
 	case mcp.CallSession:
 		if e := s.applyOp(now, &lc.ticket, j.call.Op()); e != nil {
-			c.refuseCarried(now, j, e)
+			c.refuseSSE(now, j, e)
 			return
 		}
-		c.runCarried(now, j)
+		c.runSSE(now, j)
 		return
 	case mcp.CallInitialize:
 		s.sessions.with(lc.ticket.key, false, now, func(ses *session) {
@@ -165,50 +170,52 @@ func (c *conn) dispatchCarried(now tick, j *job) {
 				ses.info = *j.call.NewSession()
 			}
 		})
-		c.runCarried(now, j)
+		c.runSSE(now, j)
 		return
 	default:
 		if !j.call.Inline() {
 			lc.key = string(j.id)
-			c.startCarried(now, j, (*job).run)
+			c.startSSECall(now, j, (*job).run)
 			return
 		}
-		c.runCarried(now, j)
+		c.runSSE(now, j)
 		return
 	}
 	c.accepted(now, j)
 }
 
-// errModernSSE refuses a request of a revision that has no sessions, and so no use for this transport.
+// errModernSSE refuses a request of a revision that has no sessions, and so no use for this
+// transport.
 var errModernSSE = &jsonrpc.Error{
 	Code: mcp.CodeUnsupportedProtocolVersion, Message: "Unsupported protocol version: HTTP+SSE is served to earlier revisions",
 	Data: []byte(`{"supported":["2025-11-25","2025-06-18","2025-03-26","2024-11-05"],"requested":"2026-07-28"}`),
 }
 
-// refuseCarried answers a message that was refused before its method ran.
-func (c *conn) refuseCarried(now tick, j *job, e *jsonrpc.Error) {
+// refuseSSE answers a message that was refused before its method ran.
+func (c *conn) refuseSSE(now tick, j *job, e *jsonrpc.Error) {
 	l := c.loop
 	l.count(j.method, outcomeRefused)
 	if j.msg.Kind != jsonrpc.KindRequest || j.msg.ID == nil {
 		c.respondError(400, j.msg.ID, e)
 	} else {
-		l.carry(j, jsonrpc.AppendError(nil, j.msg.ID, e))
+		l.sendSSE(j, jsonrpc.AppendError(nil, j.msg.ID, e))
 		c.accept()
 	}
 	l.putJob(j)
 	c.finish(now)
 }
 
-// runCarried runs an inline call.
-func (c *conn) runCarried(now tick, j *job) {
+// runSSE runs an inline call.
+func (c *conn) runSSE(now tick, j *job) {
 	l := c.loop
-	j.call.Run(context.Background(), &carrySink{l, j})
+	j.call.Run(context.Background(), &sseSink{l, j})
 	c.accept()
 	l.putJob(j)
 	c.finish(now)
 }
 
-// accept makes the answer to a POST that needs no more: "the server MUST return HTTP status code 202 Accepted with no body". A stream that has begun ends instead, without a message.
+// accept makes the answer to a POST that needs no more: "the server MUST return HTTP status code 202
+// Accepted with no body". A stream that has begun ends instead, without a message.
 func (c *conn) accept() {
 	if c.x.began {
 		c.endEvents()
@@ -218,11 +225,11 @@ func (c *conn) accept() {
 	c.loop.out = endpoint.AppendHead(c.loop.out, &h, "", 0)
 }
 
-// startCarried hands j to a worker. A bound that is reached is an answer at once, to the POST.
-func (c *conn) startCarried(now tick, j *job, run func(*job)) {
+// startSSECall hands j to a worker. If a limit is reached, the POST gets the refusal at once.
+func (c *conn) startSSECall(now tick, j *job, run func(*job)) {
 	l := c.loop
 	s, lc := l.srv, &j.legacy
-	lc.on = true
+	lc.earlier = true
 	j.h = handle{}
 	status, refusal := 0, (*jsonrpc.Error)(nil)
 	if s.calls.Add(1) > int64(s.opts.MaxCalls) {
@@ -241,14 +248,14 @@ func (c *conn) startCarried(now tick, j *job, run func(*job)) {
 	}
 	j.ctx, j.stop = context.WithCancelCause(s.base)
 	j.handed = true
-	l.letGoOn(j, now+s.ticks.call)
+	l.keepDetached(j, now+s.ticks.call)
 	c.accept()
 	c.finish(now)
 	l.hand(j, run)
 }
 
-// carry puts a message on the stream of j's session. Without the stream it goes nowhere.
-func (l *loop) carry(j *job, msg []byte) {
+// sendSSE sends a message on the stream of j's session. Without the stream it is dropped.
+func (l *loop) sendSSE(j *job, msg []byte) {
 	var to target
 	l.srv.sessions.with(j.legacy.ticket.key, false, l.now, func(s *session) { to = s.stream })
 	if to.loop == nil {
@@ -257,26 +264,26 @@ func (l *loop) carry(j *job, msg []byte) {
 	it := item{kind: itemCarry, h: to.h, buf: takeBuffer(len(msg) + frameRoom)}
 	it.buf.B = appendFrame(it.buf.B[:0], 0, 0, true, msg)
 	if j.call.Kind() == mcp.CallInitialize {
-		it.arg = carryOpened
+		it.arg = sseOpened
 	}
 	if !to.loop.postItem(it) {
 		release(it.buf)
 	}
 }
 
-// carryOpened marks the answer to initialize: the stream may be told of changes from then on.
-const carryOpened = 1
+// sseOpened marks the answer to initialize: from then on the stream may report changes.
+const sseOpened = 1
 
-// emitCarried is emit for a call of HTTP+SSE.
-func (l *loop) emitCarried(j *job, status int, code jsonrpc.Code, msg []byte, final bool) {
+// emitSSE is emit for a call of HTTP+SSE.
+func (l *loop) emitSSE(j *job, status int, code jsonrpc.Code, msg []byte, final bool) {
 	lc := &j.legacy
 	if !final {
 		j.queued.Add(-int64(len(msg) + frameRoom))
 	}
-	if !lc.detached {
+	if lc.phase == phaseAnswered {
 		return // it was cancelled, or took too long
 	}
-	if lc.to.flooded() { // what was let in before it was
+	if lc.to.flooded() { // by what was let in before
 		if !final {
 			return
 		}
@@ -285,27 +292,27 @@ func (l *loop) emitCarried(j *job, status int, code jsonrpc.Code, msg []byte, fi
 		}
 	}
 	if final {
-		lc.detached = false
+		j.setPhase(phaseAnswered)
 		l.unregister(j)
 		l.count(j.method, outcomeOf(code))
 	}
-	if status < 400 && len(msg) > 0 { // a batch without requests has no answer, one that is none has no id to be answered by
-		l.carry(j, msg)
+	// A batch without requests has no answer, and an array that is not a batch has no id to answer.
+	if status < 400 && len(msg) > 0 {
+		l.sendSSE(j, msg)
 	}
 }
 
-// endCarried ends a call of HTTP+SSE of which nobody wants to hear any more.
-func (l *loop) endCarried(j *job, o outcome) {
-	if j.legacy.detached {
-		j.legacy.detached = false
+// endSSECall ends a call of HTTP+SSE whose answer nobody wants any more.
+func (l *loop) endSSECall(j *job, o outcome) {
+	if j.legacy.phase != phaseAnswered {
 		l.unregister(j)
 		l.count(j.method, o)
 	}
 	l.abandon(j)
 }
 
-// carrying reports whether calls in flight are to be answered on the stream c of HTTP+SSE.
-func (l *loop) carrying(c *conn) (busy bool) {
+// sseBusy reports whether calls in flight will be answered on the stream c of HTTP+SSE.
+func (l *loop) sseBusy(c *conn) (busy bool) {
 	if !c.has(flagTyped) {
 		return false
 	}
@@ -313,8 +320,9 @@ func (l *loop) carrying(c *conn) (busy bool) {
 	return busy
 }
 
-// flushCarried is flushNotice for a stream that carries the responses of many calls: one of them may wait besides.
-func (c *conn) flushCarried() {
+// flushSSE is flushNotice for a stream that has the responses of many calls: more may wait there, by
+// the length of one.
+func (c *conn) flushSSE() {
 	o := &c.loop.srv.opts
 	if waiting := c.sk.OutboundBuffered(); waiting > 0 && waiting+len(c.loop.out)-o.MaxUnsent > o.MaxResponse {
 		c.loop.out = c.loop.out[:0]
@@ -324,25 +332,25 @@ func (c *conn) flushCarried() {
 	c.flush()
 }
 
-// carrySink takes the messages of an inline call of HTTP+SSE.
-type carrySink struct {
+// sseSink takes the messages of an inline call of HTTP+SSE.
+type sseSink struct {
 	l *loop
 	j *job
 }
 
 // Notify implements mcp.Sink.
-func (s *carrySink) Notify(msg []byte) bool {
-	s.l.carry(s.j, msg)
+func (s *sseSink) Notify(msg []byte) bool {
+	s.l.sendSSE(s.j, msg)
 	return true
 }
 
 // Respond implements mcp.Sink.
-func (s *carrySink) Respond(msg []byte, code jsonrpc.Code) {
+func (s *sseSink) Respond(msg []byte, code jsonrpc.Code) {
 	j := s.j
 	if len(msg) > s.l.srv.opts.MaxResponse {
 		code = jsonrpc.CodeInternalError
 		msg = jsonrpc.AppendError(nil, j.call.ID(), errTooLarge(len(msg)))
 	}
 	s.l.count(j.method, outcomeOf(code))
-	s.l.carry(j, msg)
+	s.l.sendSSE(j, msg)
 }

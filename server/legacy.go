@@ -1,0 +1,179 @@
+package server
+
+import (
+	"errors"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
+)
+
+// The files legacy*.go serve the revisions before 2026-07-28. A call of one of them differs from a
+// modern call in three ways: a disconnect does not end it, other connections can cancel and answer
+// it, and it can ask its client something and wait. While it waits it holds no goroutine.
+//
+// This file has the states of such a call, the refusals, and what a loop serves for sessions.
+
+// legacyCall is the part of a job that only messages of earlier revisions have.
+type legacyCall struct {
+	// The loop writes these before a worker gets the job, and nobody afterwards. Both may read them.
+	earlier    bool // the message is of an earlier revision, which is known once it is decoded
+	membership membership
+	ticket     ticket // valid for members
+	to         *loop  // over HTTP+SSE: the loop of the session's stream; otherwise nil
+
+	// Only the loop uses these.
+	link       link
+	phase      phase
+	key        string // the JSON text of the request's id; empty if the call cannot be cancelled
+	registered bool   // the session's entry in the table names the call
+	stream     uint64 // names the event stream in event ids; 0: its events have no ids
+	due        tick   // when the call times out, once it has lost its connection
+
+	// The worker writes these while it runs the handler, and the loop while the call is parked.
+	waiting   int    // answers that have not arrived
+	responses []byte // the answers so far: members of a JSON object
+}
+
+// membership says which session a message belongs to.
+type membership uint8
+
+const (
+	membershipNone    membership = iota // it names no session
+	membershipUnknown                   // the id that it names cannot be opened, or was deleted
+	membershipMember                    // it belongs to the session of its ticket
+)
+
+// setMembership sets the membership of j. If j is a member, mcp gets the session, whose id is id.
+func (j *job) setMembership(m membership, id []byte) {
+	j.legacy.membership = m
+	if m == membershipMember {
+		j.meta.Session, j.meta.SessionID = &j.legacy.ticket.info, string(id)
+	}
+}
+
+// inSession reports whether the message is of an earlier revision and of a session of ours.
+func (lc *legacyCall) inSession() bool {
+	return lc.earlier && lc.membership == membershipMember
+}
+
+// link says where the messages of a call go.
+type link uint8
+
+const (
+	linkAttached link = iota // to the connection of its request
+	linkDetached             // that connection is gone: to the replay, and to a stream that resumes it
+	linkLost                 // likewise, but a message was dropped, and its client cannot get it again
+	linkSSE                  // to the stream of its session, from the beginning: HTTP+SSE
+)
+
+// loose reports whether a call with this link counts in Server.loose.
+func (to link) loose() bool { return to == linkDetached || to == linkLost }
+
+// setLink sets the link of j and keeps Server.loose exact. If j begins to count there, setLink
+// returns the new count, otherwise 0.
+func (j *job) setLink(to link) (loose int64) {
+	was := j.legacy.link.loose()
+	j.legacy.link = to
+	switch {
+	case to.loose() && !was:
+		return j.loop.srv.loose.Add(1)
+	case was && !to.loose():
+		j.loop.srv.loose.Add(-1)
+	}
+	return 0
+}
+
+// phase says how far a call has come.
+//
+//	running ⇄ parked            the handler asked its client; the answers are there, or will not come
+//	running ► left ► running    the client left while a worker decoded the message
+//	running, parked ► timedOut ► answered
+//	running ► answered
+type phase uint8
+
+const (
+	phaseRunning  phase = iota // a worker has it, or its answer is on its way to the loop
+	phaseLeft                  // a worker decodes it, and its client has disconnected meanwhile
+	phaseParked                // it waits for its client's answers, without a worker
+	phaseTimedOut              // its end is counted as a timeout; the answer is on its way
+	phaseAnswered              // its answer was sent, maybe while its handler still runs
+)
+
+// setPhase sets the phase of j.
+func (j *job) setPhase(p phase) { j.legacy.phase = p }
+
+// errCancelled is the cause of the end of a call that its client cancelled.
+var errCancelled = errors.New("server: the client cancelled the call")
+
+const sessionGone = "session not found: initialize a new one"
+
+var (
+	errSessionGone       = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: sessionGone}
+	errSessionsFull      = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many sessions with state"}
+	errTwice             = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "field line sent more than once"}
+	errNoSession         = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "Mcp-Session-Id is required"}
+	errManyAnswers       = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many bytes of answers wait for their calls"}
+	errManySubscriptions = &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "too many subscriptions"}
+)
+
+// errRefused returns why a session got no entry in the table: the table is full, or the session was
+// deleted meanwhile.
+func (s *Server) errRefused(k sessionKey) *jsonrpc.Error {
+	if s.sessions.isRevoked(k) {
+		return errSessionGone
+	}
+	return errSessionsFull
+}
+
+// refusalStatus returns the HTTP status for a refusal of register.
+func refusalStatus(e *jsonrpc.Error) int {
+	switch e {
+	case errSessionsFull, errOverload:
+		return 503
+	case errSessionGone:
+		return 404
+	}
+	return 400
+}
+
+// serveSession serves an item that has to do with sessions.
+func (l *loop) serveSession(it *item) {
+	switch it.kind {
+	case itemPark:
+		l.park(it.job)
+	case itemAnswer:
+		l.serveAnswer(it)
+	case itemCancel:
+		l.serveCancel(it)
+	case itemCarry:
+		l.serveEvents(it)
+	case itemCloseStream:
+		l.serveCloseStream(it)
+	case itemEndStream:
+		l.serveEndStream(it)
+	case itemMoved:
+		l.serveMoved(it)
+	case itemSubscribe:
+		l.serveSubscribe(it)
+	}
+	release(it.buf)
+}
+
+// sweepSessions sweeps a shard of the table for each tick that has passed, or as many as pass while
+// the loops rest. The loops share the shards among them.
+func (l *loop) sweepSessions() {
+	s := l.srv
+	n := min(max(1, l.now-l.sweptAt), sweepRest)
+	l.sweptAt = l.now
+	if !s.sessions.held() {
+		return
+	}
+	for range n {
+		if l.swept += len(s.loops); l.swept >= numShards {
+			l.swept = l.idx
+		}
+		if l.swept < numShards {
+			s.sessions.sweep(l.swept, l.now, uint32(s.clock().Unix()), wheel.Ticks(s.opts.SessionIdle))
+		}
+	}
+}
