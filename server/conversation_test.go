@@ -117,8 +117,8 @@ var stepName = regexp.MustCompile(`^\d+ (?:(.+): )?(client|server|(?:client|serv
 // replay holds the conversation. If cut is not 0, it cuts what the client sends there.
 func (c *conversation) replay(cut int, update bool) error {
 	// As in a new server, so that ids have the same length in every replay.
-	c.s.sessions.streams.Store(0)
-	c.s.sessions.askIDs.Store(0)
+	c.s.sessions.Clear()
+	c.s.sessions = newSessions(c.s)
 	known := newNames()
 	callers := make(map[string]*caller)
 	of := func(name string) *caller {

@@ -75,7 +75,7 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 // collected any more, and subscriptions of sessions no longer count as listeners.
 func (s *Server) leaveMCP() {
 	s.unwatch()
-	s.sessions.forgetAll()
+	s.sessions.Clear()
 }
 
 // closeListeners begins to close the listeners. The channel is closed when all are and nothing accepts any more. That may take until another client comes: a listener that its host has made

@@ -70,7 +70,7 @@ func (c *conn) drain(d *drainOrder) {
 		c.arm(due)
 	case connStateCall:
 		if j := c.x.job; j != nil {
-			l.endIfParked(callRef{job: j, gen: j.gen})
+			l.endIfParked(jobRef{j, j.gen})
 		}
 	case connStateStream:
 		if c.resumed() {
@@ -82,7 +82,7 @@ func (c *conn) drain(d *drainOrder) {
 }
 
 // endIfParked ends a call that waits for its client, and reports whether it was one.
-func (l *loop) endIfParked(r callRef) bool {
+func (l *loop) endIfParked(r jobRef) bool {
 	if r.job.gen != r.gen || r.job.legacy.phase != phaseParked {
 		return false
 	}

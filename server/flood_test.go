@@ -114,37 +114,6 @@ func TestWaitingAnswersAreBounded(t *testing.T) {
 	}
 }
 
-// Sessions that keep all they can leave something for who comes next.
-func TestReplayTotalIsShared(t *testing.T) {
-	const total = 8 << 20
-	table := tableOf(1000, 1000)
-	table.budget.max = total
-	fill := func(n int) (held int64) {
-		table.with(keyOf(n), true, 0, func(s *session) {
-			stream := uint64(n) << 8
-			for i := range uint64(20) {
-				if !s.addReplay(stream+i, target{}, &table.budget) {
-					return
-				}
-				for range 100 {
-					s.replay(stream+i).append(make([]byte, 10_000), &table.budget, 1<<20, 256)
-					s.trim(&table.budget)
-				}
-			}
-			held = s.held()
-		})
-		return held
-	}
-	for n := range 20 {
-		if held := fill(n); held > total/5 || held < minShare/2 {
-			t.Errorf("session %d holds %d bytes", n, held)
-		}
-	}
-	if held := fill(100); held < minShare/2 {
-		t.Errorf("session 21 holds %d bytes", held)
-	}
-}
-
 // retained sums the room of all byte slices that v holds.
 func retained(v reflect.Value, seen map[uintptr]bool) (n int) {
 	switch v.Kind() {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/session"
 )
 
 // job is one message from its content to its response. Its loop owns it, but for the time a worker runs it: then the loop may only cancel it.
@@ -56,7 +57,7 @@ func (l *loop) takeJob() *job {
 func (l *loop) putJob(j *job) {
 	l.unregister(j)
 	j.setLink(linkAttached)
-	j.legacy = legacyCall{ticket: ticket{info: mcp.SessionInfo{ClientName: j.legacy.ticket.info.ClientName}}} // see UnmarshalBinary
+	j.legacy = legacyCall{ticket: session.Ticket{Info: mcp.SessionInfo{ClientName: j.legacy.ticket.Info.ClientName}}} // see UnmarshalBinary
 	j.gen++
 	if j.handed {
 		j.content = nil // a handler that has returned may have left its arguments, which alias it, with a goroutine

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/server/internal/session"
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
@@ -18,8 +19,8 @@ type legacyCall struct {
 	// The loop writes these before a worker gets the job, and nobody afterwards. Both may read them.
 	earlier    bool // the message is of an earlier revision, which is known once it is decoded
 	membership membership
-	ticket     ticket // valid for members
-	to         *loop  // over HTTP+SSE: the loop of the session's stream; otherwise nil
+	ticket     session.Ticket // valid for members
+	to         *loop          // over HTTP+SSE: the loop of the session's stream; otherwise nil
 
 	// Only the loop uses these.
 	link       link
@@ -47,7 +48,7 @@ const (
 func (j *job) setMembership(m membership, id []byte) {
 	j.legacy.membership = m
 	if m == membershipMember {
-		j.meta.Session, j.meta.SessionID = &j.legacy.ticket.info, string(id)
+		j.meta.Session, j.meta.SessionID = &j.legacy.ticket.Info, string(id)
 	}
 }
 
@@ -113,27 +114,81 @@ var (
 	errTwice             = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "field line sent more than once"}
 	errNoSession         = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "Mcp-Session-Id is required"}
 	errManyAnswers       = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many bytes of answers wait for their calls"}
+	errManyStreams       = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many streams"}
 	errManySubscriptions = &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "too many subscriptions"}
 )
 
-// errRefused returns why a session got no entry in the table: the table is full, or the session was
-// deleted meanwhile.
-func (s *Server) errRefused(k sessionKey) *jsonrpc.Error {
-	if s.sessions.isRevoked(k) {
+// refusalOf returns the error with which a client is refused for an error of the table of sessions;
+// nil for nil.
+func refusalOf(err error) *jsonrpc.Error {
+	switch err {
+	case nil:
+		return nil
+	case session.ErrGone:
 		return errSessionGone
+	case session.ErrManyCalls:
+		return errOverload
+	case session.ErrManyStreams:
+		return errManyStreams
+	case session.ErrManyURIs:
+		return errManySubscriptions
+	case session.ErrManyAnswers:
+		return errManyAnswers
 	}
 	return errSessionsFull
 }
 
-// refusalStatus returns the HTTP status for a refusal of register.
+// refusalStatus returns the HTTP status for a refusal of a call or a stream.
 func refusalStatus(e *jsonrpc.Error) int {
 	switch e {
-	case errSessionsFull, errOverload:
+	case errSessionsFull, errOverload, errManyStreams:
 		return 503
 	case errSessionGone:
 		return 404
 	}
 	return 400
+}
+
+// newSessions returns the table of the sessions of s.
+func newSessions(s *Server) *session.Table[*job] {
+	o := &s.opts
+	return session.New[*job](session.Options{
+		MaxSessions:  o.MaxSessions,
+		MaxRevoked:   o.MaxRevoked,
+		ReplayTotal:  o.ReplayTotal,
+		ReplayBytes:  o.ReplayBytes,
+		ReplayEvents: o.ReplayEvents,
+		ReplayAge:    wheel.Ticks(o.ReplayAge),
+		AnswersTotal: o.AnswersTotal,
+		Idle:         wheel.Ticks(o.SessionIdle),
+		First:        s.rouse,
+		Forgot:       s.forgotSubscriptions,
+	})
+}
+
+// place returns how the table of sessions names c.
+func (c *conn) place() session.Place {
+	return session.Place{Loop: uint32(c.loop.idx) + 1, Slot: c.slot, Gen: c.gen}
+}
+
+// loopOf returns the loop of the connection at p, which may be gone; nil if p names none. It may be
+// called from any goroutine.
+func (s *Server) loopOf(p session.Place) *loop {
+	if p.IsZero() {
+		return nil
+	}
+	return s.loops[p.Loop-1]
+}
+
+// postTo posts it to the connection at p. It reports false if p names none or its loop has ended.
+// It may be called from any goroutine.
+func (s *Server) postTo(p session.Place, it item) bool {
+	l := s.loopOf(p)
+	if l == nil {
+		return false
+	}
+	it.h = handle{p.Slot, p.Gen}
+	return l.postItem(it)
 }
 
 // serveSession serves an item that has to do with sessions.
@@ -165,15 +220,15 @@ func (l *loop) sweepSessions() {
 	s := l.srv
 	n := min(max(1, l.now-l.sweptAt), sweepRest)
 	l.sweptAt = l.now
-	if !s.sessions.held() {
+	if !s.sessions.Held() {
 		return
 	}
 	for range n {
-		if l.swept += len(s.loops); l.swept >= numShards {
+		if l.swept += len(s.loops); l.swept >= session.Shards {
 			l.swept = l.idx
 		}
-		if l.swept < numShards {
-			s.sessions.sweep(l.swept, l.now, uint32(s.clock().Unix()), wheel.Ticks(s.opts.SessionIdle))
+		if l.swept < session.Shards {
+			s.sessions.Sweep(l.swept, l.now, uint32(s.clock().Unix()))
 		}
 	}
 }

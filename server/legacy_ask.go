@@ -2,10 +2,10 @@ package server
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/session"
 )
 
 // This file has the questions that a handler asks its client, their answers, and the time in
@@ -24,24 +24,17 @@ func (j *job) Request(asks []mcp.Ask) bool {
 		return false
 	}
 	s := j.loop.srv
-	msgs := make([]*buffer, len(asks))
 	lc.waiting, lc.responses = len(asks), []byte{'{'}
-	room := s.sessions.with(lc.ticket.key, true, s.tick(), func(ses *session) {
-		s.sessions.forgetAnswers(ses, j) // its handler has run with those
-		for i := range asks {
-			id := strconv.AppendUint([]byte(`"ask-`), s.sessions.askIDs.Add(1), 36)
-			id = append(id, '"')
-			ses.asks = append(ses.asks, ask{string(id), asks[i].Key, j, j.gen})
-			msgs[i] = takeBuffer(askRoom)
-			msgs[i].B = mcp.AppendAsk(msgs[i].B[:0], id, &asks[i])
-		}
-	})
-	if !room {
+	first, err := s.sessions.Ask(lc.ticket.Key, j, j.gen, asks, s.tick())
+	if err != nil {
 		return false
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, buf := range msgs {
+	for i := range asks {
+		var id [32]byte
+		buf := takeBuffer(askRoom)
+		buf.B = mcp.AppendAsk(buf.B[:0], session.AppendQuestionID(id[:0], first+uint64(i)), &asks[i])
 		j.queued.Add(int64(len(buf.B) + frameRoom))
 		j.loop.postItem(item{kind: itemNotify, job: j, buf: buf})
 	}
@@ -51,60 +44,22 @@ func (j *job) Request(asks []mcp.Ask) bool {
 // deliverAnswer posts a client's answer to the loop of the call that asked. An answer to no question
 // is ignored. If there is no room for the answer, deliverAnswer returns the refusal, and the
 // question stays open. It may be called from any goroutine.
-func (s *Server) deliverAnswer(k sessionKey, now tick, m *jsonrpc.Message) (refusal *jsonrpc.Error) {
-	var a ask
-	s.sessions.with(k, false, now, func(ses *session) {
-		for i := range ses.asks {
-			if ses.asks[i].id != string(m.ID) {
-				continue
-			}
-			if ses.asks[i].job.loop.flooded() {
-				refusal = errFlooded
-			} else if !s.sessions.takeAnswer(ses, ses.asks[i].job, int64(len(m.Result)+askRoom), int64(s.opts.AnswersTotal)) {
-				refusal = errManyAnswers
-			} else {
-				a = ses.asks[i]
-				ses.asks = append(ses.asks[:i], ses.asks[i+1:]...)
-			}
-			return
-		}
-	})
-	if a.job == nil {
-		return refusal
+func (s *Server) deliverAnswer(k session.Key, now tick, m *jsonrpc.Message) (refusal *jsonrpc.Error) {
+	if j, ok := s.sessions.Asked(k, m.ID, now); ok && j.loop.flooded() {
+		return errFlooded
+	}
+	q, err := s.sessions.Answer(k, m.ID, len(m.Result)+askRoom, now)
+	switch err {
+	case nil:
+	case session.ErrNoQuestion:
+		return nil
+	default:
+		return refusalOf(err)
 	}
 	buf := takeBuffer(len(m.Result) + askRoom)
-	buf.B = mcp.AppendAskAnswer(buf.B[:0], a.key, m)
-	a.job.loop.postItem(item{kind: itemAnswer, job: a.job, gen: a.gen, buf: buf})
+	buf.B = mcp.AppendAskAnswer(buf.B[:0], q.Key, m)
+	q.Job.loop.postItem(item{kind: itemAnswer, job: q.Job, gen: q.Gen, buf: buf})
 	return nil
-}
-
-// takeAnswer counts an answer of n bytes to a question of j, if there is room for it: in max for all
-// sessions, and for one session in a quarter of what the others leave.
-func (t *sessions) takeAnswer(s *session, j *job, n, max int64) bool {
-	mine, at := n, -1
-	for i := range s.calls {
-		mine += s.calls[i].answers
-		if s.calls[i].job == j && s.calls[i].stop == nil {
-			at = i
-		}
-	}
-	used := t.answers.Add(n)
-	if at < 0 || mine > (max-(used-mine))/4 {
-		t.answers.Add(-n)
-		return at < 0 // its call has ended: the answer is dropped where it arrives
-	}
-	s.calls[at].answers += n
-	return true
-}
-
-// forgetAnswers takes the answers of j out of the count: its handler has run with them, or will not.
-func (t *sessions) forgetAnswers(s *session, j *job) {
-	for i := range s.calls {
-		if c := &s.calls[i]; c.job == j {
-			t.answers.Add(-c.answers)
-			c.answers = 0
-		}
-	}
 }
 
 // serveAnswer adds an answer to those of its call, and runs the call again after the last.

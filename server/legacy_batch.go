@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"slices"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
@@ -22,7 +21,7 @@ func (c *conn) batch(now tick, j *job) bool {
 		c.refuseLegacy(now, j, 400, errTwice)
 		return true
 	}
-	if lc.membership != membershipMember || !mcp.AllowsBatches(lc.ticket.info.Revision) || !c.loop.srv.versionAllowed(j.meta.ProtocolVersion) {
+	if lc.membership != membershipMember || !mcp.AllowsBatches(lc.ticket.Info.Revision) || !c.loop.srv.versionAllowed(j.meta.ProtocolVersion) {
 		return false
 	}
 	lc.earlier = true
@@ -61,7 +60,7 @@ func (j *job) runBatch() {
 
 // runBatched serves one message of a batch.
 func (j *job) runBatched(m *jsonrpc.Message, sink *batchSink) {
-	s, k := j.loop.srv, j.legacy.ticket.key
+	s, k := j.loop.srv, j.legacy.ticket.Key
 	var call mcp.Call
 	if e := s.mcp.Prepare(&call, m, &j.meta); e != nil {
 		sink.add(jsonrpc.AppendError(nil, m.ID, e))
@@ -95,15 +94,12 @@ func (j *job) runBatched(m *jsonrpc.Message, sink *batchSink) {
 // runMember runs a request of a batch. The client can cancel it without the rest of the batch: while
 // it is served, it is among the calls of its session.
 func (j *job) runMember(call *mcp.Call, sink *batchSink) {
-	t, k := &j.loop.srv.sessions, j.legacy.ticket.key
+	t, k := j.loop.srv.sessions, j.legacy.ticket.Key
 	ctx, stop := context.WithCancelCause(j.ctx)
 	defer stop(context.Canceled)
-	t.with(k, false, j.loop.srv.tick(), func(s *session) {
-		s.calls = append(s.calls, callRef{id: string(call.ID()), job: j, gen: j.gen, stop: &stop})
-	})
-	defer t.with(k, false, j.loop.srv.tick(), func(s *session) {
-		s.calls = slices.DeleteFunc(s.calls, func(r callRef) bool { return r.stop == &stop })
-	})
+	now := j.loop.srv.tick()
+	t.RegisterPart(k, string(call.ID()), j, j.gen, &stop, now)
+	defer t.UnregisterPart(k, &stop, now)
 	call.Run(ctx, sink)
 }
 

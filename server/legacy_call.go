@@ -1,9 +1,8 @@
 package server
 
 import (
-	"slices"
-
 	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/server/internal/session"
 )
 
 // This file has the life of a call of an earlier revision: its place in its session, its time
@@ -18,30 +17,10 @@ func (l *loop) register(j *job) (refusal *jsonrpc.Error) {
 	if !lc.inSession() {
 		return nil
 	}
-	needsStream := lc.link == linkSSE
-	if needsStream {
-		refusal = errSessionGone // unless its stream is still there
-	}
-	ok := l.srv.sessions.with(lc.ticket.key, !needsStream, l.now, func(s *session) {
-		if needsStream && s.stream.loop == nil {
-			return
-		}
-		refusal = nil
-		if len(s.calls) >= maxSessionCalls {
-			refusal = errOverload
-			return
-		}
-		s.calls = append(s.calls, callRef{id: lc.key, job: j, gen: j.gen})
-		lc.registered = true
-	})
-	if !ok {
-		return l.srv.errRefused(lc.ticket.key)
-	}
-	return refusal
+	err := l.srv.sessions.Register(lc.ticket.Key, lc.key, j, j.gen, lc.link == linkSSE, l.now)
+	lc.registered = err == nil
+	return refusalOf(err)
 }
-
-// maxSessionCalls is the maximum number of calls in flight in one session.
-const maxSessionCalls = 1024
 
 // unregister takes a call that has ended from its session.
 func (l *loop) unregister(j *job) {
@@ -49,18 +28,14 @@ func (l *loop) unregister(j *job) {
 		return
 	}
 	j.legacy.registered = false
-	l.srv.sessions.with(j.legacy.ticket.key, false, l.now, func(s *session) {
-		l.srv.sessions.forgetAnswers(s, j)
-		s.calls = slices.DeleteFunc(s.calls, func(r callRef) bool { return r.job == j })
-		kept := s.asks[:0]
-		for _, a := range s.asks {
-			if a.job != j {
-				kept = append(kept, a)
-			}
-		}
-		clear(s.asks[len(kept):])
-		s.asks = kept
-	})
+	l.srv.sessions.Unregister(j.legacy.ticket.Key, j, l.now)
+}
+
+// jobRef names a call that goes on without its connection. It has ended if its job has another
+// generation.
+type jobRef struct {
+	job *job
+	gen uint32
 }
 
 // keepDetached keeps a call that has lost its connection, until due. Clients that call and leave
@@ -73,7 +48,7 @@ func (l *loop) keepDetached(j *job, due tick) {
 	}
 	lc.due = due
 	j.forgetPeer()
-	l.detached = append(l.detached, callRef{job: j, gen: j.gen})
+	l.detached = append(l.detached, jobRef{j, j.gen})
 	switch {
 	case lc.phase == phaseParked && j.ctx.Err() != nil:
 		l.endParked(j, "it is gone")
@@ -137,22 +112,14 @@ func (l *loop) timeOut(j *job) {
 
 // cancelCall ends the context of the call of session k whose id, JSON text, is id. If several have
 // that id, it ends the newest that was not cancelled before. It may be called from any goroutine.
-func (s *Server) cancelCall(k sessionKey, now tick, id []byte) {
-	var ref callRef
-	s.sessions.with(k, false, now, func(ses *session) {
-		for i := len(ses.calls) - 1; i >= 0; i-- {
-			if r := &ses.calls[i]; r.id == string(id) && !r.cancelled {
-				r.cancelled = true
-				ref = *r
-				return
-			}
-		}
-	})
+func (s *Server) cancelCall(k session.Key, now tick, id []byte) {
+	call, ok := s.sessions.Cancel(k, id, now)
 	switch {
-	case ref.stop != nil:
-		(*ref.stop)(errCancelled)
-	case ref.job != nil:
-		ref.job.loop.postItem(item{kind: itemCancel, job: ref.job, gen: ref.gen})
+	case !ok:
+	case call.Stop != nil:
+		(*call.Stop)(errCancelled)
+	default:
+		call.Job.loop.postItem(item{kind: itemCancel, job: call.Job, gen: call.Gen})
 	}
 }
 
@@ -193,7 +160,7 @@ func (l *loop) clientGone(j *job, c *conn) {
 		return
 	}
 	if lc.stream != 0 {
-		l.leaveReplay(lc.ticket.key, lc.stream, target{l, c.handle()})
+		l.leaveReplay(j, c.place())
 	}
 	l.keepDetached(j, c.x.due)
 }

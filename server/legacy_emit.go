@@ -6,7 +6,7 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
-	"github.com/mooring-mcp/mooring/server/internal/wheel"
+	"github.com/mooring-mcp/mooring/server/internal/session"
 	"github.com/mooring-mcp/mooring/sse"
 )
 
@@ -47,29 +47,29 @@ func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final boo
 			c.makeResumable(j)
 		}
 	}
-	var carrier target
+	var carrier session.Place
 	var n uint64
 	if lc.stream != 0 {
 		n, carrier = l.remember(j, msg, final)
 	}
 	switch {
-	case c != nil && (carrier.loop == nil || carrier == target{l, c.handle()}):
+	case c != nil && (carrier.IsZero() || carrier == c.place()):
 		l.serving = c
 		c.emit(j, status, msg, n, final)
-	case carrier.loop != nil && carrier.loop.flooded():
+	case !carrier.IsZero() && l.srv.loopOf(carrier).flooded():
 		// The stream ends, and its client comes back for what is kept.
-		l.leaveReplay(lc.ticket.key, lc.stream, carrier)
-		carrier.loop.postItem(item{kind: itemEndStream, h: carrier.h})
+		l.leaveReplay(j, carrier)
+		l.srv.postTo(carrier, item{kind: itemEndStream})
 		if c != nil && final {
 			l.serving = c
 			c.handOver(l.now)
 		}
-	case carrier.loop != nil:
+	case !carrier.IsZero():
 		buf := takeBuffer(len(msg) + frameRoom)
 		if len(msg) > 0 {
 			buf.B = appendFrame(buf.B[:0], lc.stream, n, false, msg)
 		}
-		if !carrier.loop.postItem(item{kind: itemCarry, h: carrier.h, buf: buf, end: final}) {
+		if !l.srv.postTo(carrier, item{kind: itemCarry, buf: buf, end: final}) {
 			release(buf)
 		}
 		if c != nil && final { // its stream has moved, and the order to let go of it is on its way
@@ -83,37 +83,13 @@ func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final boo
 
 // remember stores msg for a client that comes back, and returns its number and the connection that
 // has the stream now.
-func (l *loop) remember(j *job, msg []byte, final bool) (n uint64, carrier target) {
-	o := &l.srv.opts
-	kept := false
-	l.srv.sessions.with(j.legacy.ticket.key, false, l.now, func(s *session) {
-		r := s.replay(j.legacy.stream)
-		if r == nil {
-			return
-		}
-		kept = true
-		carrier = r.carrier
-		if n = r.position(); len(msg) > 0 { // a batch without requests has no answer
-			n = r.append(msg, &l.srv.sessions.budget, o.ReplayBytes, o.ReplayEvents)
-			s.trim(&l.srv.sessions.budget)
-		}
-		if final {
-			r.done, r.carrier, r.expires = true, target{}, l.now+wheel.Ticks(o.ReplayAge)
-		}
-	})
+func (l *loop) remember(j *job, msg []byte, final bool) (n uint64, carrier session.Place) {
+	lc := &j.legacy
+	n, carrier, kept := l.srv.sessions.Remember(lc.ticket.Key, lc.stream, msg, final, l.now)
 	if !kept {
-		j.legacy.stream = 0 // dropped at a limit, or deleted with its session: what follows cannot be resumed
+		lc.stream = 0 // what follows cannot be resumed
 	}
 	return n, carrier
-}
-
-func (s *session) replay(stream uint64) *replay {
-	for _, r := range s.replays {
-		if r.stream == stream {
-			return r
-		}
-	}
-	return nil
 }
 
 // noReplay is the value of ReplayBytes that keeps nothing: zero means the default.
@@ -126,12 +102,7 @@ func (c *conn) makeResumable(j *job) {
 	if !lc.inSession() || lc.stream != 0 || l.srv.opts.ReplayBytes <= noReplay {
 		return
 	}
-	stream := l.srv.sessions.streams.Add(1)
-	l.srv.sessions.with(lc.ticket.key, true, l.now, func(s *session) {
-		if s.addReplay(stream, target{l, c.handle()}, &l.srv.sessions.budget) {
-			lc.stream = stream
-		}
-	})
+	lc.stream = l.srv.sessions.OpenReplay(lc.ticket.Key, c.place(), l.now)
 }
 
 // emit writes a message of j on its own connection.
@@ -168,7 +139,7 @@ func (c *conn) writeCallHead(j *job) {
 		return
 	}
 	c.beginStream()
-	if j.legacy.stream != 0 && mcp.ResumableFromStart(j.legacy.ticket.info.Revision) {
+	if j.legacy.stream != 0 && mcp.ResumableFromStart(j.legacy.ticket.Info.Revision) {
 		c.appendScratch(appendFrame(c.loop.frame[:0], j.legacy.stream, 0, false, nil))
 	}
 }
@@ -182,7 +153,7 @@ func appendFrame(dst []byte, stream, n uint64, typed bool, msg []byte) []byte {
 	}
 	if stream != 0 {
 		var id [32]byte
-		e.ID, e.HasID = string(appendEventID(id[:0], stream, n)), true
+		e.ID, e.HasID = string(session.AppendEventID(id[:0], stream, n)), true
 	}
 	return sse.AppendEvent(dst, &e)
 }
@@ -245,7 +216,7 @@ func (l *loop) serveEvents(it *item) {
 // which the client fetches after retry (SEP-1699). It runs on the worker.
 func (j *job) CloseStream(retry time.Duration) bool {
 	lc := &j.legacy
-	if !lc.inSession() || !j.stream || lc.to != nil || !mcp.ResumableFromStart(lc.ticket.info.Revision) {
+	if !lc.inSession() || !j.stream || lc.to != nil || !mcp.ResumableFromStart(lc.ticket.Info.Revision) {
 		return false
 	}
 	return j.loop.postItem(item{kind: itemCloseStream, job: j, gen: j.gen, arg: uint64(retry)})
@@ -274,7 +245,7 @@ func (l *loop) serveCloseStream(it *item) {
 	c.endEvents()
 	due := c.x.due
 	c.x.job = nil
-	l.leaveReplay(j.legacy.ticket.key, j.legacy.stream, target{l, c.handle()})
+	l.leaveReplay(j, c.place())
 	l.keepDetached(j, due)
 	c.finish(l.now)
 	c.resume(l.now)

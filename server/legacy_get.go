@@ -5,6 +5,7 @@ import (
 
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+	"github.com/mooring-mcp/mooring/server/internal/session"
 	"github.com/mooring-mcp/mooring/sse"
 )
 
@@ -14,7 +15,7 @@ import (
 // sessionOf opens the session that the request names. If the request names none it gets 400. If the
 // id is not, or no longer, one of ours it gets 404, with the same text whether the id was forged,
 // expired, deleted or belongs to someone else.
-func (c *conn) sessionOf(now tick, t *ticket) bool {
+func (c *conn) sessionOf(now tick, t *session.Ticket) bool {
 	s := c.loop.srv
 	id := c.loop.req.MCPSessionID
 	switch {
@@ -33,8 +34,8 @@ func (c *conn) sessionOf(now tick, t *ticket) bool {
 }
 
 // openTicket opens a session id that was not deleted.
-func (s *Server) openTicket(t *ticket, id []byte) bool {
-	return s.tickets.open(t, id, "", s.clock()) && !s.sessions.isRevoked(t.key)
+func (s *Server) openTicket(t *session.Ticket, id []byte) bool {
+	return s.tickets.Open(t, id, "", s.clock()) && !s.sessions.Deleted(t.Key)
 }
 
 // versionAllowed reports whether a request of a session may carry the MCP-Protocol-Version. If the
@@ -54,33 +55,27 @@ func (c *conn) refuse(now tick, status int, reason string) {
 
 // deleteSession serves DELETE: from now on the id is refused, and everything the session held ends.
 func (c *conn) deleteSession(now tick) {
-	var t ticket
+	var t session.Ticket
 	if !c.sessionOf(now, &t) {
 		return
 	}
 	l := c.loop
 	s := l.srv
 	l.m.http.Add(1)
-	held := s.sessions.revoke(t.key, s.tickets.expires(&t))
-	s.endHeld(&held)
+	s.endHeld(s.sessions.Delete(t.Key, s.tickets.Expires(&t)))
 	h := c.respHead(204)
 	l.out = endpoint.AppendHead(l.out, &h, "", 0)
 	c.finish(now)
 }
 
 // endHeld ends what a session held when it was deleted.
-func (s *Server) endHeld(held *session) {
-	s.forgotSubscriptions(held.uris)
-	if held.stream.loop != nil {
-		held.stream.loop.postItem(item{kind: itemEndStream, h: held.stream.h})
+func (s *Server) endHeld(held session.Held[*job]) {
+	s.forgotSubscriptions(held.URIs)
+	for _, at := range held.Streams {
+		s.postTo(at, item{kind: itemEndStream})
 	}
-	for _, r := range held.replays {
-		if r.carrier.loop != nil {
-			r.carrier.loop.postItem(item{kind: itemEndStream, h: r.carrier.h})
-		}
-	}
-	for _, r := range held.calls {
-		r.job.loop.postItem(item{kind: itemCancel, job: r.job, gen: r.gen})
+	for _, call := range held.Calls {
+		call.Job.loop.postItem(item{kind: itemCancel, job: call.Job, gen: call.Gen})
 	}
 }
 
@@ -103,38 +98,25 @@ func (l *loop) serveEndStream(it *item) {
 // session has a stream already, the new one replaces it, because the client that comes back knows
 // best that its old connection is useless.
 func (c *conn) serveGET(now tick) {
-	var t ticket
+	var t session.Ticket
 	if !c.sessionOf(now, &t) {
 		return
 	}
 	l := c.loop
 	s := l.srv
 	if l.req.LastEventID != nil {
-		stream, n, ok := parseEventID(l.req.LastEventID)
+		stream, n, ok := session.ParseEventID(l.req.LastEventID)
 		if ok && stream != 0 && c.resumeStream(now, &t, stream, n) {
 			return
 		}
 	}
-	var old target
-	var uris []string
-	admitted := true
-	room := s.sessions.with(t.key, true, now, func(ses *session) {
-		if admitted = s.admitStream(ses.stream.loop != nil); !admitted {
-			return
-		}
-		old, ses.stream = ses.stream, target{l, c.handle()}
-		for uri := range ses.uris {
-			uris = append(uris, uri)
-		}
-	})
-	if !room || !admitted {
-		c.refuseStream(now, t.key, admitted)
+	old, uris, err := s.sessions.TakeOver(t.Key, c.place(), !s.countStream(), now)
+	if err != nil {
+		c.refuseStream(now, err)
 		return
 	}
-	c.joinStreams(t.key, 0)
-	if old.loop != nil {
-		old.loop.postItem(item{kind: itemEndStream, h: old.h})
-	}
+	c.joinStreams(t.Key, 0)
+	s.postTo(old, item{kind: itemEndStream})
 	c.topics = l.srv.mcp.Topics() &^ mcp.TopicResource
 	for _, uri := range uris {
 		l.streams.listen(c.slot, []string{uri})
@@ -145,19 +127,15 @@ func (c *conn) serveGET(now tick) {
 	c.toStreamState(now)
 }
 
-// admitStream counts a stream that is about to begin, if there is room for it or if it takes
-// another's place.
-func (s *Server) admitStream(takesOver bool) bool {
-	if s.streams.Add(1) > int64(s.opts.MaxStreams) && !takesOver {
-		s.streams.Add(-1)
-		return false
-	}
-	return true
+// countStream counts a stream that is about to begin, and reports whether there is room for it. If
+// there is none, the stream may begin only in the place of another.
+func (s *Server) countStream() bool {
+	return s.streams.Add(1) <= int64(s.opts.MaxStreams)
 }
 
 // joinStreams writes the head of a stream that was admitted, and adds c to the streams of its loop.
 // The stream is that of session k, or, if replay is not 0, that of a call which c resumes.
-func (c *conn) joinStreams(k sessionKey, replay uint64) {
+func (c *conn) joinStreams(k session.Key, replay uint64) {
 	l := c.loop
 	c.beginStream()
 	c.flags |= flagStreaming | flagSession
@@ -167,17 +145,12 @@ func (c *conn) joinStreams(k sessionKey, replay uint64) {
 	l.streams.push(c.slot)
 }
 
-// refuseStream refuses a request for a stream: there is no room for it or for its session, or the
-// session was deleted meanwhile.
-func (c *conn) refuseStream(now tick, k sessionKey, admitted bool) {
-	switch {
-	case c.loop.srv.sessions.isRevoked(k):
-		c.refuse(now, 404, sessionGone)
-	case admitted:
-		c.refuse(now, 503, errSessionsFull.Message)
-	default:
-		c.refuse(now, 503, "too many streams")
-	}
+// refuseStream refuses a request for a stream that was counted: there is no room for it or for its
+// session, or the session was deleted meanwhile.
+func (c *conn) refuseStream(now tick, err error) {
+	c.loop.srv.streams.Add(-1)
+	e := refusalOf(err)
+	c.refuse(now, refusalStatus(e), e.Message)
 }
 
 // toStreamState ends the request and leaves its stream open. The comment that it writes makes

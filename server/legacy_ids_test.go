@@ -115,15 +115,15 @@ func (f *flyer) messageOn(body string) string {
 
 // parkedCalls returns how many calls wait for their clients without a worker.
 func (r *port) parkedCalls() (n int) {
-	for i := range r.s.sessions.shards {
-		for _, s := range r.s.sessions.shards[i].m {
-			if s.sessionRest == nil {
-				continue
+	for _, l := range r.loops {
+		for _, c := range l.slots {
+			if c != nil && c.x != nil && c.x.job != nil && c.x.job.legacy.phase == phaseParked {
+				n++
 			}
-			for _, c := range s.calls {
-				if c.stop == nil && c.job.legacy.phase == phaseParked {
-					n++
-				}
+		}
+		for _, d := range l.detached {
+			if d.job.gen == d.gen && d.job.legacy.phase == phaseParked {
+				n++
 			}
 		}
 	}
@@ -131,18 +131,9 @@ func (r *port) parkedCalls() (n int) {
 }
 
 // callsInFlight returns how many calls the sessions hold.
-func (r *port) callsInFlight() (n int) {
-	for i := range r.s.sessions.shards {
-		sh := &r.s.sessions.shards[i]
-		sh.mu.Lock()
-		for _, s := range sh.m {
-			if s.sessionRest != nil {
-				n += len(s.calls)
-			}
-		}
-		sh.mu.Unlock()
-	}
-	return n
+func (r *port) callsInFlight() int {
+	_, calls := r.s.sessions.Audit()
+	return calls
 }
 
 // flyerSSE opens a session of HTTP+SSE, whose stream is on loop 0.

@@ -113,7 +113,7 @@ func TestClientLeavesWhileItsMessageIsPrepared(t *testing.T) {
 		leave(r.dial(1), s.message(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`+long))
 		r.wantCause("cancelled by one who left", errCancelled)
 		leave(r.dial(0), s.message(`{"jsonrpc":"2.0","id":2,"method":"logging/setLevel","params":{"level":"error"}}`+long))
-		r.await("a level", func() bool { return r.s.sessions.count.Load() == 1 && r.s.calls.Load() == 0 })
+		r.await("a level", func() bool { return r.s.sessions.Stats().Sessions == 1 && r.s.calls.Load() == 0 })
 		leave(r.dial(0), s.message(`{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"add","arguments":{"a":1,"b":2}}}`+long))
 		leave(r.dial(0), s.message(`{"jsonrpc":"2.0","id":4,"method":"tools/fly"}`+long))
 		leave(r.dial(0), s.message(`{`+long))
@@ -141,13 +141,8 @@ func TestClientLeavesWhileItsMessageIsPrepared(t *testing.T) {
 }
 
 // callsOf returns how many calls s has in flight.
-func (r *port) callsOf(s *sessionClient) (n int) {
-	var tk ticket
-	if !r.s.openTicket(&tk, []byte(s.id)) {
-		r.t.Fatal("no session")
-	}
-	r.s.sessions.with(tk.key, false, r.l.now, func(ses *session) { n = len(ses.calls) })
-	return n
+func (r *port) callsOf(s *sessionClient) int {
+	return r.s.sessions.InFlight(s.key(), r.l.now)
 }
 
 // While a message is prepared no heartbeat makes a stream of its response, which may have to be a 202, or to name a session in its head.
@@ -194,7 +189,7 @@ func TestBatchWithoutAnswerEndsItsStream(t *testing.T) {
 			r.l.now++
 			r.l.expireGuarded()
 		}
-		id := fmt.Sprintf("%x-0", r.s.sessions.streams.Load())
+		id := "1-0" // of the first stream
 		if where == "resumed" {
 			p = r.dial(1)
 			p.deliver(s.getText(id))

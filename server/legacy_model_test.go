@@ -106,7 +106,7 @@ func TestSessionsAtRandom(t *testing.T) {
 				if err := r.harmony(); err != nil {
 					t.Fatal(err)
 				}
-				if n := r.s.sessions.count.Load(); n > 4 {
+				if n := r.s.sessions.Stats().Sessions; n > 4 {
 					t.Fatalf("%d sessions", n)
 				}
 				if n := r.s.Stats().Panics; n != 0 {
@@ -132,8 +132,8 @@ func TestSessionsAtRandom(t *testing.T) {
 		if err := r.harmony(); err != nil {
 			rt.Fatal(err)
 		}
-		if n := r.s.sessions.count.Load(); n != 0 || r.s.loose.Load() != 0 || r.s.sessions.budget.used.Load() != 0 || r.s.streams.Load() != 0 {
-			rt.Fatalf("left: %d sessions, %d calls without connection, %d bytes, %d streams", n, r.s.loose.Load(), r.s.sessions.budget.used.Load(), r.s.streams.Load())
+		if n := r.s.sessions.Stats().Sessions; n != 0 || r.s.loose.Load() != 0 || r.s.sessions.Stats().ReplayBytes != 0 || r.s.streams.Load() != 0 {
+			rt.Fatalf("left: %d sessions, %d calls without connection, %d bytes, %d streams", n, r.s.loose.Load(), r.s.sessions.Stats().ReplayBytes, r.s.streams.Load())
 		}
 		for _, l := range r.loops {
 			if len(l.detached) != 0 || len(l.streams.byURI) != 0 {

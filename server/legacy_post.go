@@ -3,6 +3,7 @@ package server
 import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/session"
 )
 
 // openSession opens the session that a message names. It is used if the message turns out to be of
@@ -19,9 +20,7 @@ func (c *conn) openSession(j *job) {
 		return
 	}
 	j.setMembership(membershipMember, id)
-	if c.loop.srv.sessions.count.Load() > 0 {
-		c.loop.srv.sessions.with(lc.ticket.key, false, c.loop.now, func(s *session) { lc.ticket.info.LogLevel = s.level })
-	}
+	lc.ticket.Info.LogLevel = c.loop.srv.sessions.Level(lc.ticket.Key, c.loop.now)
 }
 
 // misplaced returns the HTTP status and the error for a message of an earlier revision that is in no
@@ -64,8 +63,8 @@ func (c *conn) beginLegacy(now tick, j *job) bool {
 	s := c.loop.srv
 	switch j.call.Kind() {
 	case mcp.CallInitialize:
-		t := ticket{info: *j.call.NewSession()}
-		c.x.session = s.tickets.issue(c.x.session[:0], &t, s.clock())
+		t := session.Ticket{Info: *j.call.NewSession()}
+		c.x.session = s.tickets.Issue(c.x.session[:0], &t, s.clock())
 	case mcp.CallSession:
 		if e := s.applyOp(now, &lc.ticket, j.call.Op()); e != nil {
 			status := 200
@@ -77,10 +76,10 @@ func (c *conn) beginLegacy(now tick, j *job) bool {
 		}
 	case mcp.CallNotification:
 		if id := j.call.Cancelled(); id != nil {
-			s.cancelCall(lc.ticket.key, now, id)
+			s.cancelCall(lc.ticket.Key, now, id)
 		}
 	case mcp.CallAnswer:
-		if e := s.deliverAnswer(lc.ticket.key, now, &j.msg); e != nil {
+		if e := s.deliverAnswer(lc.ticket.Key, now, &j.msg); e != nil {
 			c.refuseLegacy(now, j, 503, e)
 			return false
 		}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mooring-mcp/mooring/server/internal/session"
 )
 
 // The whole of resumption: events have ids, a client that lost the connection gets the rest of its stream on another, on any loop, and the handler notices nothing.
@@ -50,16 +52,21 @@ func TestCallStreamResumes(t *testing.T) {
 
 // kept returns how many events the newest replay of the session has had.
 func (s *sessionClient) kept() (n uint64) {
-	var t ticket
+	for stream := uint64(1); stream < 100; stream++ {
+		if at, _, kept := s.port.s.sessions.Remember(s.key(), stream, nil, false, 0); kept {
+			n = at
+		}
+	}
+	return n
+}
+
+// key returns the key of the session.
+func (s *sessionClient) key() session.Key {
+	var t session.Ticket
 	if !s.port.s.openTicket(&t, []byte(s.id)) {
 		s.t.Fatal("no session")
 	}
-	s.port.s.sessions.with(t.key, false, 0, func(ses *session) {
-		if len(ses.replays) > 0 {
-			n = ses.replays[len(ses.replays)-1].position()
-		}
-	})
-	return n
+	return t.Key
 }
 
 // D8, F1: nobody gets another's events: not another stream of the session, not another session.
@@ -142,7 +149,9 @@ func TestAnswerOvertakesTheMove(t *testing.T) {
 	r.cue("a", "one")
 	events := s.wantTold("begin", p, "PRIME, one")
 	j := p.c.x.job
-	r.s.sessions.with(j.legacy.ticket.key, false, 0, func(ses *session) { ses.replays[0].carrier = target{r.loops[1], handle{99, 99}} })
+	if _, err := r.s.sessions.Resume(s.key(), j.legacy.stream, 1, session.Place{Loop: 2, Slot: 99, Gen: 99}, false, 0); err != nil {
+		t.Fatal(err)
+	}
 	r.cue("a", "end")
 	s.wantTold("moved to where nobody is", p, "END")
 	r.wantHarmony("no connection waits for an answer that went elsewhere")

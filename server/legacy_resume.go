@@ -1,9 +1,6 @@
 package server
 
-import (
-	"github.com/mooring-mcp/mooring/mcp"
-	"github.com/mooring-mcp/mooring/server/internal/wheel"
-)
+import "github.com/mooring-mcp/mooring/server/internal/session"
 
 // This file has the streams on which a client comes back: for the rest of a call's stream, or for
 // what changed while it was away.
@@ -14,7 +11,7 @@ func (c *conn) resumed() bool { return c.uris != nil && c.uris.replay != 0 }
 // missedSince marks what changed after the event id, which names a change, so that the stream
 // reports it.
 func (c *conn) missedSince(id []byte) {
-	_, n, ok := parseEventID(id)
+	_, n, ok := session.ParseEventID(id)
 	if !ok || !validNotice(id) {
 		return
 	}
@@ -33,40 +30,25 @@ func validNotice(id []byte) bool { return len(id) > 2 && id[0] == '0' && id[1] =
 
 // resumeStream continues the stream of a call after its event n. It reports false if the session has
 // no such stream, or no longer has that position.
-func (c *conn) resumeStream(now tick, t *ticket, stream, n uint64) bool {
+func (c *conn) resumeStream(now tick, t *session.Ticket, stream, n uint64) bool {
 	l := c.loop
 	s := l.srv
-	var events [][]byte
-	var done, found, admitted bool
-	var old target
-	s.sessions.with(t.key, false, now, func(ses *session) {
-		r := ses.replay(stream)
-		if r == nil {
-			return
-		}
-		if events, found = r.after(n); !found {
-			return
-		}
-		done = r.done
-		if admitted = s.admitStream(done || r.carrier.loop != nil); admitted && !done {
-			old, r.carrier = r.carrier, target{l, c.handle()}
-		}
-	})
-	switch {
-	case !found:
+	from, err := s.sessions.Resume(t.Key, stream, n, c.place(), !s.countStream(), now)
+	switch err {
+	case nil:
+	case session.ErrNoReplay:
+		s.streams.Add(-1)
 		return false
-	case !admitted:
-		c.refuseStream(now, t.key, false)
+	default:
+		c.refuseStream(now, err)
 		return true
 	}
-	if old.loop != nil {
-		old.loop.postItem(item{kind: itemMoved, h: old.h, arg: stream})
-	}
-	c.joinStreams(t.key, stream)
-	for i, msg := range events {
+	s.postTo(from.Old, item{kind: itemMoved, arg: stream})
+	c.joinStreams(t.Key, stream)
+	for i, msg := range from.Events {
 		c.appendScratch(appendFrame(l.frame[:0], stream, n+uint64(i)+1, false, msg))
 	}
-	if done {
+	if from.Done {
 		l.m.http.Add(1)
 		l.endStream(c)
 		c.endEvents()
@@ -108,55 +90,27 @@ func (c *conn) handOver(now tick) {
 
 // leaveSession takes the stream c, which has ended, from its session.
 func (l *loop) leaveSession(c *conn, u *uriSet) {
-	own := target{l, c.handle()}
 	if u.replay != 0 {
-		l.leaveReplay(u.session, u.replay, own)
+		l.srv.sessions.LeaveReplay(u.session, u.replay, c.place(), l.now)
 		return
 	}
-	var calls []callRef
-	var uris map[string]struct{}
-	l.srv.sessions.with(u.session, false, l.now, func(s *session) {
-		if s.stream != own {
-			return
-		}
-		s.stream = target{}
-		if c.has(flagTyped) { // of HTTP+SSE: the session ends with it
-			calls = append(calls, s.calls...)
-			uris = s.uris
-			s.info, s.level, s.uris = mcp.SessionInfo{}, "", nil
-		}
-	})
+	ends := c.has(flagTyped) // a session over HTTP+SSE ends with its stream
+	calls, uris := l.srv.sessions.Leave(u.session, c.place(), ends, l.now)
 	l.srv.forgotSubscriptions(uris)
-	for _, r := range calls {
-		r.job.loop.postItem(item{kind: itemCancel, job: r.job, gen: r.gen, end: true})
+	for _, call := range calls {
+		call.Job.loop.postItem(item{kind: itemCancel, job: call.Job, gen: call.Gen, end: true})
 	}
 }
 
 // closeResumed ends the stream on which the client came back for a call that goes on.
 func (l *loop) closeResumed(j *job, retry uint64) {
-	var carrier target
 	if j.legacy.stream != 0 {
-		l.srv.sessions.with(j.legacy.ticket.key, false, l.now, func(s *session) {
-			if r := s.replay(j.legacy.stream); r != nil {
-				carrier = r.carrier
-			}
-		})
-	}
-	if carrier.loop != nil {
-		carrier.loop.postItem(item{kind: itemEndStream, h: carrier.h, arg: retry})
+		carrier := l.srv.sessions.Carrier(j.legacy.ticket.Key, j.legacy.stream, l.now)
+		l.srv.postTo(carrier, item{kind: itemEndStream, arg: retry})
 	}
 }
 
-// leaveReplay notes that the connection from no longer carries a call's stream.
-func (l *loop) leaveReplay(k sessionKey, stream uint64, from target) {
-	l.srv.sessions.with(k, false, l.now, func(s *session) {
-		r := s.replay(stream)
-		if r == nil || r.carrier != from {
-			return
-		}
-		r.carrier = target{}
-		if r.done {
-			r.expires = l.now + wheel.Ticks(l.srv.opts.ReplayAge)
-		}
-	})
+// leaveReplay notes that the connection from no longer carries the stream of j.
+func (l *loop) leaveReplay(j *job, from session.Place) {
+	l.srv.sessions.LeaveReplay(j.legacy.ticket.Key, j.legacy.stream, from, l.now)
 }

@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/mooring-mcp/mooring/server/internal/session"
 )
 
 // B6, B10, B12, B13, B15, B16: sessions that are opened, used and left retain nothing, whatever they were used for, and deleted ones only that they were.
@@ -12,7 +14,7 @@ func TestAbandonedSessionsRetainNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("measures the heap")
 	}
-	r := newPort(t, &Options{ReplayAge: time.Second, SessionIdle: time.Second, MaxRevoked: numShards})
+	r := newPort(t, &Options{ReplayAge: time.Second, SessionIdle: time.Second, MaxRevoked: session.Shards})
 	const each = 400
 	round := func() uint64 {
 		for i := range each {

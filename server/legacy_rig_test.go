@@ -175,14 +175,14 @@ func (r *port) harmony() error {
 			}
 		}
 	}
-	n, gone, used := r.s.sessions.counted()
+	held, _ := r.s.sessions.Audit()
 	switch {
 	case r.s.conns.Load() != int64(open):
 		return fmt.Errorf("%d connections, %d counted", open, r.s.conns.Load())
 	case r.s.streams.Load() != int64(streams):
 		return fmt.Errorf("%d streams, %d counted", streams, r.s.streams.Load())
-	case r.s.sessions.count.Load() != n || r.s.sessions.revoked.Load() != gone || r.s.sessions.budget.used.Load() != used:
-		return fmt.Errorf("%d sessions, %d counted; %d revoked, %d counted; %d bytes, %d counted", n, r.s.sessions.count.Load(), gone, r.s.sessions.revoked.Load(), used, r.s.sessions.budget.used.Load())
+	case r.s.sessions.Stats() != held:
+		return fmt.Errorf("the table holds %+v, counted are %+v", held, r.s.sessions.Stats())
 	}
 	return nil
 }
@@ -191,8 +191,8 @@ func (r *port) harmony() error {
 func (r *port) wantNothingHeld(why string) {
 	r.t.Helper()
 	r.wantHarmony(why)
-	if n := r.s.sessions.count.Load(); n != 0 || r.s.calls.Load() != 0 || r.s.loose.Load() != 0 || r.s.sessions.budget.used.Load() != 0 {
-		r.t.Fatalf("%s: %d sessions with state, %d calls, %d without connection, %d bytes to replay", why, n, r.s.calls.Load(), r.s.loose.Load(), r.s.sessions.budget.used.Load())
+	if held := r.s.sessions.Stats(); held.Sessions != 0 || r.s.calls.Load() != 0 || r.s.loose.Load() != 0 || held.ReplayBytes != 0 {
+		r.t.Fatalf("%s: %d sessions with state, %d calls, %d without connection, %d bytes to replay", why, held.Sessions, r.s.calls.Load(), r.s.loose.Load(), held.ReplayBytes)
 	}
 }
 

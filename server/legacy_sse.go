@@ -7,6 +7,7 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+	"github.com/mooring-mcp/mooring/server/internal/session"
 	"github.com/mooring-mcp/mooring/sse"
 )
 
@@ -38,19 +39,13 @@ func checkPaths(o *Options) error {
 func (c *conn) openSSE(now tick) {
 	l := c.loop
 	s := l.srv
-	t := ticket{sse: true}
-	id := s.tickets.issue(nil, &t, s.clock())
-	admitted := true
-	room := s.sessions.with(t.key, true, now, func(ses *session) {
-		if admitted = s.admitStream(false); admitted {
-			ses.stream = target{l, c.handle()}
-		}
-	})
-	if !room || !admitted {
-		c.refuseStream(now, t.key, admitted)
+	t := session.Ticket{SSE: true}
+	id := s.tickets.Issue(nil, &t, s.clock())
+	if _, _, err := s.sessions.TakeOver(t.Key, c.place(), !s.countStream(), now); err != nil {
+		c.refuseStream(now, err)
 		return
 	}
-	c.joinStreams(t.key, 0)
+	c.joinStreams(t.Key, 0)
 	c.flags |= flagTyped
 	where := append([]byte(s.opts.SSEPath+messagePath+"?"+sessionParam), id...)
 	c.appendScratch(sse.AppendEvent(l.frame[:0], &sse.Event{Type: "endpoint", Data: where}))
@@ -101,7 +96,7 @@ func (c *conn) messageSSE(now tick) {
 		j.content = takeBuffer(0)
 	}
 	j.meta.SSE2024 = true // the transport has no rules for header fields, so those of MCP are ignored
-	if jsonrpc.IsBatch(j.content.B) && mcp.AllowsBatches(lc.ticket.info.Revision) {
+	if jsonrpc.IsBatch(j.content.B) && mcp.AllowsBatches(lc.ticket.Info.Revision) {
 		c.startSSECall(now, j, (*job).runBatch)
 		return
 	}
@@ -115,18 +110,16 @@ func (c *conn) messageSSE(now tick) {
 
 // openSSESession opens the id of a session whose stream is open, returns the loop of that stream, and
 // adds to t what was agreed since the id was issued.
-func (s *Server) openSSESession(t *ticket, id []byte, now tick) (to *loop) {
-	t.sse = true
+func (s *Server) openSSESession(t *session.Ticket, id []byte, now tick) *loop {
+	t.SSE = true
 	if !s.openTicket(t, id) {
 		return nil
 	}
-	s.sessions.with(t.key, false, now, func(ses *session) {
-		if to = ses.stream.loop; to != nil {
-			t.info = ses.info
-			t.info.LogLevel = ses.level
-		}
-	})
-	return to
+	info, stream := s.sessions.Agreed(t.Key, now)
+	if !stream.IsZero() {
+		t.Info = info
+	}
+	return s.loopOf(stream)
 }
 
 // dispatchSSE serves a message of HTTP+SSE that was prepared, or refused. A refusal that belongs to
@@ -146,10 +139,10 @@ func (c *conn) dispatchSSE(now tick, j *job) {
 	switch j.call.Kind() {
 	case mcp.CallNotification:
 		if id := j.call.Cancelled(); id != nil {
-			s.cancelCall(lc.ticket.key, now, id)
+			s.cancelCall(lc.ticket.Key, now, id)
 		}
 	case mcp.CallAnswer:
-		if e := s.deliverAnswer(lc.ticket.key, now, &j.msg); e != nil {
+		if e := s.deliverAnswer(lc.ticket.Key, now, &j.msg); e != nil {
 			l := c.loop
 			l.count(j.method, outcomeOverload)
 			c.respondError(503, nil, e)
@@ -165,11 +158,7 @@ func (c *conn) dispatchSSE(now tick, j *job) {
 		c.runSSE(now, j)
 		return
 	case mcp.CallInitialize:
-		s.sessions.with(lc.ticket.key, false, now, func(ses *session) {
-			if ses.stream.loop != nil {
-				ses.info = *j.call.NewSession()
-			}
-		})
+		s.sessions.Agree(lc.ticket.Key, *j.call.NewSession(), now)
 		c.runSSE(now, j)
 		return
 	default:
@@ -256,17 +245,16 @@ func (c *conn) startSSECall(now tick, j *job, run func(*job)) {
 
 // sendSSE sends a message on the stream of j's session. Without the stream it is dropped.
 func (l *loop) sendSSE(j *job, msg []byte) {
-	var to target
-	l.srv.sessions.with(j.legacy.ticket.key, false, l.now, func(s *session) { to = s.stream })
-	if to.loop == nil {
+	to := l.srv.sessions.Stream(j.legacy.ticket.Key, l.now)
+	if to.IsZero() {
 		return
 	}
-	it := item{kind: itemCarry, h: to.h, buf: takeBuffer(len(msg) + frameRoom)}
+	it := item{kind: itemCarry, buf: takeBuffer(len(msg) + frameRoom)}
 	it.buf.B = appendFrame(it.buf.B[:0], 0, 0, true, msg)
 	if j.call.Kind() == mcp.CallInitialize {
 		it.arg = sseOpened
 	}
-	if !to.loop.postItem(it) {
+	if !l.srv.postTo(to, it) {
 		release(it.buf)
 	}
 }
@@ -312,12 +300,8 @@ func (l *loop) endSSECall(j *job, o outcome) {
 }
 
 // sseBusy reports whether calls in flight will be answered on the stream c of HTTP+SSE.
-func (l *loop) sseBusy(c *conn) (busy bool) {
-	if !c.has(flagTyped) {
-		return false
-	}
-	l.srv.sessions.with(c.uris.session, false, l.now, func(s *session) { busy = len(s.calls) > 0 })
-	return busy
+func (l *loop) sseBusy(c *conn) bool {
+	return c.has(flagTyped) && l.srv.sessions.InFlight(c.uris.session, l.now) > 0
 }
 
 // flushSSE is flushNotice for a stream that has the responses of many calls: more may wait there, by

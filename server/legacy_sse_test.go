@@ -11,6 +11,7 @@ import (
 
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+	"github.com/mooring-mcp/mooring/server/internal/session"
 	"github.com/mooring-mcp/mooring/sse"
 )
 
@@ -68,7 +69,7 @@ func (r *rig) openSSE() *ssePeer {
 		r.t.Fatalf("stream begins %q, want one endpoint event", res.body)
 	}
 	p.where = string(events[0].Data)
-	if id, ok := strings.CutPrefix(p.where, "/sse/message?sessionId="); !ok || len(id) > maxSessionID || strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
+	if id, ok := strings.CutPrefix(p.where, "/sse/message?sessionId="); !ok || len(id) > session.MaxID || strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" {
 		r.t.Fatalf("endpoint %q", p.where)
 	}
 	return p
@@ -251,7 +252,7 @@ func TestSSERefusals(t *testing.T) {
 	p.initialize("2025-11-25", "")
 	gone := r.openSSE()
 	gone.fin()
-	streamable := append([]byte(nil), r.s.tickets.issue(nil, &ticket{info: mcp.SessionInfo{Revision: "2025-11-25"}}, time.Now())...)
+	streamable := append([]byte(nil), r.s.tickets.Issue(nil, &session.Ticket{Info: mcp.SessionInfo{Revision: "2025-11-25"}}, time.Now())...)
 	_, id, _ := strings.Cut(p.where, "=")
 	ping := `{"jsonrpc":"2.0","id":1,"method":"ping"}`
 	for _, tt := range []struct {

@@ -3,66 +3,39 @@ package server
 import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/session"
 )
 
 // This file has what requests change in their session: the log level and the subscriptions.
 
 // applyOp makes the change to its session that a request asks for.
-func (s *Server) applyOp(now tick, t *ticket, op mcp.SessionOp) *jsonrpc.Error {
-	var stream target
-	refused, added, removed, flooded := false, false, false, false
+func (s *Server) applyOp(now tick, t *session.Ticket, op mcp.SessionOp) *jsonrpc.Error {
+	if op.Kind == mcp.OpSetLevel {
+		return refusalOf(s.sessions.SetLevel(t.Key, op.Level, t.SSE, now))
+	}
+	if l := s.loopOf(s.sessions.Stream(t.Key, now)); l != nil && l.flooded() {
+		return errFlooded
+	}
+	var stream session.Place
+	var err error
 	if op.Kind == mcp.OpSubscribe {
 		s.mcp.Subscribe(op.URI) // first: the session may be forgotten as soon as it is there
-	}
-	ok := s.sessions.with(t.key, op.Kind != mcp.OpUnsubscribe && !t.sse, now, func(ses *session) {
-		if t.sse && ses.stream.loop == nil {
-			return // it has ended with its stream
+		var added bool
+		if stream, added, err = s.sessions.Subscribe(t.Key, op.URI, t.SSE, now); !added {
+			s.mcp.Unsubscribe(op.URI)
 		}
-		if flooded = op.Kind != mcp.OpSetLevel && ses.stream.loop != nil && ses.stream.loop.flooded(); flooded {
-			return
+	} else {
+		var removed bool
+		if stream, removed = s.sessions.Unsubscribe(t.Key, op.URI, now); removed {
+			s.mcp.Unsubscribe(op.URI)
 		}
-		switch op.Kind {
-		case mcp.OpSetLevel:
-			ses.level = op.Level
-		case mcp.OpSubscribe:
-			if _, has := ses.uris[op.URI]; has {
-				return
-			}
-			if refused = len(ses.uris) >= maxSessionURIs; refused {
-				return
-			}
-			if ses.uris == nil {
-				ses.uris = make(map[string]struct{})
-			}
-			ses.uris[op.URI] = struct{}{}
-			stream, added = ses.stream, true
-		case mcp.OpUnsubscribe:
-			if _, has := ses.uris[op.URI]; has {
-				delete(ses.uris, op.URI)
-				stream, removed = ses.stream, true
-			}
-		}
-	})
-	if removed || op.Kind == mcp.OpSubscribe && !added {
-		s.mcp.Unsubscribe(op.URI)
 	}
-	switch {
-	case !ok:
-		return s.errRefused(t.key)
-	case flooded:
-		return errFlooded
-	case refused:
-		return errManySubscriptions
+	if err != nil {
+		return refusalOf(err)
 	}
-	if stream.loop != nil {
-		stream.loop.postItem(item{kind: itemSubscribe, h: stream.h, uri: op.URI})
-	}
+	s.postTo(stream, item{kind: itemSubscribe, uri: op.URI})
 	return nil
 }
-
-// maxSessionURIs is the maximum number of resources that a session, or a listen request, subscribes
-// to.
-const maxSessionURIs = 1024
 
 // serveSubscribe makes an open stream listen to a resource if its session subscribes to it, and stop
 // listening if not.
@@ -72,8 +45,7 @@ func (l *loop) serveSubscribe(it *item) {
 		return
 	}
 	// As of now: requests of a session arrive on several loops, and these items in any order.
-	wanted := false
-	l.srv.sessions.with(c.uris.session, false, l.now, func(s *session) { _, wanted = s.uris[it.uri] })
+	wanted := l.srv.sessions.Subscribed(c.uris.session, it.uri, l.now)
 	for i := range c.uris.refs {
 		if r := &c.uris.refs[i]; r.list.uri == it.uri {
 			if !wanted {

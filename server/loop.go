@@ -74,7 +74,7 @@ type loop struct {
 	handed    int64     // calls that workers were handed
 	gave      bool      // some of them since the loop last let go of its processor: see lend
 	lendAfter time.Time // until then sockets go first
-	detached  []callRef // calls of earlier revisions that go on without their connection
+	detached  []jobRef  // calls of earlier revisions that go on without their connection
 	swept     int       // the newest shard of the sessions that was swept
 	sweptAt   tick      // when that was
 	sliced    []handle  // connections whose requests go on in the next turn

@@ -129,6 +129,7 @@ type RequestLabels struct{ Method, Outcome string }
 
 // Stats returns the present counters. It may be called from any goroutine.
 func (s *Server) Stats() Stats {
+	held := s.sessions.Stats()
 	st := Stats{
 		CallsInFlight: s.calls.Load(),
 		Requests:      make(map[RequestLabels]uint64),
@@ -136,10 +137,10 @@ func (s *Server) Stats() Stats {
 		AcceptErrors:  s.acceptErrors.Load(),
 		AcceptRefused: s.acceptRefused.Load(),
 
-		SessionsWithState: s.sessions.count.Load(),
-		RevokedSessions:   s.sessions.revoked.Load(),
-		ReplayBytes:       s.sessions.budget.used.Load(),
-		AnswerBytes:       s.sessions.answers.Load(),
+		SessionsWithState: held.Sessions,
+		RevokedSessions:   held.Revoked,
+		ReplayBytes:       held.ReplayBytes,
+		AnswerBytes:       held.AnswerBytes,
 		UnsentBytes:       s.unsent.Load(),
 	}
 	if !s.up.Load() {

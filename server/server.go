@@ -12,6 +12,7 @@ import (
 	"github.com/mooring-mcp/mooring/httpparse"
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+	"github.com/mooring-mcp/mooring/server/internal/session"
 )
 
 // Server serves an mcp.Server over Streamable HTTP. Its methods may be called from any goroutine, but Shutdown not from an inline tool.
@@ -52,8 +53,8 @@ type Server struct {
 	stopped    chan struct{}
 	drainErr   error
 
-	tickets  *tickets
-	sessions sessions
+	tickets  *session.Tickets
+	sessions *session.Table[*job]
 
 	conns         atomic.Int64 // admitted and not yet closed
 	streams       atomic.Int64
@@ -94,12 +95,10 @@ func New(s *mcp.Server, opts *Options) *Server {
 	if o.SSEPath != "" && !o.ModernOnly {
 		srv.policy.SSE, srv.policy.Messages = o.SSEPath, o.SSEPath+messagePath
 	}
-	if srv.tickets, err = newTickets(o.SessionKeys, o.SessionLifetime); err != nil {
+	if srv.tickets, err = session.NewTickets(o.SessionKeys, o.SessionLifetime); err != nil {
 		panic(err) // a key that is too short: a programmer's error
 	}
-	srv.sessions.forgot = srv.forgotSubscriptions
-	srv.sessions.first = srv.rouse
-	srv.sessions.max, srv.sessions.maxGone, srv.sessions.budget.max = int64(o.MaxSessions), int64(o.MaxRevoked), int64(o.ReplayTotal)
+	srv.sessions = newSessions(srv)
 	for i := range srv.smallIDs {
 		srv.smallIDs[i] = strconv.Itoa(i)
 	}

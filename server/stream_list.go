@@ -1,5 +1,7 @@
 package server
 
+import "github.com/mooring-mcp/mooring/server/internal/session"
+
 // streamList holds the streams of a loop: all in one list, newest first, and those that listen to a
 // resource in a list of that resource. It knows streams by their slots.
 //
@@ -126,8 +128,8 @@ type uriMember struct {
 // uriSet is the resources of one stream, and the session that the stream belongs to.
 type uriSet struct {
 	refs    []uriRef
-	session sessionKey // of a stream of an earlier revision
-	replay  uint64     // the call's stream that it resumes; 0: it is the session's own
+	session session.Key // of a stream of an earlier revision
+	replay  uint64      // the call's stream that it resumes; 0: it is the session's own
 }
 
 // uriRef is one resource of a stream.

@@ -41,7 +41,7 @@ func (s *Server) runTicker() {
 		now := s.clock()
 		at := s.tickAt(now)
 		s.refreshDate(now)
-		sweep := s.sessions.held() && at-swept >= sweepRest
+		sweep := s.sessions.Held() && at-swept >= sweepRest
 		if sweep {
 			swept = at
 		}
@@ -90,7 +90,7 @@ func (s *Server) nextTick(swept tick) tick {
 	for _, l := range s.loops {
 		next = min(next, l.restsUntil())
 	}
-	if s.sessions.held() {
+	if s.sessions.Held() {
 		next = min(next, swept+sweepRest)
 	}
 	return next

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/session"
 )
 
 // serveResting starts a server and waits until it sleeps.
@@ -137,12 +138,12 @@ func TestSleep(t *testing.T) {
 // loop has anything else to do.
 func TestSweepWhileResting(t *testing.T) {
 	s, _ := serveResting(t, Options{Loops: 2})
-	for i := range numShards {
-		s.sessions.revoke(keyOf(i), uint32(time.Now().Unix())-10)
+	for i := range session.Shards {
+		s.sessions.Delete(keyOf(i), uint32(time.Now().Unix())-10)
 	}
-	for limit := time.Now().Add(20 * time.Second); s.sessions.revoked.Load() > 0; time.Sleep(10 * time.Millisecond) {
+	for limit := time.Now().Add(20 * time.Second); s.sessions.Stats().Revoked > 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(limit) {
-			t.Fatalf("%d revocations that have expired are left", s.sessions.revoked.Load())
+			t.Fatalf("%d revocations that have expired are left", s.sessions.Stats().Revoked)
 		}
 	}
 	s.awaitRest(t)

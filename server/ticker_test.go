@@ -130,7 +130,7 @@ func TestRest(t *testing.T) {
 		{"a call without its connection", func(r *rig) {
 			j := &job{loop: r.l}
 			j.legacy.link, j.legacy.due = linkDetached, wheel.Never
-			r.l.detached = append(r.l.detached, callRef{job: j})
+			r.l.detached = append(r.l.detached, jobRef{job: j})
 		}, func(*rig) tick { return awake }},
 		{"more to do", func(r *rig) { r.l.kicked = true }, func(*rig) tick { return awake }},
 	} {

@@ -1,4 +1,4 @@
-package server
+package session
 
 import (
 	"fmt"
@@ -17,14 +17,14 @@ func texts(events [][]byte) (s []string) {
 
 func TestEventIDs(t *testing.T) {
 	for _, id := range []struct{ stream, n uint64 }{{1, 0}, {1, 1}, {35, 36}, {1 << 63, ^uint64(0)}} {
-		text := appendEventID(nil, id.stream, id.n)
-		stream, n, ok := parseEventID(text)
+		text := AppendEventID(nil, id.stream, id.n)
+		stream, n, ok := ParseEventID(text)
 		if !ok || stream != id.stream || n != id.n {
 			t.Errorf("%v: written %q, read %d %d %v", id, text, stream, n, ok)
 		}
 	}
 	for _, bad := range []string{"", "-", "1", "1-", "-1", "1-2-3", "1--2", "x y-1", "1-é", "+1-1", "1-+1", "_-1", strings.Repeat("z", 40) + "-1", "1-" + strings.Repeat("z", 40)} {
-		if _, _, ok := parseEventID([]byte(bad)); ok {
+		if _, _, ok := ParseEventID([]byte(bad)); ok {
 			t.Errorf("%q passes for an event id", bad)
 		}
 	}
@@ -32,8 +32,8 @@ func TestEventIDs(t *testing.T) {
 
 // D6: what is kept of a stream is bounded by bytes, count and the total of all; the oldest goes first, and a position before it cannot be resumed.
 func TestReplayBounds(t *testing.T) {
-	b := &replayBudget{max: 1 << 20}
-	r := newReplay(1, target{}, b)
+	b := &budget{max: 1 << 20}
+	r := newReplay(1, Place{}, b)
 	if got, ok := r.after(0); !ok || len(got) != 0 {
 		t.Errorf("a stream before its first event: %q, %v", got, ok)
 	}
@@ -82,8 +82,8 @@ func TestReplayBounds(t *testing.T) {
 
 // The copy of what is resumed is the caller's: the loop that resumes reads it after the lock, while another loop adds events.
 func TestReplayAfterIsACopy(t *testing.T) {
-	b := &replayBudget{max: 1 << 20}
-	r := newReplay(1, target{}, b)
+	b := &budget{max: 1 << 20}
+	r := newReplay(1, Place{}, b)
 	for i := range 3 {
 		r.append(fmt.Appendf(nil, "e%d", i), b, 1<<10, 3)
 	}
@@ -97,10 +97,10 @@ func TestReplayAfterIsACopy(t *testing.T) {
 // All replays together stay below the total, small messages and streams without any included.
 func TestReplayTotal(t *testing.T) {
 	const total = 64 << 10
-	b := &replayBudget{max: total}
+	b := &budget{max: total}
 	var all []*replay
 	for i := range 10_000 {
-		r := newReplay(uint64(i), target{}, b)
+		r := newReplay(uint64(i), Place{}, b)
 		if r == nil {
 			break
 		}
@@ -124,34 +124,32 @@ func TestReplayTotal(t *testing.T) {
 
 // A session has a bounded number of streams that can be resumed: of those that ended, the first to end goes.
 func TestSessionReplays(t *testing.T) {
-	b := &replayBudget{max: 1 << 30}
-	s := &session{sessionRest: new(sessionRest)}
+	b := &budget{max: 1 << 30}
+	s := &entry[*host]{details: new(details[*host])}
 	for i := range maxReplays {
-		if !s.addReplay(uint64(i), target{}, b) {
+		if !s.addReplay(uint64(i), Place{}, b) {
 			t.Fatal(i)
 		}
 	}
-	if s.addReplay(100, target{}, b) {
+	if s.addReplay(100, Place{}, b) {
 		t.Error("more streams under way than the bound")
 	}
 	s.replays[7].done, s.replays[7].expires = true, 20
 	s.replays[9].done, s.replays[9].expires = true, 10
-	if !s.addReplay(100, target{}, b) || s.replay(9) != nil || s.replay(7) == nil || s.replay(100) == nil || len(s.replays) != maxReplays {
+	if !s.addReplay(100, Place{}, b) || s.replay(9) != nil || s.replay(7) == nil || s.replay(100) == nil || len(s.replays) != maxReplays {
 		t.Error("not the one that ended first went")
 	}
-	ts := sessions{budget: replayBudget{max: 1}}
-	ts.budget.used.Store(b.used.Load())
-	if s.forgetReplays(&ts); ts.budget.used.Load() != 0 || !s.empty() {
-		t.Errorf("%d bytes are never given back", ts.budget.used.Load())
+	if s.forgetReplays(b); b.used.Load() != 0 || !s.empty() {
+		t.Errorf("%d bytes are never given back", b.used.Load())
 	}
 }
 
 // Whatever is appended, a resumed client gets exactly what it has not seen, or nothing.
 func TestReplayModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		b := &replayBudget{max: int64(rapid.IntRange(500, 5000).Draw(t, "total"))}
+		b := &budget{max: int64(rapid.IntRange(500, 5000).Draw(t, "total"))}
 		maxBytes, maxEvents := rapid.IntRange(1, 400).Draw(t, "bytes"), rapid.IntRange(1, 20).Draw(t, "events")
-		r := newReplay(1, target{}, b)
+		r := newReplay(1, Place{}, b)
 		var sent []string
 		for range rapid.IntRange(0, 60).Draw(t, "n") {
 			msg := strings.Repeat("m", rapid.IntRange(0, 120).Draw(t, "len")) + fmt.Sprint(len(sent))
@@ -178,59 +176,33 @@ func TestReplayModel(t *testing.T) {
 	})
 }
 
-// B18, C7: a client that comes back is told exactly what changed since its last id, and all that may have changed when it comes from elsewhere.
-func TestChangeLog(t *testing.T) {
-	var g changeLog
-	g.base, g.seq = 1000, 1000
-	uri := func(u ...string) map[string]struct{} {
-		set := make(map[string]struct{})
-		for _, u := range u {
-			set[u] = struct{}{}
-		}
-		return set
+// Sessions that keep all they can leave something for who comes next.
+func TestReplayTotalIsShared(t *testing.T) {
+	const total = 8 << 20
+	table := tableOf(1000, 1000)
+	table.budget.max = total
+	fill := func(n int) (held int64) {
+		table.with(keyOf(n), true, 0, func(s *entry[*host]) {
+			stream := uint64(n) << 8
+			for i := range uint64(20) {
+				if !s.addReplay(stream+i, Place{}, &table.budget) {
+					return
+				}
+				for range 100 {
+					s.replay(stream+i).append(make([]byte, 10_000), &table.budget, 1<<20, 256)
+					s.trim(&table.budget)
+				}
+			}
+			held = s.held()
+		})
+		return held
 	}
-	g.add(1, nil)           // 1001
-	g.add(0, uri("a"))      // 1002
-	g.add(2, nil)           // 1003
-	g.add(0, uri("b", "a")) // 1004
-	for _, w := range []struct {
-		n      uint64
-		topics uint8
-		a, b   bool
-	}{
-		{1000, 3, true, true}, {1001, 2, true, true}, {1002, 2, true, true}, {1003, 0, true, true}, {1004, 0, false, false},
-		{999, 0xff, true, true}, // of a process before this one
-		{0, 0xff, true, true}, {1005, 0xff, true, true}, {^uint64(0), 0xff, true, true},
-	} {
-		if got := uint8(g.since(w.n)); got != w.topics {
-			t.Errorf("since %d: lists %b, want %b", w.n, got, w.topics)
-		}
-		if a, b := g.updatedSince("a", w.n), g.updatedSince("b", w.n); a != w.a || b != w.b {
-			t.Errorf("since %d: a %v, b %v", w.n, a, b)
+	for n := range 20 {
+		if held := fill(n); held > total/5 || held < minShare/2 {
+			t.Errorf("session %d holds %d bytes", n, held)
 		}
 	}
-	if g.updatedSince("c", 1000) {
-		t.Error("a resource that was never updated was")
-	}
-	for i := range 3 * maxLoggedURIs {
-		g.add(0, uri(fmt.Sprint("u", i)))
-	}
-	if len(g.uris) > maxLoggedURIs {
-		t.Errorf("%d resources are remembered", len(g.uris))
-	}
-	if !g.updatedSince("c", 1000) || !g.updatedSince("a", 1003) {
-		t.Error("a client that was away for too long is not told what it may have missed")
-	}
-	if g.updatedSince("c", g.seq) {
-		t.Error("a client that missed nothing is told of something")
-	}
-	many := make([]string, maxLoggedURIs+10)
-	for i := range many {
-		many[i] = fmt.Sprint("v", i)
-	}
-	before := g.seq
-	g.add(0, uri(many...))
-	if len(g.uris) > maxLoggedURIs || !g.updatedSince("v1", before) || !g.updatedSince(many[len(many)-1], before) {
-		t.Errorf("%d resources of one change are remembered", len(g.uris))
+	if held := fill(100); held < minShare/2 {
+		t.Errorf("session 21 holds %d bytes", held)
 	}
 }

@@ -1,4 +1,4 @@
-package server
+package session
 
 import (
 	"encoding/binary"
@@ -15,31 +15,28 @@ import (
 )
 
 // keyOf returns the key of session n; sessions n and n+64 share a shard.
-func keyOf(n int) (k sessionKey) {
+func keyOf(n int) (k Key) {
 	binary.BigEndian.PutUint16(k[:], uint16(n))
 	return k
 }
 
-func tableOf(maxSessions, maxRevoked int64) *sessions {
-	return &sessions{max: maxSessions, maxGone: maxRevoked, budget: replayBudget{max: 1 << 20}, forgot: func(map[string]struct{}) {}}
+// host is the type of the calls of a table in tests.
+type host struct{ n int }
+
+func tableOf(maxSessions, maxRevoked int) *Table[*host] {
+	return New[*host](Options{MaxSessions: maxSessions, MaxRevoked: maxRevoked, ReplayTotal: 1 << 20})
 }
 
-// counted returns the sessions and the revocations that are there.
-func (t *sessions) counted() (n, gone int64, used int64) {
-	for i := range t.shards {
-		sh := &t.shards[i]
-		n += int64(len(sh.m))
-		gone += int64(len(sh.gone))
-		for _, s := range sh.m {
-			if s.sessionRest == nil {
-				continue
-			}
-			for _, r := range s.replays {
-				used += int64(r.bytes+eventCost*len(r.events)) + replayCost
-			}
-		}
+// somewhere is the place of a connection.
+var somewhere = Place{Loop: 1}
+
+// wantExact holds that the counters say what is in the table, and that it has so many sessions and
+// revocations.
+func (t *Table[J]) wantExact(tb interface{ Fatalf(string, ...any) }, sessions, revoked int) {
+	got, _ := t.Audit()
+	if stats := t.Stats(); got != stats || got.Sessions != int64(sessions) || got.Revoked != int64(revoked) {
+		tb.Fatalf("the table holds %+v, counted are %+v, want %d sessions, %d revoked", got, stats, sessions, revoked)
 	}
-	return n, gone, used
 }
 
 // sessionModel is what a table is to hold, said plainly.
@@ -49,7 +46,7 @@ type sessionModel struct {
 	stream   bool
 	calls    int
 	replays  []uint64
-	lastUsed tick
+	lastUsed wheel.Tick
 }
 
 func (m *sessionModel) empty() bool {
@@ -62,25 +59,25 @@ func TestSessionTableModel(t *testing.T) {
 		table := tableOf(1000, 1<<20)
 		model := make(map[int]*sessionModel)
 		gone := make(map[int]uint32)
-		var now tick
+		var now wheel.Tick
 		unix := uint32(1000)
 		const idle = 50
-		l := &loop{}
+		table.o.Idle = idle
 		streams := uint64(0)
-		use := func(t *rapid.T, create bool, f func(*session, *sessionModel)) {
+		use := func(t *rapid.T, create bool, f func(*entry[*host], *sessionModel)) {
 			n := rapid.IntRange(0, 6).Draw(t, "session") * 32 // some share a shard
 			_, revoked := gone[n]
 			m := model[n]
 			called := false
-			ok := table.with(keyOf(n), create, now, func(s *session) {
+			err := table.with(keyOf(n), create, now, func(s *entry[*host]) {
 				if called = true; m == nil {
 					m = new(sessionModel)
 				}
 				f(s, m)
 				m.lastUsed = now
 			})
-			if want := !create || !revoked; ok != want {
-				t.Fatalf("session %d: with says %v, want %v", n, ok, want)
+			if want := !create || !revoked; (err == nil) != want || err != nil && err != ErrGone {
+				t.Fatalf("session %d: with says %v, want success %v", n, err, want)
 			}
 			if want := model[n] != nil || create && !revoked; called != want {
 				t.Fatalf("session %d: called is %v, want %v", n, called, want)
@@ -91,11 +88,11 @@ func TestSessionTableModel(t *testing.T) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"level": func(t *rapid.T) {
-				use(t, true, func(s *session, m *sessionModel) { s.level, m.level = "error", "error" })
+				use(t, true, func(s *entry[*host], m *sessionModel) { s.level, m.level = "error", "error" })
 			},
 			"subscribe": func(t *rapid.T) {
 				uri := rapid.StringMatching("[ab]").Draw(t, "uri")
-				use(t, true, func(s *session, m *sessionModel) {
+				use(t, true, func(s *entry[*host], m *sessionModel) {
 					if s.uris == nil {
 						s.uris = make(map[string]struct{})
 					}
@@ -106,22 +103,22 @@ func TestSessionTableModel(t *testing.T) {
 			},
 			"unsubscribe": func(t *rapid.T) {
 				uri := rapid.StringMatching("[ab]").Draw(t, "uri")
-				use(t, false, func(s *session, m *sessionModel) {
+				use(t, false, func(s *entry[*host], m *sessionModel) {
 					delete(s.uris, uri)
 					m.uris = slices.DeleteFunc(m.uris, func(u string) bool { return u == uri })
 				})
 			},
 			"stream": func(t *rapid.T) {
-				use(t, true, func(s *session, m *sessionModel) { s.stream, m.stream = target{l, handle{}}, true })
+				use(t, true, func(s *entry[*host], m *sessionModel) { s.stream, m.stream = somewhere, true })
 			},
 			"stream ends": func(t *rapid.T) {
-				use(t, false, func(s *session, m *sessionModel) { s.stream, m.stream = target{}, false })
+				use(t, false, func(s *entry[*host], m *sessionModel) { s.stream, m.stream = Place{}, false })
 			},
 			"call": func(t *rapid.T) {
-				use(t, true, func(s *session, m *sessionModel) { s.calls = append(s.calls, callRef{}); m.calls++ })
+				use(t, true, func(s *entry[*host], m *sessionModel) { s.calls = append(s.calls, call[*host]{}); m.calls++ })
 			},
 			"call ends": func(t *rapid.T) {
-				use(t, false, func(s *session, m *sessionModel) {
+				use(t, false, func(s *entry[*host], m *sessionModel) {
 					if m.calls > 0 {
 						s.calls = s.calls[1:]
 						m.calls--
@@ -129,9 +126,9 @@ func TestSessionTableModel(t *testing.T) {
 				})
 			},
 			"replay": func(t *rapid.T) {
-				use(t, true, func(s *session, m *sessionModel) {
+				use(t, true, func(s *entry[*host], m *sessionModel) {
 					streams++
-					if s.addReplay(streams, target{}, &table.budget) {
+					if s.addReplay(streams, Place{}, &table.budget) {
 						r := s.replay(streams)
 						r.append([]byte("event"), &table.budget, 1<<20, 100)
 						r.done, r.expires = true, now+20
@@ -139,11 +136,11 @@ func TestSessionTableModel(t *testing.T) {
 					}
 				})
 			},
-			"nothing": func(t *rapid.T) { use(t, rapid.Bool().Draw(t, "create"), func(*session, *sessionModel) {}) },
+			"nothing": func(t *rapid.T) { use(t, rapid.Bool().Draw(t, "create"), func(*entry[*host], *sessionModel) {}) },
 			"delete": func(t *rapid.T) {
 				n := rapid.IntRange(0, 6).Draw(t, "session") * 32
 				held := table.revoke(keyOf(n), unix+30)
-				if m := model[n]; m != nil && (len(held.calls) != m.calls || len(held.replays) != len(m.replays) || (held.stream.loop != nil) != m.stream) {
+				if m := model[n]; m != nil && (len(held.calls) != m.calls || len(held.replays) != len(m.replays) || (!held.stream.IsZero()) != m.stream) {
 					t.Fatalf("session %d held %+v, want %+v", n, held, m)
 				}
 				if delete(model, n); gone[n] == 0 {
@@ -152,10 +149,10 @@ func TestSessionTableModel(t *testing.T) {
 			},
 			"time": func(t *rapid.T) {
 				d := rapid.IntRange(1, 40).Draw(t, "ticks")
-				now += tick(d)
+				now += wheel.Tick(d)
 				unix += uint32(d)
-				for i := range numShards {
-					table.sweep(i, now, unix, idle)
+				for i := range Shards {
+					table.Sweep(i, now, unix)
 				}
 				for n, at := range gone {
 					if at < unix {
@@ -165,7 +162,7 @@ func TestSessionTableModel(t *testing.T) {
 				for n, m := range model {
 					m.replays = slices.DeleteFunc(m.replays, func(id uint64) bool {
 						done := true
-						table.with(keyOf(n), false, 0, func(s *session) { done = s.replay(id) == nil })
+						table.with(keyOf(n), false, 0, func(s *entry[*host]) { done = s.replay(id) == nil })
 						return done
 					})
 					if !m.stream && m.calls == 0 && m.lastUsed+idle <= now {
@@ -177,16 +174,12 @@ func TestSessionTableModel(t *testing.T) {
 				}
 			},
 			"": func(t *rapid.T) {
-				n, g, used := table.counted()
-				if n != int64(len(model)) || table.count.Load() != n || g != int64(len(gone)) || table.revoked.Load() != g || table.budget.used.Load() != used {
-					t.Fatalf("%d sessions, %d counted, want %d; %d revoked, %d counted, want %d; %d bytes held, %d counted",
-						n, table.count.Load(), len(model), g, table.revoked.Load(), len(gone), used, table.budget.used.Load())
-				}
+				table.wantExact(t, len(model), len(gone))
 				for n, m := range model {
 					found := false
-					table.with(keyOf(n), false, 0, func(s *session) {
+					table.with(keyOf(n), false, 0, func(s *entry[*host]) {
 						found = true
-						if string(s.level) != m.level || len(s.uris) != len(m.uris) || (s.stream.loop != nil) != m.stream || len(s.calls) != m.calls || len(s.replays) != len(m.replays) || s.lastUsed != m.lastUsed {
+						if string(s.level) != m.level || len(s.uris) != len(m.uris) || (!s.stream.IsZero()) != m.stream || len(s.calls) != m.calls || len(s.replays) != len(m.replays) || s.lastUsed != m.lastUsed {
 							t.Fatalf("session %d: %+v, want %+v", n, s, m)
 						}
 					})
@@ -195,7 +188,7 @@ func TestSessionTableModel(t *testing.T) {
 					}
 				}
 				for n := range 7 {
-					if _, want := gone[n*32]; table.isRevoked(keyOf(n*32)) != want {
+					if _, want := gone[n*32]; table.Deleted(keyOf(n*32)) != want {
 						t.Fatalf("session %d: revoked is %v", n*32, !want)
 					}
 				}
@@ -208,92 +201,66 @@ func TestSessionTableModel(t *testing.T) {
 // a call stays, and only when nothing can go is the newcomer refused.
 func TestSessionCap(t *testing.T) {
 	table := tableOf(8, 100)
-	l := &loop{}
 	for i := range 8 {
-		table.with(keyOf(i), true, tick(i), func(s *session) {
+		table.with(keyOf(i), true, wheel.Tick(i), func(s *entry[*host]) {
 			switch i {
 			case 0:
-				s.stream = target{l, handle{}}
+				s.stream = somewhere
 			case 1:
-				s.calls = []callRef{{}}
+				s.calls = []call[*host]{{}}
 			case 2:
-				s.replays = []*replay{{carrier: target{l, handle{}}}}
+				s.replays = []*replay{{carrier: somewhere}}
 			default:
 				s.level = mcp.LoggingLevel("info")
 			}
 		})
 	}
 	for i := range 5 {
-		if !table.with(keyOf(100+i), true, 100, func(s *session) { s.calls = []callRef{{}} }) {
+		if table.with(keyOf(100+i), true, 100, func(s *entry[*host]) { s.calls = []call[*host]{{}} }) != nil {
 			t.Fatalf("newcomer %d is refused", i)
 		}
 	}
 	if n := table.count.Load(); n != 8 {
 		t.Errorf("%d sessions", n)
 	}
-	if table.with(keyOf(200), true, 100, func(*session) { t.Error("called") }) {
+	if table.with(keyOf(200), true, 100, func(*entry[*host]) { t.Error("called") }) != ErrFull {
 		t.Error("there is room where everything is in use")
 	}
 	for _, i := range []int{0, 1, 2} {
 		found := false
-		table.with(keyOf(i), false, 100, func(*session) { found = true })
+		table.with(keyOf(i), false, 100, func(*entry[*host]) { found = true })
 		if !found {
 			t.Errorf("session %d was forgotten, though it is in use", i)
 		}
 	}
 	// One that leaves nothing takes no room, and those that are known are served.
-	table.with(keyOf(0), true, 100, func(s *session) { s.stream = target{} })
-	if !table.with(keyOf(200), true, 100, func(*session) {}) || table.count.Load() != 7 {
+	table.with(keyOf(0), true, 100, func(s *entry[*host]) { s.stream = Place{} })
+	if table.with(keyOf(200), true, 100, func(*entry[*host]) {}) != nil || table.count.Load() != 7 {
 		t.Errorf("%d sessions", table.count.Load())
 	}
 }
 
 // The bound on remembered deletions: those that expire first go.
 func TestRevocationCap(t *testing.T) {
-	table := tableOf(100, 4*numShards)
+	table := tableOf(100, 4*Shards)
 	for i := range 10 {
-		table.revoke(keyOf(i*numShards), uint32(1000-i))
+		table.revoke(keyOf(i*Shards), uint32(1000-i))
 	}
-	if n, gone, _ := table.counted(); n != 0 || gone != 4 || table.revoked.Load() != 4 {
-		t.Errorf("%d sessions, %d revoked, %d counted", n, gone, table.revoked.Load())
-	}
+	table.wantExact(t, 0, 4)
 	for i := range 3 {
-		if !table.isRevoked(keyOf(i * numShards)) {
+		if !table.Deleted(keyOf(i * Shards)) {
 			t.Errorf("%d, which expires late, was forgotten", i)
 		}
 	}
 	table.revoke(keyOf(0), 1000)
-	if !table.isRevoked(keyOf(numShards)) || table.revoked.Load() != 4 {
+	if !table.Deleted(keyOf(Shards)) || table.revoked.Load() != 4 {
 		t.Error("to delete again costs another its place")
 	}
-	for i := range numShards {
-		table.sweep(i, 0, 1001, 10)
+	for i := range Shards {
+		table.Sweep(i, 0, 1001)
 	}
 	if table.revoked.Load() != 0 {
 		t.Error("revocations are remembered for ever")
-	}
-}
-
-// B3, B11: the loops of a server sweep all shards, whatever their number.
-func TestSweepReachesEveryShard(t *testing.T) {
-	for _, loops := range []int{1, 2, 3, 8, 64, 100} {
-		s := &Server{start: noon, sessions: sessions{max: 1000, maxGone: 1000, forgot: func(map[string]struct{}) {}}}
-		for i := range loops {
-			s.loops = append(s.loops, &loop{srv: s, idx: i})
-		}
-		for i := range numShards {
-			s.sessions.revoke(keyOf(i), 1)
-			s.sessions.with(keyOf(i+numShards), true, 0, func(s *session) { s.level = "info" })
-		}
-		for range 2 * numShards {
-			for _, l := range s.loops {
-				l.now += 1 + wheel.Ticks(s.opts.SessionIdle)
-				l.sweepSessions()
-			}
-		}
-		if s.sessions.count.Load() != 0 || s.sessions.revoked.Load() != 0 {
-			t.Errorf("%d loops: %d sessions and %d revocations are left", loops, s.sessions.count.Load(), s.sessions.revoked.Load())
-		}
 	}
 }
 
@@ -301,7 +268,7 @@ func TestSweepReachesEveryShard(t *testing.T) {
 func TestNothingIsHeldForADeletedSession(t *testing.T) {
 	table := tableOf(100, 100)
 	table.revoke(keyOf(1), 1000)
-	if table.with(keyOf(1), true, 0, func(*session) { t.Error("called") }) || table.count.Load() != 0 {
+	if table.with(keyOf(1), true, 0, func(*entry[*host]) { t.Error("called") }) != ErrGone || table.count.Load() != 0 {
 		t.Error("a deleted session has state")
 	}
 }
@@ -310,14 +277,14 @@ func TestNothingIsHeldForADeletedSession(t *testing.T) {
 func TestShardShrinks(t *testing.T) {
 	table := tableOf(1<<20, 100)
 	for i := range 1000 {
-		var k sessionKey
+		var k Key
 		binary.BigEndian.PutUint32(k[8:], uint32(i))
-		table.with(k, true, 0, func(s *session) { s.level = "info" })
+		table.with(k, true, 0, func(s *entry[*host]) { s.level = "info" })
 	}
 	for i := range 1000 {
-		var k sessionKey
+		var k Key
 		binary.BigEndian.PutUint32(k[8:], uint32(i))
-		table.with(k, false, 0, func(s *session) { s.level = "" })
+		table.with(k, false, 0, func(s *entry[*host]) { s.level = "" })
 	}
 	if table.shards[0].m != nil || table.count.Load() != 0 {
 		t.Error("an empty shard keeps the map of a thousand sessions")
@@ -326,24 +293,24 @@ func TestShardShrinks(t *testing.T) {
 
 // A session with its stream and no more is what a server holds a million of.
 func TestSessionWithStreamIsSmall(t *testing.T) {
-	if size := unsafe.Sizeof(session{}); size > 48 {
+	if size := unsafe.Sizeof(entry[*host]{}); size > 48 {
 		t.Errorf("a session takes %d bytes", size)
 	}
-	table, l := tableOf(100, 100), &loop{}
-	table.with(keyOf(1), true, 0, func(s *session) { s.stream = target{loop: l} })
-	rest := func() *sessionRest { return table.shard(keyOf(1)).m[keyOf(1)].sessionRest }
+	table := tableOf(100, 100)
+	table.with(keyOf(1), true, 0, func(s *entry[*host]) { s.stream = somewhere })
+	rest := func() *details[*host] { return table.shard(keyOf(1)).m[keyOf(1)].details }
 	if rest() != nil {
 		t.Error("it has a rest without anything in it")
 	}
-	call := func() {
-		table.with(keyOf(1), true, 0, func(s *session) {
-			s.calls, s.asks = append(s.calls, callRef{id: "1", job: new(job)}), append(s.asks, ask{id: "1"})
+	begin := func() {
+		table.with(keyOf(1), true, 0, func(s *entry[*host]) {
+			s.calls, s.asks = append(s.calls, call[*host]{id: "1", job: new(host)}), append(s.asks, ask[*host]{id: "1"})
 		})
 	}
 	answer := func() {
-		table.with(keyOf(1), false, 0, func(s *session) { s.calls, s.asks = s.calls[:0], s.asks[:0] })
+		table.with(keyOf(1), false, 0, func(s *entry[*host]) { s.calls, s.asks = s.calls[:0], s.asks[:0] })
 	}
-	call()
+	begin()
 	if rest() == nil {
 		t.Fatal("a call is not held")
 	}
@@ -351,19 +318,19 @@ func TestSessionWithStreamIsSmall(t *testing.T) {
 	if rest() != nil {
 		t.Error("it keeps a rest when the call is over")
 	}
-	spare := table.shard(keyOf(1)).spare
+	spare := table.shard(keyOf(1)).free
 	if spare == nil || cap(spare.calls) == 0 || spare.calls[:1][0].job != nil || spare.asks[:1][0].id != "" {
 		t.Errorf("the next session gets %+v", spare)
 	}
-	j := new(job)
+	j := new(host)
 	if n := testing.AllocsPerRun(100, func() {
-		table.with(keyOf(1), true, 0, func(s *session) { s.calls = append(s.calls, callRef{job: j}) })
+		table.with(keyOf(1), true, 0, func(s *entry[*host]) { s.calls = append(s.calls, call[*host]{job: j}) })
 		answer()
 	}); n != 0 {
 		t.Errorf("a call allocates %v times", n)
 	}
 	held := table.revoke(keyOf(1), 1000)
-	if held.stream.loop != l || len(held.calls) != 0 {
+	if held.stream != somewhere || len(held.calls) != 0 {
 		t.Errorf("it held %+v", held)
 	}
 }
@@ -371,21 +338,21 @@ func TestSessionWithStreamIsSmall(t *testing.T) {
 // What a session held when it was deleted is its own: the next session of the shard finds none of it.
 func TestRevokedSessionKeepsItsOwn(t *testing.T) {
 	table := tableOf(100, 100)
-	fill := func(s *session) {
-		s.level, s.uris, s.calls = "info", map[string]struct{}{"file:///a": {}}, []callRef{{id: "1"}}
-		s.addReplay(7, target{}, &table.budget)
+	fill := func(s *entry[*host]) {
+		s.level, s.uris, s.calls = "info", map[string]struct{}{"file:///a": {}}, []call[*host]{{id: "1"}}
+		s.addReplay(7, Place{}, &table.budget)
 	}
 	table.with(keyOf(1), true, 0, fill)
 	held := table.revoke(keyOf(1), 1000)
-	other := keyOf(1 + numShards) // of the same shard
-	table.with(other, true, 0, func(s *session) {
+	other := keyOf(1 + Shards) // of the same shard
+	table.with(other, true, 0, func(s *entry[*host]) {
 		if !s.blank() {
-			t.Errorf("another session begins with %+v", s.sessionRest)
+			t.Errorf("another session begins with %+v", s.details)
 		}
-		s.calls = append(s.calls, callRef{id: "2"})
+		s.calls = append(s.calls, call[*host]{id: "2"})
 	})
 	if held.level != "info" || len(held.uris) != 1 || len(held.calls) != 1 || held.calls[0].id != "1" || len(held.replays) != 1 {
-		t.Errorf("it held %+v", held.sessionRest)
+		t.Errorf("it held %+v", held.details)
 	}
 	if table.budget.used.Load() != 0 {
 		t.Error("its replays are paid for")
@@ -397,9 +364,9 @@ func TestSessionTableSurvivesAPanic(t *testing.T) {
 	table := tableOf(100, 100)
 	func() {
 		defer func() { _ = recover() }()
-		table.with(keyOf(1), true, 0, func(*session) { panic("overboard") })
+		table.with(keyOf(1), true, 0, func(*entry[*host]) { panic("overboard") })
 	}()
-	if !table.with(keyOf(1), true, 0, func(*session) {}) || table.count.Load() != 0 {
+	if table.with(keyOf(1), true, 0, func(*entry[*host]) {}) != nil || table.count.Load() != 0 {
 		t.Errorf("%d sessions", table.count.Load())
 	}
 }
@@ -407,7 +374,7 @@ func TestSessionTableSurvivesAPanic(t *testing.T) {
 // Many goroutines use, evict, revoke and sweep the same few sessions: the counters are exact afterwards. It is for the race detector.
 func TestSessionTableConcurrently(t *testing.T) {
 	table := tableOf(20, 64)
-	l := &loop{}
+	table.o.Idle = 10
 	var wg sync.WaitGroup
 	for g := range 8 {
 		wg.Go(func() {
@@ -415,20 +382,20 @@ func TestSessionTableConcurrently(t *testing.T) {
 				k := keyOf((g*7 + i) % 40)
 				switch i % 5 {
 				case 0, 1:
-					table.with(k, true, tick(i), func(s *session) {
+					table.with(k, true, wheel.Tick(i), func(s *entry[*host]) {
 						s.level = mcp.LoggingLevel(fmt.Sprint(i % 2))
-						if s.addReplay(uint64(i), target{}, &table.budget) {
+						if s.addReplay(uint64(i), Place{}, &table.budget) {
 							r := s.replay(uint64(i))
 							r.append([]byte("x"), &table.budget, 10, 10)
 							r.done = true
 						}
 					})
 				case 2:
-					table.with(k, false, tick(i), func(s *session) { s.stream = target{l, handle{}} })
+					table.with(k, false, wheel.Tick(i), func(s *entry[*host]) { s.stream = somewhere })
 				case 3:
-					table.with(k, false, tick(i), func(s *session) { s.stream, s.level, s.uris = target{}, "", nil })
+					table.with(k, false, wheel.Tick(i), func(s *entry[*host]) { s.stream, s.level, s.uris = Place{}, "", nil })
 				default:
-					if table.sweep(i%numShards, tick(i), uint32(i), 10); i%50 == 4 {
+					if table.Sweep(i%Shards, wheel.Tick(i), uint32(i)); i%50 == 4 {
 						table.revoke(k, uint32(i+10))
 					}
 				}
@@ -439,25 +406,25 @@ func TestSessionTableConcurrently(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	n, gone, used := table.counted()
-	if table.count.Load() != n || table.revoked.Load() != gone || table.budget.used.Load() != used || n > 20 {
-		t.Errorf("%d sessions, %d counted; %d revoked, %d counted; %d bytes, %d counted", n, table.count.Load(), gone, table.revoked.Load(), used, table.budget.used.Load())
+	got, _ := table.Audit()
+	if got != table.Stats() || got.Sessions > 20 {
+		t.Errorf("the table holds %+v, counted are %+v", got, table.Stats())
 	}
 }
 
 func BenchmarkSessionTable(b *testing.B) {
 	table := tableOf(1<<20, 1<<20)
 	for i := range 10_000 {
-		var k sessionKey
+		var k Key
 		binary.BigEndian.PutUint64(k[:], uint64(i)<<40)
-		table.with(k, true, 0, func(s *session) { s.level = "info" })
+		table.with(k, true, 0, func(s *entry[*host]) { s.level = "info" })
 	}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
-		var k sessionKey
+		var k Key
 		for i := 0; pb.Next(); i++ {
 			binary.BigEndian.PutUint64(k[:], uint64(i%10_000)<<40)
-			table.with(k, false, 0, func(*session) {})
+			table.with(k, false, 0, func(*entry[*host]) {})
 		}
 	})
 }

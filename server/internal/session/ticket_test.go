@@ -1,4 +1,4 @@
-package server
+package session
 
 import (
 	"bytes"
@@ -17,9 +17,9 @@ var (
 	noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 )
 
-func ticketsOf(t testing.TB, lifetime time.Duration, keys ...[]byte) *tickets {
+func ticketsOf(t testing.TB, lifetime time.Duration, keys ...[]byte) *Tickets {
 	t.Helper()
-	ts, err := newTickets(keys, lifetime)
+	ts, err := NewTickets(keys, lifetime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,9 +34,9 @@ func fullInfo() mcp.SessionInfo {
 // An id says what was sealed into it, to every process with the key, also after a restart; it is short, and visible ASCII: "It MUST only contain visible ASCII characters
 // (ranging from 0x21 to 0x7E)" (2025-11-25, basic/transports).
 func TestSessionIDSurvivesARestart(t *testing.T) {
-	in := ticket{info: fullInfo(), principal: principalDigest("ada")}
-	id := ticketsOf(t, time.Hour, keyA).issue(nil, &in, noon)
-	if len(id) > 128 {
+	in := Ticket{Info: fullInfo(), principal: principalDigest("ada")}
+	id := ticketsOf(t, time.Hour, keyA).Issue(nil, &in, noon)
+	if len(id) > MaxID {
 		t.Errorf("an id of %d characters", len(id))
 	}
 	for _, b := range id {
@@ -44,16 +44,16 @@ func TestSessionIDSurvivesARestart(t *testing.T) {
 			t.Fatalf("octet %#x in the id %q", b, id)
 		}
 	}
-	var out ticket
-	if !ticketsOf(t, time.Hour, keyA).open(&out, id, "ada", noon) {
+	var out Ticket
+	if !ticketsOf(t, time.Hour, keyA).Open(&out, id, "ada", noon) {
 		t.Fatal("the id is refused after a restart with the same key")
 	}
 	if out != in {
 		t.Errorf("sealed %+v, opened %+v", in, out)
 	}
 	second := ticketsOf(t, time.Hour, keyA)
-	other := ticket{info: fullInfo()}
-	if bytes.Equal(second.issue(nil, &other, noon), id) || other.key == in.key {
+	other := Ticket{Info: fullInfo()}
+	if bytes.Equal(second.Issue(nil, &other, noon), id) || other.Key == in.Key {
 		t.Error("two sessions have the same id")
 	}
 }
@@ -61,29 +61,29 @@ func TestSessionIDSurvivesARestart(t *testing.T) {
 // The first key seals, all open; what was sealed under a key that is gone is no id any more.
 func TestSessionKeysRotate(t *testing.T) {
 	before, during, after := ticketsOf(t, time.Hour, keyA), ticketsOf(t, time.Hour, keyB, keyA), ticketsOf(t, time.Hour, keyB)
-	var tk, out ticket
-	old := before.issue(nil, &tk, noon)
-	if !during.open(&out, old, "", noon) || out.key != tk.key {
+	var tk, out Ticket
+	old := before.Issue(nil, &tk, noon)
+	if !during.Open(&out, old, "", noon) || out.Key != tk.Key {
 		t.Error("the old key does not open during the rotation")
 	}
-	fresh := during.issue(nil, &tk, noon)
-	if !after.open(&out, fresh, "", noon) {
+	fresh := during.Issue(nil, &tk, noon)
+	if !after.Open(&out, fresh, "", noon) {
 		t.Error("the new key does not seal during the rotation")
 	}
-	if after.open(&out, old, "", noon) {
+	if after.Open(&out, old, "", noon) {
 		t.Error("an id of a key that is gone is accepted")
 	}
-	if ticketsOf(t, time.Hour).open(&out, old, "", noon) {
+	if ticketsOf(t, time.Hour).Open(&out, old, "", noon) {
 		t.Error("an id of another ring is accepted")
 	}
-	if _, err := newTickets([][]byte{[]byte("short")}, time.Hour); err == nil {
+	if _, err := NewTickets([][]byte{[]byte("short")}, time.Hour); err == nil {
 		t.Error("a key that could be guessed is accepted")
 	}
 	states, err := seal.NewRing("states", keyA)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if before.open(&out, states.Seal(nil, make([]byte, ticketFixed+3), nil), "", noon) {
+	if before.Open(&out, states.Seal(nil, make([]byte, ticketFixed+3), nil), "", noon) {
 		t.Error("what was sealed for another purpose is accepted")
 	}
 }
@@ -91,32 +91,32 @@ func TestSessionKeysRotate(t *testing.T) {
 // F1: forged, cut, foreign, expired and future ids are no ids, all alike.
 func TestSessionIDRefused(t *testing.T) {
 	ts := ticketsOf(t, time.Hour, keyA)
-	tk := ticket{info: fullInfo(), principal: principalDigest("ada")}
-	id := ts.issue(nil, &tk, noon)
-	var out ticket
+	tk := Ticket{Info: fullInfo(), principal: principalDigest("ada")}
+	id := ts.Issue(nil, &tk, noon)
+	var out Ticket
 	for i := range id {
-		if ts.open(&out, id[:i], "ada", noon) {
+		if ts.Open(&out, id[:i], "ada", noon) {
 			t.Errorf("cut to %d characters it is accepted", i)
 		}
 		for _, b := range []byte{'A', 'b', '0', '-', 0, 0xff, id[i] ^ 1} {
 			forged := bytes.Clone(id)
-			if forged[i] = b; forged[i] != id[i] && ts.open(&out, forged, "ada", noon) {
+			if forged[i] = b; forged[i] != id[i] && ts.Open(&out, forged, "ada", noon) {
 				t.Fatalf("forged at %d it is accepted", i)
 			}
 		}
 	}
 	for _, more := range []string{"A", "=", " ", "\n", strings.Repeat("A", 4000)} {
-		if ts.open(&out, append(bytes.Clone(id), more...), "ada", noon) {
+		if ts.Open(&out, append(bytes.Clone(id), more...), "ada", noon) {
 			t.Errorf("with %.10q behind it is accepted", more)
 		}
 	}
 	for _, who := range []string{"", "eve", "Ada", "ada "} {
-		if ts.open(&out, id, who, noon) {
+		if ts.Open(&out, id, who, noon) {
 			t.Errorf("principal %q uses a session of another", who)
 		}
 	}
-	nobody := ticket{info: fullInfo()}
-	if ts.open(&out, ts.issue(nil, &nobody, noon), "ada", noon) {
+	nobody := Ticket{Info: fullInfo()}
+	if ts.Open(&out, ts.Issue(nil, &nobody, noon), "ada", noon) {
 		t.Error("a principal uses a session that was opened without one")
 	}
 	for _, at := range []struct {
@@ -131,13 +131,13 @@ func TestSessionIDRefused(t *testing.T) {
 		{"from a replica whose clock is ahead", -clockSkew * time.Second, true},
 		{"from the future", -(clockSkew + 1) * time.Second, false},
 	} {
-		if ts.open(&out, id, "ada", noon.Add(at.when)) != at.ok {
+		if ts.Open(&out, id, "ada", noon.Add(at.when)) != at.ok {
 			t.Errorf("%s: accepted is %v", at.why, !at.ok)
 		}
 	}
 	// What the ring sealed, but no ticket.
 	for _, plain := range [][]byte{nil, make([]byte, ticketFixed-1), make([]byte, ticketFixed), append(make([]byte, ticketFixed), 99, 0, 0), append(make([]byte, ticketFixed), 1, 0, 0, 0xff)} {
-		if ts.open(&out, ts.ring.Seal(nil, plain, nil), "", time.Unix(0, 0)) {
+		if ts.Open(&out, ts.ring.Seal(nil, plain, nil), "", time.Unix(0, 0)) {
 			t.Errorf("%d sealed octets pass for a ticket", len(plain))
 		}
 	}
@@ -145,10 +145,10 @@ func TestSessionIDRefused(t *testing.T) {
 
 // A revocation is remembered as long as the id would be accepted, however long that is.
 func TestTicketExpires(t *testing.T) {
-	for _, lifetime := range []time.Duration{time.Second, time.Hour, 100 * 365 * 24 * time.Hour, forever} {
+	for _, lifetime := range []time.Duration{time.Second, time.Hour, 100 * 365 * 24 * time.Hour, 1 << 31 * 100 * time.Millisecond} {
 		ts := ticketsOf(t, lifetime, keyA)
-		tk := ticket{issued: uint32(noon.Unix())}
-		last := time.Unix(int64(ts.expires(&tk)), 0)
+		tk := Ticket{issued: uint32(noon.Unix())}
+		last := time.Unix(int64(ts.Expires(&tk)), 0)
 		if !ts.valid(&tk, "", last) {
 			t.Errorf("lifetime %v: invalid in its last second", lifetime)
 		}
@@ -160,28 +160,28 @@ func TestTicketExpires(t *testing.T) {
 
 func TestSealedAllocs(t *testing.T) {
 	ts := ticketsOf(t, time.Hour, keyA)
-	in, out := ticket{info: fullInfo()}, ticket{}
-	id := ts.issue(make([]byte, 0, 512), &in, noon)
-	if !ts.open(&out, id, "", noon) {
+	in, out := Ticket{Info: fullInfo()}, Ticket{}
+	id := ts.Issue(make([]byte, 0, 512), &in, noon)
+	if !ts.Open(&out, id, "", noon) {
 		t.Fatal("refused")
 	}
-	if n := testing.AllocsPerRun(100, func() { ts.open(&out, id, "", noon) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { ts.Open(&out, id, "", noon) }); n != 0 {
 		t.Errorf("opening an id allocates %v times", n)
 	}
 	dst := make([]byte, 0, 512)
-	if n := testing.AllocsPerRun(100, func() { dst = ts.issue(dst[:0], &in, noon) }); n > 2 {
+	if n := testing.AllocsPerRun(100, func() { dst = ts.Issue(dst[:0], &in, noon) }); n > 2 {
 		t.Errorf("issuing an id allocates %v times", n)
 	}
 }
 
 func BenchmarkSessionID(b *testing.B) {
 	ts := ticketsOf(b, time.Hour, keyA)
-	in, out := ticket{info: fullInfo()}, ticket{}
+	in, out := Ticket{Info: fullInfo()}, Ticket{}
 	dst := make([]byte, 0, 512)
 	b.ReportAllocs()
 	for b.Loop() {
-		dst = ts.issue(dst[:0], &in, noon)
-		if !ts.open(&out, dst, "", noon) {
+		dst = ts.Issue(dst[:0], &in, noon)
+		if !ts.Open(&out, dst, "", noon) {
 			b.Fatal("refused")
 		}
 	}

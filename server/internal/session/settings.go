@@ -1,0 +1,97 @@
+package session
+
+import (
+	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
+)
+
+// This file has what a client sets in its session: what initialize agrees on over HTTP+SSE, the log
+// level, and subscriptions.
+
+// maxURIs is the maximum number of resources that a session subscribes to.
+const maxURIs = 1024
+
+// Level returns the log level of session k; empty if it has none.
+func (t *Table[J]) Level(k Key, now wheel.Tick) (level mcp.LoggingLevel) {
+	if t.count.Load() > 0 {
+		t.look(k, now, func(s *entry[J]) { level = s.level })
+	}
+	return level
+}
+
+// SetLevel sets the log level of session k. If needsStream, it does nothing unless the session has
+// an open stream. The error is ErrGone, ErrFull or nil.
+func (t *Table[J]) SetLevel(k Key, level mcp.LoggingLevel, needsStream bool, now wheel.Tick) error {
+	return t.with(k, !needsStream, now, func(s *entry[J]) {
+		if !needsStream || !s.stream.IsZero() {
+			s.level = level
+		}
+	})
+}
+
+// Subscribe subscribes session k to a resource. It returns the session's stream, and whether the
+// subscription is new. If needsStream, it does nothing unless the session has an open stream. The
+// error is ErrGone, ErrFull, ErrManyURIs or nil.
+func (t *Table[J]) Subscribe(k Key, uri string, needsStream bool, now wheel.Tick) (stream Place, added bool, err error) {
+	refused := t.with(k, !needsStream, now, func(s *entry[J]) {
+		if needsStream && s.stream.IsZero() {
+			return
+		}
+		if _, has := s.uris[uri]; has {
+			return
+		}
+		if len(s.uris) >= maxURIs {
+			err = ErrManyURIs
+			return
+		}
+		if s.uris == nil {
+			s.uris = make(map[string]struct{})
+		}
+		s.uris[uri] = struct{}{}
+		stream, added = s.stream, true
+	})
+	if refused != nil {
+		err = refused
+	}
+	return stream, added, err
+}
+
+// Unsubscribe ends a subscription of session k. It returns the session's stream, and whether there
+// was such a subscription.
+func (t *Table[J]) Unsubscribe(k Key, uri string, now wheel.Tick) (stream Place, removed bool) {
+	t.look(k, now, func(s *entry[J]) {
+		if _, removed = s.uris[uri]; removed {
+			delete(s.uris, uri)
+			stream = s.stream
+		}
+	})
+	return stream, removed
+}
+
+// Subscribed reports whether session k subscribes to a resource.
+func (t *Table[J]) Subscribed(k Key, uri string, now wheel.Tick) (ok bool) {
+	t.look(k, now, func(s *entry[J]) { _, ok = s.uris[uri] })
+	return ok
+}
+
+// Agree keeps what initialize agreed on in session k, if it has an open stream: over HTTP+SSE, the ID
+// is issued before.
+func (t *Table[J]) Agree(k Key, info mcp.SessionInfo, now wheel.Tick) {
+	t.look(k, now, func(s *entry[J]) {
+		if !s.stream.IsZero() {
+			s.info = info
+		}
+	})
+}
+
+// Agreed returns the open stream of session k, what was given to Agree, and with it the log level.
+// Without a stream it returns zero values.
+func (t *Table[J]) Agreed(k Key, now wheel.Tick) (info mcp.SessionInfo, stream Place) {
+	t.look(k, now, func(s *entry[J]) {
+		if stream = s.stream; !stream.IsZero() {
+			info = s.info
+			info.LogLevel = s.level
+		}
+	})
+	return info, stream
+}

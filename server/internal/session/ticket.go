@@ -1,0 +1,128 @@
+package session
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/mooring-mcp/mooring/internal/seal"
+	"github.com/mooring-mcp/mooring/mcp"
+)
+
+// Key is the random part of a session ID. What a process knows of the session is filed under it.
+type Key [12]byte
+
+// Ticket is what a session ID says once it is opened. A session without state exists nowhere else,
+// so an abandoned one costs nothing.
+type Ticket struct {
+	Key  Key
+	Info mcp.SessionInfo
+	// SSE says that the ID is one of HTTP+SSE, which is not valid elsewhere, nor are others there.
+	// The caller sets it before the ID is issued or opened.
+	SSE bool
+
+	issued    uint32   // Unix seconds
+	principal [16]byte // a digest of the name of the session's owner; zero if anybody may use it
+}
+
+// use returns the purpose for which the ID is sealed.
+func (t *Ticket) use() []byte {
+	if t.SSE {
+		return useSSE
+	}
+	return nil
+}
+
+var useSSE = []byte("sse")
+
+const (
+	ticketFixed = 12 + 4 + 16
+
+	// MaxID is the length of the longest ID: the fixed part and 32 bytes of SessionInfo, sealed.
+	MaxID = 128
+)
+
+// Tickets issues and opens session IDs. Its methods may be called from any goroutine.
+type Tickets struct {
+	ring     *seal.Ring
+	lifetime time.Duration
+	scratch  sync.Pool // of *[MaxID]byte, in which IDs are opened
+}
+
+func (ts *Tickets) takeScratch() *[MaxID]byte {
+	if b, ok := ts.scratch.Get().(*[MaxID]byte); ok {
+		return b
+	}
+	return new([MaxID]byte)
+}
+
+// NewTickets returns Tickets whose IDs are valid for lifetime. The first key seals, all open. It
+// returns an error if a key is too short.
+func NewTickets(keys [][]byte, lifetime time.Duration) (*Tickets, error) {
+	ring, err := seal.NewRing("session", keys...)
+	if err != nil {
+		return nil, err
+	}
+	if seal.SealedLen(ticketFixed+32) > MaxID {
+		return nil, errors.New("session: IDs are too long")
+	}
+	return &Tickets{ring: ring, lifetime: lifetime}, nil
+}
+
+// Issue appends the ID of a new session to dst. It draws the key of t.
+func (ts *Tickets) Issue(dst []byte, t *Ticket, now time.Time) []byte {
+	rand.Read(t.Key[:])
+	t.issued = uint32(now.Unix())
+	var plain [64]byte
+	b := append(plain[:0], t.Key[:]...)
+	b = binary.BigEndian.AppendUint32(b, t.issued)
+	b = append(b, t.principal[:]...)
+	return ts.ring.Seal(dst, t.Info.AppendBinary(b), t.use())
+}
+
+// Open reads an ID into t. It reports false, without a difference, for an ID that was forged, was
+// sealed with an unknown key, has expired, or belongs to another principal.
+func (ts *Tickets) Open(t *Ticket, id []byte, principal string, now time.Time) bool {
+	if len(id) > MaxID {
+		return false
+	}
+	scratch := ts.takeScratch()
+	defer ts.scratch.Put(scratch)
+	b, err := ts.ring.Open(scratch[:0], id, t.use())
+	if err != nil || len(b) < ticketFixed {
+		return false
+	}
+	copy(t.Key[:], b)
+	t.issued = binary.BigEndian.Uint32(b[12:])
+	copy(t.principal[:], b[16:])
+	if err := t.Info.UnmarshalBinary(b[ticketFixed:]); err != nil {
+		return false
+	}
+	return ts.valid(t, principal, now)
+}
+
+// valid reports whether principal may use t now.
+func (ts *Tickets) valid(t *Ticket, principal string, now time.Time) bool {
+	age := now.Unix() - int64(t.issued)
+	return age <= int64(ts.lifetime/time.Second) && age >= -clockSkew && t.principal == principalDigest(principal)
+}
+
+// Expires returns the last Unix second in which t is valid.
+func (ts *Tickets) Expires(t *Ticket) uint32 {
+	return uint32(min(uint64(t.issued)+uint64(ts.lifetime/time.Second), math.MaxUint32))
+}
+
+// clockSkew is how many seconds the clock of another replica may be ahead.
+const clockSkew = 60
+
+func principalDigest(principal string) (d [16]byte) {
+	if principal != "" {
+		sum := sha256.Sum256([]byte(principal))
+		copy(d[:], sum[:])
+	}
+	return d
+}
