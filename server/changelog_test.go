@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// B18, C7: a client that comes back is told exactly what changed since its last id, and all that may have changed when it comes from elsewhere.
+// B18, C7: a client that comes back is told exactly what changed since its last id, and all that
+// may have changed when it comes from elsewhere.
 func TestChangeLog(t *testing.T) {
 	var g changeLog
 	g.base, g.seq = 1000, 1000

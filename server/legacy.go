@@ -121,18 +121,18 @@ var (
 // refusalOf returns the error with which a client is refused for an error of the table of sessions;
 // nil for nil.
 func refusalOf(err error) *jsonrpc.Error {
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		return nil
-	case session.ErrGone:
+	case errors.Is(err, session.ErrGone):
 		return errSessionGone
-	case session.ErrManyCalls:
+	case errors.Is(err, session.ErrManyCalls):
 		return errOverload
-	case session.ErrManyStreams:
+	case errors.Is(err, session.ErrManyStreams):
 		return errManyStreams
-	case session.ErrManyURIs:
+	case errors.Is(err, session.ErrManyURIs):
 		return errManySubscriptions
-	case session.ErrManyAnswers:
+	case errors.Is(err, session.ErrManyAnswers):
 		return errManyAnswers
 	}
 	return errSessionsFull

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
@@ -41,19 +42,18 @@ func (j *job) Request(asks []mcp.Ask) bool {
 	return true
 }
 
-// deliverAnswer posts a client's answer to the loop of the call that asked. An answer to no question
-// is ignored. If there is no room for the answer, deliverAnswer returns the refusal, and the
-// question stays open. It may be called from any goroutine.
+// deliverAnswer posts a client's answer to the loop of the call that asked. An answer to no
+// question is ignored. If there is no room for the answer, deliverAnswer returns the refusal, and
+// the question stays open. It may be called from any goroutine.
 func (s *Server) deliverAnswer(k session.Key, now tick, m *jsonrpc.Message) (refusal *jsonrpc.Error) {
 	if j, ok := s.sessions.Asked(k, m.ID, now); ok && j.loop.flooded() {
 		return errFlooded
 	}
 	q, err := s.sessions.Answer(k, m.ID, len(m.Result)+askRoom, now)
-	switch err {
-	case nil:
-	case session.ErrNoQuestion:
+	switch {
+	case errors.Is(err, session.ErrNoQuestion):
 		return nil
-	default:
+	case err != nil:
 		return refusalOf(err)
 	}
 	buf := takeBuffer(len(m.Result) + askRoom)

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Questions go to the stream of their call, answers come as POSTs on any connection, in any order, and no goroutine waits for them.
+// Questions go to the stream of their call, answers come as POSTs on any connection, in any
+// order, and no goroutine waits for them.
 func TestAsks(t *testing.T) {
 	for _, rev := range []string{"2025-11-25", "2025-06-18"} {
 		r := newPort(t, nil)
@@ -80,7 +81,8 @@ func TestBigAnswer(t *testing.T) {
 	r.callsEnd("all")
 }
 
-// What ends a call that waits for its client: an error for an answer, its time, a cancellation, the end of its session, the end of the server.
+// What ends a call that waits for its client: an error for an answer, its time, a cancellation,
+// the end of its session, the end of the server.
 func TestAsksEnd(t *testing.T) {
 	for _, tt := range []struct {
 		why  string
@@ -168,7 +170,8 @@ func TestAskedAgainAfterAReconnect(t *testing.T) {
 	r.wantNothingHeld("after all")
 }
 
-// A question that cannot be sent is an error at once: the client takes no stream, or did not declare that it answers.
+// A question that cannot be sent is an error at once: the client takes no stream, or did not
+// declare that it answers.
 func TestCannotAsk(t *testing.T) {
 	r := newPort(t, nil)
 	s := r.initialize("2025-11-25")
@@ -196,7 +199,8 @@ func TestCannotAsk(t *testing.T) {
 	r.wantNothingHeld("after all")
 }
 
-// L10: notifications/cancelled, from any connection, ends the call of that id in that session and no other.
+// L10: notifications/cancelled, from any connection, ends the call of that id in that session and
+// no other.
 func TestCancelFromAnotherConnection(t *testing.T) {
 	r := newPort(t, nil)
 	s, other := r.initialize("2025-11-25"), r.initialize("2025-11-25")

@@ -91,8 +91,8 @@ func (j *job) runBatched(m *jsonrpc.Message, sink *batchSink) {
 	}
 }
 
-// runMember runs a request of a batch. The client can cancel it without the rest of the batch: while
-// it is served, it is among the calls of its session.
+// runMember runs a request of a batch. The client can cancel it without the rest of the batch:
+// while it is served, it is among the calls of its session.
 func (j *job) runMember(call *mcp.Call, sink *batchSink) {
 	t, k := j.loop.srv.sessions, j.legacy.ticket.Key
 	ctx, stop := context.WithCancelCause(j.ctx)

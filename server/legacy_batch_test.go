@@ -94,7 +94,8 @@ func TestBatches(t *testing.T) {
 	r.wantNothingHeld("after all")
 }
 
-// The log messages of a batch make it a stream, which is resumed like any other; two batches may run at once; big ones too.
+// The log messages of a batch make it a stream, which is resumed like any other; two batches may
+// run at once; big ones too.
 func TestBatchStream(t *testing.T) {
 	r := newPort(t, nil)
 	s := r.initialize("2025-03-26")

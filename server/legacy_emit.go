@@ -10,12 +10,12 @@ import (
 	"github.com/mooring-mcp/mooring/sse"
 )
 
-// This file has the way of a message from a call of an earlier revision to its client: with an event
-// id if the client can resume after it, and over the connection of the request, the connection that
-// took the stream over, or none for the time being.
+// This file has the way of a message from a call of an earlier revision to its client: with an
+// event id if the client can resume after it, and over the connection of the request, the
+// connection that took the stream over, or none for the time being.
 
-// emit sends a message of a call; final says that it is the last. A message that finds no connection
-// waits in the replay, if the call has one.
+// emit sends a message of a call; final says that it is the last. A message that finds no
+// connection waits in the replay, if the call has one.
 func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final bool) {
 	lc := &j.legacy
 	if lc.link == linkSSE {
@@ -131,9 +131,9 @@ func (c *conn) emit(j *job, status int, msg []byte, n uint64, final bool) {
 	}
 }
 
-// writeCallHead makes the response to a call an event stream. If the revision allows a stream to end
-// before its response, the first event gives the client a position to come back to (SEP-1699).
-// Clients of earlier ones do not expect an event without a message.
+// writeCallHead makes the response to a call an event stream. If the revision allows a stream to
+// end before its response, the first event gives the client a position to come back to
+// (SEP-1699). Clients of earlier ones do not expect an event without a message.
 func (c *conn) writeCallHead(j *job) {
 	if c.x.began {
 		return

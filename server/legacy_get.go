@@ -9,8 +9,8 @@ import (
 	"github.com/mooring-mcp/mooring/sse"
 )
 
-// This file serves GET and DELETE of the MCP endpoint, which earlier revisions have: the stream of a
-// session, and the end of a session.
+// This file serves GET and DELETE of the MCP endpoint, which earlier revisions have: the stream
+// of a session, and the end of a session.
 
 // sessionOf opens the session that the request names. If the request names none it gets 400. If the
 // id is not, or no longer, one of ours it gets 404, with the same text whether the id was forged,

@@ -159,8 +159,10 @@ func sampledBody(id string) string {
 	return `{"jsonrpc":"2.0","id":` + id + `,"result":{"role":"assistant","model":"m","content":{"type":"text","text":"x"}}}`
 }
 
-// Ids in flight may repeat, whatever transport and revision a session has: each call is answered, told of and asked on its own POST, a cancellation ends the newest of its id that was not cancelled,
-// and the next one the next newest; what is detached or waits for its client is in flight as well.
+// Ids in flight may repeat, whatever transport and revision a session has: each call is answered,
+// told of and asked on its own POST, a cancellation ends the newest of its id that was not
+// cancelled, and the next one the next newest; what is detached or waits for its client is in
+// flight as well.
 func TestIDsInFlightRepeat(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := &holds{cues: make(map[int]chan string)}

@@ -11,7 +11,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// A call that lost its slow client is not held against what waited there: who comes back with Last-Event-ID gets what it says from then on, however the connection was lost.
+// A call that lost its slow client is not held against what waited there: who comes back with
+// Last-Event-ID gets what it says from then on, however the connection was lost.
 func TestDetachedCallForgetsItsPeer(t *testing.T) {
 	for _, way := range []string{"fin", "rst", "closed by its handler", "resumed on its loop", "resumed on another loop", "full on its way"} {
 		t.Run(way, func(t *testing.T) {
@@ -87,7 +88,8 @@ func TestDetachedCallForgetsItsPeer(t *testing.T) {
 	}
 }
 
-// A message of a session that a worker decodes is served although its client leaves meanwhile: a call goes on as any other without its connection, and what is no call has its effect.
+// A message of a session that a worker decodes is served although its client leaves meanwhile: a
+// call goes on as any other without its connection, and what is no call has its effect.
 func TestClientLeavesWhileItsMessageIsPrepared(t *testing.T) {
 	long := strings.Repeat(" ", bigContent)
 	leave := func(p *fakePeer, text string) {
@@ -145,7 +147,8 @@ func (r *port) callsOf(s *sessionClient) int {
 	return r.s.sessions.InFlight(s.key(), r.l.now)
 }
 
-// While a message is prepared no heartbeat makes a stream of its response, which may have to be a 202, or to name a session in its head.
+// While a message is prepared no heartbeat makes a stream of its response, which may have to be a
+// 202, or to name a session in its head.
 func TestNoHeartbeatWhileAMessageIsPrepared(t *testing.T) {
 	long := strings.Repeat(" ", bigContent)
 	r := newPort(t, &Options{Heartbeat: time.Second, SSEPath: "/sse"})
@@ -178,7 +181,8 @@ func TestNoHeartbeatWhileAMessageIsPrepared(t *testing.T) {
 	}
 }
 
-// A batch without requests has no answer: a stream that a heartbeat has begun ends without a message, here and for who resumes it.
+// A batch without requests has no answer: a stream that a heartbeat has begun ends without a
+// message, here and for who resumes it.
 func TestBatchWithoutAnswerEndsItsStream(t *testing.T) {
 	for _, where := range []string{"here", "resumed", "resumed afterwards"} {
 		r := newPort(t, &Options{Heartbeat: time.Second})
@@ -206,7 +210,8 @@ func TestBatchWithoutAnswerEndsItsStream(t *testing.T) {
 	}
 }
 
-// After DELETE nothing more of a call's stream has an id: there is nothing that it could be resumed from.
+// After DELETE nothing more of a call's stream has an id: there is nothing that it could be
+// resumed from.
 func TestNoEventIDsAfterDelete(t *testing.T) {
 	for _, rev := range sessionRevisions {
 		for _, resumed := range []bool{false, true} {

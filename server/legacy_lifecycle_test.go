@@ -10,7 +10,8 @@ import (
 
 var sessionRevisions = []string{"2025-11-25", "2025-06-18", "2025-03-26"}
 
-// Every revision on one path: what is asked for is agreed upon, or our newest, and holds afterwards.
+// Every revision on one path: what is asked for is agreed upon, or our newest, and holds
+// afterwards.
 func TestSessionLifecycle(t *testing.T) {
 	for _, rev := range append(sessionRevisions, "2024-11-05") {
 		t.Run(rev, func(t *testing.T) {
@@ -143,7 +144,8 @@ func TestSessionIDRules(t *testing.T) {
 	r.wantNothingHeld("after refusals")
 }
 
-// Modern and earlier messages on one connection, in any order: each is served by its own rules, and a session id makes no modern request an earlier one.
+// Modern and earlier messages on one connection, in any order: each is served by its own rules,
+// and a session id makes no modern request an earlier one.
 func TestErasMixOnOneConnection(t *testing.T) {
 	r := newPort(t, nil)
 	a, b := r.initialize("2025-11-25"), r.initialize("2025-03-26")
@@ -236,7 +238,8 @@ func TestSessionsAcrossProcesses(t *testing.T) {
 	first.wantNothingHeld("the process that opened it")
 }
 
-// A log level and subscriptions are state: they are held while somebody may come back for them, not longer (B3, B8, B11, B18).
+// A log level and subscriptions are state: they are held while somebody may come back for them,
+// not longer (B3, B8, B11, B18).
 func TestSessionStateIsIdleAtLast(t *testing.T) {
 	r := newPort(t, &Options{SessionIdle: 2 * time.Minute})
 	s := r.initialize("2025-11-25")
@@ -292,7 +295,8 @@ func TestSessionLogLevel(t *testing.T) {
 	}
 }
 
-// The cap on sessions with state: whoever holds most goes on, the newcomer is refused for a moment only (B2, B17, B19).
+// The cap on sessions with state: whoever holds most goes on, the newcomer is refused for a
+// moment only (B2, B17, B19).
 func TestSessionsWithStateAreBounded(t *testing.T) {
 	r := newPort(t, &Options{MaxSessions: 3})
 	var clients []*sessionClient

@@ -10,8 +10,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Sessions, calls and streams in any order, over connections that break at any time, on two loops: the counters equal what is there after each step, every connection that is waited
-// for is answered, and when all clients are gone and the ages over nothing is left. No job is freed twice.
+// Sessions, calls and streams in any order, over connections that break at any time, on two
+// loops: the counters equal what is there after each step, every connection that is waited for is
+// answered, and when all clients are gone and the ages over nothing is left. No job is freed
+// twice.
 func TestSessionsAtRandom(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r := newPort(t, &Options{MaxSessions: 4, MaxStreams: 4, CallTimeout: 20 * time.Second, ReplayAge: 5 * time.Second, ReplayEvents: 4, SessionIdle: 8 * time.Second, Heartbeat: 3 * time.Second})

@@ -23,9 +23,9 @@ func (c *conn) openSession(j *job) {
 	lc.ticket.Info.LogLevel = c.loop.srv.sessions.Level(lc.ticket.Key, c.loop.now)
 }
 
-// misplaced returns the HTTP status and the error for a message of an earlier revision that is in no
-// session of ours, though it has to be. A message of a modern revision belongs to none, whatever
-// session it names.
+// misplaced returns the HTTP status and the error for a message of an earlier revision that is in
+// no session of ours, though it has to be. A message of a modern revision belongs to none,
+// whatever session it names.
 func (j *job) misplaced() (int, *jsonrpc.Error) {
 	m := j.legacy.membership
 	v := j.meta.ProtocolVersion
@@ -44,8 +44,8 @@ func (j *job) misplaced() (int, *jsonrpc.Error) {
 	return 0, nil
 }
 
-// errModernOnly answers initialize if Options.ModernOnly is set. People read the message, and clients
-// of both eras the data.
+// errModernOnly answers initialize if Options.ModernOnly is set. People read the message, and
+// clients of both eras the data.
 func errModernOnly(params []byte) *jsonrpc.Error {
 	requested, _ := jsonrpc.Member(params, "protocolVersion")
 	const longest = 64

@@ -9,7 +9,8 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/session"
 )
 
-// The whole of resumption: events have ids, a client that lost the connection gets the rest of its stream on another, on any loop, and the handler notices nothing.
+// The whole of resumption: events have ids, a client that lost the connection gets the rest of
+// its stream on another, on any loop, and the handler notices nothing.
 func TestCallStreamResumes(t *testing.T) {
 	for _, rev := range sessionRevisions {
 		t.Run(rev, func(t *testing.T) {
@@ -112,7 +113,8 @@ func TestReplayIsNobodyElses(t *testing.T) {
 	r.wantNothingHeld("after all")
 }
 
-// A stream that is resumed while its connection still seems to live moves at once: each message is on one stream only, even the last one, made while the order to move is on its way.
+// A stream that is resumed while its connection still seems to live moves at once: each message
+// is on one stream only, even the last one, made while the order to move is on its way.
 func TestResumeTakesOver(t *testing.T) {
 	for _, at := range []string{"before the message", "before the answer"} {
 		r := newPort(t, nil)
@@ -159,7 +161,8 @@ func TestAnswerOvertakesTheMove(t *testing.T) {
 	s.wantTold("the answer is kept", q, "=the end of a, END")
 }
 
-// Streams that take over are closed with their session, and a resumed one counts against the bound like any other.
+// Streams that take over are closed with their session, and a resumed one counts against the
+// bound like any other.
 func TestResumedStreamsAreStreams(t *testing.T) {
 	r := newPort(t, &Options{MaxStreams: 1})
 	s := r.initialize("2025-11-25")
@@ -213,7 +216,8 @@ func TestReplayOptions(t *testing.T) {
 	}
 }
 
-// SEP-1699: the handler gives the connection back; the client comes back after retry for the answer. Not before 2025-11-25.
+// SEP-1699: the handler gives the connection back; the client comes back after retry for the
+// answer. Not before 2025-11-25.
 func TestCloseStream(t *testing.T) {
 	r := newPort(t, nil)
 	s := r.initialize("2025-11-25")
@@ -268,7 +272,8 @@ func TestHeartbeatBeginsAResumableStream(t *testing.T) {
 	s.wantTold("the answer waited", q, "=the end of a, END")
 }
 
-// D7: an answer whose connection is gone when it is made is there for whoever comes back, and a call that never said anything leaves nothing behind.
+// D7: an answer whose connection is gone when it is made is there for whoever comes back, and a
+// call that never said anything leaves nothing behind.
 func TestCallsOutliveTheirConnection(t *testing.T) {
 	r := newPort(t, nil)
 	s := r.initialize("2025-11-25")

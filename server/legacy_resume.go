@@ -1,6 +1,10 @@
 package server
 
-import "github.com/mooring-mcp/mooring/server/internal/session"
+import (
+	"errors"
+
+	"github.com/mooring-mcp/mooring/server/internal/session"
+)
 
 // This file has the streams on which a client comes back: for the rest of a call's stream, or for
 // what changed while it was away.
@@ -28,18 +32,17 @@ func (c *conn) missedSince(id []byte) {
 
 func validNotice(id []byte) bool { return len(id) > 2 && id[0] == '0' && id[1] == '-' }
 
-// resumeStream continues the stream of a call after its event n. It reports false if the session has
-// no such stream, or no longer has that position.
+// resumeStream continues the stream of a call after its event n. It reports false if the session
+// has no such stream, or no longer has that position.
 func (c *conn) resumeStream(now tick, t *session.Ticket, stream, n uint64) bool {
 	l := c.loop
 	s := l.srv
 	from, err := s.sessions.Resume(t.Key, stream, n, c.place(), !s.countStream(), now)
-	switch err {
-	case nil:
-	case session.ErrNoReplay:
+	switch {
+	case errors.Is(err, session.ErrNoReplay):
 		s.streams.Add(-1)
 		return false
-	default:
+	case err != nil:
 		c.refuseStream(now, err)
 		return true
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/session"
 )
 
-// B6, B10, B12, B13, B15, B16: sessions that are opened, used and left retain nothing, whatever they were used for, and deleted ones only that they were.
+// B6, B10, B12, B13, B15, B16: sessions that are opened, used and left retain nothing, whatever
+// they were used for, and deleted ones only that they were.
 func TestAbandonedSessionsRetainNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("measures the heap")

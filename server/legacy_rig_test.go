@@ -13,7 +13,8 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
-// A port is a rig of two loops, with a tool that does what the test says. Both loops run on the test's goroutine, one turn after the other.
+// A port is a rig of two loops, with a tool that does what the test says. Both loops run on the
+// test's goroutine, one turn after the other.
 type port struct {
 	*rig
 	loops []*loop
@@ -54,7 +55,8 @@ func newPort(t testing.TB, opts *Options) *port {
 	return r
 }
 
-// play is a handler that follows its cues: "end", "ask N", "close", "deaf"; anything else is told to the client.
+// play is a handler that follows its cues: "end", "ask N", "close", "deaf"; anything else is told
+// to the client.
 func (r *port) play(ctx context.Context, req *mcp.CallToolRequest, in playIn) (*mcp.CallToolResult, any, error) {
 	text := func(s string) (*mcp.CallToolResult, any, error) {
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: s}}}, nil, nil
@@ -327,7 +329,8 @@ func (s *sessionClient) delete(loop int, status int) {
 // An event is one event of a stream as it stands there.
 type event struct{ id, data, retry, kind string }
 
-// events takes the events that p has received on its stream, heartbeats left out; the first call takes the head of the response too. An "END" is the last chunk.
+// events takes the events that p has received on its stream, heartbeats left out; the first call
+// takes the head of the response too. An "END" is the last chunk.
 func (s *sessionClient) events(p *fakePeer) (all []event) {
 	s.t.Helper()
 	var content string
@@ -374,7 +377,8 @@ func (s *sessionClient) events(p *fakePeer) (all []event) {
 	return all
 }
 
-// told is events as one line: the text of log messages and results, the kind of other notifications, "?" with their text for questions, "PRIME", "RETRY" and "END".
+// told is events as one line: the text of log messages and results, the kind of other
+// notifications, "?" with their text for questions, "PRIME", "RETRY" and "END".
 func (s *sessionClient) told(p *fakePeer) string {
 	s.t.Helper()
 	return line(s.events(p))

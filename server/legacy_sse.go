@@ -16,8 +16,8 @@ import (
 // and everything that its message leads to is sent on the stream as events of type "message". The
 // server serves whatever revision initialize agrees on.
 //
-// A session lives as long as its stream. Its id is sealed like any other, but initialize comes after
-// the id: what it agrees on is kept in the table of sessions, which has the stream anyway.
+// A session lives as long as its stream. Its id is sealed like any other, but initialize comes
+// after the id: what it agrees on is kept in the table of sessions, which has the stream anyway.
 
 // messagePath follows Options.SSEPath in the path to which messages are posted.
 const messagePath = "/message"
@@ -108,8 +108,8 @@ func (c *conn) messageSSE(now tick) {
 	c.dispatchSSE(now, j)
 }
 
-// openSSESession opens the id of a session whose stream is open, returns the loop of that stream, and
-// adds to t what was agreed since the id was issued.
+// openSSESession opens the id of a session whose stream is open, returns the loop of that stream,
+// and adds to t what was agreed since the id was issued.
 func (s *Server) openSSESession(t *session.Ticket, id []byte, now tick) *loop {
 	t.SSE = true
 	if !s.openTicket(t, id) {
@@ -203,8 +203,8 @@ func (c *conn) runSSE(now tick, j *job) {
 	c.finish(now)
 }
 
-// accept makes the answer to a POST that needs no more: "the server MUST return HTTP status code 202
-// Accepted with no body". A stream that has begun ends instead, without a message.
+// accept makes the answer to a POST that needs no more: "the server MUST return HTTP status code
+// 202 Accepted with no body". A stream that has begun ends instead, without a message.
 func (c *conn) accept() {
 	if c.x.began {
 		c.endEvents()
@@ -304,8 +304,8 @@ func (l *loop) sseBusy(c *conn) bool {
 	return c.has(flagTyped) && l.srv.sessions.InFlight(c.uris.session, l.now) > 0
 }
 
-// flushSSE is flushNotice for a stream that has the responses of many calls: more may wait there, by
-// the length of one.
+// flushSSE is flushNotice for a stream that has the responses of many calls: more may wait there,
+// by the length of one.
 func (c *conn) flushSSE() {
 	o := &c.loop.srv.opts
 	if waiting := c.sk.OutboundBuffered(); waiting > 0 && waiting+len(c.loop.out)-o.MaxUnsent > o.MaxResponse {

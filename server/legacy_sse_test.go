@@ -15,7 +15,8 @@ import (
 	"github.com/mooring-mcp/mooring/sse"
 )
 
-// An ssePeer is a client of HTTP+SSE: its stream, and the revision that the messages on it are held to.
+// An ssePeer is a client of HTTP+SSE: its stream, and the revision that the messages on it are
+// held to.
 type ssePeer struct {
 	*fakePeer
 	where   string // path and query that messages are posted to
@@ -128,7 +129,8 @@ func (p *ssePeer) post(why, msg string) {
 	via.fin()
 }
 
-// messages returns what has come on the stream, each held to the schema of the revision; "END" stands for the end.
+// messages returns what has come on the stream, each held to the schema of the revision; "END"
+// stands for the end.
 func (p *ssePeer) messages() (msgs []string) {
 	t := p.r.t
 	t.Helper()
@@ -638,7 +640,8 @@ func TestSSEOverHTTP10(t *testing.T) {
 	p.wantBytes("the answer", "event: message\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n\n")
 }
 
-// What one stream carries must not be found again in what the loop writes next: the buffer of the one is not the scratch of the other.
+// What one stream carries must not be found again in what the loop writes next: the buffer of the
+// one is not the scratch of the other.
 func TestSSEEventsStayWhereTheyBelong(t *testing.T) {
 	r := newSSERig(t, nil)
 	p := r.openSSE()

@@ -9,7 +9,8 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
-// C7: a second GET takes over at once, on whichever loop: 200 for the newcomer, the old stream ends, and each message is on one stream only.
+// C7: a second GET takes over at once, on whichever loop: 200 for the newcomer, the old stream
+// ends, and each message is on one stream only.
 func TestGETTakesOver(t *testing.T) {
 	r := newPort(t, &Options{MaxStreams: 1})
 	s := r.initialize("2025-11-25")
@@ -40,7 +41,8 @@ func TestGETTakesOver(t *testing.T) {
 	r.wantNothingHeld("after the last FIN")
 }
 
-// A session hears of lists, and of the resources it subscribes to, before its stream and after, on any loop.
+// A session hears of lists, and of the resources it subscribes to, before its stream and after,
+// on any loop.
 func TestSessionNotices(t *testing.T) {
 	r := newPort(t, nil)
 	s := r.initialize("2025-06-18")
@@ -95,7 +97,8 @@ func last(events []event) (id string) {
 	return id
 }
 
-// A client that comes back with the id of a notice is told exactly what changed since, wherever it comes back.
+// A client that comes back with the id of a notice is told exactly what changed since, wherever
+// it comes back.
 func TestNoticesResume(t *testing.T) {
 	r := newPort(t, nil)
 	s := r.initialize("2025-11-25")
@@ -158,7 +161,8 @@ func TestNoticesResume(t *testing.T) {
 	}
 }
 
-// An id never promises more than was told: a stream that is slow, or is ended in the middle of a change, is told the rest when it comes back.
+// An id never promises more than was told: a stream that is slow, or is ended in the middle of a
+// change, is told the rest when it comes back.
 func TestSlowStreamsAreToldTheRest(t *testing.T) {
 	r := newPort(t, nil)
 	s := r.initialize("2025-11-25")
@@ -231,7 +235,8 @@ func TestSessionStreamHeartbeatAndDrain(t *testing.T) {
 	r.wantNothingHeld("drained")
 }
 
-// A session whose server declares no list any more is not sent an event without a message, which clients take for a broken one (C12).
+// A session whose server declares no list any more is not sent an event without a message, which
+// clients take for a broken one (C12).
 func TestNoNoticeWithoutAMessage(t *testing.T) {
 	r := newPort(t, nil)
 	s := r.initialize("2025-11-25")

@@ -37,8 +37,8 @@ func (s *Server) applyOp(now tick, t *session.Ticket, op mcp.SessionOp) *jsonrpc
 	return nil
 }
 
-// serveSubscribe makes an open stream listen to a resource if its session subscribes to it, and stop
-// listening if not.
+// serveSubscribe makes an open stream listen to a resource if its session subscribes to it, and
+// stop listening if not.
 func (l *loop) serveSubscribe(it *item) {
 	c := l.lookup(it.h)
 	if c == nil || c.state != connStateStream || c.uris == nil || c.uris.replay != 0 {
@@ -59,9 +59,9 @@ func (l *loop) serveSubscribe(it *item) {
 	}
 }
 
-// forgotSubscriptions ends subscriptions of a session. In mcp each counts as a listener as long as
-// the session has it, even without an open stream, so that changes made while the client is away are
-// reported when it returns.
+// forgotSubscriptions ends subscriptions of a session. In mcp each counts as a listener as long
+// as the session has it, even without an open stream, so that changes made while the client is
+// away are reported when it returns.
 func (s *Server) forgotSubscriptions(uris map[string]struct{}) {
 	for uri := range uris {
 		s.mcp.Unsubscribe(uri)

@@ -60,8 +60,8 @@ func (t *Table[J]) Unregister(k Key, j J, now wheel.Tick) {
 	})
 }
 
-// RegisterPart enters a request in a batch of session k, so that it can be cancelled alone. j is the
-// job of the batch. It does nothing if the session has no entry any more.
+// RegisterPart enters a request in a batch of session k, so that it can be cancelled alone. j is
+// the job of the batch. It does nothing if the session has no entry any more.
 func (t *Table[J]) RegisterPart(k Key, id string, j J, gen uint32, stop *context.CancelCauseFunc, now wheel.Tick) {
 	t.look(k, now, func(s *entry[J]) {
 		s.calls = append(s.calls, call[J]{id: id, job: j, gen: gen, stop: stop})
@@ -97,8 +97,8 @@ func (t *Table[J]) Cancel(k Key, id []byte, now wheel.Tick) (found Call[J], ok b
 }
 
 // Ask enters the questions of call j of session k. The ID of asks[i] is question first+i, as
-// AppendQuestionID writes it. The handler has run with the answers to its earlier questions, so they
-// no longer count. The error is ErrGone, ErrFull or nil.
+// AppendQuestionID writes it. The handler has run with the answers to its earlier questions, so
+// they no longer count. The error is ErrGone, ErrFull or nil.
 func (t *Table[J]) Ask(k Key, j J, gen uint32, asks []mcp.Ask, now wheel.Tick) (first uint64, err error) {
 	n := uint64(len(asks))
 	first = t.questions.Add(n) - n + 1
@@ -185,7 +185,8 @@ func (t *Table[J]) takeAnswer(s *entry[J], j J, n int64) bool {
 	return true
 }
 
-// forgetAnswers takes the answers of j out of the count: its handler has run with them, or will not.
+// forgetAnswers takes the answers of j out of the count: its handler has run with them, or will
+// not.
 func (t *Table[J]) forgetAnswers(s *entry[J], j J) {
 	for i := range s.calls {
 		if c := &s.calls[i]; c.job == j {

@@ -10,11 +10,12 @@
 // [Shards] shards. A lock guards each shard with its entries. It is held for some map operations,
 // and never while another is.
 //
-// The package knows no event loop. An entry names a connection by its [Place], and a call by a job,
-// whose type is the host's and which the package only compares. Neither belongs to the table, so the
-// host must expect that what a method returns is out of date by the time it uses it: a Place and a
-// job have generations, which tell them from later ones. To end a stream or a call, the host posts
-// to the loop that owns it, which it can only do after the method has returned and its lock is gone.
+// The package knows no event loop. An entry names a connection by its [Place], and a call by a
+// job, whose type is the host's and which the package only compares. Neither belongs to the
+// table, so the host must expect that what a method returns is out of date by the time it uses
+// it: a Place and a job have generations, which tell them from later ones. To end a stream or a
+// call, the host posts to the loop that owns it, which it can only do after the method has
+// returned and its lock is gone.
 //
 // Time is an argument, in the ticks of package wheel. The package reads no clock.
 package session

@@ -58,8 +58,8 @@ func (r *replay) append(msg []byte, b *budget, maxBytes, maxEvents int) uint64 {
 	return r.position()
 }
 
-// after returns the events after number n, or false if some of them are gone or n was never reached.
-// The slice is the caller's.
+// after returns the events after number n, or false if some of them are gone or n was never
+// reached. The slice is the caller's.
 func (r *replay) after(n uint64) ([][]byte, bool) {
 	if n+1 < r.first || n > r.position() {
 		return nil, false
@@ -89,8 +89,8 @@ func (r *replay) dropOldest(b *budget) {
 // minShare is what a session may have of ReplayTotal in any case, while that much is left.
 const minShare = 64 << 10
 
-// share returns how many bytes a session that holds mine may hold: a sixth of what the others leave,
-// so that something is always left for the next session.
+// share returns how many bytes a session that holds mine may hold: a sixth of what the others
+// leave, so that something is always left for the next session.
 func (b *budget) share(mine int64) int64 {
 	return max(minShare, (b.max-(b.used.Load()-mine))/6)
 }

@@ -30,7 +30,8 @@ func TestEventIDs(t *testing.T) {
 	}
 }
 
-// D6: what is kept of a stream is bounded by bytes, count and the total of all; the oldest goes first, and a position before it cannot be resumed.
+// D6: what is kept of a stream is bounded by bytes, count and the total of all; the oldest goes
+// first, and a position before it cannot be resumed.
 func TestReplayBounds(t *testing.T) {
 	b := &budget{max: 1 << 20}
 	r := newReplay(1, Place{}, b)
@@ -61,7 +62,8 @@ func TestReplayBounds(t *testing.T) {
 	if r.append([]byte(strings.Repeat("y", 900)), b, 1<<10, 4); len(r.events) != 1 || r.bytes != 900 {
 		t.Errorf("%d events of %d bytes are held", len(r.events), r.bytes)
 	}
-	// One that is too long for the bound is held alone: an answer is worth more than what came before it.
+	// One that is too long for the bound is held alone: an answer is worth more than what came
+	// before it.
 	if n := r.append([]byte(strings.Repeat("z", 2000)), b, 1<<10, 4); n != 13 || len(r.events) != 1 {
 		t.Errorf("number %d, %d events", n, len(r.events))
 	}
@@ -80,7 +82,8 @@ func TestReplayBounds(t *testing.T) {
 	}
 }
 
-// The copy of what is resumed is the caller's: the loop that resumes reads it after the lock, while another loop adds events.
+// The copy of what is resumed is the caller's: the loop that resumes reads it after the lock,
+// while another loop adds events.
 func TestReplayAfterIsACopy(t *testing.T) {
 	b := &budget{max: 1 << 20}
 	r := newReplay(1, Place{}, b)
@@ -122,7 +125,8 @@ func TestReplayTotal(t *testing.T) {
 	}
 }
 
-// A session has a bounded number of streams that can be resumed: of those that ended, the first to end goes.
+// A session has a bounded number of streams that can be resumed: of those that ended, the first
+// to end goes.
 func TestSessionReplays(t *testing.T) {
 	b := &budget{max: 1 << 30}
 	s := &entry[*host]{details: new(details[*host])}

@@ -74,8 +74,8 @@ func (t *Table[J]) Subscribed(k Key, uri string, now wheel.Tick) (ok bool) {
 	return ok
 }
 
-// Agree keeps what initialize agreed on in session k, if it has an open stream: over HTTP+SSE, the ID
-// is issued before.
+// Agree keeps what initialize agreed on in session k, if it has an open stream: over HTTP+SSE,
+// the ID is issued before.
 func (t *Table[J]) Agree(k Key, info mcp.SessionInfo, now wheel.Tick) {
 	t.look(k, now, func(s *entry[J]) {
 		if !s.stream.IsZero() {

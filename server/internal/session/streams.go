@@ -35,9 +35,9 @@ func (t *Table[J]) TakeOver(k Key, to Place, full bool, now wheel.Tick) (old Pla
 	return old, uris, err
 }
 
-// Leave takes the stream own, which has ended, from session k, unless another has taken its place.
-// If ends, the session ends with its stream: Leave returns the calls in flight and the subscriptions,
-// for the caller to end.
+// Leave takes the stream own, which has ended, from session k, unless another has taken its
+// place. If ends, the session ends with its stream: Leave returns the calls in flight and the
+// subscriptions, for the caller to end.
 func (t *Table[J]) Leave(k Key, own Place, ends bool, now wheel.Tick) (calls []Call[J], uris map[string]struct{}) {
 	t.look(k, now, func(s *entry[J]) {
 		if s.stream != own {
@@ -64,11 +64,11 @@ func (t *Table[J]) OpenReplay(k Key, to Place, now wheel.Tick) (stream uint64) {
 	return stream
 }
 
-// Remember keeps a copy of msg, the next event of a call's stream of session k. It returns the number
-// of the event, and the connection that carries the stream now. An empty msg is not an event; then n
-// is the number of the newest. final says that the stream ends with it: then it can be resumed for
-// ReplayAge. kept is false if the stream cannot be resumed any more, because it was dropped at a
-// limit, or deleted with its session.
+// Remember keeps a copy of msg, the next event of a call's stream of session k. It returns the
+// number of the event, and the connection that carries the stream now. An empty msg is not an
+// event; then n is the number of the newest. final says that the stream ends with it: then it can
+// be resumed for ReplayAge. kept is false if the stream cannot be resumed any more, because it
+// was dropped at a limit, or deleted with its session.
 func (t *Table[J]) Remember(k Key, stream uint64, msg []byte, final bool, now wheel.Tick) (n uint64, carrier Place, kept bool) {
 	t.look(k, now, func(s *entry[J]) {
 		r := s.replay(stream)
@@ -95,9 +95,9 @@ type Resumed struct {
 }
 
 // Resume makes the connection to the carrier of a call's stream of session k, from after event n,
-// unless the stream is done. If full, the host has no room for another stream, so the stream must be
-// done, or to must take the place of another. The error is ErrNoReplay if the session has no such
-// stream or no longer that position, ErrManyStreams, or nil.
+// unless the stream is done. If full, the host has no room for another stream, so the stream must
+// be done, or to must take the place of another. The error is ErrNoReplay if the session has no
+// such stream or no longer that position, ErrManyStreams, or nil.
 func (t *Table[J]) Resume(k Key, stream, n uint64, to Place, full bool, now wheel.Tick) (from Resumed, err error) {
 	err = ErrNoReplay
 	t.look(k, now, func(s *entry[J]) {

@@ -223,10 +223,10 @@ func (t *Table[J]) look(k Key, now wheel.Tick, f func(*entry[J])) {
 	_ = t.with(k, false, now, f)
 }
 
-// with calls f with the entry of session k, under the lock, and drops the entry if f leaves nothing
-// in it. Without create, f is not called if there is no entry, and with returns nil. With create it
-// returns ErrGone if the session was deleted, and ErrFull if there is no room for another; then f is
-// not called.
+// with calls f with the entry of session k, under the lock, and drops the entry if f leaves
+// nothing in it. Without create, f is not called if there is no entry, and with returns nil. With
+// create it returns ErrGone if the session was deleted, and ErrFull if there is no room for
+// another; then f is not called.
 func (t *Table[J]) with(k Key, create bool, now wheel.Tick, f func(*entry[J])) error {
 	for range evictTries {
 		res, first := t.try(k, create, now, f)

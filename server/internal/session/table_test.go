@@ -53,7 +53,8 @@ func (m *sessionModel) empty() bool {
 	return m.level == "" && len(m.uris) == 0 && !m.stream && m.calls == 0 && len(m.replays) == 0
 }
 
-// The table equals a plain map of plain structs, whatever is done to it; its counters are exact; what is empty is not there.
+// The table equals a plain map of plain structs, whatever is done to it; its counters are exact;
+// what is empty is not there.
 func TestSessionTableModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		table := tableOf(1000, 1<<20)
@@ -197,82 +198,6 @@ func TestSessionTableModel(t *testing.T) {
 	})
 }
 
-// B17, B19: at the bound, what is held for a client that can ask for it again goes first, the longest unused of what comes to hand, in whatever shard it is; what has a stream or
-// a call stays, and only when nothing can go is the newcomer refused.
-func TestSessionCap(t *testing.T) {
-	table := tableOf(8, 100)
-	for i := range 8 {
-		table.with(keyOf(i), true, wheel.Tick(i), func(s *entry[*host]) {
-			switch i {
-			case 0:
-				s.stream = somewhere
-			case 1:
-				s.calls = []call[*host]{{}}
-			case 2:
-				s.replays = []*replay{{carrier: somewhere}}
-			default:
-				s.level = mcp.LoggingLevel("info")
-			}
-		})
-	}
-	for i := range 5 {
-		if table.with(keyOf(100+i), true, 100, func(s *entry[*host]) { s.calls = []call[*host]{{}} }) != nil {
-			t.Fatalf("newcomer %d is refused", i)
-		}
-	}
-	if n := table.count.Load(); n != 8 {
-		t.Errorf("%d sessions", n)
-	}
-	if table.with(keyOf(200), true, 100, func(*entry[*host]) { t.Error("called") }) != ErrFull {
-		t.Error("there is room where everything is in use")
-	}
-	for _, i := range []int{0, 1, 2} {
-		found := false
-		table.with(keyOf(i), false, 100, func(*entry[*host]) { found = true })
-		if !found {
-			t.Errorf("session %d was forgotten, though it is in use", i)
-		}
-	}
-	// One that leaves nothing takes no room, and those that are known are served.
-	table.with(keyOf(0), true, 100, func(s *entry[*host]) { s.stream = Place{} })
-	if table.with(keyOf(200), true, 100, func(*entry[*host]) {}) != nil || table.count.Load() != 7 {
-		t.Errorf("%d sessions", table.count.Load())
-	}
-}
-
-// The bound on remembered deletions: those that expire first go.
-func TestRevocationCap(t *testing.T) {
-	table := tableOf(100, 4*Shards)
-	for i := range 10 {
-		table.revoke(keyOf(i*Shards), uint32(1000-i))
-	}
-	table.wantExact(t, 0, 4)
-	for i := range 3 {
-		if !table.Deleted(keyOf(i * Shards)) {
-			t.Errorf("%d, which expires late, was forgotten", i)
-		}
-	}
-	table.revoke(keyOf(0), 1000)
-	if !table.Deleted(keyOf(Shards)) || table.revoked.Load() != 4 {
-		t.Error("to delete again costs another its place")
-	}
-	for i := range Shards {
-		table.Sweep(i, 0, 1001)
-	}
-	if table.revoked.Load() != 0 {
-		t.Error("revocations are remembered for ever")
-	}
-}
-
-// A session that is deleted while another request of it is under way leaves nothing behind: nothing may enter the table after the deletion.
-func TestNothingIsHeldForADeletedSession(t *testing.T) {
-	table := tableOf(100, 100)
-	table.revoke(keyOf(1), 1000)
-	if table.with(keyOf(1), true, 0, func(*entry[*host]) { t.Error("called") }) != ErrGone || table.count.Load() != 0 {
-		t.Error("a deleted session has state")
-	}
-}
-
 // B14, B16: a shard that was large gives its memory back.
 func TestShardShrinks(t *testing.T) {
 	table := tableOf(1<<20, 100)
@@ -335,30 +260,6 @@ func TestSessionWithStreamIsSmall(t *testing.T) {
 	}
 }
 
-// What a session held when it was deleted is its own: the next session of the shard finds none of it.
-func TestRevokedSessionKeepsItsOwn(t *testing.T) {
-	table := tableOf(100, 100)
-	fill := func(s *entry[*host]) {
-		s.level, s.uris, s.calls = "info", map[string]struct{}{"file:///a": {}}, []call[*host]{{id: "1"}}
-		s.addReplay(7, Place{}, &table.budget)
-	}
-	table.with(keyOf(1), true, 0, fill)
-	held := table.revoke(keyOf(1), 1000)
-	other := keyOf(1 + Shards) // of the same shard
-	table.with(other, true, 0, func(s *entry[*host]) {
-		if !s.blank() {
-			t.Errorf("another session begins with %+v", s.details)
-		}
-		s.calls = append(s.calls, call[*host]{id: "2"})
-	})
-	if held.level != "info" || len(held.uris) != 1 || len(held.calls) != 1 || held.calls[0].id != "1" || len(held.replays) != 1 {
-		t.Errorf("it held %+v", held.details)
-	}
-	if table.budget.used.Load() != 0 {
-		t.Error("its replays are paid for")
-	}
-}
-
 // A fault in what is done under a lock leaves neither the lock nor an empty session behind.
 func TestSessionTableSurvivesAPanic(t *testing.T) {
 	table := tableOf(100, 100)
@@ -371,7 +272,8 @@ func TestSessionTableSurvivesAPanic(t *testing.T) {
 	}
 }
 
-// Many goroutines use, evict, revoke and sweep the same few sessions: the counters are exact afterwards. It is for the race detector.
+// Many goroutines use, evict, revoke and sweep the same few sessions: the counters are exact
+// afterwards. It is for the race detector.
 func TestSessionTableConcurrently(t *testing.T) {
 	table := tableOf(20, 64)
 	table.o.Idle = 10

@@ -31,8 +31,9 @@ func fullInfo() mcp.SessionInfo {
 	return mcp.SessionInfo{Revision: "2025-11-25", Capabilities: math.MaxUint16, ClientName: strings.Repeat("n", 24)}
 }
 
-// An id says what was sealed into it, to every process with the key, also after a restart; it is short, and visible ASCII: "It MUST only contain visible ASCII characters
-// (ranging from 0x21 to 0x7E)" (2025-11-25, basic/transports).
+// An id says what was sealed into it, to every process with the key, also after a restart; it is
+// short, and visible ASCII: "It MUST only contain visible ASCII characters (ranging from 0x21 to
+// 0x7E)" (2025-11-25, basic/transports).
 func TestSessionIDSurvivesARestart(t *testing.T) {
 	in := Ticket{Info: fullInfo(), principal: principalDigest("ada")}
 	id := ticketsOf(t, time.Hour, keyA).Issue(nil, &in, noon)
