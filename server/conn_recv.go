@@ -44,7 +44,7 @@ func (c *conn) parse(now tick, b []byte) {
 	x := c.takeExchange()
 	kept := x.in != nil && len(x.in.B) > 0
 	if kept {
-		x.in.add(b)
+		x.in.Add(b)
 		b = x.in.B
 	}
 	sliced := false
@@ -76,7 +76,7 @@ func (c *conn) parse(now tick, b []byte) {
 		x.in = release(x.in)
 	} else if kept {
 		x.in.B = x.in.B[:copy(x.in.B, b)]
-		x.in = x.in.fit()
+		x.in = x.in.Fit()
 	} else {
 		x.in = bufferOf(b)
 	}
@@ -166,7 +166,7 @@ func (c *conn) keep(b []byte) {
 		c.close(closePipelined)
 		return
 	}
-	x.in.add(b)
+	x.in.Add(b)
 }
 
 // discard counts the bytes that a peer sends after the last response, and closes the connection
@@ -294,7 +294,7 @@ func (c *conn) parseBody(now tick, b []byte) int {
 func (c *conn) decode(b []byte) (n int, err error) {
 	x := c.x
 	if more := x.body.Remaining(); more > 0 {
-		x.content.reserve(int(min(int64(len(b)), more)), int(min(more, c.loop.srv.opts.MaxBody)))
+		x.content.Reserve(int(min(int64(len(b)), more)), int(min(more, c.loop.srv.opts.MaxBody)))
 	}
 	x.content.B, n, _, err = x.body.Append(x.content.B, b)
 	return n, err

@@ -89,7 +89,7 @@ func (s *sock) Write(b []byte) (int, error) {
 		return 0, errSockClosed
 	}
 	if s.out != nil {
-		s.out.buf.add(b)
+		s.out.buf.Add(b)
 		return len(b), nil
 	}
 	n, err := sysWrite(s.fd, b)
@@ -129,7 +129,7 @@ func (s *sock) Writev(pieces [][]byte) (int, error) {
 	for _, b := range pieces {
 		k := min(n, len(b))
 		if n -= k; k < len(b) {
-			s.out.buf.add(b[k:])
+			s.out.buf.Add(b[k:])
 		}
 	}
 	return total, nil
