@@ -5,6 +5,7 @@ import (
 
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+	"github.com/mooring-mcp/mooring/server/internal/engine"
 )
 
 // idleSocket is the smallest socket that a connection works with. It counts the writes.
@@ -31,19 +32,19 @@ func (s *idleSocket) OutboundBuffered() int { return 0 }
 func (s *idleSocket) Flush() error          { return nil }
 func (s *idleSocket) SetLinger(int) error   { return nil }
 
-// idleReactor is the reactor of a loop whose tasks the test runs itself.
-type idleReactor struct{ tasks, later []task }
+// idleBase is the engine's loop below a loop whose tasks the test runs itself.
+type idleBase struct{ tasks, later []engine.Task }
 
-func (f *idleReactor) execute(t task)          { f.tasks = append(f.tasks, t) }
-func (f *idleReactor) again(t task)            { f.later = append(f.later, t) }
-func (f *idleReactor) closeSocket(sk socket)   { sk.(*idleSocket).end(nil) }
-func (f *idleReactor) closeWrite(socket) error { return nil }
-func (f *idleReactor) tells() bool             { return false }
+func (f *idleBase) Execute(t engine.Task)          { f.tasks = append(f.tasks, t) }
+func (f *idleBase) Again(t engine.Task)            { f.later = append(f.later, t) }
+func (f *idleBase) CloseSocket(sk engine.Socket)   { sk.(*idleSocket).end(nil) }
+func (f *idleBase) CloseWrite(engine.Socket) error { return nil }
+func (f *idleBase) ReportsCaughtUp() bool          { return false }
 
 // newIdleLoop returns a loop of a server with the rig's features.
 func newIdleLoop(tb testing.TB, opts *Options) *loop {
 	r := newRig(tb, opts)
-	r.l = newLoop(r.s, 0, new(idleReactor))
+	r.l = newLoop(r.s, 0, new(idleBase))
 	r.s.mu.Lock()
 	r.s.loops = []*loop{r.l}
 	r.s.mu.Unlock()
@@ -52,14 +53,13 @@ func newIdleLoop(tb testing.TB, opts *Options) *loop {
 
 // end ends the connection.
 func (s *idleSocket) end(err error) {
-	if s.c.closed(err) {
-		s.c.loop.srv.released()
-	}
+	s.c.closed(err)
+	s.c.loop.srv.admission.Released()
 }
 
 func (l *loop) connect() *idleSocket {
 	s := &idleSocket{c: &conn{loop: l, trust: endpoint.TrustLoopback}}
-	l.srv.conns.Add(1)
+	l.srv.admission.Reserve(false)
 	s.c.open(s, l.now)
 	return s
 }
@@ -67,7 +67,7 @@ func (l *loop) connect() *idleSocket {
 // run runs the tasks of the loop, including those it postponed to a later turn, until none is
 // left.
 func (l *loop) run() {
-	f := l.reactor.(*idleReactor)
+	f := l.base.(*idleBase)
 	for {
 		tasks := f.tasks
 		f.tasks = f.tasks[:0]

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+	"github.com/mooring-mcp/mooring/server/internal/engine"
 )
 
 // The benchmarks of the request path: a loop on the benchmark's goroutine, over sockets that only
@@ -16,13 +17,13 @@ import (
 //
 //	go test ./server -run '^$' -bench 'Call$|Notice' -benchmem -count 6 -cpu 1
 
-// benchReactor is an idleReactor that workers may call.
-type benchReactor struct {
-	idleReactor
-	posted chan task // has room for more tasks than a loop asks for at once
+// benchBase is an idleBase that workers may call.
+type benchBase struct {
+	idleBase
+	posted chan engine.Task // has room for more tasks than a loop asks for at once
 }
 
-func (f *benchReactor) execute(t task) { f.posted <- t }
+func (f *benchBase) Execute(t engine.Task) { f.posted <- t }
 
 // benchSocket is an idleSocket that keeps what was written last.
 type benchSocket struct {
@@ -37,23 +38,23 @@ func (s *benchSocket) Write(b []byte) (int, error) {
 
 // A bench is a loop and a client with one connection.
 type bench struct {
-	b     *testing.B
-	l     *loop
-	react *benchReactor
-	sk    *benchSocket
+	b    *testing.B
+	l    *loop
+	base *benchBase
+	sk   *benchSocket
 }
 
 func newBench(b *testing.B) *bench {
 	r := newRig(b, nil)
-	k := &bench{b: b, react: &benchReactor{posted: make(chan task, 64)}}
-	k.l = newLoop(r.s, 0, k.react)
+	k := &bench{b: b, base: &benchBase{posted: make(chan engine.Task, 64)}}
+	k.l = newLoop(r.s, 0, k.base)
 	b.Cleanup(k.l.stopWorkers)
 	r.s.mu.Lock()
 	r.s.loops = []*loop{k.l}
 	r.s.mu.Unlock()
 	k.sk = &benchSocket{}
 	k.sk.c = &conn{loop: k.l, trust: endpoint.TrustLoopback}
-	r.s.conns.Add(1)
+	r.s.admission.Reserve(false)
 	k.sk.c.open(k.sk, k.l.now)
 	return k
 }
@@ -67,19 +68,19 @@ func (k *bench) do(in []byte) {
 	}
 	for k.sk.writes == writes {
 		select {
-		case t := <-k.react.posted:
+		case t := <-k.base.posted:
 			t()
 			continue
 		default:
 		}
-		if later := k.react.later; len(later) > 0 {
-			k.react.later = nil
+		if later := k.base.later; len(later) > 0 {
+			k.base.later = nil
 			for _, t := range later {
 				t()
 			}
 			continue
 		}
-		t := <-k.react.posted
+		t := <-k.base.posted
 		t()
 	}
 }
@@ -144,7 +145,7 @@ func BenchmarkNotice10000(b *testing.B) {
 	for i := range socks {
 		s := &socks[i]
 		s.c = &conn{loop: l, trust: endpoint.TrustLoopback}
-		l.srv.conns.Add(1)
+		l.srv.admission.Reserve(false)
 		s.c.open(s, l.now)
 		s.deliver([]byte(listenTo(strconv.Itoa(i), `"toolsListChanged":true`).String()))
 	}

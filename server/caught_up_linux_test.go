@@ -2,11 +2,14 @@ package server
 
 import (
 	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/mooring-mcp/mooring/mcp"
 )
@@ -42,40 +45,35 @@ func TestCaughtUpWithoutTicks(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := startPoller(t)
-			mcp.AddInlineTool(p.srv.mcp, &mcp.Tool{Name: "add"}, func(*mcp.CallToolRequest, addIn) (map[string]string, error) {
+			l, nc := dialWithoutTicks(t)
+			mcp.AddInlineTool(l.srv.mcp, &mcp.Tool{Name: "add"}, func(*mcp.CallToolRequest, addIn) (map[string]string, error) {
 				return map[string]string{"text": strings.Repeat("x", big)}, nil
 			})
-			p.srv.up.Store(true)
-			s, fd := addPair(t, p)
-			defer unix.Close(fd)
-			if _, err := unix.Write(fd, []byte(tt.request)); err != nil {
+			if _, err := nc.Write([]byte(tt.request)); err != nil {
 				t.Fatal(err)
 			}
 			for waiting := 0; waiting == 0; {
-				p.on(func() { waiting = s.OutboundBuffered() })
-				if waiting == 0 {
-					p.on(func() {
-						if s.conn.state == connStateStream {
-							tt.begin(s.conn)
-						}
-					})
-				}
+				l.onOnly(func(c *conn) {
+					if waiting = c.sk.OutboundBuffered(); waiting == 0 && c.state == connStateStream {
+						tt.begin(c)
+					}
+				})
 			}
 			var got []byte
 			buf := make([]byte, 64<<10)
 			for limit := time.Now().Add(10 * time.Second); ; {
-				n, err := unix.Read(fd, buf)
+				_ = nc.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+				n, err := nc.Read(buf)
 				switch {
 				case n > 0:
 					got = append(got, buf[:n]...)
 					continue
-				case n == 0 && err == nil:
+				case err == io.EOF:
 					if !tt.end || !bytes.HasSuffix(got, []byte(tt.want)) {
 						t.Errorf("the connection ended after %q", got[max(0, len(got)-80):])
 					}
 					return
-				case err != unix.EAGAIN:
+				case !errors.Is(err, os.ErrDeadlineExceeded):
 					t.Fatal(err)
 				}
 				if !tt.end && len(got) > big && bytes.Contains(got[max(0, len(got)-1000):], []byte(tt.want)) {
@@ -84,8 +82,56 @@ func TestCaughtUpWithoutTicks(t *testing.T) {
 				if time.Now().After(limit) {
 					t.Fatalf("nothing more arrives after %d bytes, which end with %q", len(got), got[max(0, len(got)-80):])
 				}
-				time.Sleep(time.Millisecond)
 			}
 		})
 	}
+}
+
+// dialWithoutTicks returns a loop that gets no ticks, and a connection to it.
+func dialWithoutTicks(t *testing.T) (*loop, net.Conn) {
+	t.Helper()
+	s := New(mcp.NewServer(&mcp.Implementation{Name: "test", Version: "1"}, nil), &Options{Loops: 1, Engine: EngineEpoll})
+	if err := s.startEngine(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.engine.Stop)
+	if err := s.openAccepting(); err != nil {
+		t.Fatal(err)
+	}
+	s.up.Store(true)
+	// A unix socket has small buffers, so that some of a large response waits.
+	nl, err := s.Listen("unix:" + filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := s.engine.NewAcceptor(nl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	nc, err := net.Dial("unix", nl.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = nc.Close() })
+	for n := 0; n == 0; {
+		if n, err = a.Accept(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s.loops[0], nc
+}
+
+// onOnly runs f on the loop with its only connection, if that is open yet, and returns when it has.
+func (l *loop) onOnly(f func(*conn)) {
+	done := make(chan struct{})
+	l.execute(func() {
+		defer close(done)
+		for _, c := range l.slots {
+			if c != nil {
+				f(c)
+			}
+		}
+	})
+	<-done
 }

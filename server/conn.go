@@ -6,6 +6,7 @@ import (
 
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+	"github.com/mooring-mcp/mooring/server/internal/engine"
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
@@ -13,7 +14,7 @@ import (
 //
 // An idle connection or an idle stream costs only this struct, a slot and an entry in the wheel.
 type conn struct {
-	sk   socket
+	sk   engine.Socket
 	loop *loop
 	x    *exchange // the state of the request in progress; nil if there is none
 	streamNode
@@ -29,15 +30,6 @@ type conn struct {
 	opened bool // set in OnOpen; the accept side reads it once enrolment is over
 }
 
-// socket is what a conn needs from its transport.
-type socket interface {
-	Next(n int) ([]byte, error)
-	Write(b []byte) (int, error) // may close the conn before it returns
-	OutboundBuffered() int
-	Flush() error // tries to write what is buffered; may close the conn before it returns
-	SetLinger(secs int) error
-}
-
 type connState uint8
 
 const (
@@ -47,7 +39,7 @@ const (
 	connStateCall                    // a worker serves a call
 	connStateStream                  // an open subscriptions/listen stream
 	connStateLinger                  // the last response is on its way; then the socket closes
-	connStateClosed                  // OnClose has run; nothing may be touched any more
+	connStateClosed                  // closed has run; nothing may be touched any more
 )
 
 var connStateNames = [...]string{"idle", "head", "body", "call", "stream", "linger", "closed"}
@@ -116,9 +108,8 @@ func (c *conn) arm(due tick) {
 }
 
 // open starts the life of c on its loop.
-func (c *conn) open(sk socket, now tick) {
+func (c *conn) open(sk engine.Socket, now tick) {
 	c.sk = sk
-	c.opened = true
 	c.loop.attach(c)
 	c.setState(now, connStateIdle)
 	c.flags |= flagSilent
@@ -134,7 +125,7 @@ func (c *conn) close(r closeReason) {
 		return
 	}
 	c.reason = r
-	c.loop.reactor.closeSocket(c.sk)
+	c.loop.base.CloseSocket(c.sk)
 }
 
 // abort closes the connection with an RST. What the kernel still holds for the peer is dropped.
@@ -146,12 +137,10 @@ func (c *conn) abort(r closeReason) {
 	c.close(r)
 }
 
-// closed handles OnClose. It frees all that c holds except its place in the connection count. It
-// reports whether c was still open; if so, whoever closes the descriptor must then call
-// Server.released. err is nil when this side closed the connection.
-func (c *conn) closed(err error) bool {
+// closed ends c and frees all that it holds. err is nil when this side closed the connection.
+func (c *conn) closed(err error) {
 	if c.state == connStateClosed {
-		return false
+		return
 	}
 	if err != nil && c.state != connStateLinger { // a lingering conn has its reason already
 		c.reason = reasonOf(err)
@@ -175,7 +164,6 @@ func (c *conn) closed(err error) bool {
 	c.endStall()
 	l.detach(c)
 	l.m.closes[c.reason].Add(1)
-	return true
 }
 
 func reasonOf(err error) closeReason {
@@ -184,7 +172,7 @@ func reasonOf(err error) closeReason {
 	case errors.Is(err, io.EOF):
 		return closePeer
 	case errors.As(err, &op) && isWriteError(op.Error()):
-		return closeWrite
+		return closeWriteError
 	}
 	return closeReset
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
-// recv reads and serves what has arrived on the socket. It handles OnTraffic.
+// recv reads and serves what has arrived on the socket. Received calls it.
 func (c *conn) recv(now tick) {
 	b, _ := c.sk.Next(-1)
 	if len(b) == 0 {
@@ -65,7 +65,7 @@ func (c *conn) parse(now tick, b []byte) {
 	}
 	switch {
 	case c.state == connStateClosed:
-		return // OnClose has taken the exchange back
+		return // closed has taken the exchange back
 	case c.state == connStateLinger:
 		// If these are too many bytes, the next read closes the connection: the response goes out
 		// first.

@@ -1,6 +1,8 @@
 package server
 
-import "github.com/mooring-mcp/mooring/server/internal/wheel"
+import (
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
+)
 
 // flush writes what the turn has produced for c, in one system call. If c is lingering, it goes on
 // to close the connection.
@@ -169,7 +171,7 @@ func (c *conn) wind() {
 	}
 	if !c.has(flagShut) {
 		c.flags |= flagShut
-		if err := c.loop.reactor.closeWrite(c.sk); err != nil {
+		if err := c.loop.base.CloseWrite(c.sk); err != nil {
 			c.close(c.reason)
 			return
 		}

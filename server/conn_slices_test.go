@@ -21,7 +21,7 @@ func TestRequestsAreSliced(t *testing.T) {
 			r.run()
 			p.deliver(all)
 			r.hold <- struct{}{}
-			<-r.react.wake
+			<-r.base.wake
 		},
 		"one read": func(_ *rig, p *fakePeer, all string) { p.deliver(all) },
 	} {

@@ -216,7 +216,7 @@ func (c *conversation) received(p *caller, known *names, want string) (text stri
 			return text, err
 		}
 		select {
-		case <-c.react.wake:
+		case <-c.base.wake:
 		case <-time.After(time.Millisecond):
 		}
 	}

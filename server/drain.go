@@ -32,7 +32,7 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	defer cancel()
 	s.mu.Lock()
 	s.draining.Store(true)
-	close(s.drainBegun)
+	s.admission.End()
 	started := s.started && s.startErr == nil
 	accepted := s.closeListeners()
 	s.mu.Unlock()
@@ -48,7 +48,7 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 		return nil
 	}
 	arriving, stop := context.WithTimeout(ctx, stopGrace)
-	if err := s.engine.endAccepting(arriving); err != nil {
+	if err := s.engine.EndAccepting(arriving); err != nil {
 		s.logger().Warn("a connection does not reach its event loop: the drain goes on without it")
 	}
 	stop()
@@ -82,7 +82,7 @@ func (s *Server) leaveMCP() {
 // blocking waits in accept, and to close it waits for that. s.mu is held.
 func (s *Server) closeListeners() <-chan struct{} {
 	var closing sync.WaitGroup
-	for l := range s.listeners {
+	for l := range s.acceptors {
 		closing.Go(func() { _ = l.Close() })
 	}
 	ended := make(chan struct{})
@@ -98,7 +98,7 @@ func (s *Server) closeListeners() <-chan struct{} {
 func (s *Server) awaitEmpty(ctx context.Context) error {
 	t := time.NewTicker(drainPoll)
 	defer t.Stop()
-	for s.conns.Load() > 0 || s.calls.Load() > 0 {
+	for s.admission.Connections() > 0 || s.calls.Load() > 0 {
 		select {
 		case <-t.C:
 		case <-ctx.Done():

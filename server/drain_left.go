@@ -59,7 +59,7 @@ func (s *Server) stopEngine(grace context.Context, roll []chan struct{}, cause e
 	}
 	ended := make(chan struct{})
 	go func() {
-		s.engine.stop()
+		s.engine.Stop()
 		for _, l := range s.loops {
 			l.stopWorkers()
 		}
@@ -72,7 +72,7 @@ func (s *Server) stopEngine(grace context.Context, roll []chan struct{}, cause e
 			return cause
 		}
 	}
-	left := &LeftError{Loops: held, Connections: int(s.conns.Load()), Calls: int(s.calls.Load()), Err: cause}
+	left := &LeftError{Loops: held, Connections: int(s.admission.Connections()), Calls: int(s.calls.Load()), Err: cause}
 	s.logger().Error("shutdown does not wait for event loops that are held", "loops", held, "connections", left.Connections, "calls", left.Calls)
 	return left
 }

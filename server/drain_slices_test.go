@@ -10,8 +10,8 @@ import (
 func (r *rig) turns(look func()) {
 	r.t.Helper()
 	for rounds := 0; ; rounds++ {
-		todo := append(r.react.take(), r.react.later...)
-		r.react.later = nil
+		todo := append(r.base.take(), r.base.later...)
+		r.base.later = nil
 		if len(todo) == 0 {
 			return
 		}
@@ -103,7 +103,7 @@ func TestDrainOfAllStatesIsSliced(t *testing.T) {
 			}
 			r.wantInvariants("after the drain")
 			r.pass(15 * time.Second)
-			if n := r.s.conns.Load(); n != 0 {
+			if n := r.s.admission.Connections(); n != 0 {
 				t.Errorf("%d connections are left", n)
 			}
 		})
@@ -172,17 +172,17 @@ func TestReliefIsSliced(t *testing.T) {
 		r.connect().leave(4 << 10)
 	}
 	r.s.opts.UnsentTotal = 1
-	look, turns := r.slices("resets", func() int { return int(r.s.conns.Load()) })
+	look, turns := r.slices("resets", func() int { return int(r.s.admission.Connections()) })
 	r.l.postRelief()
-	for _, t := range r.react.take() {
+	for _, t := range r.base.take() {
 		t()
 		look()
 	}
-	if len(r.react.tasks) != 0 || len(r.react.later) != 1 {
-		t.Errorf("%d tasks wait that come before the sockets, %d behind them", len(r.react.tasks), len(r.react.later))
+	if len(r.base.tasks) != 0 || len(r.base.later) != 1 {
+		t.Errorf("%d tasks wait that come before the sockets, %d behind them", len(r.base.tasks), len(r.base.later))
 	}
 	r.turns(look)
-	if n := r.s.conns.Load(); n != 0 || *turns < many/sliceLimit {
+	if n := r.s.admission.Connections(); n != 0 || *turns < many/sliceLimit {
 		t.Errorf("%d connections are left, the others went in %d turns", n, *turns)
 	}
 }

@@ -93,7 +93,7 @@ func TestInboxSlices(t *testing.T) {
 	for i := range 3 * sliceLimit {
 		j.Notify(progress(i))
 	}
-	for _, tk := range r.react.take() {
+	for _, tk := range r.base.take() {
 		tk()
 	}
 	if got, want := len(r.l.backlog), 2*sliceLimit; got != want {

@@ -41,7 +41,7 @@ func newPort(t testing.TB, opts *Options) *port {
 		r.cues[part] = make(chan string, 1024)
 	}
 	mcp.AddTool(r.ms, &mcp.Tool{Name: "play"}, r.play)
-	r.loops = []*loop{r.l, newLoop(r.s, 1, r.react)}
+	r.loops = []*loop{r.l, newLoop(r.s, 1, r.base)}
 	r.s.mu.Lock()
 	r.s.loops = r.loops
 	r.s.mu.Unlock()
@@ -119,7 +119,7 @@ func (r *port) wait(d time.Duration) {
 func (r *port) dial(loop int) *fakePeer {
 	p := &fakePeer{r: r.rig, room: -1}
 	p.c = &conn{loop: r.loops[loop], trust: endpoint.TrustLoopback}
-	r.s.conns.Add(1)
+	r.s.admission.Reserve(false)
 	p.c.open(p, p.c.loop.now)
 	r.peers = append(r.peers, p)
 	return p
@@ -179,8 +179,8 @@ func (r *port) harmony() error {
 	}
 	held, _ := r.s.sessions.Audit()
 	switch {
-	case r.s.conns.Load() != int64(open):
-		return fmt.Errorf("%d connections, %d counted", open, r.s.conns.Load())
+	case r.s.admission.Connections() != int64(open):
+		return fmt.Errorf("%d connections, %d counted", open, r.s.admission.Connections())
 	case r.s.streams.Load() != int64(streams):
 		return fmt.Errorf("%d streams, %d counted", streams, r.s.streams.Load())
 	case r.s.sessions.Stats() != held:

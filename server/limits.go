@@ -3,6 +3,7 @@ package server
 import (
 	"time"
 
+	"github.com/mooring-mcp/mooring/server/internal/engine"
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
@@ -13,11 +14,11 @@ const tickUnit = wheel.Unit
 
 // Limits of a turn, so that other connections get theirs.
 const (
-	sliceLimit  = 256      // connections or items that a turn serves
-	slicedLimit = 8        // connections whose kept requests go on in a turn
-	turnBytes   = readSize // bytes of requests of one connection, or a request more
-	inboxRounds = 4        // times that a turn serves the inbox
-	bigContent  = 16 << 10 // content above this is decoded by a worker: 16 KiB take some 100 µs
+	sliceLimit  = 256             // connections or items that a turn serves
+	slicedLimit = 8               // connections whose kept requests go on in a turn
+	turnBytes   = engine.ReadSize // bytes of requests of one connection, or a request more
+	inboxRounds = 4               // times that a turn serves the inbox
+	bigContent  = 16 << 10        // content above this is decoded by a worker: 16 KiB take some 100 µs
 )
 
 // Times and sizes that are not options.
@@ -34,4 +35,4 @@ const (
 )
 
 // writeBufferSize is about how large gnet's first buffer becomes for what a peer does not take.
-const writeBufferSize = 16 << 10
+const writeBufferSize = engine.WriteBufferSize

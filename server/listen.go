@@ -19,7 +19,7 @@ import (
 // takes all.
 func (s *Server) Listen(addr string) (net.Listener, error) {
 	// Keepalive and the rest are set on the listening socket: accepted ones inherit them, which saves four system calls each.
-	lc := net.ListenConfig{KeepAlive: -1, Control: s.controlListener}
+	lc := net.ListenConfig{KeepAlive: -1, Control: s.admission.Sockets.Control}
 	// A multipath listener, which is Go's default, keeps some of them to itself.
 	lc.SetMultipathTCP(false)
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mooring-mcp/mooring/httpparse"
+	"github.com/mooring-mcp/mooring/server/internal/engine"
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
@@ -33,11 +34,10 @@ import (
 
 // loop is one event loop and all that it owns. Its methods run on it, but for those that begin with post (inbox.go).
 type loop struct {
-	srv     *Server
-	idx     int
-	reactor reactor
-	m       loopMetrics
-	coming  atomic.Int32 // connections on their way to it, where that may take a turn; written by the accept side
+	srv  *Server
+	idx  int
+	base engine.Loop // below it
+	m    loopMetrics
 
 	now   tick          // when the newest tick ran, or the loop was stirred: see present
 	quiet int           // ticks since the loop was stirred
@@ -82,10 +82,10 @@ type loop struct {
 	backlog   []item // items taken from the inbox and not served yet
 
 	in          inbox
-	runInbox    task
-	runTick     task
-	runContinue task
-	runRelief   task
+	runInbox    engine.Task
+	runTick     engine.Task
+	runContinue engine.Task
+	runRelief   engine.Task
 	relieving   atomic.Bool // runRelief is on its way
 	yieldAsked  atomic.Bool // a yieldRequest is on its way
 	yieldAt     int         // the next slot to look at for one
@@ -98,20 +98,8 @@ type loop struct {
 	_     [64]byte
 }
 
-// reactor is what a loop needs of the event loop below it.
-type reactor interface {
-	execute(t task)             // runs t on the loop, later; any goroutine
-	again(t task)               // runs t on the loop once the sockets have had their turn; on the loop
-	closeSocket(sk socket)      // on the loop; OnClose runs before it returns
-	closeWrite(sk socket) error // on the loop; sends a FIN and leaves the receiving side open
-	tells() bool                // whether a conn is told when its peer has caught up
-}
-
-// task is something to run on a loop.
-type task func()
-
-func newLoop(s *Server, idx int, r reactor) *loop {
-	l := &loop{srv: s, idx: idx, reactor: r, now: s.tick(), told: s.notices.log.base, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), retry: wheel.Ticks(retryTime)}
+func newLoop(s *Server, idx int, base engine.Loop) *loop {
+	l := &loop{srv: s, idx: idx, base: base, now: s.tick(), told: s.notices.log.base, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), retry: wheel.Ticks(retryTime)}
 	l.wheel = wheel.New(l.now)
 	l.workers.begin = func(j *job) { j.loop.begun.Add(1) }
 	l.workers.end = (*job).end
@@ -125,10 +113,10 @@ func newLoop(s *Server, idx int, r reactor) *loop {
 	return l
 }
 
-func (l *loop) execute(t task) { l.reactor.execute(t) }
+func (l *loop) execute(t engine.Task) { l.base.Execute(t) }
 
 // guard keeps a panic in f from ending the process, or anything but the connection that was being served.
-func (l *loop) guard(f func()) task {
+func (l *loop) guard(f func()) engine.Task {
 	return func() {
 		l.serving = nil
 		defer func() {
@@ -244,7 +232,7 @@ func (l *loop) continueLater() { l.more = true }
 func (l *loop) kickOnce() {
 	if l.more && !l.kicked {
 		l.more, l.kicked = false, true
-		l.reactor.again(l.runContinue)
+		l.base.Again(l.runContinue)
 	}
 }
 

@@ -13,7 +13,7 @@ type closeReason uint8
 const (
 	closePeer        closeReason = iota // the peer's FIN
 	closeReset                          // the peer's RST, or another read error
-	closeWrite                          // a write failed
+	closeWriteError                     // a write failed
 	closeDone                           // after a response that said Connection: close, or of HTTP/1.0
 	closeRefused                        // after a request that broke HTTP
 	closeHeadTimeout                    // Options.HeadTimeout
@@ -134,8 +134,8 @@ func (s *Server) Stats() Stats {
 		CallsInFlight: s.calls.Load(),
 		Requests:      make(map[RequestLabels]uint64),
 		Closes:        make(map[string]uint64, numCloseReasons),
-		AcceptErrors:  s.acceptErrors.Load(),
-		AcceptRefused: s.acceptRefused.Load(),
+		AcceptErrors:  s.admission.Errors(),
+		AcceptRefused: s.admission.Refused(),
 
 		SessionsWithState: held.Sessions,
 		RevokedSessions:   held.Revoked,
@@ -146,7 +146,7 @@ func (s *Server) Stats() Stats {
 	if !s.up.Load() {
 		return st
 	}
-	st.Connections = s.conns.Load() // a sum over the loops could count two that followed each other
+	st.Connections = s.admission.Connections() // a sum over the loops could count two that followed each other
 	now := s.clock()
 	for _, l := range s.loops {
 		m := &l.m

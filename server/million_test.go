@@ -39,7 +39,7 @@ func million(b *testing.B, n int, alone bool) {
 	for i := range socks {
 		s := &socks[i]
 		s.c = &conn{loop: l, trust: endpoint.TrustLoopback}
-		l.srv.conns.Add(1)
+		l.srv.admission.Reserve(false)
 		s.c.open(s, l.now)
 		request = append(request[:0], listenTo(strconv.Itoa(i%1000), `"toolsListChanged":true`).String()...)
 		s.deliver(request)
@@ -121,7 +121,7 @@ func million(b *testing.B, n int, alone bool) {
 		socks[i].end(errSocketClosed)
 	}
 	b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(n), "ns/close")
-	if l.wheel.Armed() != 0 || l.streams.head != noSlot || l.srv.conns.Load() != 0 {
+	if l.wheel.Armed() != 0 || l.streams.head != noSlot || l.srv.admission.Connections() != 0 {
 		b.Error("something is left")
 	}
 	runtime.KeepAlive(socks)

@@ -40,20 +40,20 @@ func (r *rig) connect() *fakePeer { return r.connectFrom(endpoint.TrustLoopback)
 func (r *rig) connectFrom(from endpoint.Trust) *fakePeer {
 	p := &fakePeer{r: r, room: -1}
 	p.c = &conn{loop: r.l, trust: from}
-	r.s.conns.Add(1)
+	r.s.admission.Reserve(false)
 	p.c.open(p, r.l.present())
 	r.peers = append(r.peers, p)
 	return p
 }
 
-// Next implements socket.
+// Next implements engine.Socket.
 func (p *fakePeer) Next(int) ([]byte, error) {
 	b := p.in
 	p.in = nil
 	return b, nil
 }
 
-// Write implements socket as gnet does: what the kernel does not take is copied and waits; an error
+// Write implements engine.Socket as gnet does: what the kernel does not take is copied and waits; an error
 // closes the connection before it returns.
 func (p *fakePeer) Write(b []byte) (int, error) {
 	p.writes++
@@ -97,16 +97,16 @@ func (p *fakePeer) drain() {
 	}
 }
 
-// OutboundBuffered implements socket.
+// OutboundBuffered implements engine.Socket.
 func (p *fakePeer) OutboundBuffered() int { return len(p.pending) }
 
-// Flush implements socket.
+// Flush implements engine.Socket.
 func (p *fakePeer) Flush() error {
 	p.drain()
 	return nil
 }
 
-// SetLinger implements socket.
+// SetLinger implements engine.Socket.
 func (p *fakePeer) SetLinger(secs int) error {
 	p.reset = secs == 0
 	return nil
@@ -118,9 +118,8 @@ func (p *fakePeer) onClose(err error) {
 		return
 	}
 	p.closed = true
-	if p.c.closed(err) {
-		p.r.s.released()
-	}
+	p.c.closed(err)
+	p.r.s.admission.Released()
 }
 
 func (p *fakePeer) onCloseWrite() error {
@@ -156,7 +155,7 @@ func (p *fakePeer) send(b string) {
 	p.r.run()
 }
 
-// deliver is one OnTraffic.
+// deliver is one call of Received.
 func (p *fakePeer) deliver(b string) {
 	p.in = append(p.r.read[:0], b...)
 	buf := p.in

@@ -64,7 +64,7 @@ func (l *loop) census() Census {
 func (s *Server) DescriptorBound() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.fdLimit
+	return s.admission.Limit()
 }
 
 // DefaultEngine is what the tests run on.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mooring-mcp/mooring/internal/wirecheck"
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/engine"
 )
 
 // A rig is a server with one loop and no event loop below it: tasks run, time passes and bytes
@@ -23,7 +24,7 @@ type rig struct {
 	ms     *mcp.Server
 	s      *Server
 	l      *loop
-	react  *fakeReactor
+	base   *fakeBase
 	schema *wirecheck.Checker
 	read   []byte // what peers' bytes arrive in, as the buffer of a gnet loop
 	peers  []*fakePeer
@@ -32,15 +33,15 @@ type rig struct {
 	causes chan error    // why the context of a call of "wait" ended
 }
 
-// fakeReactor keeps tasks until the rig runs them.
-type fakeReactor struct {
+// fakeBase keeps tasks until the rig runs them.
+type fakeBase struct {
 	mu    sync.Mutex
-	tasks []task
-	later []task
+	tasks []engine.Task
+	later []engine.Task
 	wake  chan struct{}
 }
 
-func (f *fakeReactor) execute(t task) {
+func (f *fakeBase) Execute(t engine.Task) {
 	f.mu.Lock()
 	f.tasks = append(f.tasks, t)
 	f.mu.Unlock()
@@ -50,10 +51,10 @@ func (f *fakeReactor) execute(t task) {
 	}
 }
 
-// again implements reactor: on the loop, which is the test's goroutine.
-func (f *fakeReactor) again(t task) { f.later = append(f.later, t) }
+// Again implements engine.Loop: on the loop, which is the test's goroutine.
+func (f *fakeBase) Again(t engine.Task) { f.later = append(f.later, t) }
 
-func (f *fakeReactor) take() []task {
+func (f *fakeBase) take() []engine.Task {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	t := f.tasks
@@ -61,11 +62,11 @@ func (f *fakeReactor) take() []task {
 	return t
 }
 
-func (f *fakeReactor) closeSocket(sk socket)      { peerOf(sk).onClose(nil) }
-func (f *fakeReactor) closeWrite(sk socket) error { return peerOf(sk).onCloseWrite() }
-func (f *fakeReactor) tells() bool                { return false }
+func (f *fakeBase) CloseSocket(sk engine.Socket)      { peerOf(sk).onClose(nil) }
+func (f *fakeBase) CloseWrite(sk engine.Socket) error { return peerOf(sk).onCloseWrite() }
+func (f *fakeBase) ReportsCaughtUp() bool             { return false }
 
-func peerOf(sk socket) *fakePeer {
+func peerOf(sk engine.Socket) *fakePeer {
 	if v, ok := sk.(*vectorPeer); ok {
 		return v.fakePeer
 	}
@@ -111,7 +112,7 @@ func newRig(t testing.TB, opts *Options, change ...func(*mcp.ServerOptions)) *ri
 	if testing.Short() && defaultEngine != EngineGnet {
 		t.Skip("there is no engine below a rig: run without the tag epoll")
 	}
-	r := &rig{t: t, react: &fakeReactor{wake: make(chan struct{}, 1)}, schema: wirecheck.Open(t), read: make([]byte, 0, 64<<10), hold: make(chan struct{}, 16), causes: make(chan error, 16)}
+	r := &rig{t: t, base: &fakeBase{wake: make(chan struct{}, 1)}, schema: wirecheck.Open(t), read: make([]byte, 0, 64<<10), hold: make(chan struct{}, 16), causes: make(chan error, 16)}
 	logger := slog.New(slog.NewTextHandler(&r.log, nil))
 	mo := mcp.ServerOptions{Logger: logger}
 	for _, f := range change {
@@ -126,7 +127,7 @@ func newRig(t testing.TB, opts *Options, change ...func(*mcp.ServerOptions)) *ri
 	}
 	o.Loops, o.Logger = 1, logger
 	r.s = New(r.ms, &o)
-	r.l = newLoop(r.s, 0, r.react)
+	r.l = newLoop(r.s, 0, r.base)
 	r.s.mu.Lock()
 	r.s.loops = []*loop{r.l}
 	r.s.started = true
@@ -200,12 +201,12 @@ func (r *rig) run() {
 
 // step runs what waits for the loop now. It reports whether there was anything.
 func (r *rig) step() bool {
-	tasks := r.react.take()
+	tasks := r.base.take()
 	for _, t := range tasks {
 		t()
 	}
-	later := r.react.later
-	r.react.later = nil
+	later := r.base.later
+	r.base.later = nil
 	for _, t := range later {
 		t()
 	}
@@ -222,7 +223,7 @@ func (r *rig) await(why string, cond func() bool) {
 			return
 		}
 		select {
-		case <-r.react.wake:
+		case <-r.base.wake:
 		case <-time.After(10 * time.Millisecond): // cond may hold without a word to the loop
 		case <-timeout:
 			r.t.Fatalf("%s: did not happen; log:\n%s", why, r.log.String())
@@ -320,8 +321,8 @@ func (r *rig) invariants() error {
 		return fmt.Errorf("%d slots free, %d taken, of %d", len(l.free), open, len(l.slots))
 	case listed != streams || l.m.streams.Load() != int64(streams) || r.s.streams.Load() != int64(streams):
 		return fmt.Errorf("%d streams, %d listed, %d and %d counted", streams, listed, l.m.streams.Load(), r.s.streams.Load())
-	case l.m.connections.Load() != int64(open) || r.s.conns.Load() != int64(open):
-		return fmt.Errorf("%d connections, %d and %d counted", open, l.m.connections.Load(), r.s.conns.Load())
+	case l.m.connections.Load() != int64(open) || r.s.admission.Connections() != int64(open):
+		return fmt.Errorf("%d connections, %d and %d counted", open, l.m.connections.Load(), r.s.admission.Connections())
 	case len(l.out) > 0:
 		return fmt.Errorf("%d bytes were left behind by a turn: %.80q", len(l.out), l.out)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/mooring-mcp/mooring/httpparse"
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+	"github.com/mooring-mcp/mooring/server/internal/engine"
 	"github.com/mooring-mcp/mooring/server/internal/session"
 )
 
@@ -27,10 +28,11 @@ type Server struct {
 	base     context.Context
 	cancel   context.CancelCauseFunc
 
-	engine engine        // immutable once started
-	loops  []*loop       // the same
-	halt   chan struct{} // closed to end the ticker
-	helper sync.WaitGroup
+	admission *engine.Admission
+	engine    engine.Engine // immutable once started
+	loops     []*loop       // the same
+	halt      chan struct{} // closed to end the ticker
+	helper    sync.WaitGroup
 
 	notices noticeBoard
 	unwatch func() // ends the reports of changes
@@ -39,36 +41,27 @@ type Server struct {
 	parked  atomic.Bool   // the ticker waits for longer than a tick, or is about to
 	alarm   chan struct{} // ends that
 
-	mu        sync.Mutex // guards started, startErr, listeners
+	mu        sync.Mutex // guards started, startErr, acceptors
 	started   bool
 	startErr  error
-	listeners map[acceptor]struct{}
+	acceptors map[engine.Acceptor]struct{}
 	accepting sync.WaitGroup // Serve calls
-	turn      atomic.Uint32  // of the loops, for the next connection
 
-	up         atomic.Bool // the loops run
-	draining   atomic.Bool
-	drainBegun chan struct{} // closed when draining is set
-	shutdown   sync.Once
-	stopped    chan struct{}
-	drainErr   error
+	up       atomic.Bool // the loops run
+	draining atomic.Bool
+	shutdown sync.Once
+	stopped  chan struct{}
+	drainErr error
 
 	tickets  *session.Tickets
 	sessions *session.Table[*job]
 
-	conns         atomic.Int64 // admitted and not yet closed
-	streams       atomic.Int64
-	calls         atomic.Int64
-	loose         atomic.Int64 // those of earlier revisions that go on without their connection
-	unsent        atomic.Int64 // bytes that wait for peers, as they were last counted
-	acceptErrors  atomic.Uint64
-	acceptRefused atomic.Uint64
-	room          roomGate      // a connection has gone: those that wait for a place may look
-	fdLimit       int64         // connections that the descriptor limit allows
-	fdBeyond      int64         // and so many more for health checks
-	yielding      sync.Mutex    // guards yieldNext; held while connections are asked to give way
-	yieldNext     time.Time     // until then none will
-	refusing      chan struct{} // bounds the connections that are being refused
+	streams   atomic.Int64
+	calls     atomic.Int64
+	loose     atomic.Int64 // those of earlier revisions that go on without their connection
+	unsent    atomic.Int64 // bytes that wait for peers, as they were last counted
+	yielding  sync.Mutex   // guards yieldNext; held while connections are asked to give way
+	yieldNext time.Time    // until then none will
 }
 
 // New returns a Server for s. It copies opts, which may be nil for the defaults. Nothing runs
@@ -76,17 +69,16 @@ type Server struct {
 func New(s *mcp.Server, opts *Options) *Server {
 	o := withDefaults(opts)
 	srv := &Server{
-		mcp:        s,
-		opts:       o,
-		ticks:      deadlinesOf(&o),
-		limits:     httpparse.Limits{RequestLine: o.MaxRequestLine, Head: o.MaxHead, Fields: o.MaxFields, Content: o.MaxBody},
-		policy:     endpoint.Policy{Path: o.Path, Origins: o.AllowedOrigins, Hosts: o.AllowedHosts, Modern: o.ModernOnly},
-		start:      time.Now(),
-		listeners:  make(map[acceptor]struct{}),
-		stopped:    make(chan struct{}),
-		drainBegun: make(chan struct{}),
-		halt:       make(chan struct{}),
-		alarm:      make(chan struct{}, 1),
+		mcp:       s,
+		opts:      o,
+		ticks:     deadlinesOf(&o),
+		limits:    httpparse.Limits{RequestLine: o.MaxRequestLine, Head: o.MaxHead, Fields: o.MaxFields, Content: o.MaxBody},
+		policy:    endpoint.Policy{Path: o.Path, Origins: o.AllowedOrigins, Hosts: o.AllowedHosts, Modern: o.ModernOnly},
+		start:     time.Now(),
+		acceptors: make(map[engine.Acceptor]struct{}),
+		stopped:   make(chan struct{}),
+		halt:      make(chan struct{}),
+		alarm:     make(chan struct{}, 1),
 	}
 	err := o.Validate()
 	if err != nil {
@@ -99,6 +91,10 @@ func New(s *mcp.Server, opts *Options) *Server {
 		panic(err) // a key that is too short: a programmer's error
 	}
 	srv.sessions = newSessions(srv)
+	srv.admission = engine.NewAdmission(engine.Config{
+		Host: host{srv}, Loops: o.Loops, MaxConnections: o.MaxConnections,
+		Sockets: engine.SocketOptions{KeepAlive: o.KeepAlive}, Logger: o.Logger,
+	})
 	for i := range srv.smallIDs {
 		srv.smallIDs[i] = strconv.Itoa(i)
 	}
@@ -132,8 +128,8 @@ func (s *Server) ensureStarted() error {
 	if s.startErr = s.startEngine(); s.startErr != nil {
 		return s.startErr
 	}
-	if s.startErr = s.setDescriptorBounds(descriptorLimit()); s.startErr != nil {
-		s.engine.stop()
+	if s.startErr = s.openAccepting(); s.startErr != nil {
+		s.engine.Stop()
 		return s.startErr
 	}
 	s.helper.Go(s.runTicker)
@@ -169,12 +165,6 @@ func (s *Server) postChanges(c *changes) {
 	for _, l := range s.loops {
 		l.postChanges(c)
 	}
-}
-
-// released is called when an admitted connection is gone.
-func (s *Server) released() {
-	s.conns.Add(-1)
-	s.room.open()
 }
 
 // logPanic records a fault of a loop's own code.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/engine"
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
@@ -188,13 +189,13 @@ func TestStirredByAnEnd(t *testing.T) {
 	}
 }
 
-// chanReactor runs the tasks of a loop on a goroutine of the test.
-type chanReactor struct {
-	fakeReactor
-	work chan task
+// chanBase runs the tasks of a loop on a goroutine of the test.
+type chanBase struct {
+	fakeBase
+	work chan engine.Task
 }
 
-func (c *chanReactor) execute(t task) { c.work <- t }
+func (c *chanBase) Execute(t engine.Task) { c.work <- t }
 
 // TestNoWakeIsLost has the loops of many servers rest and be stirred at all moments: each deadline
 // comes.
@@ -206,10 +207,10 @@ func TestNoWakeIsLost(t *testing.T) {
 	var parked atomic.Int64
 	for n := range servers {
 		s := New(ms, &Options{Loops: loops})
-		var reactors []*chanReactor
+		var bases []*chanBase
 		for i := range loops {
-			r := &chanReactor{work: make(chan task, 1000)}
-			reactors = append(reactors, r)
+			r := &chanBase{work: make(chan engine.Task, 1000)}
+			bases = append(bases, r)
 			s.loops = append(s.loops, newLoop(s, i, r))
 		}
 		s.helper.Go(s.runTicker)
@@ -217,7 +218,7 @@ func TestNoWakeIsLost(t *testing.T) {
 			var both sync.WaitGroup
 			for i, l := range s.loops {
 				both.Go(func() {
-					stirAndRest(t, l, reactors[i].work, rounds, rand.New(rand.NewPCG(uint64(n), uint64(i))), &parked)
+					stirAndRest(t, l, bases[i].work, rounds, rand.New(rand.NewPCG(uint64(n), uint64(i))), &parked)
 				})
 			}
 			both.Wait()
@@ -232,7 +233,7 @@ func TestNoWakeIsLost(t *testing.T) {
 }
 
 // stirAndRest lets the loop rest for some time, then arms a deadline and waits for it.
-func stirAndRest(t *testing.T, l *loop, work <-chan task, rounds int, rng *rand.Rand, parked *atomic.Int64) {
+func stirAndRest(t *testing.T, l *loop, work <-chan engine.Task, rounds int, rng *rand.Rand, parked *atomic.Int64) {
 	l.wheel.Grow(0)
 	l.slots = []*conn{nil}
 	for range rounds {

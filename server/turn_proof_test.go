@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/engine"
 )
 
 // TestOneConnectionsTurn: a client that pipelines without end has the loop for no longer than some
@@ -54,14 +55,14 @@ func TestOneConnectionsTurn(t *testing.T) {
 			close(done)
 			return
 		}
-		l.reactor.again(round)
+		l.base.Again(round)
 	}
 	l.execute(round)
 	<-done
 	if most == 0 {
 		t.Fatal("the client does not keep the loop busy")
 	}
-	if limit := uint64(readSize/len(request) + 2); most > limit {
+	if limit := uint64(engine.ReadSize/len(request) + 2); most > limit {
 		t.Errorf("%d requests of one connection are served in a row, want %d at most", most, limit)
 	}
 }

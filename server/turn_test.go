@@ -106,9 +106,9 @@ func TestLend(t *testing.T) {
 					t.Fatalf("call %d: no worker was handed a call", i)
 				}
 				r.l.lend()
-				r.react.mu.Lock()
-				woken := len(r.react.tasks) + len(r.react.later)
-				r.react.mu.Unlock()
+				r.base.mu.Lock()
+				woken := len(r.base.tasks) + len(r.base.later)
+				r.base.mu.Unlock()
 				if strings.Contains(string(p.got), answer) && woken == 0 {
 					continue
 				}
@@ -135,8 +135,8 @@ func TestLendPipelined(t *testing.T) {
 		t.Errorf("%d answers in the first turn, want %d", got, inboxRounds)
 	}
 	for range n {
-		later := r.react.later
-		r.react.later = nil
+		later := r.base.later
+		r.base.later = nil
 		for _, tk := range later {
 			tk()
 		}
@@ -144,7 +144,7 @@ func TestLendPipelined(t *testing.T) {
 	if got := strings.Count(p.take(), `"ahoy"`); got != n-inboxRounds {
 		t.Errorf("%d answers in the turns that follow, want %d", got, n-inboxRounds)
 	}
-	if tasks := r.react.take(); len(tasks) > 0 {
+	if tasks := r.base.take(); len(tasks) > 0 {
 		t.Errorf("%d tasks: a worker had to wake the loop", len(tasks))
 	}
 }
@@ -202,7 +202,7 @@ func TestLendToBlockedHandlers(t *testing.T) {
 	r.l.lendAfter = time.Time{}
 	r.l.lend()
 	q.wantResponse("another's call", 200)
-	if n := len(r.react.take()); n != 0 {
+	if n := len(r.base.take()); n != 0 {
 		t.Errorf("%d tasks before the handler answers", n)
 	}
 	r.hold <- struct{}{}

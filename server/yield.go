@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+	"github.com/mooring-mcp/mooring/server/internal/engine"
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
-	"golang.org/x/sys/unix"
 )
 
 // This file makes room at the descriptor limit. A connection whose client is silent gives way to a
@@ -21,10 +21,8 @@ const (
 	yieldLate   = 200 * time.Millisecond // or one that was let in beyond the limit
 	yieldWait   = 20 * time.Millisecond  // for the loops to answer
 	yieldRest   = 10 * time.Millisecond  // after a request in vain
-	roomPause   = 100 * time.Millisecond // of a full listener between two looks whether a client waits
 
-	maxBeyond  = 8           // connections beyond the limit, for health checks
-	beyondTime = time.Second // for their heads
+	beyondTime = time.Second // for the heads of connections beyond the limit
 )
 
 // yieldKind is which connections give way. Those that never sent anything go first.
@@ -57,11 +55,11 @@ func (r *yieldRequest) answered() {
 func (s *Server) makeRoom(most int64) {
 	s.yielding.Lock()
 	defer s.yielding.Unlock()
-	if s.conns.Load() <= most || s.clock().Before(s.yieldNext) {
+	if s.admission.Connections() <= most || s.clock().Before(s.yieldNext) {
 		return
 	}
 	for kind := range numYieldKinds {
-		if kind == yieldBeyond && most <= s.fdLimit {
+		if kind == yieldBeyond && most <= s.admission.Limit() {
 			break // they are what there is to be room for
 		}
 		r := s.askToYield(kind, most)
@@ -69,10 +67,10 @@ func (s *Server) makeRoom(most int64) {
 		select {
 		case <-r.done:
 		case <-t.C:
-		case <-s.drainBegun:
+		case <-s.admission.Ended():
 		}
 		t.Stop()
-		if r.closed.Load() > 0 || s.conns.Load() <= most {
+		if r.closed.Load() > 0 || s.admission.Connections() <= most {
 			return
 		}
 	}
@@ -95,7 +93,7 @@ func (s *Server) askToYield(kind yieldKind, most int64) *yieldRequest {
 func (l *loop) serveYield(r *yieldRequest) {
 	defer r.answered()
 	l.yieldAsked.Store(false)
-	if l.draining || l.srv.conns.Load() <= r.most {
+	if l.draining || l.srv.admission.Connections() <= r.most {
 		return
 	}
 	type silence struct {
@@ -131,7 +129,7 @@ func (l *loop) serveYield(r *yieldRequest) {
 		}
 	}
 	for _, s := range want[:found] {
-		if l.serving = s.c; !s.c.hasInput() {
+		if l.serving = s.c; !engine.HasInput(s.c.sk) {
 			s.c.close(closeDescriptors)
 			r.closed.Add(1)
 		}
@@ -171,23 +169,12 @@ func (c *conn) silentSince() tick {
 	return due - c.loop.srv.ticks.idle
 }
 
-// hasInput reports whether the kernel has something of c's client that was not read yet.
-func (c *conn) hasInput() bool {
-	s, ok := c.sk.(interface{ Fd() int })
-	if !ok {
-		return false
-	}
-	var b [1]byte
-	n, _, err := unix.Recvfrom(s.Fd(), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-	return err == nil && n > 0
-}
-
 // admitLate decides on the request of a connection that was let in beyond the descriptor limit. If
 // there is room by now it is one as any other. Otherwise a health check is answered, anything else
 // is refused, and the connection ends with it.
 func (c *conn) admitLate() {
 	s := c.loop.srv
-	if s.conns.Load() <= s.fdLimit {
+	if s.admission.Connections() <= s.admission.Limit() {
 		c.flags &^= flagBeyond
 		return
 	}
@@ -195,7 +182,7 @@ func (c *conn) admitLate() {
 	switch v := &c.x.verdict; v.Route {
 	case endpoint.RouteHealth, endpoint.RouteReady, endpoint.RouteRefused:
 	default:
-		s.acceptRefused.Add(1)
+		s.admission.CountRefused()
 		*v = endpoint.Refuse(503, tooManyConnections)
 	}
 }

@@ -174,8 +174,9 @@ func TestAdmitLate(t *testing.T) {
 	} {
 		for _, room := range []bool{false, true} {
 			r := newRig(t, nil)
-			if r.s.fdLimit = 0; room {
-				r.s.fdLimit = 1
+			r.s.admission.SetDescriptors(4) // for one connection
+			if !room {
+				r.s.admission.Reserve(false)
 			}
 			r.s.up.Store(true)
 			p := r.connect()
@@ -207,7 +208,7 @@ func TestAdmitLate(t *testing.T) {
 		r := newRig(t, nil)
 		p := &fakePeer{r: r, room: -1}
 		p.c = newConn(r.l, endpoint.TrustLoopback, true)
-		r.s.conns.Add(1)
+		r.s.admission.Reserve(false)
 		p.c.open(p, r.l.now)
 		p.send(part)
 		r.pass(beyondTime - tickUnit)

@@ -1,4 +1,4 @@
-package server
+package epollengine
 
 import (
 	"cmp"
@@ -9,18 +9,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The system calls of a turn. None of them waits, so none tells Go's scheduler of itself: each that does wakes Go's monitor, which then looks every 20 µs whether it takes long, and that costs
-// more than the calls. Measured with a session's cycle (initialize, initialized, tools/call, close): a tenth of the server's processor time.
-
-// They say themselves that they do not wait, or cannot: O_NONBLOCK is a property of the socket, not of a descriptor, and who else has a duplicate of it, be it another process, may take it away at
-// any time (os.File.Fd does). A call that waits and does not tell the scheduler stops the whole process at the next collection.
+// The system calls of a turn. None of them blocks, so they skip the scheduler's bookkeeping: entering
+// it wakes Go's monitor, which then polls every 20 µs to see whether they take long, and that costs
+// more than the calls. Measured with a session's cycle (initialize, initialized, tools/call, close):
+// a tenth of the server's processor time.
+//
+// Each passes its own non-blocking flag, or cannot block. O_NONBLOCK cannot be relied on: it belongs
+// to the open file, and anyone holding a duplicate, even another process, can clear it at any time
+// (os.File.Fd does). A call that blocks without the scheduler's knowledge stops the whole process at
+// the next collection.
 
 // sysRead reads from a socket, at once. b must not be empty.
 func sysRead(fd int32, b []byte) (int, error) {
 	return result(syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0))
 }
 
-// sysWrite writes to a socket, at once. It returns how much of b the kernel took: less than all of it is no error.
+// sysWrite writes to a socket, at once. It returns how much of b the kernel took: less than all of it
+// is not an error.
 func sysWrite(fd int32, b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
@@ -72,10 +77,13 @@ func sysForget(epfd int, fd int32) {
 	_, _, _ = syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epfd), unix.EPOLL_CTL_DEL, uintptr(fd), 0, 0, 0)
 }
 
-// sysAccept accepts from a listener, at once: nobody there is EAGAIN, which a poll tells for a tenth of what an accept costs that finds nobody.
+// sysAccept accepts from a listener, at once. If no client waits it returns EAGAIN: it polls first,
+// which costs a tenth of an accept that finds nobody.
 //
-// No accept says itself that it does not wait. This one waits only if, within the microsecond since the looks, the listener became blocking and another process accepted who was there: neither is usual,
-// and whoever hands a listener on makes it blocking before there is another process. unix.Accept4, which tells the scheduler, costs a tenth of the server's processor time per session; a
+// No accept has a non-blocking flag of its own. This one blocks only if, within the microsecond since
+// it looked, the listener became blocking and another process accepted the client: neither is usual,
+// and whoever hands a listener on makes it blocking before there is another process. unix.Accept4,
+// which enters the scheduler, costs a tenth of the server's processor time per session; only a
 // blocking listener gets it.
 func sysAccept(fd uintptr) (int, error) {
 	pfd := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
@@ -99,7 +107,7 @@ func sysEvents(epfd int, events []unix.EpollEvent) int {
 	return n
 }
 
-// sysYield lets the threads run that wait for this processor.
+// sysYield lets other threads run that wait for this processor.
 func sysYield() {
 	_, _, _ = syscall.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0)
 }

@@ -1,4 +1,4 @@
-package server
+package engine
 
 import (
 	"errors"
@@ -17,7 +17,7 @@ func tuneSocketOS(fd int) error {
 	)
 }
 
-// duplicateTo makes to, which is open, a duplicate of from.
-func duplicateTo(from, to int) error {
+// DuplicateTo makes to, which is open, a duplicate of from.
+func DuplicateTo(from, to int) error {
 	return unix.Dup3(from, to, unix.O_CLOEXEC)
 }

@@ -1,4 +1,4 @@
-package server
+package engine
 
 import "golang.org/x/sys/unix"
 
@@ -7,8 +7,8 @@ const keepAliveIdleOption = unix.TCP_KEEPALIVE
 
 func tuneSocketOS(int) error { return nil }
 
-// duplicateTo makes to, which is open, a duplicate of from.
-func duplicateTo(from, to int) error {
+// DuplicateTo makes to, which is open, a duplicate of from.
+func DuplicateTo(from, to int) error {
 	if err := unix.Dup2(from, to); err != nil {
 		return err
 	}

@@ -1,0 +1,5 @@
+//go:build race
+
+package epollengine
+
+const raceEnabled = true
