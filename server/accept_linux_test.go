@@ -14,7 +14,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// serveOn serves l and returns the server and what Serve returned. The server is shut down at the end of the test.
+// serveOn serves l and returns the server and what Serve returned. The server is shut down at the
+// end of the test.
 func serveOn(t *testing.T, l net.Listener) (*Server, <-chan error) {
 	t.Helper()
 	return serveWith(t, l, &Options{Loops: 1, Engine: EngineEpoll})
@@ -61,7 +62,8 @@ func healthy(t *testing.T, addr net.Addr) net.Conn {
 	return c
 }
 
-// handOn does what giving a socket to a child process does: it becomes blocking for all that have it.
+// handOn does what giving a socket to a child process does: it becomes blocking for all that have
+// it.
 func handOn(t *testing.T, v interface{ File() (*os.File, error) }) {
 	f, err := v.File()
 	if err != nil {
@@ -74,9 +76,9 @@ func handOn(t *testing.T, v interface{ File() (*os.File, error) }) {
 	_ = f.Close()
 }
 
-// TestListenerHandedOn: a listener that becomes blocking, because its host gives it to a child process
-// before or while it is served, is served as any other. An accept that waited for the next client would
-// stop everything else.
+// TestListenerHandedOn: a listener that becomes blocking, because its host gives it to a child
+// process before or while it is served, is served as any other. An accept that waited for the next
+// client would stop everything else.
 func TestListenerHandedOn(t *testing.T) {
 	for _, before := range []bool{true, false} {
 		l := listenTCP(t)
@@ -98,8 +100,8 @@ func TestListenerHandedOn(t *testing.T) {
 	}
 }
 
-// TestShutdownHandedOn: a listener that has become blocking does not delay Shutdown, and a client that
-// comes after it is not served.
+// TestShutdownHandedOn: a listener that has become blocking does not delay Shutdown, and a client
+// that comes after it is not served.
 func TestShutdownHandedOn(t *testing.T) {
 	for _, engine := range []Engine{EngineGnet, EngineEpoll} {
 		l := listenTCP(t)
@@ -164,8 +166,8 @@ func TestWrappedListener(t *testing.T) {
 	}
 }
 
-// TestShutdownOfUnopened: a connection that was accepted and is not open yet when the drain begins is
-// closed by it as any other.
+// TestShutdownOfUnopened: a connection that was accepted and is not open yet when the drain begins
+// is closed by it as any other.
 func TestShutdownOfUnopened(t *testing.T) {
 	l := listenTCP(t)
 	s, _ := serveWith(t, l, &Options{Loops: 1, Engine: EngineEpoll, DrainTimeout: 5 * time.Second})

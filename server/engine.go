@@ -7,7 +7,7 @@ type Engine string
 const (
 	// EngineGnet is gnet, on every system.
 	EngineGnet Engine = "gnet"
-	// EngineEpoll is a loop of our own, for Linux: an idle stream needs a third of the memory, and a
-	// client that comes, calls and goes about half of the processor time.
+	// EngineEpoll is a loop of our own, for Linux: an idle stream needs a third of the memory, and
+	// a client that comes, calls and goes about half of the processor time.
 	EngineEpoll Engine = "epoll"
 )

@@ -12,8 +12,8 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
-// This file is what the engine below the loops sees of the server: its host, and a handler for each
-// connection.
+// This file is what the engine below the loops sees of the server: its host, and a handler for
+// each connection.
 
 // newEngine returns what Options.Engine names.
 func (s *Server) newEngine() (engine.Engine, error) {
@@ -56,7 +56,8 @@ func (s *Server) openAccepting() error {
 	return nil
 }
 
-// host is a Server as the engine's host. It is a type of its own because Server's methods are public.
+// host is a Server as the engine's host. It is a type of its own because Server's methods are
+// public.
 type host struct{ srv *Server }
 
 var _ engine.Host = host{}

@@ -9,8 +9,8 @@ import (
 )
 
 // Serve accepts connections on l, which it owns and closes, until Shutdown; then it returns
-// ErrServerClosed. l may be inherited, for example from systemd; its connections must be *net.TCPConn
-// or *net.UnixConn. Several Serve calls may run at once.
+// ErrServerClosed. l may be inherited, for example from systemd; its connections must be
+// *net.TCPConn or *net.UnixConn. Several Serve calls may run at once.
 func (s *Server) Serve(l net.Listener) error {
 	defer l.Close()
 	if err := s.ensureStarted(); err != nil {

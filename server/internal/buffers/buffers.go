@@ -1,6 +1,6 @@
-// Package buffers has the pooled buffers of package server: what has arrived of a request, content,
-// messages on their way to a loop, and what the kernel has not taken yet. Its functions may be called
-// from any goroutine; a buffer has one owner at a time.
+// Package buffers has the pooled buffers of package server: what has arrived of a request,
+// content, messages on their way to a loop, and what the kernel has not taken yet. Its functions
+// may be called from any goroutine; a buffer has one owner at a time.
 //
 // The pools have fixed sizes, so that what is held depends on what it is held for and not on what
 // others needed before: a single pool learns its size from its users and gives a client that has
@@ -49,8 +49,8 @@ func Of(p []byte) *Buffer {
 	return b
 }
 
-// Release gives b, which may be nil, back and returns nil. A buffer whose owner has changed its size
-// is not kept.
+// Release gives b, which may be nil, back and returns nil. A buffer whose owner has changed its
+// size is not kept.
 func Release(b *Buffer) *Buffer {
 	if b == nil {
 		return nil

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// How long accepting pauses after an error: MinPause, then twice as long each time, up to MaxPause.
+// How long accepting pauses after an error: MinPause, then twice as long each time, up to
+// MaxPause.
 const (
 	MinPause = 5 * time.Millisecond
 	MaxPause = time.Second
@@ -59,8 +60,8 @@ func IsExhausted(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
-// Listener is a listener and what admission needs to know of it. The acceptors of both engines embed
-// one.
+// Listener is a listener and what admission needs to know of it. The acceptors of both engines
+// embed one.
 type Listener struct {
 	net.Listener
 	From     net.Addr // its address

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	maxEnrolling = 64 // connections between accept and their loop that may have two descriptors each
+	maxEnrolling = 64 // connections between accept and their loop, with two descriptors each
 	maxRefusing  = 32 // connections that are being refused
 	maxBeyond    = 8  // connections beyond the descriptor limit
 	otherFiles   = 64 // descriptors left to the rest of the process
@@ -113,10 +113,10 @@ func Descriptors() int64 {
 	return int64(r.Cur)
 }
 
-// Reserve counts one more connection, unless there are MaxConnections, or as many as the descriptor
-// limit allows a listener of this kind. Clients of a local listener may be admitted beyond that
-// limit, a few at a time, so that health checks are answered when nothing else gives way: beyond
-// reports that. Reserve may wait for other connections to give way.
+// Reserve counts one more connection, unless there are MaxConnections, or as many as the
+// descriptor limit allows a listener of this kind. Clients of a local listener may be admitted
+// beyond that limit, a few at a time, so that health checks are answered when nothing else gives
+// way: beyond reports that. Reserve may wait for other connections to give way.
 func (a *Admission) Reserve(local bool) (beyond, ok bool) {
 	for {
 		n := a.count.Load()
@@ -145,9 +145,9 @@ func (a *Admission) Released() {
 // those that wait for room go on waiting.
 func (a *Admission) Unreserve() { a.count.Add(-1) }
 
-// NextLoop returns the index of the loop for the next connection. It picks the loops in turn, except
-// those that are held and those to which share connections or more are on their way. If there is no
-// other, it picks the loop with the fewest on their way.
+// NextLoop returns the index of the loop for the next connection. It picks the loops in turn,
+// except those that are held and those to which share connections or more are on their way. If
+// there is no other, it picks the loop with the fewest on their way.
 func (a *Admission) NextLoop(share int32) int {
 	fewest := -1
 	for range a.coming {

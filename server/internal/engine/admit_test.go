@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestNextLoop holds which loop gets the next connection: each in its turn, whatever their number, but
-// none that is held.
+// TestNextLoop holds which loop gets the next connection: each in its turn, whatever their number,
+// but none that is held.
 func TestNextLoop(t *testing.T) {
 	const rounds = 12
 	for n := 1; n <= 9; n++ {
@@ -132,8 +132,8 @@ func (f *fakeAcceptor) ClientWaits() bool { return true }
 func (f *fakeAcceptor) CheckOpen() error  { return nil }
 func (f *fakeAcceptor) Close() error      { return nil }
 
-// Accepting goes on after an error that may pass, such as a lack of descriptors or of epoll watches
-// (ENOSPC), and ends with any other.
+// Accepting goes on after an error that may pass, such as a lack of descriptors or of epoll
+// watches (ENOSPC), and ends with any other.
 func TestServeErrors(t *testing.T) {
 	passing := []error{
 		&net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)},

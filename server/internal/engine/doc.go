@@ -4,9 +4,10 @@
 //
 // # Vocabulary
 //
-// An [Engine] waits for sockets. There are two, each in a package of its own: gnetengine alone knows
-// gnet, and epollengine alone knows epoll. A [Loop] is one of the engine's event loops: a goroutine
-// that serves its sockets and tasks in turns. A [Socket] is a connected socket of a loop.
+// An [Engine] waits for sockets. There are two, each in a package of its own: gnetengine alone
+// knows gnet, and epollengine alone knows epoll. A [Loop] is one of the engine's event loops: a
+// goroutine that serves its sockets and tasks in turns. A [Socket] is a connected socket of a
+// loop.
 //
 // The [Host] is the server above. It makes a [Handler] for each connection, which the loop calls
 // when something has happened to the socket.
@@ -22,7 +23,7 @@
 // # Life of a connection
 //
 // An acceptor reserves a place for it (Admission.Reserve), picks a loop (Admission.NextLoop), asks
-// the host for its handler (Host.NewConn) and hands it to the loop, which calls Handler.Opened. The
-// place is free again when the descriptor is closed, which is after Handler.Closed: the engine then
-// calls Admission.Released. The host counts nothing.
+// the host for its handler (Host.NewConn) and hands it to the loop, which calls Handler.Opened.
+// The place is free again when the descriptor is closed, which is after Handler.Closed: the engine
+// then calls Admission.Released. The host counts nothing.
 package engine

@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	// ReadSize is how many bytes are read from a socket in a turn. It limits how long one connection
-	// has its loop: the requests of a client that pipelines without end take some 100 µs, and what
-	// it has sent in addition waits in the kernel, where it holds up the client, until the other
-	// sockets have been served.
+	// ReadSize is how many bytes are read from a socket in a turn. It limits how long one
+	// connection has its loop: the requests of a client that pipelines without end take some 100
+	// µs, and what it has sent in addition waits in the kernel, where it holds up the client,
+	// until the other sockets have been served.
 	ReadSize = 8 << 10
 
-	// WriteBufferSize is about how large gnet's first buffer becomes for bytes that a peer does not
-	// take.
+	// WriteBufferSize is about how large gnet's first buffer becomes for bytes that a peer does
+	// not take.
 	WriteBufferSize = 16 << 10
 )
 
@@ -32,15 +32,16 @@ type Engine interface {
 	// NewAcceptor returns the acceptor of a listener, and takes ownership of l unless it fails. It
 	// may be called from any goroutine.
 	NewAcceptor(l net.Listener) (Acceptor, error)
-	// EndAccepting waits until no connection is on its way to a loop, or until ctx ends. An acceptor
-	// that has not returned by then closes the connections that it still accepts.
+	// EndAccepting waits until no connection is on its way to a loop, or until ctx ends. An
+	// acceptor that has not returned by then closes the connections that it still accepts.
 	EndAccepting(ctx context.Context) error
-	// Stop closes the connections that are left and ends the loops. It waits for a loop that is held.
+	// Stop closes the connections that are left and ends the loops. It waits for a loop that is
+	// held.
 	Stop()
 }
 
-// Acceptor accepts the connections of one listener. It gives each to a loop, or refuses it above the
-// limit. Admission.Serve drives it.
+// Acceptor accepts the connections of one listener. It gives each to a loop, or refuses it above
+// the limit. Admission.Serve drives it.
 type Acceptor interface {
 	// Accept waits for connections and returns how many it has accepted: some even with an error,
 	// and sometimes none without one.
@@ -106,13 +107,13 @@ type Host interface {
 	Held(loop int) bool
 	// Visit has a loop that may sleep look at the connections that it was given.
 	Visit(loop int)
-	// MakeRoom closes connections until there are no more than most, as far as it can. It may wait
-	// for the loops, but not for long.
+	// MakeRoom closes connections until there are no more than most, as far as it can. It waits
+	// for the loops, but not for long, so it must not be called on one.
 	MakeRoom(most int64)
 }
 
-// Handler serves one connection. Its methods run on the connection's loop and recover from their own
-// panics.
+// Handler serves one connection. Its methods run on the connection's loop and recover from their
+// own panics.
 type Handler interface {
 	// Opened begins the connection's life. It comes first.
 	Opened(sk Socket)

@@ -39,7 +39,8 @@ func (a *Admission) WaitForRoom(d time.Duration, needed func() bool) bool {
 	defer t.Stop()
 	closed := a.room.enter()
 	defer a.room.leave()
-	if needed == nil || needed() { // asked once more: a connection that closes from here on is noticed
+	// It is asked once more: a connection that closes from here on is noticed.
+	if needed == nil || needed() {
 		select {
 		case <-t.C:
 		case <-closed:

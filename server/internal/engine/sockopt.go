@@ -24,8 +24,8 @@ type SocketOptions struct {
 	KeepAlive time.Duration // silence after which the kernel probes a peer
 }
 
-// Control sets the options of a new listening socket, from which accepted sockets inherit them. It is
-// for net.ListenConfig.
+// Control sets the options of a new listening socket, from which accepted sockets inherit them. It
+// is for net.ListenConfig.
 func (o SocketOptions) Control(network, _ string, rc syscall.RawConn) error {
 	if network == "unix" {
 		return nil
@@ -33,8 +33,8 @@ func (o SocketOptions) Control(network, _ string, rc syscall.RawConn) error {
 	return rc.Control(func(fd uintptr) { _ = o.TuneSocket(int(fd)) })
 }
 
-// TuneListener does the same for an inherited listener, and reports whether its connections inherit
-// the options. A multipath listener takes only some.
+// TuneListener does the same for an inherited listener, and reports whether its connections
+// inherit the options. A multipath listener takes only some.
 func (o SocketOptions) TuneListener(l net.Listener) (inherits bool) {
 	switch l.(type) {
 	case *net.UnixListener:
@@ -65,8 +65,10 @@ func (o SocketOptions) Tune(v any) error {
 // heartbeats find a peer that is gone. It returns what went wrong.
 func (o SocketOptions) TuneSocket(fd int) error {
 	err := errors.Join(
-		unix.SetNonblock(fd, true), // a wrapped listener may have looked at it through File, which makes it blocking
-		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{}), // on a loop, close must not wait
+		// A wrapped listener may have looked at it through File, which makes it blocking.
+		unix.SetNonblock(fd, true),
+		// On a loop, close must not wait.
+		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{}),
 		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1),
 		tuneSocketOS(fd),
 	)

@@ -63,8 +63,8 @@ func (e *epollEngine) NewAcceptor(l net.Listener) (engine.Acceptor, error) {
 }
 
 // setDeadline ends the wait for connections after a while, to check whether the listener is still
-// open: the duplicate, which is waited for, does not show it. All listeners check at the same moments,
-// as does whatever else happens every second, so that an idle process wakes once.
+// open: the duplicate, which is waited for, does not show it. All listeners check at the same
+// moments, as does whatever else happens every second, so that an idle process wakes once.
 func (a *acceptor) setDeadline() error {
 	return a.file.SetReadDeadline(time.Now().Truncate(engine.MaxPause).Add(engine.MaxPause))
 }
@@ -167,7 +167,8 @@ func (a *acceptor) descriptorOf(nc net.Conn) (fd int, err error) {
 			return 0, cerr
 		}
 		if err == nil {
-			_ = unix.SetNonblock(fd, true) // a host that looked at its options by File and Fd has made it blocking
+			// A host that looked at its options by File and Fd has made it blocking.
+			_ = unix.SetNonblock(fd, true)
 		}
 		if !engine.IsExhausted(err) {
 			return fd, err
@@ -179,8 +180,8 @@ func (a *acceptor) descriptorOf(nc net.Conn) (fd int, err error) {
 	}
 }
 
-// admit gives a connection to a loop, or refuses it above the limit. It owns fd. After an error, for
-// example that there are no more epoll watches, accepting must pause: the next client would be
+// admit gives a connection to a loop, or refuses it above the limit. It owns fd. After an error,
+// for example that there are no more epoll watches, accepting must pause: the next client would be
 // dropped too.
 func (a *acceptor) admit(fd int) error {
 	beyond, ok := a.adm.Reserve(a.Local())
@@ -207,8 +208,8 @@ func (a *acceptor) refuse(fd int) {
 	defer f.Close()
 	nc, err := net.FileConn(f)
 	if err != nil {
-		// Without a descriptor for net's own connection it cannot be closed in stages, but the client
-		// is told.
+		// Without a descriptor for net's own connection it cannot be closed in stages, but the
+		// client is told.
 		a.adm.CountRefused()
 		_, _ = sysWrite(int32(fd), a.adm.Host.Refusal())
 		return

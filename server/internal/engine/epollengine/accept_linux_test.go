@@ -12,7 +12,8 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/engine"
 )
 
-// handOn does what giving a socket to a child process does: it becomes blocking for all that have it.
+// handOn does what giving a socket to a child process does: it becomes blocking for all that have
+// it.
 func handOn(t *testing.T, v interface{ File() (*os.File, error) }) {
 	f, err := v.File()
 	if err != nil {
@@ -25,8 +26,8 @@ func handOn(t *testing.T, v interface{ File() (*os.File, error) }) {
 	_ = f.Close()
 }
 
-// TestConnRaced: a connection that becomes blocking while it is served, because another process has it
-// too and makes it so, blocks no loop.
+// TestConnRaced: a connection that becomes blocking while it is served, because another process
+// has it too and makes it so, blocks no loop.
 func TestConnRaced(t *testing.T) {
 	l := startLoop(t)
 	s, peer := addPair(t, l)
@@ -40,7 +41,8 @@ func TestConnRaced(t *testing.T) {
 		}
 		close(ended)
 	})
-	time.AfterFunc(10*time.Second, func() { _ = unix.Shutdown(peer, unix.SHUT_RDWR) }) // if it waits
+	// If it waits.
+	time.AfterFunc(10*time.Second, func() { _ = unix.Shutdown(peer, unix.SHUT_RDWR) })
 	began := time.Now()
 	<-ended
 	if took := time.Since(began); took > 5*time.Second {
@@ -115,8 +117,8 @@ func TestRefusedWithoutDescriptors(t *testing.T) {
 	}
 }
 
-// TestListenerClosedByHost: Serve returns, and the port is free, even if no client comes, or there is
-// no room for one.
+// TestListenerClosedByHost: Serve returns, and the port is free, even if no client comes, or there
+// is no room for one.
 func TestListenerClosedByHost(t *testing.T) {
 	for _, full := range []bool{false, true} {
 		l := listenTCP(t)
@@ -126,7 +128,8 @@ func TestListenerClosedByHost(t *testing.T) {
 			for ok := true; ok; {
 				_, ok = e.adm.Reserve(true)
 			}
-			late, err := net.Dial("tcp", l.Addr().String()) // the acceptor refuses this one, and then waits for room
+			// The acceptor refuses this one, and then waits for room.
+			late, err := net.Dial("tcp", l.Addr().String())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -164,8 +167,8 @@ func (p prying) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// TestConnHandedOn: a connection that its listener has made blocking blocks no loop. Otherwise a peer
-// that does not read would stop everything else.
+// TestConnHandedOn: a connection that its listener has made blocking blocks no loop. Otherwise a
+// peer that does not read would stop everything else.
 func TestConnHandedOn(t *testing.T) {
 	l := listenTCP(t)
 	e, _ := serve(t, prying{l, func(c *net.TCPConn) { handOn(t, c) }})
@@ -177,8 +180,8 @@ func TestConnHandedOn(t *testing.T) {
 	})
 }
 
-// TestLingerOff: no connection lingers, even if its host has set that on the listener or on itself:
-// close would wait, on the loop, for a peer that does not read.
+// TestLingerOff: no connection lingers, even if its host has set that on the listener or on
+// itself: close would wait, on the loop, for a peer that does not read.
 func TestLingerOff(t *testing.T) {
 	for _, inherited := range []bool{true, false} {
 		l := listenTCP(t)

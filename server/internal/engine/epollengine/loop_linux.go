@@ -16,10 +16,11 @@ import (
 // loop is an event loop: an epoll instance, level-triggered, and one goroutine. Its methods run on
 // the loop, except Execute and add.
 //
-// The goroutine does not wait in epoll_wait: a thread that sleeps in a system call keeps a processor
-// of Go's from other goroutines until Go's monitor, which looks every 20 µs as long as there are such
-// threads, takes it away, and a thread has to be found and woken each time. It waits as any goroutine
-// does that reads from a socket, until Go's own poller finds the epoll instance readable.
+// The goroutine does not wait in epoll_wait: a thread that sleeps in a system call keeps a
+// processor of Go's from other goroutines until Go's monitor, which looks every 20 µs as long as
+// there are such threads, takes it away, and a thread has to be found and woken each time. It
+// waits as any goroutine does that reads from a socket, until Go's own poller finds the epoll
+// instance readable.
 type loop struct {
 	adm  *engine.Admission
 	file *os.File // the epoll instance
@@ -61,7 +62,7 @@ var _ engine.Loop = (*loop)(nil)
 
 const (
 	eventsSize = 256 // events of a turn
-	closesSize = 32  // descriptors that are closed in a turn, in addition to as many as there are new ones
+	closesSize = 32  // descriptors that are closed in a turn, and as many more as have arrived
 
 	// maxBusy is how much a loop does without a pause until other goroutines of the processor get
 	// their turn. It counts turns; a large one counts as one more for each busySize events and
@@ -69,9 +70,10 @@ const (
 	maxBusy  = 16
 	busySize = 32
 
-	// tellMonitor is how often Go's monitor is made to look, while workers or this loop itself could
-	// keep all processors. The monitor sleeps after all were idle. Only a timer, or a system call
-	// that the scheduler knows of, wakes it, so that it sees to it that others get their turn.
+	// tellMonitor is how often Go's monitor is made to look, while workers or this loop itself
+	// could keep all processors. The monitor sleeps after all were idle. Only a timer, or a system
+	// call that the scheduler knows of, wakes it, so that it sees to it that others get their
+	// turn.
 	tellMonitor = 50 * time.Millisecond
 
 	// keepClosing is how many descriptors loop.closing has room for at rest.
@@ -110,7 +112,8 @@ func (l *loop) Execute(t engine.Task) {
 	l.posted = append(l.posted, t)
 	if l.asleep && !l.woken {
 		l.woken = true
-		// Cheaper than a descriptor to write to: it makes the goroutine runnable without a system call.
+		// Cheaper than a descriptor to write to: it makes the goroutine runnable without a system
+		// call.
 		_ = l.file.SetReadDeadline(past)
 	}
 }
@@ -118,11 +121,11 @@ func (l *loop) Execute(t engine.Task) {
 // Again implements engine.Loop. Tasks that are posted in a turn run at the end of the next.
 func (l *loop) Again(t engine.Task) { l.Execute(t) }
 
-// add gives the loop a connection. The loop owns the descriptor from then on, unless add fails. It may
-// be called from any goroutine.
+// add gives the loop a connection. The loop owns the descriptor from then on, unless add fails. It
+// may be called from any goroutine.
 //
-// add does not wake the loop, which opens the connection when the client sends something, or at its
-// next task: see engine.Host.Visit.
+// add does not wake the loop, which opens the connection when the client sends something, or at
+// its next task: see engine.Host.Visit.
 func (l *loop) add(fd int, h engine.Handler) error {
 	l.mu.Lock()
 	defer l.mu.Unlock() // until it is among those added: its first event may be there before
@@ -164,8 +167,8 @@ func (l *loop) run() {
 	}
 }
 
-// await looks for events and reports whether the turn begins. Otherwise the goroutine waits until the
-// epoll instance is readable, or its deadline has passed, and await is called again.
+// await looks for events and reports whether the turn begins. Otherwise the goroutine waits until
+// the epoll instance is readable, or its deadline has passed, and await is called again.
 func (l *loop) await(uintptr) bool {
 	if l.n = l.poll(); l.n > 0 || len(l.closing) > 0 {
 		return true
@@ -176,9 +179,9 @@ func (l *loop) await(uintptr) bool {
 	return l.n > 0 || !l.sleep()
 }
 
-// yield lets others go first, once between two turns: on a busy machine they have something for this
-// loop when it looks again, and one turn for many events is cheaper than many. Where nobody else has
-// anything to do it takes no time.
+// yield lets others go first, once between two turns: on a busy machine they have something for
+// this loop when it looks again, and one turn for many events is cheaper than many. Where nobody
+// else has anything to do it takes no time.
 func (l *loop) yield() {
 	l.yielded = true
 	runtime.Gosched()
@@ -205,7 +208,8 @@ func (l *loop) poll() int {
 func (l *loop) sleep() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.posted) > 0 || len(l.added) > 0 { // the host may give the loop no more tasks: nothing else would open what was added
+	// What was added counts too: the host may post no more tasks, and nothing else would open it.
+	if len(l.posted) > 0 || len(l.added) > 0 {
 		return false
 	}
 	l.asleep = true
@@ -241,8 +245,8 @@ func (l *loop) serve() {
 	l.yielded = l.yielded && l.n == 0
 	for i := range l.n {
 		ev := &l.events[i]
-		// A socket that was closed earlier in this turn may have had an event: its slot is empty, or
-		// has a socket of another generation.
+		// A socket that was closed earlier in this turn may have had an event: its slot is empty,
+		// or has a socket of another generation.
 		if slot := int(ev.Fd); slot < len(l.sockets) {
 			if s := l.sockets[slot]; s != nil && s.gen == uint32(ev.Pad) {
 				s.ready(ev.Events)
@@ -273,10 +277,10 @@ func (l *loop) end() {
 	}
 }
 
-// closeSome closes at most n descriptors, in the order in which their sockets were closed, and returns
-// how many. Closing one takes longer than everything else that the end of a connection needs: when
-// thousands of clients leave at once, those that stay are served in between. Each turn that closes
-// more than have arrived leaves fewer descriptors, whatever the load.
+// closeSome closes at most n descriptors, in the order in which their sockets were closed, and
+// returns how many. Closing one takes longer than everything else that the end of a connection
+// needs: when thousands of clients leave at once, those that stay are served in between. Each turn
+// that closes more than have arrived leaves fewer descriptors, whatever the load.
 func (l *loop) closeSome(n int) int {
 	n = min(n, len(l.closing)-l.closedCount)
 	for _, fd := range l.closing[l.closedCount : l.closedCount+n] {

@@ -19,8 +19,8 @@ func (l *loop) on(f func()) {
 	<-done
 }
 
-// TestLoopTasks: tasks of one goroutine run once each, in order, whether the loop sleeps or not, and a
-// task may post one.
+// TestLoopTasks: tasks of one goroutine run once each, in order, whether the loop sleeps or not,
+// and a task may post one.
 func TestLoopTasks(t *testing.T) {
 	l := startLoop(t)
 	const posters, each = 8, 2000
@@ -79,8 +79,8 @@ func TestLoopTellsMonitor(t *testing.T) {
 	}
 }
 
-// TestSocketStale: rule 2 of gnet, which gnet does not keep. Nothing that is done with a closed socket
-// reaches the one that has its descriptor now.
+// TestSocketStale: rule 2 of gnet, which gnet does not keep. Nothing that is done with a closed
+// socket reaches the one that has its descriptor now.
 func TestSocketStale(t *testing.T) {
 	l := startLoop(t)
 	old, peer := addPair(t, l)
@@ -113,8 +113,8 @@ func TestSocketStale(t *testing.T) {
 	}
 }
 
-// TestSocketKept: a socket that is closed here has no events any more, even if a host keeps a duplicate.
-// Its peer's FIN would be one in every turn, without end.
+// TestSocketKept: a socket that is closed here has no events any more, even if a host keeps a
+// duplicate. Its peer's FIN would be one in every turn, without end.
 func TestSocketKept(t *testing.T) {
 	l := startLoop(t)
 	s, peer := addPair(t, l)
@@ -132,8 +132,8 @@ func TestSocketKept(t *testing.T) {
 	})
 }
 
-// TestServedWhileManyLeave: a client that stays is served before most of those that have disconnected
-// are closed. For all but the kernel these have ended by then.
+// TestServedWhileManyLeave: a client that stays is served before most of those that have
+// disconnected are closed. For all but the kernel these have ended by then.
 func TestServedWhileManyLeave(t *testing.T) {
 	l := startLoop(t)
 	const n = 2 * keepClosing
@@ -183,8 +183,8 @@ func TestServedWhileManyLeave(t *testing.T) {
 	})
 }
 
-// TestAllThatLeaveAreClosed: the loop does not sleep while there is something to close, and its end
-// leaves nothing open.
+// TestAllThatLeaveAreClosed: the loop does not sleep while there is something to close, and its
+// end leaves nothing open.
 func TestAllThatLeaveAreClosed(t *testing.T) {
 	const n = 2 * keepClosing
 	leave := func(l *loop) {
@@ -214,8 +214,8 @@ func TestAllThatLeaveAreClosed(t *testing.T) {
 	}
 }
 
-// TestClosingIsBounded: under a load that never lets the loop close all descriptors, the list of them
-// does not grow.
+// TestClosingIsBounded: under a load that never lets the loop close all descriptors, the list of
+// them does not grow.
 func TestClosingIsBounded(t *testing.T) {
 	l := startLoop(t)
 	l.on(func() {
@@ -243,8 +243,8 @@ func TestClosingIsBounded(t *testing.T) {
 	})
 }
 
-// TestSocketUnsent: what the kernel does not take waits, in order and whole, and goes out as the peer
-// reads.
+// TestSocketUnsent: what the kernel does not take waits, in order and whole, and goes out as the
+// peer reads.
 func TestSocketUnsent(t *testing.T) {
 	l := startLoop(t)
 	s, peer := addPair(t, l)

@@ -10,8 +10,8 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/engine"
 )
 
-// socket is a connected socket of a loop. Its methods run on the loop. After close they do nothing:
-// the descriptor may belong to another socket by then.
+// socket is a connected socket of a loop. Its methods run on the loop. After close they do
+// nothing: the descriptor may belong to another socket by then.
 type socket struct {
 	loop    *loop
 	handler engine.Handler
@@ -91,8 +91,8 @@ func (s *socket) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Writev writes up to three pieces, none of them empty, with one system call. It takes all, as Write
-// does.
+// Writev writes up to three pieces, none of them empty, with one system call. It takes all, as
+// Write does.
 func (s *socket) Writev(pieces [][]byte) (int, error) {
 	if s.closed {
 		return 0, errSocketClosed
@@ -177,12 +177,12 @@ func (s *socket) SetLinger(secs int) error {
 	return unix.SetsockoptLinger(int(s.fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1, Linger: int32(secs)})
 }
 
-// close ends the connection; its handler is finished when close returns. Pending bytes are offered to
-// the kernel once more. err says why the peer is gone; nil means that this side closes.
+// close ends the connection; its handler is finished when close returns. Pending bytes are offered
+// to the kernel once more. err says why the peer is gone; nil means that this side closes.
 //
-// The descriptor counts as a connection as long as it exists. If the peer is gone it is closed at the
-// end of the turn, or of one of the next turns when very many are; otherwise at once, because the
-// peer must be told.
+// The descriptor counts as a connection as long as it exists. If the peer is gone it is closed at
+// the end of the turn, or of one of the next turns when very many are; otherwise at once, because
+// the peer must be told.
 func (s *socket) close(err error) {
 	if s.closed {
 		return
@@ -196,7 +196,8 @@ func (s *socket) close(err error) {
 	}
 	l.sockets[s.slot] = nil
 	l.freed = append(l.freed, s.slot)
-	sysForget(l.fd, s.fd) // close does it only if the descriptor has no duplicate, and a host may keep one
+	// Close does it only if the descriptor has no duplicate, and a host may keep one.
+	sysForget(l.fd, s.fd)
 	if err != nil {
 		l.closing = append(l.closing, s.fd)
 		return

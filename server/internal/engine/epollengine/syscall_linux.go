@@ -9,23 +9,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The system calls of a turn. None of them blocks, so they skip the scheduler's bookkeeping: entering
-// it wakes Go's monitor, which then polls every 20 µs to see whether they take long, and that costs
-// more than the calls. Measured with a session's cycle (initialize, initialized, tools/call, close):
-// a tenth of the server's processor time.
+// The system calls of a turn. None of them blocks, so they skip the scheduler's bookkeeping:
+// entering it wakes Go's monitor, which then polls every 20 µs to see whether they take long, and
+// that costs more than the calls. Measured with a session's cycle (initialize, initialized,
+// tools/call, close): a tenth of the server's processor time.
 //
-// Each passes its own non-blocking flag, or cannot block. O_NONBLOCK cannot be relied on: it belongs
-// to the open file, and anyone holding a duplicate, even another process, can clear it at any time
-// (os.File.Fd does). A call that blocks without the scheduler's knowledge stops the whole process at
-// the next collection.
+// Each passes its own non-blocking flag, or cannot block. O_NONBLOCK cannot be relied on: it
+// belongs to the open file, and anyone holding a duplicate, even another process, can clear it at
+// any time (os.File.Fd does). A call that blocks without the scheduler's knowledge stops the whole
+// process at the next collection.
 
 // sysRead reads from a socket, at once. b must not be empty.
 func sysRead(fd int32, b []byte) (int, error) {
 	return result(syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), unix.MSG_DONTWAIT, 0, 0))
 }
 
-// sysWrite writes to a socket, at once. It returns how much of b the kernel took: less than all of it
-// is not an error.
+// sysWrite writes to a socket, at once. It returns how much of b the kernel took: less than all of
+// it is not an error.
 func sysWrite(fd int32, b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
@@ -77,14 +77,14 @@ func sysForget(epfd int, fd int32) {
 	_, _, _ = syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epfd), unix.EPOLL_CTL_DEL, uintptr(fd), 0, 0, 0)
 }
 
-// sysAccept accepts from a listener, at once. If no client waits it returns EAGAIN: it polls first,
-// which costs a tenth of an accept that finds nobody.
+// sysAccept accepts from a listener, at once. If no client waits it returns EAGAIN: it polls
+// first, which costs a tenth of an accept that finds nobody.
 //
-// No accept has a non-blocking flag of its own. This one blocks only if, within the microsecond since
-// it looked, the listener became blocking and another process accepted the client: neither is usual,
-// and whoever hands a listener on makes it blocking before there is another process. unix.Accept4,
-// which enters the scheduler, costs a tenth of the server's processor time per session; only a
-// blocking listener gets it.
+// No accept has a non-blocking flag of its own. This one blocks only if, within the microsecond
+// since it looked, the listener became blocking and another process accepted the client: neither
+// is usual, and whoever hands a listener on makes it blocking before there is another process.
+// unix.Accept4, which enters the scheduler, costs a tenth of the server's processor time per
+// session; only a blocking listener gets it.
 func sysAccept(fd uintptr) (int, error) {
 	pfd := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
 	var now unix.Timespec

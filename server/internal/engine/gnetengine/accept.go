@@ -51,7 +51,8 @@ func (e *gnetEngine) OpenAccepting(n int) error {
 	return nil
 }
 
-// EndAccepting implements engine.Engine. An enrolment that races the engine's end leaks a descriptor.
+// EndAccepting implements engine.Engine. An enrolment that races the engine's end leaks a
+// descriptor.
 func (e *gnetEngine) EndAccepting(ctx context.Context) error {
 	e.admitting.Lock()
 	e.ended = true
@@ -123,8 +124,8 @@ func (sp *spare) await() error {
 		return r.Err
 	}
 	if !sp.opened {
-		// gnet reports no error when epoll refuses the descriptor, and closes it. OnOpen has not run
-		// then, and neither it nor OnClose will.
+		// gnet reports no error when epoll refuses the descriptor, and closes it. OnOpen has not
+		// run then, and neither it nor OnClose will.
 		return errNotOpened
 	}
 	return nil
@@ -146,8 +147,8 @@ func (e *gnetEngine) runEnrolments(of <-chan *spare) {
 	}
 }
 
-// enrolLater enrols a connection for which there was no descriptor. As many may wait here as there are
-// spares; then accepting waits too.
+// enrolLater enrols a connection for which there was no descriptor. As many may wait here as there
+// are spares; then accepting waits too.
 func (e *gnetEngine) enrolLater(sp *spare, err error) {
 	e.adm.Fail("no descriptor to enrol a connection, waiting", err)
 	for pause := engine.MinPause; engine.IsExhausted(err); pause = min(2*pause, engine.MaxPause) {

@@ -26,7 +26,7 @@ type gnetEngine struct {
 	loops  []*loop // by index
 
 	spares     spares
-	share      int32          // of the spares, that one loop may have in use while others have fewer
+	share      int32          // of the spares for one loop, while others have fewer
 	enrolments []chan *spare  // by index of the loop
 	enroller   sync.WaitGroup // ends before the engine
 
@@ -42,8 +42,8 @@ var (
 // New returns an engine with adm.Loops loops.
 func New(adm *engine.Admission) engine.Engine { return &gnetEngine{adm: adm} }
 
-// Start implements engine.Engine. It learns the loops: gnet does not list them, but every connection
-// names its own.
+// Start implements engine.Engine. It learns the loops: gnet does not list them, but every
+// connection names its own.
 func (e *gnetEngine) Start() (_ []engine.Loop, err error) {
 	e.client, err = gnet.NewClient(e,
 		gnet.WithNumEventLoop(e.adm.Loops),
@@ -68,8 +68,8 @@ func (e *gnetEngine) Start() (_ []engine.Loop, err error) {
 	return loops, nil
 }
 
-// learn enrols a socket pair for each loop: gnet picks the loop with the fewest connections next, so
-// each lands on another. The loops keep them: see loop.
+// learn enrols a socket pair for each loop: gnet picks the loop with the fewest connections next,
+// so each lands on another. The loops keep them: see loop.
 func (e *gnetEngine) learn(n int) error {
 	seen := make(map[gnet.EventLoop]bool)
 	var twice []gnet.Conn // kept to the end, so that their loops have more connections than others
@@ -105,8 +105,8 @@ func (e *gnetEngine) learn(n int) error {
 
 func (e *gnetEngine) Stop() { _ = e.client.Stop() }
 
-// The context of a gnet.Conn is the spare that holds it during its enrolment, and then its handler;
-// that of a loop's own socket is the loop.
+// The context of a gnet.Conn is the spare that holds it during its enrolment, and then its
+// handler; that of a loop's own socket is the loop.
 
 func (e *gnetEngine) OnOpen(gc gnet.Conn) (out []byte, action gnet.Action) {
 	if sp, ok := gc.Context().(*spare); ok {
@@ -139,9 +139,9 @@ func (e *gnetEngine) OnClose(gc gnet.Conn, err error) (action gnet.Action) {
 	return gnet.None
 }
 
-// loop is a gnet event loop. A task that executes itself would starve the sockets, because gnet runs
-// tasks until there are none. So the loop has one end of a socket pair among its connections, and what
-// is to be done again waits until that is served like any other.
+// loop is a gnet event loop. A task that executes itself would starve the sockets, because gnet
+// runs tasks until there are none. So the loop has one end of a socket pair among its connections,
+// and what is to be done again waits until that is served like any other.
 type loop struct {
 	el   gnet.EventLoop
 	own  int           // descriptor of the other end, which the loop owns; -1 when it is closed
@@ -152,7 +152,8 @@ type loop struct {
 var _ engine.Loop = (*loop)(nil)
 
 func (l *loop) Execute(t engine.Task) {
-	_ = l.el.Execute(context.Background(), runnable(t)) // fails after the engine has stopped: then nothing is left to serve
+	// It fails after the engine has stopped: then nothing is left to serve.
+	_ = l.el.Execute(context.Background(), runnable(t))
 }
 
 func (l *loop) Again(t engine.Task) {
@@ -194,8 +195,8 @@ func (r runnable) Run(context.Context) error {
 	return nil
 }
 
-// logger passes what gnet logs on to the host's logger: gnet's own writes to standard output, where it
-// would corrupt a protocol.
+// logger passes what gnet logs on to the host's logger: gnet's own writes to standard output,
+// where it would corrupt a protocol.
 type logger struct{ log *slog.Logger }
 
 var _ logging.Logger = logger{}

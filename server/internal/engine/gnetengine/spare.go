@@ -10,11 +10,11 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/engine"
 )
 
-// spare is a descriptor that holds a place, and the connection that uses it: an enrolment. An accepted
-// connection is duplicated into one while it is enrolled: the enrolment needs a descriptor itself, and
-// where the host has used them all, it fails and closes what it was given. The duplicate outlives
-// that, and is enrolled once there are descriptors again. So no client is accepted and dropped;
-// accept fails instead, and clients in the kernel's queue go on waiting.
+// spare is a descriptor that holds a place, and the connection that uses it: an enrolment. An
+// accepted connection is duplicated into one while it is enrolled: the enrolment needs a
+// descriptor itself, and where the host has used them all, it fails and closes what it was given.
+// The duplicate outlives that, and is enrolled once there are descriptors again. So no client is
+// accepted and dropped; accept fails instead, and clients in the kernel's queue go on waiting.
 //
 // The descriptor is never given up, not even for a moment: what it holds is replaced in one system
 // call.
