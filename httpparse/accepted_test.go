@@ -184,7 +184,7 @@ var acceptances = []acceptance{
 	{"trailer section cut", trailed + "A", `POST / 1.1` + a11 + ` chunkedmore`, nil},
 	{"last CRLF cut", trailed + "\r", `POST / 1.1` + a11 + ` chunkedmore`, nil},
 
-	// One after the other.
+	// Several requests.
 	{"two requests", get + crlf + get + crlf, `GET / 1.1` + a11 + "\n" + `GET / 1.1` + a11, nil},
 	{"content, CRLF, request", length + "2\r\n\r\nab\r\n" + get + crlf, `POST / 1.1` + a11 + ` len=2 body="ab"` + "\n" + `GET / 1.1` + a11, nil},
 	{"a smaller request after a larger", mcpHead + strings.Repeat("x", 190) + "GET / HTTP/1.0\r\n\r\n",
@@ -204,7 +204,7 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// Any accepted input followed by any input of the tables is the two results in
+// Any accepted input followed by any input of the tables has the two results in
 // order: nothing of a request reaches the next.
 func TestPipelined(t *testing.T) {
 	var second []string
@@ -225,7 +225,7 @@ func TestPipelined(t *testing.T) {
 			continue
 		}
 		for j, s := range second {
-			if (i+j)%29 != 0 { // one in 29 of the pairs still has every input many times on either side
+			if (i+j)%29 != 0 { // one in 29 pairs still has every input many times on either side
 				continue
 			}
 			one := converse([]byte(c.in), nil, whole)

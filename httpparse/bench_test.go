@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// mcpHead is a request as MCP clients send it: 12 field lines, 478 octets.
+// mcpHead is a typical request of an MCP client: 12 field lines, 478 octets.
 const mcpHead = "POST /mcp HTTP/1.1\r\n" +
 	"Host: mcp.example.com:8080\r\n" +
 	"Connection: keep-alive\r\n" +

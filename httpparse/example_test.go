@@ -57,7 +57,7 @@ func Example() {
 	// {"a":1}, then "GET /" of the next request
 }
 
-// A refusal carries the status that answers it.
+// A refusal has the status of the response.
 func ExampleError() {
 	head := "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
 	var req httpparse.Request

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Each word constant spells what its comment says, behind as many NUL as it takes.
+// Each word constant spells what its comment says, after as many NULs as needed.
 func TestWordConstants(t *testing.T) {
 	for _, c := range []struct {
 		got  uint64
@@ -34,9 +34,9 @@ func TestWordConstants(t *testing.T) {
 	}
 }
 
-// parseWholeLines takes exactly the names that are tokens, and knows exactly
-// those that kindOf knows: every name there is, in any case, with any octet of it
-// changed, left out or doubled.
+// parseWholeLines accepts exactly the names that are tokens, and recognizes exactly
+// those that kindOf does. The test tries every known name in any case, with any of
+// its octets changed, left out or doubled.
 func TestFieldNames(t *testing.T) {
 	names := append([]string{"x", "x-other", "accept-language", "content-length-of-nothing",
 		"a-name-longer-than-any-other-that-is-known", "x_1", "12345678", paramPrefix, paramPrefix + "a"}, kindNames[1:]...)

@@ -26,8 +26,8 @@ func seed(f *testing.F, add func(in string)) {
 	}
 }
 
-// However a connection's input is cut, it is read the same, and a refusal falls
-// with the same octet.
+// However the input of a connection is cut, it is read the same, and the same octet
+// is refused.
 func FuzzCut(f *testing.F) {
 	seed(f, func(in string) { f.Add([]byte(in), uint16(len(in)/3), uint16(2*len(in)/3)) })
 	f.Fuzz(func(t *testing.T, in []byte, one, two uint16) {
@@ -46,7 +46,7 @@ func FuzzCut(f *testing.F) {
 	})
 }
 
-// What ParseRequest accepts, net/http accepts, and understands the same by it.
+// net/http accepts what ParseRequest accepts, and reads it the same.
 func FuzzNetHTTP(f *testing.F) {
 	seed(f, func(in string) { f.Add([]byte(in)) })
 	f.Fuzz(func(t *testing.T, in []byte) {
@@ -55,7 +55,7 @@ func FuzzNetHTTP(f *testing.F) {
 		if err != nil {
 			return
 		}
-		theirs := bytes.TrimPrefix(in, []byte("\r\n")) // net/http ignores no empty line
+		theirs := bytes.TrimPrefix(in, []byte("\r\n")) // net/http does not ignore an empty line
 		req, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(theirs)))
 		if err != nil {
 			if excusable(&r) {
@@ -110,17 +110,17 @@ func FuzzNetHTTP(f *testing.F) {
 	})
 }
 
-// excusable lists what net/http refuses and RFC 9112 does not: an authority with
-// percent-encoding, and what its url package makes of a path.
+// excusable lists what net/http refuses, but RFC 9112 does not: an authority with
+// percent-encoding, and paths that net/url refuses.
 func excusable(r *Request) bool {
 	return r.Form == FormAbsolute && bytes.IndexByte(r.Host, '%') >= 0
 }
 
-// trailing reports whether there may be a trailer section: net/http's limits and
-// rules for it are its own.
+// trailing reports whether there may be a trailer section. net/http has other limits
+// and rules for it.
 func trailing(content []byte) bool { return !bytes.HasSuffix(content, []byte("\r\n0\r\n\r\n")) }
 
-// What BodyDecoder decodes, net/http's chunked reader decodes to the same.
+// net/http's chunked reader decodes what BodyDecoder decodes, with the same result.
 func FuzzChunked(f *testing.F) {
 	seed(f, func(in string) {
 		if _, body, ok := strings.Cut(in, "\r\n\r\n"); ok {

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Nothing is read beyond the end of the buffer, wherever that is: the page behind
-// it cannot be read.
+// Nothing is read beyond the end of the buffer, wherever that is: the page after it
+// cannot be read.
 func TestReadsWithinBuffer(t *testing.T) {
 	size := os.Getpagesize()
 	pages, err := syscall.Mmap(-1, 0, 2*size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)

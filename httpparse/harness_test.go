@@ -8,19 +8,19 @@ import (
 	"testing"
 )
 
-// The tables give inputs as they stand on the wire. In an input that is refused
-// the mark stands before the octet at which the refusal falls; it is taken out
-// before the input is parsed.
+// The tables have inputs in the form that they have on the wire. In an input that is
+// refused, the mark is before the octet that is refused. The mark is removed before
+// the input is parsed.
 const mark = "¦"
 
-// A result is what a connection makes of its input: what it read, in words, and
+// A result describes how a connection reads its input: what it read, in words, and
 // how it ended.
 type result struct {
 	text   string // one line for each request, "more" for a beginning without an end
-	fields string // the field lines of all
+	fields string // the field lines of all requests
 	err    *Error
-	at     int // offset in the input at which err fell
-	fed    int // how much of the input had arrived then
+	at     int // offset in the input of the octet that was refused
+	fed    int // how much of the input had arrived by then
 }
 
 func (r result) String() string {
@@ -31,10 +31,10 @@ func (r result) String() string {
 }
 
 // converse plays the part of a server: it parses requests and decodes their
-// content one after the other, as the input arrives in pieces. next tells how
-// much has arrived after have octets were used up. Whenever something arrives
-// the unread octets move, and the place where they were is overwritten. With a
-// Pause it parses the same.
+// content one after another, as the input arrives in pieces. next returns how much
+// has arrived once have octets are used up. Whenever something arrives, the unread
+// octets move, and their old place is overwritten. With a Pause the result is the
+// same.
 func converse(in []byte, lim *Limits, next func(have int) int) result {
 	var r Request
 	res := converseBy(func(b []byte, seen int) (*Request, int, error) {
@@ -139,7 +139,7 @@ func converseBy(parse func(b []byte, seen int) (*Request, int, error), in []byte
 	}
 }
 
-// describe puts a head into words: everything that differs from the plainest.
+// describe puts a head into words: everything that differs from the simplest head.
 func describe(r *Request) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "%s %s 1.%d", r.Method, r.Target, r.Minor)
@@ -196,7 +196,7 @@ func cutAt(cuts ...int) func(int) int {
 	}
 }
 
-// wantConverse holds that in gives want however it is cut: whole, octet by
+// wantConverse checks that in has the result want however it is cut: whole, octet by
 // octet, and in two pieces at every offset.
 func wantConverse(t *testing.T, in string, lim *Limits, want result) {
 	t.Helper()
@@ -218,7 +218,7 @@ func wantConverse(t *testing.T, in string, lim *Limits, want result) {
 	}
 }
 
-// A refusal is an input that must be refused, with that error, at its mark.
+// A refusal is an input that must be refused, with the error, at its mark.
 type refusal struct {
 	name string
 	in   string
@@ -239,7 +239,7 @@ func (c refusal) run(t *testing.T) {
 	wantConverse(t, in, c.lim, got)
 }
 
-// An acceptance is an input that must be accepted, and what must be read in it.
+// An acceptance is an input that must be accepted, and what must be read from it.
 type acceptance struct {
 	name string
 	in   string

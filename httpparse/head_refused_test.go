@@ -13,7 +13,7 @@ const (
 )
 
 var requestLineRefusals = []refusal{
-	// The method, and what is no HTTP at all.
+	// The method, and input that is not HTTP at all.
 	{"empty method", "¦ / " + lines, errMethodOctet, nil},
 	{"TLS ClientHello", "¦\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", errMethodOctet, nil},
 	{"TLS alert", "¦\x15\x03\x01\x00\x02\x02\x28", errMethodOctet, nil},

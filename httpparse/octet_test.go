@@ -13,7 +13,7 @@ const (
 	subDelims = "!$&'()*+,;="
 )
 
-// The table of octets, against the grammars it stands for.
+// The table of octets must agree with the grammars that it represents.
 func TestOctets(t *testing.T) {
 	for i := range 256 {
 		c := byte(i)
@@ -39,8 +39,8 @@ func TestOctets(t *testing.T) {
 	}
 }
 
-// The word functions find the octet a loop would find: in every place, for every
-// octet, among octets that are near the bounds they test.
+// The word functions find the octet that a loop would find, in every place and for
+// every octet, among octets that are near the limits of their tests.
 func TestWords(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	near := []byte("\x00\x08\t\x1f !,-./09:;@AZ[_`az{~\x7f\x80\x81\x9f\xa0\xad\xba\xdf\xe1\xff")

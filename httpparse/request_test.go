@@ -46,7 +46,7 @@ func TestFields(t *testing.T) {
 	r.Field(4)
 }
 
-// Slices alias the buffer and end where they end.
+// Slices alias the buffer, and their capacity is their length.
 func TestAliases(t *testing.T) {
 	in := []byte("GET http://a/b?c HTTP/1.1\r\nHost: a\r\nAccept: d\r\nOrigin: e\r\n\r\n")
 	var r Request
@@ -93,8 +93,8 @@ func TestReset(t *testing.T) {
 	}
 }
 
-// A caller that says it has begun when it has not, or loses octets, gets a
-// fresh parse, not a panic.
+// A caller that claims to have begun when it has not, or that loses octets, gets a
+// new parse and not a panic.
 func TestSeenIsWrong(t *testing.T) {
 	var r Request
 	if n, err := ParseRequest(&r, []byte(mcpHead), 100, nil); n != len(mcpHead) || err != nil {
@@ -218,21 +218,22 @@ func TestBodyDecoder(t *testing.T) {
 		t.Errorf("after a refusal: %d %v %v", n, done, err)
 	}
 
-	// Too much is refused before any of it comes, even if nobody asked before.
+	// Too much content is refused before any of it arrives, even if the caller has not
+	// called CheckContent.
 	d.Reset(&Request{ContentLength: 11}, &Limits{Content: 10})
 	if _, n, done, err = d.Append(nil, []byte("x")); n != 0 || done || err != errContentTooLarge {
 		t.Errorf("too much: %d %v %v", n, done, err)
 	}
 }
 
-// Feeding octet by octet costs a constant for each, wherever in a head it is:
-// the second half of a long element takes about as long as the first, which it
-// would not if each call looked at it from its beginning.
+// Feeding octet by octet has a constant cost for each octet, wherever in a head it
+// is. The second half of a long element takes about as long as the first, which
+// would not be so if each call looked at the element from its beginning.
 func TestLinear(t *testing.T) {
 	const size = 16 << 10
 	feed := func(in []byte) (first, second time.Duration) {
 		first, second = time.Hour, time.Hour
-		for range 5 { // the fastest of five, for a machine with other work
+		for range 5 { // the fastest of five counts, because the machine may be busy
 			var r Request
 			start := time.Now()
 			var middle time.Time

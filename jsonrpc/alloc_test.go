@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// wantAllocs runs f often and wants no allocation.
+// wantAllocs runs f many times and fails if it allocates.
 func wantAllocs(t *testing.T, what string, f func()) {
 	t.Helper()
 	if n := testing.AllocsPerRun(200, f); n != 0 {

@@ -47,7 +47,7 @@ func TestAppendString(t *testing.T) {
 			t.Errorf("AppendString(%q) = %s, want %s", in, got[1:], want)
 		}
 	}
-	// Each code point comes back, and no reader of lines sees an end in it.
+	// Each code point survives, and no reader of lines sees a line end in it.
 	for r := rune(0); r <= utf8.MaxRune; r++ {
 		s := string(r)
 		out := AppendString(nil, s)

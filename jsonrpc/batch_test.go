@@ -9,11 +9,11 @@ import (
 func TestBatch(t *testing.T) {
 	tests := []struct {
 		name, in string
-		want     []string // what describe says of each element, or of DecodeBatch's refusal
+		want     []string // the description of each element, or of DecodeBatch's refusal
 	}{
 		{"two", ` [ {"jsonrpc":"2.0","id":1,"method":"a"} , {"jsonrpc":"2.0","method":"b","params":{}} ] `, []string{"request|1|a|||", "notification||b|{}||"}},
-		// JSON-RPC 2.0, section 7: the calls with an empty array and with an invalid
-		// batch.
+		// These are the calls with an empty array and with an invalid batch of
+		// JSON-RPC 2.0, section 7.
 		{"section 7, empty array", `[]`, []string{"-32600|"}},
 		{"section 7, not empty, but invalid", `[1]`, []string{"-32600|"}},
 		{"section 7, invalid", `[1,2,3]`, []string{"-32600|", "-32600|", "-32600|"}},

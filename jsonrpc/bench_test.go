@@ -9,7 +9,7 @@ import (
 	jsonv2 "github.com/goccy/go-json/v2"
 )
 
-// benchTexts are what a server decodes all the time, and larger ones.
+// benchTexts are texts that a server decodes all the time, and larger ones.
 var benchTexts = []struct {
 	name string
 	text []byte
@@ -35,9 +35,9 @@ func BenchmarkDecode(b *testing.B) {
 	}
 }
 
-// BenchmarkGoJSON is the way not taken: go-json's v2 into raw values, without the
-// scan before it that the depth limit and the names' case would need, and its
-// validity checks alone.
+// BenchmarkGoJSON measures the road not taken: go-json's v2 with raw values, without
+// the scan before it that the depth limit and the case of names would need. It also
+// measures go-json's validity checks alone.
 func BenchmarkGoJSON(b *testing.B) {
 	type envelope struct {
 		Version string         `json:"jsonrpc"`
@@ -75,7 +75,7 @@ func BenchmarkGoJSON(b *testing.B) {
 	}
 }
 
-// BenchmarkDistinctNames shows that the search for names that occur twice is linear.
+// BenchmarkDistinctNames shows that the search for duplicate names is linear.
 func BenchmarkDistinctNames(b *testing.B) {
 	for _, n := range []int{16, 17, 100, 10_000, 400_000} {
 		text := distinctNames(n)

@@ -124,7 +124,7 @@ var envelopeTests = []struct {
 	{"half a surrogate pair", `{"jsonrpc":"2.0","id":1,"method":"a\ud800"}`, "-32700|"},
 }
 
-// describe writes what Decode made of a text in the form of envelopeTests.
+// describe returns the result of Decode in the form of envelopeTests.
 func describe(m *Message, err error) string {
 	var e *Error
 	if errors.As(err, &e) {
@@ -134,7 +134,7 @@ func describe(m *Message, err error) string {
 }
 
 func TestDecode(t *testing.T) {
-	var m Message // reused, so that nothing may be left of the one before
+	var m Message // reused: nothing of an earlier message may be left
 	for _, tt := range envelopeTests {
 		t.Run(tt.name, func(t *testing.T) {
 			in := []byte(tt.in)

@@ -25,8 +25,8 @@ func addSeeds(f *testing.F) {
 	f.Add(distinctNames(smallNames + 2))
 }
 
-// FuzzDecode holds Decode against jsontext and encoding/json: the same texts are
-// JSON, and the same members are found. Input is never changed.
+// FuzzDecode compares Decode with jsontext and encoding/json: all accept the same
+// texts as JSON and find the same members. Decode never changes its input.
 func FuzzDecode(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -44,7 +44,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// agreeBatch compares the elements of a batch with each decoded alone.
+// agreeBatch compares the elements of a batch with the same elements decoded alone.
 func agreeBatch(t *testing.T, data []byte) {
 	b, err := DecodeBatch(data)
 	if err != nil {
@@ -66,9 +66,9 @@ func agreeBatch(t *testing.T, data []byte) {
 	}
 }
 
-// FuzzSequence decodes texts one after the other into one Message: nothing of an
-// earlier one, not even of a refused one, is seen in a later one. The texts are the
-// lines of the input.
+// FuzzSequence decodes texts one after another into one Message. Nothing of an
+// earlier text, even of a refused one, may be visible in a later one. The texts are
+// the lines of the input.
 func FuzzSequence(f *testing.F) {
 	f.Add([]byte(mutationSeeds[0] + "\n{\n" + mutationSeeds[1] + "\n[]\n" + mutationSeeds[2]))
 	f.Add([]byte("{\"id\":1}\n{\"a\":1,\"a\":1}\n{\"jsonrpc\":\"2.0\",\"method\":\"\\u0061\"}"))
@@ -88,13 +88,13 @@ func FuzzSequence(f *testing.F) {
 	})
 }
 
-// FuzzAppend writes messages and wants them back.
+// FuzzAppend writes messages and checks that they decode to the same.
 func FuzzAppend(f *testing.F) {
 	f.Add("tools/call", []byte(`{"a":[1]}`), int64(1), "message")
 	f.Add("\u2028\"\\\x00\xff", []byte(`"x"`), int64(-32600), "é\n")
 	f.Fuzz(func(t *testing.T, method string, value []byte, code int64, text string) {
 		id := AppendString(nil, text)
-		if len(text) > MaxIDLength/3 { // a bad byte becomes three
+		if len(text) > MaxIDLength/3 { // an invalid byte becomes three
 			id = []byte("7")
 		}
 		if !jsontext.Value(value).IsValid() || depth(value) >= MaxDepth-1 {
@@ -137,8 +137,8 @@ func FuzzAppend(f *testing.F) {
 	})
 }
 
-// FuzzWalk gives the walking functions what they are not made for: they must end and
-// must not panic.
+// FuzzWalk gives the walking functions invalid texts. They must end and must not
+// panic.
 func FuzzWalk(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -8,8 +8,8 @@ import (
 	"github.com/goccy/go-json/jsontext"
 )
 
-// acceptsText reports whether the scanner takes text for JSON, by way of Decode and
-// of DecodeBatch, which must agree.
+// acceptsText reports whether the scanner accepts text as JSON. It asks Decode and
+// DecodeBatch, which must agree.
 func acceptsText(t *testing.T, text string) bool {
 	t.Helper()
 	data := []byte(text)
@@ -31,8 +31,8 @@ func acceptedJSON(err error) bool {
 	return !refused || e.Code != CodeParseError
 }
 
-// agree compares what Decode makes of data with the judgement of two other parsers:
-// jsontext has the same rules but for the depth, encoding/json fewer.
+// agree compares the result of Decode with those of two other parsers: jsontext has
+// the same rules except for the depth, and encoding/json has fewer.
 func agree(t *testing.T, data []byte) {
 	t.Helper()
 	var m Message
@@ -58,7 +58,7 @@ func agreeMessage(t *testing.T, data []byte, m *Message) {
 		t.Errorf("%q: accepted as a message, encoding/json: %v", data, err)
 		return
 	}
-	// What is null is absent, apart from the one member that makes a response.
+	// A null member counts as absent, except for the one that makes a response.
 	for _, name := range []string{"id", "method", "params", "error"} {
 		if string(members[name]) == "null" {
 			delete(members, name)
@@ -187,7 +187,7 @@ func agreeWalk(t *testing.T, value []byte) {
 	}
 }
 
-// mutationSeeds are messages that have everything a message can have.
+// mutationSeeds are messages with everything that a message can have.
 var mutationSeeds = []string{
 	`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"é\n","n":[-1.5e3,true,null,{}],"_meta":{"a":"\ud83d\ude00"}}}`,
 	`{"id":"a\u0041","error":{"code":-32600,"message":"m","data":[0]},"jsonrpc":"2.0"}`,
@@ -204,7 +204,7 @@ func TestTruncations(t *testing.T) {
 	}
 }
 
-// Every one-byte change, insertion and deletion.
+// The test makes every one-byte change, insertion and deletion.
 func TestMutations(t *testing.T) {
 	step := 1
 	if testing.Short() {

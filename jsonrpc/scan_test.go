@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// The lowest mark of stringStops is exact, whatever stands around it.
+// The lowest mark of stringStops is exact, whatever the other bytes are.
 func TestStringStops(t *testing.T) {
 	stops := func(c byte) bool { return c < 0x20 || c == '"' || c == '\\' }
 	fills := []byte{'a', ' ', '!', '#', '[', ']', 0x7f, 0x80, 0x82, 0xa0, 0xa2, 0xdc, 0xff}
@@ -45,8 +45,8 @@ func TestStringStops(t *testing.T) {
 	}
 }
 
-// A character at each place of strings of each length up to three words, so that it
-// is met both by the eight-byte steps and by the single ones.
+// A character is placed everywhere in strings of every length up to three words, so
+// that both the eight-byte steps and the single ones find it.
 func TestStringPlaces(t *testing.T) {
 	for n := 1; n <= 24; n++ {
 		for at := range n {
@@ -59,8 +59,8 @@ func TestStringPlaces(t *testing.T) {
 	}
 }
 
-// Names that occur twice are found at every distance, in objects of every size about
-// the size at which the names move into a hash set, and about those at which it grows.
+// Duplicate names are found at every distance, in objects of sizes around the one at
+// which the names move into a hash set, and around those at which it grows.
 func TestNamesTwice(t *testing.T) {
 	spell := []func(i int) string{
 		func(i int) string { return fmt.Sprintf(`"n%d"`, i) },
@@ -88,7 +88,7 @@ func TestNamesTwice(t *testing.T) {
 	}
 }
 
-// What an object leaves behind in a pooled set must not reach the next one.
+// What an object leaves in a pooled set must not reach the next object.
 func TestNamesForgotten(t *testing.T) {
 	text := distinctNames(500)
 	nested := []byte(`{"jsonrpc":"2.0","method":"m","params":{"a":[` + strings.Repeat(string(text)+",", 5) + string(text) + `]}}`)
@@ -106,7 +106,7 @@ func TestNamesForgotten(t *testing.T) {
 	}
 }
 
-// Open sets of many levels at once do not disturb each other.
+// Sets of many open levels do not disturb each other.
 func TestNamesNested(t *testing.T) {
 	open := string(distinctNames(40))
 	open = open[strings.Index(open, `"params":`)+len(`"params":`) : len(open)-2]
@@ -123,8 +123,8 @@ func TestNamesNested(t *testing.T) {
 	}
 }
 
-// Eight times the names take about eight times as long. The bound leaves room for a
-// busy machine and is far below the 64 times of a search that is quadratic.
+// Eight times the names take about eight times as long. The limit leaves room for a
+// busy machine and is far below the 64 times of a quadratic search.
 func TestNamesLinear(t *testing.T) {
 	const few, factor, bound = 10_000, 8, 30
 	escaped := func(text []byte) []byte { return bytes.ReplaceAll(text, []byte(`:0,"`), []byte(`:0,"\u0061`)) }
@@ -161,7 +161,7 @@ func TestSetsAreClearedForThePool(t *testing.T) {
 func TestLargeSetsAreNotKept(t *testing.T) {
 	var s names
 	text := distinctNames(10_000)
-	for i := range text { // the bytes of the text as names: they need not be quoted for this
+	for i := range text { // each byte of the text is a name; names need no quotation marks here
 		if text[i] != '"' {
 			continue
 		}

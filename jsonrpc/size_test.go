@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A text whose positions do not fit into 32 bits is refused by its length. The pages
-// of this one cannot even be read.
+// A text whose positions do not fit into 32 bits is refused because of its length.
+// The pages of this text cannot even be read.
 func TestTooLong(t *testing.T) {
 	data, err := syscall.Mmap(-1, 0, maxText+1, syscall.PROT_NONE, syscall.MAP_ANON|syscall.MAP_PRIVATE|syscall.MAP_NORESERVE)
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The cases of syntaxTests stand under the sections of RFC 8259. Each is decoded as
-// the params of a message, as a whole text, and inside of an array and an object.
+// The cases of syntaxTests are grouped by the sections of RFC 8259. Each is decoded
+// as the params of a message, as a whole text, and inside an array and an object.
 var syntaxTests = []struct {
 	section     string
 	yes, no     []string // without quotation marks around: as Go strings
@@ -92,7 +92,7 @@ var syntaxTests = []struct {
 	},
 }
 
-// wantValid decodes text in every place a text can stand in.
+// wantValid decodes text in every place where a text can be.
 func wantValid(t *testing.T, text string, want, embedded bool) {
 	t.Helper()
 	if embedded {
@@ -118,7 +118,7 @@ func TestSyntax(t *testing.T) {
 				}
 			}
 			for _, text := range tt.no {
-				// A list of elements or the like is a text in an array.
+				// For example, a list of elements is a text inside an array.
 				wantValid(t, text, false, !strings.ContainsAny(text, ",]}") && strings.TrimSpace(text) != "")
 			}
 			for _, text := range tt.notEmbedded {

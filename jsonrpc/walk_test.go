@@ -53,7 +53,7 @@ func TestMember(t *testing.T) {
 	}
 }
 
-// A loop may be left at any turn.
+// A loop may be left at any iteration.
 func TestWalkLeftEarly(t *testing.T) {
 	for range Members([]byte(`{"a":1,"b":2}`)) {
 		break
@@ -112,7 +112,7 @@ func TestStrings(t *testing.T) {
 	}
 }
 
-// Appending to a slice that was handed out does not reach the text behind it.
+// Appending to a returned slice does not change the text after it.
 func TestAppendToAliases(t *testing.T) {
 	for _, seed := range mutationSeeds {
 		data := []byte(seed)

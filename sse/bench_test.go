@@ -73,7 +73,7 @@ func BenchmarkDecode(b *testing.B) {
 	run("hundred", bytes.Repeat(one, 100), 100*len(one), 100)
 	run("singleBytes", one, 1, 1)
 	run("text64K", AppendData(nil, data[3].data), 16<<10, 1)
-	// The mix of line ends that would be quadratic if each were searched for from the
-	// beginning: one LF far away behind many CR.
+	// This mix of line ends would be quadratic if each were searched for from the
+	// beginning: one LF far away after many CRs.
 	run("crs64K", append(bytes.Repeat([]byte("\r"), 64<<10), "data: 1\n\n"...), 1<<20, 1)
 }

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// decodeTests are streams and what a client makes of them. Those that are named
-// after a section are the standard's own examples, those that begin with format-
-// hold what the test of that name in web-platform-tests (eventsource/) is about.
+// decodeTests are streams and the events that a client reads from them. Those named
+// after a section are the standard's own examples. Those that begin with format-
+// check the same as the test of that name in web-platform-tests (eventsource/).
 var decodeTests = []struct {
 	name, in, want string
 }{
@@ -103,8 +103,8 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// Two streams one after the other in one decoder are the events of both, if the
-// first ends where a block ends.
+// Two streams one after another in one decoder yield the events of both, if the first
+// ends where a block ends.
 func TestDecodeConcatenated(t *testing.T) {
 	for _, tt := range decodeTests {
 		first := "data: before\n\n" + strings.TrimPrefix(tt.in, "\ufeff")
@@ -176,7 +176,7 @@ func TestDecodeLeftEarly(t *testing.T) {
 			if n == 0 {
 				break
 			}
-			clear(in) // what is left must have been copied
+			clear(in) // the unread part must have been copied
 			in = nil
 		}
 		got.WriteString(transcript(&d))

@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// reference decodes a whole stream as plainly as the standard puts it: a line at a
-// time from a string, with nothing kept but what section 9.2.6 names. It writes the
-// transcript that a Decoder without a bound must give.
+// reference decodes a whole stream exactly as the standard describes: a line at a
+// time from a string, keeping only what section 9.2.6 names. It writes the transcript
+// that a Decoder without a limit must give.
 func reference(stream string) string {
 	var out strings.Builder
 	var data, typ, id, lastID string
@@ -60,8 +60,8 @@ func reference(stream string) string {
 	return out.String() + transcript(&d)
 }
 
-// decodeUTF8 replaces what is not UTF-8 by the table of the Unicode standard's
-// section 3.9 ("Well-Formed UTF-8 Byte Sequences"): each longest beginning of a row.
+// decodeUTF8 replaces invalid UTF-8 by the table in section 3.9 of the Unicode
+// standard ("Well-Formed UTF-8 Byte Sequences"): each longest beginning of a row.
 func decodeUTF8(s string) string {
 	var out strings.Builder
 	for len(s) > 0 {
@@ -70,7 +70,7 @@ func decodeUTF8(s string) string {
 			s = s[n:]
 			continue
 		}
-		// A beginning is one that some end makes whole.
+		// A beginning is a text that some end completes.
 		n := 1
 		for ; n < 4 && n < len(s) && canGoOn(s[:n+1]); n++ {
 		}
@@ -89,8 +89,8 @@ func canGoOn(s string) bool {
 	return false
 }
 
-// FuzzDecode cuts a stream anywhere and wants the same events, which are those of
-// the reference.
+// FuzzDecode cuts a stream anywhere and checks that the events are always those of the
+// reference.
 func FuzzDecode(f *testing.F) {
 	for _, tt := range decodeTests {
 		f.Add([]byte(tt.in), uint16(len(tt.in)/2), uint16(3))
@@ -115,7 +115,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		feed("in pieces", pieces...)
 
-		// With a bound the same holds, and the decoder holds no more than the bound.
+		// With a limit the same is true, and the decoder holds no more than the limit.
 		d, whole := Decoder{MaxEventSize: int(cut) % 64}, Decoder{MaxEventSize: int(cut) % 64}
 		if d.MaxEventSize == 0 {
 			return
@@ -123,7 +123,7 @@ func FuzzDecode(f *testing.F) {
 		if got, want := transcript(&d, pieces...), transcript(&whole, string(stream)); got != want {
 			t.Errorf("bound %d: %q\n got %s\nwant %s", d.MaxEventSize, stream, got, want)
 		}
-		// A bad byte becomes three, each line has an LF behind it.
+		// An invalid byte becomes three, and each line has an LF after it.
 		if n := len(d.line) + len(d.data) + len(d.typ); n > 3*d.MaxEventSize+3 {
 			t.Errorf("bound %d: %d bytes are held", d.MaxEventSize, n)
 		}
@@ -133,8 +133,9 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzAppend writes a comment, an event and data, and wants them back; what it wrote
-// has no line without a colon and no character that any client takes for a line end.
+// FuzzAppend writes a comment, an event and data, and checks that they are read back.
+// The output has no line without a colon and no character that any client takes for a
+// line end.
 func FuzzAppend(f *testing.F) {
 	f.Add("message", "id-1", []byte(`{"a":"b"}`), int64(3000), "ping", true)
 	f.Add("a\nb", "x y", []byte("\"\u2028\"\r\n\r\xe2\x80"), int64(-1), "a\r\n\ndata: x", true)
@@ -177,7 +178,7 @@ func FuzzAppend(f *testing.F) {
 		if d.retry != 7*time.Millisecond {
 			t.Errorf("AppendRetry was read as %v", d.retry)
 		}
-		// JSON means the same before and after.
+		// The JSON has the same value before and after.
 		if json.Valid(payload) && utf8.Valid(payload) {
 			if !equalJSON(payload, wantData) {
 				t.Errorf("%s became %s", payload, wantData)
@@ -186,8 +187,8 @@ func FuzzAppend(f *testing.F) {
 	})
 }
 
-// equalJSON reports whether two texts have the same value. Numbers are compared as
-// they are written: some are too large for Go.
+// equalJSON reports whether two texts have the same value. It compares the texts of
+// numbers, because some are too large for Go.
 func equalJSON(a, b []byte) bool {
 	normal := func(text []byte) string {
 		d := json.NewDecoder(bytes.NewReader(text))

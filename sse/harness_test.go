@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// transcript feeds the pieces of a stream to d and writes down what it yields, an
-// event a line, with the decoder's own state at the end.
+// transcript feeds the pieces of a stream to d and writes down what it yields, one
+// event on each line, with the decoder's state at the end.
 func transcript(d *Decoder, pieces ...string) string {
 	var b strings.Builder
 	for _, piece := range pieces {
@@ -37,7 +37,8 @@ func describe(e *Event) string {
 }
 
 // wantTranscript decodes stream whole, in single bytes, cut in two at every place,
-// and in three at every pair of places if it is short, and wants the same each time.
+// and, if it is short, in three at every pair of places. The transcript must always be
+// the same.
 func wantTranscript(t *testing.T, limit int, stream, want string) {
 	t.Helper()
 	feed := func(how string, pieces ...string) {

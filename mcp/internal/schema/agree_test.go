@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The tests in this file hold the fast path to the judge: whatever it is sure
-// of, the judge says too.
+// The tests in this file compare the fast path with the judge: whenever the fast
+// path is sure, the judge must agree.
 
 // agree compares both on one value and returns the fast path's verdict.
 func agree(t interface {
@@ -36,7 +36,7 @@ func TestAgree(t *testing.T) {
 	}
 }
 
-// madeAgree is the property; it counts the verdicts.
+// madeAgree checks the property and counts the verdicts.
 func madeAgree(count map[verdict]int) func(*rapid.T) {
 	return func(t *rapid.T) {
 		g := maker{t}
@@ -223,7 +223,7 @@ func (g maker) array(s map[string]any, depth int) {
 	}
 }
 
-// value writes a value for schema, by and large a valid one.
+// value writes a value for schema, which is mostly valid.
 func (g maker) value(b *strings.Builder, schema any, depth int) {
 	g.space(b)
 	defer g.space(b)

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Patterns as ECMA-262 reads them, each with texts that match and that do not.
+// The table has patterns of ECMA-262, each with texts that match and that do not.
 func TestPatterns(t *testing.T) {
 	tests := []struct {
 		pattern string
@@ -80,8 +80,8 @@ func quoteJSON(s string) string {
 	return b.String() + `"`
 }
 
-// What cannot be checked is refused by Compile, and published without being enforced by
-// CompileUnchecked; nothing that is valid is refused then, whatever the pattern stands in.
+// Compile refuses patterns that cannot be checked, and CompileUnchecked does not enforce them. It
+// refuses no valid value, wherever in the schema the pattern is.
 func TestUncheckedPatterns(t *testing.T) {
 	for _, pattern := range []string{`^(?=a)`, `(?!b)`, `(?<=a)b`, `(?<!a)b`, `^(a)\1$`, `^(?<n>a)\k<n>$`, `^.{1,5000}$`, `\u12`, `\cé`, `a\`, `[a`, `(`} {
 		q := quoteJSON(pattern)
@@ -113,7 +113,7 @@ func TestUncheckedPatterns(t *testing.T) {
 	}
 }
 
-// Whatever a pattern is, it is compiled or refused.
+// Any pattern is either compiled or refused.
 func TestTranslateNeverPanics(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		parts := rapid.SliceOf(rapid.SampledFrom([]string{`\`, `u`, `4e00`, `{`, `}`, `[`, `]`, `^`, `(`, `)`, `?`, `<`, `=`, `p`, `L`, `a`, `-`, `.`, `*`, `\s`, `ü`, `\c`, `\k`, `1`, `\ud83d`})).Draw(rt, "parts")

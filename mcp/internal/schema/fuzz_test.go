@@ -8,8 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// FuzzAgree: whatever compiles and lies in the subset, the fast path is never
-// sure of what the judge denies; and nothing panics.
+// FuzzAgree checks that for every schema in the subset the fast path is never
+// sure of what the judge denies, and that nothing panics.
 func FuzzAgree(f *testing.F) {
 	for _, s := range []string{conformance, `{"type":"object","properties":{"A":{"type":"integer"},"B":{"type":"integer"}},"required":["A","B"],"additionalProperties":false}`,
 		`{"oneOf":[{"type":"string","pattern":"^a","maxLength":3},{"multipleOf":0.1},{"$ref":"#/$defs/d"}],"$defs":{"d":{"type":"array","items":{"$ref":"#/$defs/d"},"uniqueItems":true}}}`,
@@ -24,7 +24,7 @@ func FuzzAgree(f *testing.F) {
 			return
 		}
 		if !trusted(value) {
-			// The promise is broken: any answer will do, but an answer.
+			// The value breaks the promise. Any answer will do, but there must be one.
 			if s.Fast() {
 				s.fast.check([]byte(value))
 			}
@@ -44,7 +44,7 @@ func FuzzAgree(f *testing.F) {
 	})
 }
 
-// FuzzMadeAgree drives the maker of TestAgree by the fuzzer's bytes.
+// FuzzMadeAgree drives the maker of TestAgree with the fuzzer's bytes.
 func FuzzMadeAgree(f *testing.F) {
 	f.Fuzz(rapid.MakeFuzz(madeAgree(map[verdict]int{})))
 }

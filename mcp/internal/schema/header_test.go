@@ -18,7 +18,7 @@ func TestHeaderParams(t *testing.T) {
 			[]HeaderParam{{"Region", []string{"region"}, "string"}}},
 		{`{"properties":{"b":{"type":"boolean","x-mcp-header":"B"},"a":{"type":"object","properties":{"n":{"type":"integer","x-mcp-header":"x!#$%&'*+-.^_|~9"}}}}}`,
 			[]HeaderParam{{"x!#$%&'*+-.^_|~9", []string{"a", "n"}, "integer"}, {"B", []string{"b"}, "boolean"}}},
-		// A property may be called like the keyword, and data may look like it.
+		// A property may have the name of the keyword, and data may look like it.
 		{`{"properties":{"x-mcp-header":{"type":"string"}},"default":{"x-mcp-header":"é"},"examples":[{"x-mcp-header":""}],"const":{"x-mcp-header":1}}`, nil},
 		{`{"properties":{"properties":{"type":"string","x-mcp-header":"P"}}}`, []HeaderParam{{"P", []string{"properties"}, "string"}}},
 	}

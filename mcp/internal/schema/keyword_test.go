@@ -2,8 +2,8 @@ package schema
 
 import "testing"
 
-// Each keyword of the fast path's subset: the verdict, and that the judge
-// agrees with it.
+// The table has the verdict for each keyword of the fast path's subset. The judge
+// must agree with it.
 func TestKeywords(t *testing.T) {
 	type tc struct {
 		value string
@@ -91,8 +91,8 @@ func TestKeywords(t *testing.T) {
 	}
 }
 
-// What the fast path leaves to the judge: keywords outside of the subset, in
-// the manner of JSON-Schema-Test-Suite's files of the same names.
+// The fast path leaves keywords outside of the subset to the judge. The cases
+// resemble those of JSON-Schema-Test-Suite in the files of the same names.
 func TestFallThrough(t *testing.T) {
 	tests := []struct {
 		schema    string

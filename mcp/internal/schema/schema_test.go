@@ -152,7 +152,7 @@ func TestCompileAcceptsDialects(t *testing.T) {
 	}
 }
 
-// A schema at the bounds compiles in bounded time.
+// A schema at the limits compiles in bounded time.
 func TestCompileLarge(t *testing.T) {
 	var props, refs, deep strings.Builder
 	for i := range 4900 {
@@ -180,7 +180,7 @@ func TestCompileLarge(t *testing.T) {
 }
 
 // A recursive schema with overlapping alternatives refuses values on which the
-// judge's work would explode, and takes those on which it does not.
+// judge's work would explode, and accepts those on which it does not.
 func TestRecursiveAlternatives(t *testing.T) {
 	s := mustCompile(t, `{"anyOf":[
 		{"type":"object","properties":{"op":{"const":"and"},"l":{"$ref":"#"}},"required":["op"]},
@@ -261,7 +261,7 @@ func TestErrorText(t *testing.T) {
 		{`{"city":"Oslo","never":1}`, `schema: /never: is not allowed here`},
 	}
 	for _, tt := range tests {
-		for range 5 { // always the same
+		for range 5 { // the text must always be the same
 			err := s.Validate([]byte(tt.value))
 			var v *ValidationError
 			if !errors.As(err, &v) {
@@ -302,7 +302,7 @@ func TestManyFailures(t *testing.T) {
 	if d := time.Since(start); d > time.Second {
 		t.Errorf("it took %v", d)
 	}
-	s = mustCompile(t, `{"patternProperties":{"":{"items":{"required":["a"]}}}}`) // the judge alone
+	s = mustCompile(t, `{"patternProperties":{"":{"items":{"required":["a"]}}}}`) // only the judge can check it
 	err = s.Validate([]byte(v))
 	if want := `schema: /k~0~1/1: missing required property "a"; /k~0~1/2: missing`; err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), "and 199995 more") {
 		t.Errorf("got %v, want %s", err, want)
@@ -321,7 +321,7 @@ func TestPointerTo(t *testing.T) {
 	if err := s.Validate([]byte(`"` + strings.Repeat("x", maxExplained) + `"`)); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
-	for i := range len(b) + 1 { // broken promises, too, end
+	for i := range len(b) + 1 { // texts that break the promise must not hang either
 		pointerTo([]byte(b), i)
 		pointerTo([]byte(b[:i]), i)
 		pointerTo([]byte(b[:i]), i-1)

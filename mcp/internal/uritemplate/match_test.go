@@ -20,7 +20,7 @@ func parse(t testing.TB, s string) *Template {
 
 type vars = map[string]string
 
-// The values of RFC 6570, section 3.2, of which the cases use those that are strings.
+// These are the values of RFC 6570, section 3.2. The cases use those that are strings.
 var rfc = vars{
 	"dub": "me/too", "hello": "Hello World!", "half": "50%", "var": "value", "who": "fred",
 	"base": "http://example.com/home/", "path": "/foo/bar", "v": "6", "x": "1024", "y": "768", "empty": "",
@@ -34,7 +34,7 @@ func pick(names ...string) vars {
 	return m
 }
 
-// Sections 3.2.2 to 3.2.9: the expansion must give the values back.
+// These are the examples of sections 3.2.2 to 3.2.9. Matching an expansion must return its values.
 func TestExpansionsOfTheRFC(t *testing.T) {
 	tests := []struct {
 		template, uri string
@@ -97,7 +97,7 @@ func TestExpansionsOfTheRFC(t *testing.T) {
 func TestMatch(t *testing.T) {
 	tests := []struct {
 		template, uri string
-		want          vars // nil: no match
+		want          vars // nil for no match
 	}{
 		{"test://template/{id}/data", "test://template/123/data", vars{"id": "123"}},
 		{"test://template/{id}/data", "test://template//data", nil},
@@ -170,8 +170,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// Whatever the values: the expansion matches, and without an ambiguity the
-// values come back.
+// For any values the expansion matches, and if it is not ambiguous, matching
+// returns the values.
 func TestMatchUndoesExpansion(t *testing.T) {
 	tmpl := parse(t, "x://{a}/{b,c}{/d}{?e,f}{#g}")
 	rapid.Check(t, func(t *rapid.T) {
@@ -199,8 +199,8 @@ func escape(s string) string {
 	return b.String()
 }
 
-// A URI that nearly matches in very many ways must be cheap to refuse: ten
-// times the length may not cost a hundred times the time.
+// A URI that nearly matches in very many ways must be cheap to refuse: ten times
+// the length must not take a hundred times the time.
 func TestHostileURIsAreLinear(t *testing.T) {
 	tmpl := parse(t, "x://{a}-{b}-{c}-{d}-{e}-{+f}-{+g}!")
 	cost := func(n int) time.Duration {
