@@ -144,14 +144,14 @@ func newestLegacy() *revision {
 	return nil
 }
 
-// AllowsBatches reports whether a client in a session of the revision may send several
+// AllowsBatches reports whether a client in a session of the named revision may send several
 // messages as one array (JSON-RPC 2.0, section 6). Only 2025-03-26 allows that.
 func AllowsBatches(name string) bool {
 	rev := legacyNamed([]byte(name))
 	return rev != nil && rev.batches
 }
 
-// ResumableFromStart reports whether the streams of the revision's sessions begin with an
+// ResumableFromStart reports whether streams in sessions of the named revision begin with an
 // event that has nothing but an id. A client can resume such a stream from its start, and
 // the server may close it before the response (SEP-1699). Clients of other revisions would
 // take that event for a broken message.

@@ -12,7 +12,7 @@ const (
 )
 
 // Meta is the _meta object of a message or of a part of one. It is metadata that passes through
-// unread, except for the keys above. An empty Meta is left out.
+// unread, except for the MetaKey constants. An empty Meta is left out.
 type Meta map[string]any
 
 // A Role names a speaker in a conversation: "user" or "assistant".

@@ -11,12 +11,19 @@ type ServerRequest[P any] struct {
 	Extra   *RequestExtra
 }
 
-// These are the requests that handlers see.
 type (
-	CallToolRequest              = ServerRequest[*CallToolParamsRaw]
-	ReadResourceRequest          = ServerRequest[*ReadResourceParams]
-	GetPromptRequest             = ServerRequest[*GetPromptParams]
-	CompleteRequest              = ServerRequest[*CompleteParams]
+	// A CallToolRequest is the request that the handler of a tool gets.
+	CallToolRequest = ServerRequest[*CallToolParamsRaw]
+	// A ReadResourceRequest is the request that a [ResourceHandler] gets.
+	ReadResourceRequest = ServerRequest[*ReadResourceParams]
+	// A GetPromptRequest is the request that a [PromptHandler] gets.
+	GetPromptRequest = ServerRequest[*GetPromptParams]
+	// A CompleteRequest is the request that ServerOptions.CompletionHandler gets.
+	CompleteRequest = ServerRequest[*CompleteParams]
+)
+
+// Only middleware sees these requests.
+type (
 	DiscoverRequest              = ServerRequest[*DiscoverParams]
 	ListToolsRequest             = ServerRequest[*ListToolsParams]
 	ListPromptsRequest           = ServerRequest[*ListPromptsParams]
