@@ -27,8 +27,8 @@ func (p *proofServer) shutdown(limit time.Duration) (time.Duration, error) {
 	return time.Since(start), err
 }
 
-// TestDrain: pains E3, E4, E6, H1, H2. 2,000 streams and 50 calls end as the protocol wants;
-// readiness goes first, idle connections at once, and nobody new comes in.
+// TestDrain: pains E3, E4, E6, H1, H2. 2,000 streams and 50 calls end as the protocol requires.
+// Readiness ends first, idle connections are closed at once, and no new client is accepted.
 func TestDrain(t *testing.T) {
 	streams, calls := 2000, 50
 	if raceDetector {
@@ -52,7 +52,7 @@ func TestDrain(t *testing.T) {
 	idle := p.dial()
 	idle.add(1, 2)
 	ready := p.dial()
-	ready.sendTaken("GET /readyz HTTP/1.1\r\nHo") // under way, so that it is not closed as idle
+	ready.sendTaken("GET /readyz HTTP/1.1\r\nHo") // in progress, so that it is not closed as idle
 
 	type result struct {
 		err  error
@@ -65,17 +65,17 @@ func TestDrain(t *testing.T) {
 	}()
 
 	if _, err := idle.br.ReadByte(); !errors.Is(err, io.EOF) {
-		t.Errorf("an idle connection: %v, want EOF", err)
+		t.Errorf("read on an idle connection: %v, want EOF", err)
 	}
 	ready.send("st: localhost\r\n\r\n")
 	if a := ready.answer(""); a.status != 503 {
 		t.Errorf("/readyz: %d", a.status)
 	}
 	if _, err := ready.br.ReadByte(); err == nil {
-		t.Error("the connection lives on after its request")
+		t.Error("the connection stays open after its request")
 	}
 	if c, err := net.DialTimeout("tcp", p.addr, time.Second); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("a new connection: %v, want it refused", err)
+		t.Errorf("a new connection: %v, want connection refused", err)
 		if err == nil {
 			c.Close()
 		}
@@ -83,11 +83,11 @@ func TestDrain(t *testing.T) {
 	for i, s := range listening {
 		e, err := s.next()
 		if err != nil || !strings.Contains(e, `"result":`) || !strings.Contains(e, `"id":7`) {
-			t.Fatalf("stream %d ends with %q, %v", i, e, err)
+			t.Fatalf("stream %d ends with %q, %v, want its result", i, e, err)
 		}
 		// io.EOF stands for the last chunk; without it this is io.ErrUnexpectedEOF
 		if e, err = s.next(); !errors.Is(err, io.EOF) {
-			t.Fatalf("stream %d, after its result: %q, %v", i, e, err)
+			t.Fatalf("stream %d, after its result: %q, %v, want EOF", i, e, err)
 		}
 	}
 	select {
@@ -103,22 +103,22 @@ func TestDrain(t *testing.T) {
 	}
 	r := <-done
 	if r.err != nil || r.took > patience {
-		t.Errorf("Shutdown: %v after %v", r.err, r.took)
+		t.Errorf("Shutdown returned %v after %v", r.err, r.took)
 	}
 	t.Logf("%d streams and %d calls drained in %v", streams, calls, r.took.Round(time.Millisecond))
 	if err := <-p.served; !errors.Is(err, server.ErrServerClosed) {
 		t.Errorf("Serve: %v", err)
 	}
 	if took, err := p.shutdown(time.Second); err != nil || took > time.Second {
-		t.Errorf("a second Shutdown: %v after %v", err, took)
+		t.Errorf("a second Shutdown returned %v after %v", err, took)
 	}
 	p.wantNoSocketHeld()
 	p.mcp.Close()
 	wantNoneBut(t, before)
 }
 
-// wantNoSocketHeld fails the test if the process still has a socket. What the kernel keeps of one
-// that was closed, until the client closes too, is in none of these states.
+// wantNoSocketHeld fails the test if the process still has a socket. A socket that the process
+// has closed, and that the kernel keeps until the client closes too, is in none of these states.
 func (p *proofServer) wantNoSocketHeld() {
 	p.t.Helper()
 	if c := p.sockets(0); c[sockdiag.Established]+c[sockdiag.CloseWait]+c[sockdiag.SynReceived]+c[sockdiag.Listen] != 0 {
@@ -140,7 +140,7 @@ func goroutinesOfOurs() map[string]bool {
 	return ours
 }
 
-// wantNoneBut fails the test unless all goroutines of ours end that did not run before.
+// wantNoneBut fails the test unless all of our goroutines end that were not running before.
 func wantNoneBut(t *testing.T, before map[string]bool) {
 	t.Helper()
 	await(t, "no goroutine is left", func() bool {
@@ -153,8 +153,8 @@ func wantNoneBut(t *testing.T, before map[string]bool) {
 	})
 }
 
-// TestDrainGivesUp: pain E3. A handler that ignores its context keeps its goroutine, not the
-// server: Shutdown returns at its deadline and says so.
+// TestDrainGivesUp: pain E3. A handler that ignores its context keeps its goroutine but not the
+// server: Shutdown returns at its deadline and reports it.
 func TestDrainGivesUp(t *testing.T) {
 	before := goroutinesOfOurs()
 	p := serveProof(t, nil)
@@ -166,7 +166,7 @@ func TestDrainGivesUp(t *testing.T) {
 	<-p.begun
 	took, err := p.shutdown(300 * time.Millisecond)
 	if !errors.Is(err, context.DeadlineExceeded) || took < 300*time.Millisecond || took > patience/2 {
-		t.Errorf("Shutdown: %v after %v", err, took)
+		t.Errorf("Shutdown returned %v after %v", err, took)
 	}
 	select {
 	case e := <-p.ended:
@@ -174,14 +174,14 @@ func TestDrainGivesUp(t *testing.T) {
 			t.Errorf("cause %v", e.cause)
 		}
 	case <-time.After(patience):
-		t.Error("the context of a call lives after Shutdown")
+		t.Error("the context of a call has not ended after Shutdown")
 	}
-	// it looked at its context, so its answer arrived
+	// this handler watched its context, so its answer arrived
 	if a := w.answer("tools/call"); a.status != 200 {
-		t.Errorf("the call that ended: %d %s", a.status, a.body)
+		t.Errorf("the call whose handler returned: %d %s", a.status, a.body)
 	}
 	if _, err := c.br.ReadByte(); err == nil {
-		t.Error("a call that goes on was answered")
+		t.Error("a call whose handler still runs was answered")
 	}
 	p.wantNoSocketHeld()
 	p.release()
@@ -190,8 +190,8 @@ func TestDrainGivesUp(t *testing.T) {
 	wantNoneBut(t, before)
 }
 
-// TestDrainWhileClientsCome: pain H2. Shutdown in the middle of accepts, requests, streams and
-// disconnects.
+// TestDrainWhileClientsCome: pain H2. Shutdown comes in the middle of accepts, requests, streams
+// and disconnects.
 func TestDrainWhileClientsCome(t *testing.T) {
 	for range 5 {
 		p := serveProof(t, &server.Options{DrainTimeout: patience})
@@ -227,18 +227,19 @@ func TestDrainWhileClientsCome(t *testing.T) {
 		}
 		await(t, "clients come", func() bool { return p.Stats().Connections > 50 })
 		if took, err := p.shutdown(patience); err != nil {
-			t.Errorf("Shutdown: %v after %v", err, took)
+			t.Errorf("Shutdown returned %v after %v", err, took)
 		}
 		close(stop)
 		wg.Wait()
 		if st := p.Stats(); st.Connections != 0 || st.Streams != 0 || st.CallsInFlight != 0 || st.Panics != 0 {
-			t.Errorf("left: %+v", st)
+			t.Errorf("still open after Shutdown: %+v", st)
 		}
 		p.wantNoSocketHeld()
 	}
 }
 
-// TestShutdownBeforeServe: a server that never served ends too, and does not begin afterwards.
+// TestShutdownBeforeServe checks that a server that never served can be shut down, and cannot
+// serve afterwards.
 func TestShutdownBeforeServe(t *testing.T) {
 	p := newProofServer(t, nil)
 	if _, err := p.shutdown(time.Second); err != nil {
@@ -252,6 +253,6 @@ func TestShutdownBeforeServe(t *testing.T) {
 		t.Errorf("Serve: %v", err)
 	}
 	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("the listener lives: %v", err)
+		t.Errorf("the listener is still open: %v", err)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// turns runs what waits for the loop, task by task, and looks after each.
+// turns runs the tasks of the loop one by one until none is left, and calls look after each.
 func (r *rig) turns(look func()) {
 	r.t.Helper()
 	for rounds := 0; ; rounds++ {
@@ -25,8 +25,8 @@ func (r *rig) turns(look func()) {
 	}
 }
 
-// slices returns a look that holds each turn to sliceLimit of what n counts, and how many turns did
-// some.
+// slices returns a function that fails the test if n has changed by more than sliceLimit since
+// its last call, and the number of calls that saw a change.
 func (r *rig) slices(why string, n func() int) (look func(), turns *int) {
 	r.t.Helper()
 	before := n()
@@ -43,8 +43,8 @@ func (r *rig) slices(why string, n func() int) (look func(), turns *int) {
 	}, turns
 }
 
-// The drain lets go of a slice of connections a turn, whatever they are about, and others are
-// served in between.
+// A drain ends at most a slice of connections in a turn, whatever their state, and other
+// connections are served in between.
 func TestDrainOfAllStatesIsSliced(t *testing.T) {
 	const many = 2_000
 	for name, begin := range map[string]func(*fakePeer, int){
@@ -80,18 +80,18 @@ func TestDrainOfAllStatesIsSliced(t *testing.T) {
 				switch {
 				case r.l.drain.order == nil:
 				case served == 0:
-					// The walk is under way: the one it comes to last is served meanwhile, and told
-					// that this was all.
+					// The walk is in progress: the connection it reaches last is still served,
+					// with Connection: close.
 					last.method = "tools/call"
 					last.deliver(addCall(1, 2).String())
 					last.wantCode("in between", 200, 0).wantField("in between", "Connection", "close")
 					last.wantClosed("in between", closeDone)
-					// One comes and one goes, before and behind the cursor.
+					// One client connects and one disconnects, ahead of and behind the cursor.
 					late := r.connect()
 					first.c.close(closePeer)
 					early := r.connect()
 					if !late.c.has(flagClose) || !early.c.has(flagClose) {
-						t.Error("a connection that comes during the drain stays")
+						t.Error("a connection opened during the drain is not closed")
 					}
 					served++
 					look()
@@ -99,7 +99,7 @@ func TestDrainOfAllStatesIsSliced(t *testing.T) {
 				calls++
 			})
 			if served == 0 || *turns < many/3/drainSlice {
-				t.Errorf("%d connections were let go in %d turns of %d", many, *turns, calls)
+				t.Errorf("%d connections were closed in %d of %d turns", many, *turns, calls)
 			}
 			r.wantInvariants("after the drain")
 			r.pass(15 * time.Second)
@@ -112,7 +112,7 @@ func TestDrainOfAllStatesIsSliced(t *testing.T) {
 
 const getHealth = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
-// Calls without a connection whose time is up at once end slice by slice.
+// Calls without a connection that all time out at once end slice by slice.
 func TestDetachedExpireSliced(t *testing.T) {
 	const many = 700
 	r := detachedCalls(t, many, &Options{CallTimeout: 10 * time.Minute})
@@ -127,7 +127,7 @@ func TestDetachedExpireSliced(t *testing.T) {
 		r.turns(look)
 	}
 	if n := r.s.calls.Load(); n != 0 || *turns < many/sliceLimit {
-		t.Errorf("%d calls are left, the others ended in %d turns", n, *turns)
+		t.Errorf("%d calls are left; the others ended in %d turns", n, *turns)
 	}
 	r.wait(time.Second)
 	if len(r.l.detached) != 0 {
@@ -155,7 +155,7 @@ func detachedCalls(t *testing.T, n int, o *Options) *port {
 		p.take()
 		p.fin()
 	}
-	for _, c := range r.l.slots { // what began the sessions
+	for _, c := range r.l.slots { // the connections that began the sessions
 		if c != nil && c.state == connStateIdle {
 			c.close(closePeer)
 		}
@@ -163,8 +163,8 @@ func detachedCalls(t *testing.T, n int, o *Options) *port {
 	return r
 }
 
-// Connections that are reset for all that their peers leave unread go slice by slice, and the loop
-// looks at its sockets in between.
+// When all connections are reset because of what their peers leave unread, they are closed slice
+// by slice, and the loop serves its sockets in between.
 func TestReliefIsSliced(t *testing.T) {
 	const many = 700
 	r := newRig(t, &Options{UnsentTotal: 8 << 20})

@@ -12,8 +12,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// The drain of many idle connections lets other work of the loop have its turn after each slice, on
-// sockets.
+// While many idle connections are drained, the loop does other work after each slice. This test
+// uses real sockets.
 func TestDrainSharesTheLoop(t *testing.T) {
 	const many = 2_000
 	ms := mcp.NewServer(&mcp.Implementation{Name: "drain", Version: "1"}, nil)
@@ -41,7 +41,7 @@ func TestDrainSharesTheLoop(t *testing.T) {
 	var most, turns atomic.Int64
 	on := s.loops[0]
 	left := int64(many)
-	look := func() { // after each turn that goes on with the drain
+	look := func() { // after each turn that continues the drain
 		now := on.m.connections.Load()
 		if left != now {
 			turns.Add(1)
@@ -65,9 +65,9 @@ func TestDrainSharesTheLoop(t *testing.T) {
 	}
 	<-served
 	if most.Load() > 2*drainSlice || turns.Load() < many/(2*drainSlice) {
-		t.Errorf("%d connections went in %d turns, %d in one of them", many, turns.Load(), most.Load())
+		t.Errorf("%d connections were closed in %d turns, up to %d in one turn", many, turns.Load(), most.Load())
 	}
 	if n := s.Stats().Closes[closeDrain.String()]; n != many {
-		t.Errorf("%d connections were closed for the drain, want %d", n, many)
+		t.Errorf("%d connections were closed because of the drain, want %d", n, many)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// A request that had begun to arrive when the drain came has a second for the rest, wherever it
-// was cut; and no longer.
+// A request that has begun to arrive when the drain starts has one second for the rest, and no
+// longer, wherever it is cut.
 func TestDrainWaitsForRequests(t *testing.T) {
 	for _, c := range conversations {
 		if c.name != "inline" && c.name != "chunked" {
@@ -27,17 +27,17 @@ func TestDrainWaitsForRequests(t *testing.T) {
 			r.pass(drainHead / 2)
 			p.send(c.in[i:])
 			if res := p.wantResponse(c.name, 200); res == nil || state != connStateHead && state != connStateBody {
-				t.Fatalf("%s cut at %d: the state was %v", c.name, i, state)
+				t.Fatalf("%s cut at %d: state %v, want head or body", c.name, i, state)
 			}
-			slow.wantOpen("half of its time is over")
+			slow.wantOpen("after half of its time")
 			r.pass(drainHead + tickUnit)
-			slow.wantResponse("its time is over", 408)
+			slow.wantResponse("after all of its time", 408)
 		}
 	}
 }
 
-// A server that has been shut down is nothing to its mcp.Server any more: another can serve it,
-// and no change is collected for the dead loops.
+// A server that has been shut down no longer concerns its mcp.Server: another can serve it, and
+// no change is collected for the ended loops.
 func TestShutdownLeavesMCP(t *testing.T) {
 	m := mcp.NewServer(&mcp.Implementation{Name: "t", Version: "1"}, nil)
 	for range 3 {
@@ -59,7 +59,7 @@ func TestShutdownLeavesMCP(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-served
-		s.notices.add(mcp.Change{Topic: mcp.TopicTools}) // one that was under way
+		s.notices.add(mcp.Change{Topic: mcp.TopicTools}) // a change that was in progress
 		s.notices.flush()
 		for range 100 {
 			mcp.AddTool(m, &mcp.Tool{Name: "t"}, func(_ context.Context, _ *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
@@ -68,20 +68,20 @@ func TestShutdownLeavesMCP(t *testing.T) {
 		}
 		s.notices.mu.Lock()
 		if !s.notices.pending.empty() {
-			t.Error("changes are collected after Shutdown")
+			t.Error("the server still collects changes after Shutdown")
 		}
 		s.notices.mu.Unlock()
 		for _, l := range s.loops {
 			if !l.in.changes.empty() {
-				t.Error("a loop that has ended collects changes")
+				t.Error("a loop that has ended still collects changes")
 			}
 		}
 	}
 }
 
-// A drain takes the loop for a slice at a time: a call that arrives while thousands of idle
-// connections are closed is answered in between, and what comes and goes meanwhile is let go of
-// too.
+// A drain takes the loop for one slice at a time: a call that arrives while thousands of idle
+// connections are being closed is answered in between, and a connection that ends by itself
+// meanwhile does not disturb the drain.
 func TestDrainIsSliced(t *testing.T) {
 	r := newRig(t, nil)
 	var idle []*fakePeer
@@ -106,24 +106,24 @@ func TestDrainIsSliced(t *testing.T) {
 	for r.step() {
 		now := left()
 		if before-now > 2*drainSlice {
-			t.Fatalf("%d connections end in one turn", before-now)
+			t.Fatalf("%d connections were closed in one turn, want at most two slices", before-now)
 		}
 		if turns++; turns == 3 {
 			busy.deliver(addCall(1, 2).String()[40:])
 			if now == 0 || len(busy.got) == 0 {
-				t.Errorf("%d connections are left, the call is answered by %q", now, busy.got)
+				t.Errorf("with %d connections left, the call has got %q", now, busy.got)
 			}
-			idle[1500].onClose(io.EOF) // one that goes by itself
+			idle[1500].onClose(io.EOF) // a client that disconnects by itself
 		}
 		before = now
 	}
 	if n := left(); n != 0 || turns < len(idle)/drainSlice {
 		t.Errorf("%d connections are left after %d turns", n, turns)
 	}
-	r.wantInvariants("drained")
+	r.wantInvariants("after the drain")
 }
 
-// What waits for its client is ended by a drain wherever it is met, in slices as well.
+// A drain ends calls that wait for their client, whichever slice they are in.
 func TestDrainEndsParkedCalls(t *testing.T) {
 	r := newPort(t, nil)
 	s := r.initialize("2025-11-25")
@@ -134,7 +134,7 @@ func TestDrainEndsParkedCalls(t *testing.T) {
 		r.cue("a", "ask 1")
 		s.until("asked", p, "?question 0")
 		if i%2 == 0 {
-			p.fin() // its call goes on without it
+			p.fin() // its call goes on without the connection
 		}
 	}
 	r.await("all wait", func() bool { return r.parkedCalls() == n })

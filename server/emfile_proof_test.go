@@ -23,15 +23,15 @@ import (
 )
 
 const (
-	childVariable = "MOORING_PROOF_CHILD" // how many descriptors it has
+	childVariable = "MOORING_PROOF_CHILD" // the number of descriptors the child may have
 	childRemote   = "MOORING_PROOF_REMOTE"
-	childLimit    = 512 // descriptors, where nothing else is said
+	childLimit    = 512 // descriptors, unless the test sets another number
 
 	childListeners = 20 // more than the server enrols at once with so few descriptors
 )
 
-// TestProofChild is the process whose descriptors run out. It does what it is told on standard
-// input, line by line, and answers each line.
+// TestProofChild is the process that runs out of descriptors. It reads commands from standard
+// input, line by line, and answers each.
 func TestProofChild(t *testing.T) {
 	if os.Getenv(childVariable) == "" {
 		t.Skip("runs only as a child of TestDescriptorsRunOut")
@@ -46,7 +46,7 @@ func TestProofChild(t *testing.T) {
 	}
 	p := serveProof(t, &server.Options{IdleTimeout: time.Hour, HeadTimeout: time.Hour})
 	addr := p.addr
-	if os.Getenv(childRemote) != "" { // for all that the server knows the clients are from anywhere
+	if os.Getenv(childRemote) != "" { // to the server, such clients may be from anywhere
 		l, err := p.Listen("0.0.0.0:0")
 		if err != nil {
 			t.Fatal(err)
@@ -67,7 +67,7 @@ func TestProofChild(t *testing.T) {
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
 		switch cmd := in.Text(); {
-		case strings.HasPrefix(cmd, "eat "): // all descriptors but so many
+		case strings.HasPrefix(cmd, "eat "): // open descriptors until only so many are left
 			var leave int
 			_, _ = fmt.Sscanf(cmd, "eat %d", &leave)
 			for {
@@ -122,7 +122,7 @@ type proofChild struct {
 	in   io.Writer
 	out  *bufio.Scanner
 	addr string
-	more []string // further addresses
+	more []string // the addresses of the other listeners
 }
 
 func startChild(t *testing.T) *proofChild { return startChildWith(t, childLimit, false) }
@@ -173,7 +173,7 @@ func (c *proofChild) line() string {
 			return s[1:]
 		}
 	}
-	c.t.Fatalf("the child is gone: %v", c.out.Err())
+	c.t.Fatalf("the child has ended: %v", c.out.Err())
 	return ""
 }
 
@@ -209,7 +209,7 @@ func (c *proofChild) dial() *childPeer {
 	return &childPeer{nc, bufio.NewReader(nc)}
 }
 
-// ask sends a request and wants its answer.
+// ask sends a request and returns an error unless the right answer arrives in time.
 func (p *childPeer) ask(within time.Duration) error {
 	if _, err := io.WriteString(p, callRequest(1, "add", `{"A":2,"B":3}`, "")); err != nil {
 		return err
@@ -241,7 +241,8 @@ func (p *childPeer) listen() error {
 	return p.acknowledged(patience)
 }
 
-// acknowledged wants the head and the first event of a stream.
+// acknowledged reads the head and the first event of a stream. It returns an error unless that is
+// the acknowledgement.
 func (p *childPeer) acknowledged(within time.Duration) error {
 	_ = p.SetReadDeadline(time.Now().Add(within))
 	resp, err := http.ReadResponse(p.br, nil)
@@ -281,11 +282,11 @@ func dropped(t testing.TB, peers []*childPeer) int {
 	return n
 }
 
-// wantQuiet fails the test if the child is busy while nothing is asked of it.
+// wantQuiet fails the test if the child uses the CPU although it has nothing to do.
 func (c *proofChild) wantQuiet(why string) {
 	c.t.Helper()
 	var share float64
-	for range 3 { // the race detector and a busy machine make a first second look worse than it is
+	for range 3 { // the race detector and a busy machine distort the first second
 		before, start := c.report(), time.Now()
 		time.Sleep(time.Second)
 		share = float64(c.report().CPU-before.CPU) / float64(time.Since(start))
@@ -297,8 +298,9 @@ func (c *proofChild) wantQuiet(why string) {
 	c.t.Errorf("%s: %.0f %% of a core, want below 20 %%", why, 100*share)
 }
 
-// TestDescriptorsRunOut: rules 14 and 19 of gnet, pain A1. Far more clients than descriptors:
-// streams stay open, who waits is not turned away, and is served when others leave.
+// TestDescriptorsRunOut: rules 14 and 19 of gnet, pain A1. With far more clients than
+// descriptors, streams stay open, and clients that wait are not rejected but served when others
+// leave.
 func TestDescriptorsRunOut(t *testing.T) {
 	c := startChildWith(t, childLimit, true)
 	for _, addr := range c.more {
@@ -325,7 +327,7 @@ func TestDescriptorsRunOut(t *testing.T) {
 	c.wantQuiet("with 1,500 clients and 512 descriptors")
 	r := c.report()
 	if r.Connections < childLimit/2 || r.Connections > r.Bound+1 {
-		t.Errorf("%d connections are served, the bound is %d of %d descriptors", r.Connections, r.Bound, childLimit)
+		t.Errorf("%d connections are served; the limit is %d, with %d descriptors", r.Connections, r.Bound, childLimit)
 	}
 	if n := dropped(t, peers); n > 0 {
 		t.Errorf("%d of %d clients were dropped", n, len(peers))
@@ -335,19 +337,19 @@ func TestDescriptorsRunOut(t *testing.T) {
 	}
 	for i, p := range peers[100:] {
 		if err := p.acknowledged(patience); err != nil {
-			t.Fatalf("client %d, after others left: %v", 100+i, err)
+			t.Fatalf("client %d, after others disconnected: %v", 100+i, err)
 		}
 		_ = p.Close()
 	}
 	await(t, "all are gone", func() bool { return c.report().Connections == 0 })
 	if r := c.report(); r.Panics != 0 {
-		t.Errorf("panics: %d", r.Panics)
+		t.Errorf("%d panics, want none", r.Panics)
 	}
 }
 
-// TestHostTakesTheDescriptors: rule 19 of gnet. The host's own files take all that is left, so that
-// accept itself, or what follows it, fails: nobody is dropped, nothing spins, and it goes on by
-// itself.
+// TestHostTakesTheDescriptors: rule 19 of gnet. The host's own files take all remaining
+// descriptors, so that accept itself fails, or what follows it. No client is dropped, no loop
+// spins, and the server recovers by itself.
 func TestHostTakesTheDescriptors(t *testing.T) {
 	c := startChild(t)
 	old := c.dial()
@@ -370,13 +372,13 @@ func TestHostTakesTheDescriptors(t *testing.T) {
 			t.Errorf("%d descriptors left: %d of %d clients were dropped", leave, n, len(peers))
 		}
 		if err := old.ask(patience); err != nil {
-			t.Fatalf("%d descriptors left: an existing connection: %v", leave, err)
+			t.Fatalf("%d descriptors left: ask on an existing connection: %v", leave, err)
 		}
 		t.Logf("%d descriptors left: %d served, %d errors of accept, %d in the last second", leave, c.report().Connections, c.report().AcceptErrors, c.report().AcceptErrors-errs)
 		c.tell("release")
 		for i, p := range peers {
 			if err := p.answered(`"Sum":5`, patience); err != nil {
-				t.Fatalf("%d descriptors left: client %d, after the release: %v", leave, i, err)
+				t.Fatalf("%d descriptors left: client %d, after descriptors became free: %v", leave, i, err)
 			}
 			_ = p.Close()
 		}

@@ -23,14 +23,14 @@ type AddOut struct {
 
 func add(_ *mcp.CallToolRequest, in AddIn) (AddOut, error) { return AddOut{in.A + in.B}, nil }
 
-// The program of README.md is a whole server.
+// The program in README.md is a complete server.
 func Example() {
 	s := mcp.NewServer(&mcp.Implementation{Name: "sums", Version: "v1.0.0"}, nil)
 	mcp.AddInlineTool(s, &mcp.Tool{Name: "add", Description: "Sum of two integers."}, add)
 	log.Fatal(server.ListenAndServe("127.0.0.1:8080", s))
 }
 
-// A server is served until Shutdown, which lets calls and streams end.
+// A server runs until Shutdown, which lets calls and streams finish.
 func ExampleServer_Shutdown() {
 	features := mcp.NewServer(&mcp.Implementation{Name: "sums", Version: "v1.0.0"}, nil)
 	mcp.AddInlineTool(features, &mcp.Tool{Name: "add"}, add)

@@ -7,8 +7,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// TestBigListen: a subscription whose content a worker decodes gives its job back once. Given back
-// twice, two connections would share it.
+// TestBigListen checks that a subscription whose content a worker decodes returns its job only
+// once. If it were returned twice, two connections would share it.
 func TestBigListen(t *testing.T) {
 	r := newRig(t, nil)
 	var peers []*fakePeer
@@ -21,7 +21,7 @@ func TestBigListen(t *testing.T) {
 	seen := map[*job]bool{}
 	for _, j := range r.l.jobs {
 		if seen[j] {
-			t.Fatal("a job is free twice")
+			t.Fatal("a job is in the free list twice")
 		}
 		seen[j] = true
 	}
@@ -37,8 +37,8 @@ func TestBigListen(t *testing.T) {
 	}
 }
 
-// TestPanicInATask: a fault at the service of one connection costs that connection alone. What else
-// the task had to do is done, and no byte meant for one reaches another.
+// TestPanicInATask checks that a panic while one connection is being served closes only that
+// connection. The rest of the task is done, and no byte meant for one client reaches another.
 func TestPanicInATask(t *testing.T) {
 	t.Run("inbox", func(t *testing.T) {
 		r := newRig(t, nil)
@@ -57,11 +57,11 @@ func TestPanicInATask(t *testing.T) {
 		for _, p := range peers {
 			if p == bad {
 				bad.wantClosed("its write panicked", closePanic)
-				bad.wantNothing("after the fault")
+				bad.wantNothing("after the panic")
 				continue
 			}
-			p.wantOpen("a neighbour of the fault")
-			p.wantCode("a neighbour of the fault", 200, 0)
+			p.wantOpen("a neighbour of the panic")
+			p.wantCode("a neighbour of the panic", 200, 0)
 		}
 		p := r.connect()
 		p.send(callTool("echo", `{"text":"x"}`).String())
@@ -77,7 +77,7 @@ func TestPanicInATask(t *testing.T) {
 				p.wantClosed("its write panicked", closePanic)
 				continue
 			}
-			p.wantOpen("a neighbour of the fault")
+			p.wantOpen("a neighbour of the panic")
 			if p.take() == "" {
 				t.Errorf("listener %d got no heartbeat", i)
 			}
@@ -93,7 +93,7 @@ func TestPanicInATask(t *testing.T) {
 				p.wantClosed("its write panicked", closePanic)
 				continue
 			}
-			p.wantOpen("a neighbour of the fault")
+			p.wantOpen("a neighbour of the panic")
 			if got := p.more(); len(got) != 2 {
 				t.Errorf("listener %d got %q, want two notices", i, got)
 			}
@@ -106,11 +106,11 @@ func TestPanicInATask(t *testing.T) {
 		p.send(addCall(1, 2).String())
 		p.wantClosed("its write panicked", closePanic)
 		q.send(addCall(3, 4).String())
-		if res := q.wantCode("a neighbour of the fault", 200, 0); !strings.Contains(res.body, `"sum":7`) {
+		if res := q.wantCode("a neighbour of the panic", 200, 0); !strings.Contains(res.body, `"sum":7`) {
 			t.Errorf("got %s", res.body)
 		}
 		if r.l.m.panics.Load() != 1 || !strings.Contains(r.log.String(), "panic on an event loop") {
-			t.Error("the fault is neither counted nor logged")
+			t.Error("the panic is not counted and logged")
 		}
 	})
 }

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// What waits for a loop is counted where it is sent: beyond the bound a POST over HTTP+SSE gets
-// 503, whatever it holds, and is taken again when the loop has caught up.
+// The bytes that wait for a loop are counted where they are sent. Beyond the limit any POST over
+// HTTP+SSE gets 503, until the loop has caught up.
 func TestInboxIsBounded(t *testing.T) {
 	const limit = 64 << 10
 	r := newPort(t, &Options{SSEPath: "/sse", MaxInbox: limit})
@@ -23,25 +23,25 @@ func TestInboxIsBounded(t *testing.T) {
 		most, n := int64(0), 0
 		for n = 0; n < 2000 && !strings.Contains(string(p.got), " 503 "); n++ {
 			p.got = p.got[:0]
-			p.deliver(f.messageOn(c)) // the loop of the stream does not run
+			p.deliver(f.messageOn(c)) // the stream's loop does not run
 			most = max(most, r.s.Stats().InboxBytes)
 		}
 		if res := p.next("POST"); res.status != 503 || res.head.Get("Retry-After") == "" || most > limit+16<<10 {
-			t.Errorf("%.80s: after %d messages %d, %d bytes wait", c, n, res.status, most)
+			t.Errorf("%.80s: after %d messages: status %d, %d bytes wait", c, n, res.status, most)
 		}
 		r.run()
 		if n := r.s.Stats().InboxBytes; n != 0 {
-			t.Errorf("%.80s: %d bytes are left", c, n)
+			t.Errorf("%.80s: %d bytes are still counted", c, n)
 		}
 		p.send(f.messageOn(fmt.Sprintf(pingBody, 1)))
-		p.wantResponse("when the loop has caught up", 202)
+		p.wantResponse("a message when the loop has caught up", 202)
 		f.stream.take()
 		p.fin()
 	}
 }
 
-// A call whose stream was resumed on a loop that is behind is not sent there without bound: the
-// stream ends, and its client gets the rest when it comes back.
+// The events of a call whose stream was resumed on another loop are not sent there without limit
+// when that loop is behind. The stream ends, and its client gets the rest when it reconnects.
 func TestResumedStreamOnALoopThatIsBehind(t *testing.T) {
 	r := newPort(t, &Options{MaxInbox: 4 << 10})
 	s := r.initialize("2025-11-25")
@@ -53,21 +53,22 @@ func TestResumedStreamOnALoopThatIsBehind(t *testing.T) {
 	s.events(g)
 	r.loops[1].postItem(item{kind: itemCarry, h: handle{}, buf: bufferOf(make([]byte, 8<<10))})
 	r.cue("a", "two", "end")
-	for r.loops[0].in.bytes.Load() == 0 { // its worker has said something
+	for r.loops[0].in.bytes.Load() == 0 { // until its worker has sent something
 	}
 	for r.s.calls.Load() > 0 {
 		r.loops[0].guard(r.loops[0].serveInbox)()
 	}
 	r.run()
 	if got := s.told(g); !strings.HasSuffix(got, "END") {
-		t.Errorf("told %q, want the end", got)
+		t.Errorf("client got %q, want the end of the stream", got)
 	}
 	h := s.get(0, last(begin))
 	s.wantTold("the rest", h, "two, =the end of a, END")
 }
 
-// Answers that wait for others of their call are bounded, for all and for one session: beyond it an
-// answer gets 503, its question stays, and all is given back at the end.
+// Answers that wait for others of the same call are limited, in total and for each session.
+// Beyond the limit an answer gets 503 and its question stays open. In the end no bytes remain
+// counted.
 func TestWaitingAnswersAreBounded(t *testing.T) {
 	const total = 64 << 10
 	r := newPort(t, &Options{AnswersTotal: total})
@@ -104,17 +105,17 @@ func TestWaitingAnswersAreBounded(t *testing.T) {
 		t.Errorf("%d of %d answers of one session taken, %d bytes", taken, len(mine), r.s.Stats().AnswerBytes)
 	}
 	if answer(other, begin(other, "b")[0]) != 202 {
-		t.Error("there is nothing left for another session")
+		t.Error("one session has used up the room of another")
 	}
 	s.notify(1, `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)
 	other.delete(1, 204)
 	r.callsEnd("both")
 	if n := r.s.Stats().AnswerBytes; n != 0 {
-		t.Errorf("%d bytes are counted for ever", n)
+		t.Errorf("%d bytes are still counted", n)
 	}
 }
 
-// retained sums the room of all byte slices that v holds.
+// retained sums the capacity of all byte slices and the length of all strings that v holds.
 func retained(v reflect.Value, seen map[uintptr]bool) (n int) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -177,12 +178,12 @@ func TestFreeStructsKeepLittle(t *testing.T) {
 	for _, l := range r.loops {
 		for _, j := range l.jobs {
 			if n := retained(reflect.ValueOf(j), map[uintptr]bool{}); n > 66<<10 {
-				t.Errorf("a free job keeps %d bytes", n)
+				t.Errorf("a job in the free list keeps %d bytes", n)
 			}
 		}
 		for _, x := range l.exchanges {
 			if n := retained(reflect.ValueOf(x), map[uintptr]bool{}); n > 2<<10 {
-				t.Errorf("a free exchange keeps %d bytes", n)
+				t.Errorf("an exchange in the free list keeps %d bytes", n)
 			}
 		}
 		if n := cap(l.out) + cap(l.event) + cap(l.frame); n > 3*keepOut {

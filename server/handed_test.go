@@ -12,8 +12,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// visit calls f with each byte slice and string that a handler can reach from v. The session under
-// a request forgets what it aliases when the request is answered.
+// visit calls f with each byte slice and string that a handler can reach from v. It skips the
+// session of a request, which drops its aliases when the request is answered.
 func visit(v reflect.Value, seen map[any]bool, f func(path string, b string), path string) {
 	if !v.IsValid() {
 		return
@@ -30,7 +30,7 @@ func visit(v reflect.Value, seen map[any]bool, f func(path string, b string), pa
 			seen[v.Pointer()] = true
 			switch v.Type().Elem().Name() {
 			case "registry", "revision", "Server", "job", "tool", "prompt", "resource", "template":
-				return // of the server, not of the request
+				return // belongs to the server, not to the request
 			}
 		}
 		visit(v.Elem(), seen, f, path)
@@ -60,7 +60,7 @@ func visit(v reflect.Value, seen map[any]bool, f func(path string, b string), pa
 	}
 }
 
-// printOf returns what can be read from what a handler has kept.
+// printOf returns everything that can be read through a request that a handler has kept.
 func printOf(req any) string {
 	var lines []string
 	visit(reflect.ValueOf(req), make(map[any]bool), func(path, s string) { lines = append(lines, fmt.Sprintf("%s=%q", path, s)) }, "")
@@ -68,8 +68,7 @@ func printOf(req any) string {
 	return strings.Join(lines, "\n")
 }
 
-// A keeper remembers requests that handlers keep against the contract, and what stood there when
-// they returned.
+// A keeper keeps requests, as handlers must not, and the text of each at the time of its call.
 type keeper struct {
 	mu   sync.Mutex
 	reqs []any
@@ -83,9 +82,9 @@ func (k *keeper) keep(req any) {
 	k.reqs, k.was = append(k.reqs, req), append(k.was, text)
 }
 
-// What a handler of a worker has seen never becomes another client's bytes: arguments, URIs,
-// answers, _meta and header values stay what they were, however many calls follow, for whoever
-// keeps them; over all revisions and transports, long messages and batches.
+// What a worker's handler has seen never turns into another client's bytes. A handler that keeps
+// arguments, URIs, answers, _meta or header values finds them unchanged, however many calls
+// follow. This holds on all revisions and transports, for long messages and for batches.
 func TestHandlersNeverSeeOthersBytes(t *testing.T) {
 	r := newPort(t, &Options{SSEPath: "/sse"})
 	k := new(keeper)
@@ -136,7 +135,7 @@ func TestHandlersNeverSeeOthersBytes(t *testing.T) {
 		send(i, fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"keep","arguments":{"who":%q},"_meta":{"example.com/who":%q,"progressToken":%d}}}`, i, who, who, i))
 		send(i, fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"resources/read","params":{"uri":"keep://%03d"}}`, i, i))
 		send(i, fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"prompts/get","params":{"name":"keep","arguments":{"who":%q}}}`, i, who))
-		// Of the modern revision too.
+		// The same over the modern revision.
 		p := r.connect()
 		q := callTool("keep", fmt.Sprintf(`{"who":%q}`, who))
 		if i%3 == 0 {
@@ -146,7 +145,7 @@ func TestHandlersNeverSeeOthersBytes(t *testing.T) {
 		p.send(q.String())
 		r.callsEnd("a modern call")
 		p.fin()
-		// And one that asks, whose handler runs twice.
+		// And a call that asks a question, whose handler runs twice.
 		s := flyers[len(flyers)-3].sessionClient
 		a := r.dial(i % 2)
 		a.send(s.message(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"keep","arguments":{"ask-me":%q}}}`, i, who)))
@@ -164,13 +163,13 @@ func TestHandlersNeverSeeOthersBytes(t *testing.T) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if len(k.reqs) < 200*6 {
-		t.Fatalf("%d requests were kept", len(k.reqs))
+		t.Fatalf("%d requests were kept, want at least 1200", len(k.reqs))
 	}
 	bad := 0
 	for i, req := range k.reqs {
 		if is := printOf(req); is != k.was[i] {
 			if bad++; bad < 4 {
-				t.Errorf("request %d has become\n%.400s\nwas\n%.400s", i, is, k.was[i])
+				t.Errorf("request %d has become\n%.400s\nit was\n%.400s", i, is, k.was[i])
 			}
 		}
 	}

@@ -14,10 +14,10 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// bareClients are connections of clients that cost this process nothing but their descriptors.
+// bareClients are the descriptors of client connections that cost this process nothing else.
 type bareClients []int
 
-// dialBare connects n of them, when there is no other.
+// dialBare opens n connections. There must be no others.
 func (p *proofServer) dialBare(n int) bareClients {
 	p.t.Helper()
 	c := make(bareClients, n)
@@ -36,7 +36,7 @@ func (p *proofServer) dialBare(n int) bareClients {
 	return c
 }
 
-// send has each send b, and returns when the server has read it all.
+// send sends b on each connection and returns when the server has read it all.
 func (c bareClients) send(p *proofServer, b []byte) {
 	p.t.Helper()
 	before := p.Stats().BytesIn
@@ -60,21 +60,22 @@ func (c bareClients) close(p *proofServer) {
 	await(p.t, "all have gone", func() bool { return p.Stats().Connections == 0 })
 }
 
-// TestPartialHeadsAreCheap: a client that has sent a part of a head costs that part and little
-// more, on the engine too, and as much after a time of large answers and contents.
+// TestPartialHeadsAreCheap checks that a client that has sent part of a head costs that part and
+// little more. This includes the engine's share, and still holds after large answers and large
+// content.
 func TestPartialHeadsAreCheap(t *testing.T) {
 	if raceDetector || testing.Short() {
 		t.Skip("measures the heap")
 	}
 	const n = 1500
-	limit := int64(900) // gnet's connection is some 600 of them
+	limit := int64(900) // gnet's connection takes some 600 of these bytes
 	if server.DefaultEngine == server.EngineEpoll {
 		limit = 512
 	}
 	p := serveProof(t, &server.Options{HeadTimeout: 5 * time.Minute, BodyTimeout: 5 * time.Minute, IdleTimeout: 5 * time.Minute})
 	part := "POST /mcp HTTP/1.1\r\nHost: localhost\r\nX-Padding: " + strings.Repeat("x", 3000)
 	measure := func(when string) {
-		p.dialBare(n).close(p) // slots and maps have their size
+		p.dialBare(n).close(p) // let slots and maps grow to their size
 		before := liveHeap()
 		c := p.dialBare(n)
 		idle := (liveHeap() - before) / n
@@ -83,9 +84,9 @@ func TestPartialHeadsAreCheap(t *testing.T) {
 			c.send(p, []byte(part[sent:upTo]))
 			sent = upTo
 			got := (liveHeap() - before) / n
-			t.Logf("%s: idle %d, %d bytes of a head %d", when, idle, sent, got)
+			t.Logf("%s: an idle connection holds %d bytes; with %d bytes of a head, %d", when, idle, sent, got)
 			if max := limit + 2*int64(sent-1); got > max {
-				t.Errorf("%s: a connection that has sent %d bytes of a head holds %d, want at most %d", when, sent, got, max)
+				t.Errorf("%s: a connection that has sent %d bytes of a head holds %d bytes, want at most %d", when, sent, got, max)
 			}
 		}
 		c.close(p)

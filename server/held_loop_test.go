@@ -13,11 +13,11 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// TestHeldLoop holds one of two loops in an inline handler: new clients are served by the other,
-// and Shutdown comes back and reports what it left.
+// TestHeldLoop holds one of two loops in an inline handler. New clients must be served by the
+// other, and Shutdown must return and report what it left behind.
 func TestHeldLoop(t *testing.T) { holdLoop(t, false) }
 
-// TestHeldLoopAfterSleep is the same of a server that had nothing to do before.
+// TestHeldLoopAfterSleep does the same with a server that was idle before.
 func TestHeldLoopAfterSleep(t *testing.T) { holdLoop(t, true) }
 
 func holdLoop(t *testing.T, sleep bool) {
@@ -70,8 +70,8 @@ func holdLoop(t *testing.T, sleep bool) {
 	case <-time.After(5 * time.Second):
 		t.Fatal("the handler was not called")
 	}
-	// Those that come before the loop counts as stuck are dealt to both. Nobody may wait for those
-	// that it keeps.
+	// Connections that arrive before the loop counts as stuck go to both loops. Other clients
+	// must not wait for those that the held loop keeps.
 	const clients = 200
 	for _, wave := range []struct {
 		name string
@@ -98,13 +98,13 @@ func holdLoop(t *testing.T, sleep bool) {
 	case err := <-done:
 		var left *LeftError
 		if !errors.As(err, &left) || len(left.Loops) != 1 || left.Connections == 0 {
-			t.Errorf("Shutdown: %v", err)
+			t.Errorf("Shutdown returned %v, want a LeftError with one loop", err)
 		}
 		if d := time.Since(begun); d > 3*time.Second {
 			t.Errorf("Shutdown took %v", d)
 		}
 	case <-time.After(8 * time.Second):
-		t.Error("Shutdown did not come back")
+		t.Error("Shutdown did not return")
 	}
 	select {
 	case err := <-served:
@@ -112,7 +112,7 @@ func holdLoop(t *testing.T, sleep bool) {
 			t.Errorf("Serve: %v", err)
 		}
 	case <-time.After(2 * time.Second):
-		t.Error("Serve did not come back")
+		t.Error("Serve did not return")
 	}
 	close(free)
 }

@@ -11,25 +11,25 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// startJob begins a call of "wait" on p and returns its job, as the loop has it.
+// startJob begins a call of "wait" on p and returns the loop's job for it.
 func (p *fakePeer) startJob() *job {
 	p.r.t.Helper()
 	p.send(callTool("wait", `{}`).String())
 	if p.c.x == nil || p.c.x.job == nil {
-		p.r.t.Fatal("no call is under way")
+		p.r.t.Fatal("no call is in flight")
 	}
 	return p.c.x.job
 }
 
-// let lets n calls of "wait" return to the loop, whose jobs were given an answer by the test, and
-// the loop serve them.
+// let lets n calls of "wait" return, whose jobs the test has already answered, and has the loop
+// serve the returned jobs.
 func (r *rig) let(n int) {
 	r.t.Helper()
 	free := len(r.l.jobs)
 	for range n {
 		r.hold <- struct{}{}
 	}
-	// A worker counts its call out before it gives it back.
+	// A worker takes its call off the count before it returns the job.
 	r.await("the calls return", func() bool { return len(r.l.jobs) == free+n })
 	r.run()
 }
@@ -40,8 +40,8 @@ func progress(i int) []byte {
 
 var anyResult = []byte(`{"jsonrpc":"2.0","id":1,"result":{}}`)
 
-// TestInboxOrder: what a call notifies comes in order and before its answer, also when many calls
-// post at once and the loop serves them in slices.
+// TestInboxOrder checks that the notifications of a call arrive in order and before its answer,
+// even when many calls post at once and the loop serves them in slices.
 func TestInboxOrder(t *testing.T) {
 	const calls, each = 8, 3 * sliceLimit
 	r := newRig(t, nil)
@@ -54,14 +54,14 @@ func TestInboxOrder(t *testing.T) {
 		wg.Go(func() {
 			for i := range each {
 				if !j.Notify(progress(i)) {
-					t.Errorf("notification %d is not taken", i)
+					t.Errorf("notification %d was rejected", i)
 				}
 			}
 			j.Respond(anyResult, 0)
 			if j.Notify(progress(each)) {
-				t.Error("a notification is taken behind the answer")
+				t.Error("a notification was accepted after the answer")
 			}
-			j.Respond(anyResult, 0) // once is enough
+			j.Respond(anyResult, 0) // only the first answer counts
 		})
 	}
 	wg.Wait()
@@ -71,7 +71,7 @@ func TestInboxOrder(t *testing.T) {
 		res := p.wantResponse("a call", 200)
 		events := strings.SplitAfter(res.body, "\n\n")
 		if len(events) != each+2 || !res.ended {
-			t.Fatalf("%d events, ended %v", len(events), res.ended)
+			t.Fatalf("%d events, ended %v; want %d and the end", len(events), res.ended, each+2)
 		}
 		for i, e := range events[:each] {
 			if !strings.Contains(e, fmt.Sprintf(`"progress":%d}`, i)) {
@@ -79,13 +79,13 @@ func TestInboxOrder(t *testing.T) {
 			}
 		}
 		if !strings.Contains(events[each], `"result"`) {
-			t.Errorf("the last event is %s", events[each])
+			t.Errorf("the last event is %s, want the result", events[each])
 		}
-		p.wantNothing("behind the answer")
+		p.wantNothing("after the answer")
 	}
 }
 
-// TestInboxSlices: however much was posted, sockets get their turn after each slice.
+// TestInboxSlices checks that sockets get their turn after each slice, however much was posted.
 func TestInboxSlices(t *testing.T) {
 	r := newRig(t, nil)
 	p := r.connect()
@@ -99,15 +99,15 @@ func TestInboxSlices(t *testing.T) {
 	if got, want := len(r.l.backlog), 2*sliceLimit; got != want {
 		t.Errorf("%d items are left after the first turn, want %d", got, want)
 	}
-	j.Notify(progress(9999)) // comes behind what waits
+	j.Notify(progress(9999)) // comes after the items that wait
 	r.run()
 	if s := p.take(); !strings.HasSuffix(s, `"progress":9999}}`+"\n\n\r\n") || strings.Count(s, "data: ") != 3*sliceLimit+1 {
-		t.Errorf("%d events, the last %.100q", strings.Count(s, "data: "), s[max(0, len(s)-100):])
+		t.Errorf("%d events, ending with %.100q", strings.Count(s, "data: "), s[max(0, len(s)-100):])
 	}
 }
 
-// TestAnswersForNobody: an answer for a connection that is gone goes nowhere, even if another has
-// its place.
+// TestAnswersForNobody checks that an answer for a closed connection is dropped, even if another
+// connection has its slot.
 func TestAnswersForNobody(t *testing.T) {
 	r := newRig(t, nil)
 	p := r.connect()
@@ -115,15 +115,15 @@ func TestAnswersForNobody(t *testing.T) {
 	slot, gen := p.c.slot, p.c.gen
 	j.Notify(progress(1))
 	j.Respond(anyResult, 0)
-	p.onClose(errSocketClosed) // before the loop has looked
+	p.onClose(errSocketClosed) // before the loop has served its inbox
 	r.await("the handler ends with its client", func() bool { return r.s.calls.Load() == 0 })
 	heir := r.connect()
 	if heir.c.slot != slot || heir.c.gen == gen {
-		t.Fatalf("slot %d generation %d follows %d, %d", heir.c.slot, heir.c.gen, slot, gen)
+		t.Fatalf("slot %d with generation %d follows slot %d with generation %d, want the same slot and a new generation", heir.c.slot, heir.c.gen, slot, gen)
 	}
 	heirJob := heir.startJob()
 	r.run()
-	heir.wantNothing("answers for its forerunner")
+	heir.wantNothing("answers for the previous connection in its slot")
 	heirJob.Respond(anyResult, 0)
 	r.let(1)
 	heir.wantResponse("its own answer", 200)
@@ -145,15 +145,15 @@ func TestAnswersForNobody(t *testing.T) {
 		<-left
 		r.await("the first call returns", func() bool { return r.s.calls.Load() == 1 })
 		r.run()
-		q.wantNothing("the first call has been answered")
+		q.wantNothing("the first call has already been answered")
 		second.Respond(anyResult, 0)
 		r.let(1)
 		q.wantResponse("the second call", 200)
 	})
 }
 
-// TestReturnedOnce: with handlers that answer, are cancelled and time out in any order, each job
-// comes back once.
+// TestReturnedOnce checks that each job returns once when handlers answer, are cancelled and time
+// out in any order.
 func TestReturnedOnce(t *testing.T) {
 	r := newRig(t, nil)
 	for round := range 20 {
@@ -179,7 +179,7 @@ func TestReturnedOnce(t *testing.T) {
 		}
 		r.await("all workers have let go", func() bool { return r.s.calls.Load() == 0 })
 		select {
-		case <-r.hold: // nobody took it
+		case <-r.hold: // no handler took it
 		default:
 		}
 		r.run()
@@ -192,19 +192,19 @@ func TestReturnedOnce(t *testing.T) {
 	seen := map[*job]bool{}
 	for _, j := range r.l.jobs {
 		if seen[j] {
-			t.Fatal("a job is free twice")
+			t.Fatal("a job is in the free list twice")
 		}
 		if seen[j] = true; j.content != nil || j.ctx != nil || j.done || j.queued.Load() != 0 {
-			t.Errorf("a free job holds %+v", j.h)
+			t.Errorf("a job in the free list still has state: %+v", j.h)
 		}
 	}
 	if len(r.l.jobs) == 0 || len(r.l.jobs) > 120 {
-		t.Errorf("%d jobs are free", len(r.l.jobs))
+		t.Errorf("%d jobs are in the free list, want 1 to 120", len(r.l.jobs))
 	}
 }
 
-// TestChangesMerge: a set of changes holds each thing once, and the set that is merged stays as it
-// is: all loops are given the same.
+// TestChangesMerge checks that a set of changes holds each change once, and that merging a set
+// does not modify it: all loops are given the same set.
 func TestChangesMerge(t *testing.T) {
 	var a, b changes
 	if !a.empty() {
@@ -224,7 +224,7 @@ func TestChangesMerge(t *testing.T) {
 	}
 }
 
-// TestRespondCode: the HTTP status of an answer is that of its code.
+// TestRespondCode checks that the code of an answer determines its HTTP status.
 func TestRespondCode(t *testing.T) {
 	for code, want := range map[jsonrpc.Code]int{0: 200, jsonrpc.CodeInternalError: 200, jsonrpc.CodeInvalidParams: 400, jsonrpc.CodeMethodNotFound: 404} {
 		r := newRig(t, nil)

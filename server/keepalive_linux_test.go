@@ -11,7 +11,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// TestKeepAlive: accepted sockets have the time of the option, or do not ask at all.
+// TestKeepAlive checks that accepted sockets have the keep-alive time of the option, or no
+// keep-alive at all.
 func TestKeepAlive(t *testing.T) {
 	for _, tt := range []struct {
 		option time.Duration
@@ -45,7 +46,7 @@ func TestKeepAlive(t *testing.T) {
 			}
 			idle, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_KEEPIDLE)
 			if err != nil || tt.on != 0 && idle != tt.idle {
-				t.Errorf("%v: after %d s, %v, want %d", tt.option, idle, err, tt.idle)
+				t.Errorf("%v: keep-alive time is %d s, %v, want %d", tt.option, idle, err, tt.idle)
 			}
 		})
 		if err != nil {

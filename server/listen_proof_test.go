@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// bigListenRequest returns a listen request whose content is long enough for a worker to decode it.
+// bigListenRequest returns a listen request with content so long that a worker decodes it.
 func bigListenRequest(id int) string {
 	uris := make([]string, 900)
 	for i := range uris {
@@ -20,9 +20,8 @@ func bigListenRequest(id int) string {
 	return postHead("subscriptions/listen", "", len(body)) + body
 }
 
-// TestLongListenRequests: a listen request that a worker decodes gives everything back exactly
-// once. When its job was given back twice, two calls had the same one afterwards, and a worker that
-// ended found the function to call gone.
+// TestLongListenRequests checks that a listen request that a worker decodes returns its job
+// exactly once. A job that is returned twice would be given to two calls.
 func TestLongListenRequests(t *testing.T) {
 	p := serveProof(t, nil)
 	var streams []*proofStream
@@ -33,12 +32,12 @@ func TestLongListenRequests(t *testing.T) {
 		s.want("acknowledged")
 		streams = append(streams, s)
 	}
-	worker := p.dial() // stays open after a worker's call, and holds nothing either
+	worker := p.dial() // stays open after a worker's call and must not hold anything
 	worker.send(callRequest(1, "big", `{"Bytes":3,"Count":0,"PauseMs":0}`, ""))
 	worker.answer("tools/call")
 	await(t, "the workers have let go", func() bool { return p.Stats().CallsInFlight == 0 })
 	if c := p.Census(); c.TwiceFree != 0 || c.Streams != 50 || c.Exchanges != 0 {
-		t.Errorf("the loops hold: %+v", c)
+		t.Errorf("the loops hold %+v, want 50 streams, no exchange and no job twice", c)
 	}
 	worker.Close()
 	p.mcp.ResourceUpdated(proofResource)

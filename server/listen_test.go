@@ -17,13 +17,14 @@ func newListening(o *Options) *Server {
 	return New(mcp.NewServer(&mcp.Implementation{Name: "t", Version: "1"}, nil), o)
 }
 
-// A host name stands for all of its addresses, on one port; what the machine lacks is left out.
+// A host name stands for all of its addresses, on one port. Addresses that the machine lacks are
+// skipped.
 func TestListenOnAllAddresses(t *testing.T) {
 	s := newListening(nil)
 	tests := []struct {
 		why  string
 		ips  []string
-		want int // listeners
+		want int // the number of listeners
 	}{
 		{"one", []string{"127.0.0.1"}, 1},
 		{"two", []string{"127.0.0.1", "127.0.0.2"}, 2},
@@ -33,17 +34,17 @@ func TestListenOnAllAddresses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		if tt.why == "both families" && !hasIPv6() {
-			t.Log("IPv6 is off here: left out")
+			t.Log("skipped: this machine has no IPv6")
 			continue
 		}
 		ls, err := s.listenOn(tt.ips, "0")
 		if err != nil || len(ls) != tt.want {
-			t.Fatalf("%s: %d listeners, %v", tt.why, len(ls), err)
+			t.Fatalf("%s: %d listeners, %v, want %d", tt.why, len(ls), err, tt.want)
 		}
 		port := ls[0].Addr().(*net.TCPAddr).Port
 		for _, l := range ls {
 			if p := l.Addr().(*net.TCPAddr).Port; p != port || p == 0 {
-				t.Errorf("%s: port %d beside %d", tt.why, p, port)
+				t.Errorf("%s: port %d, want %d as for the first listener", tt.why, p, port)
 			}
 			c, err := net.Dial("tcp", l.Addr().String())
 			if err != nil {
@@ -52,14 +53,14 @@ func TestListenOnAllAddresses(t *testing.T) {
 			}
 			c.Close()
 		}
-		// The port is taken on one address: then on none.
+		// If one address has the port taken, none may be used.
 		if again, err := s.listenOn(append([]string{"127.0.0.9"}, tt.ips...), strings.TrimPrefix(ls[0].Addr().String()[strings.LastIndexByte(ls[0].Addr().String(), ':'):], ":")); !errors.Is(err, syscall.EADDRINUSE) || again != nil {
-			t.Errorf("%s, a taken port: %v, %v", tt.why, again, err)
+			t.Errorf("%s: listening on a taken port: %v, %v, want EADDRINUSE", tt.why, again, err)
 		}
 		closeListeners(ls)
 	}
 	if ls, err := s.listenOn([]string{"192.0.2.1"}, "0"); err == nil {
-		t.Errorf("listens on an address of another machine: %v", ls)
+		t.Errorf("listening on another machine's address: %v, want an error", ls)
 	}
 }
 
@@ -93,12 +94,12 @@ func TestListenAll(t *testing.T) {
 	}
 	for _, addr := range []string{"nowhere.invalid:0", "127.0.0.1", "127.0.0.1:x", "unix:/nowhere/at/all"} {
 		if ls, err := s.ListenAll(addr); err == nil {
-			t.Errorf("%s: %v", addr, ls)
+			t.Errorf("%s: %v, want an error", addr, ls)
 		}
 	}
 }
 
-// The file of a unix socket has the mode that was asked for, whatever the umask.
+// The file of a unix socket has the requested mode, whatever the umask.
 func TestSocketMode(t *testing.T) {
 	for _, mode := range []fs.FileMode{0, 0o600, 0o660, 0o666, 0o777} {
 		file := filepath.Join(t.TempDir(), "s")
@@ -111,7 +112,7 @@ func TestSocketMode(t *testing.T) {
 			t.Fatal(err)
 		}
 		if mode != 0 && info.Mode().Perm() != mode || info.Mode()&fs.ModeSocket == 0 {
-			t.Errorf("%v, want a socket of %v", info.Mode(), mode)
+			t.Errorf("mode %v, want a socket with %v", info.Mode(), mode)
 		}
 		l.Close()
 	}

@@ -17,7 +17,8 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// askOn sends request on a connection to addr and wants an answer of status that contains part.
+// askOn sends request on a new connection to addr and fails the test unless the answer has the
+// status and contains part.
 func askOn(t *testing.T, network, addr, request string, status int, part string) {
 	t.Helper()
 	c, err := net.DialTimeout(network, addr, patience)
@@ -39,8 +40,8 @@ func askOn(t *testing.T, network, addr, request string, status int, part string)
 	}
 }
 
-// TestSeveralListeners: one server on a TCP port of each family, a unix socket and an inherited
-// listener, at once; Shutdown ends them all.
+// TestSeveralListeners checks that one server can serve a TCP port of each family, a unix socket
+// and an inherited listener at once, and that Shutdown ends them all.
 func TestSeveralListeners(t *testing.T) {
 	p := newProofServer(t, nil)
 	add := callRequest(1, "add", `{"A":20,"B":3}`, "")
@@ -64,7 +65,7 @@ func TestSeveralListeners(t *testing.T) {
 	askOn(t, "tcp", v4.Addr().String(), add, 200, `"Sum":23`)
 
 	if v6, err := p.Listen("[::1]:0"); err != nil {
-		t.Logf("no IPv6 here: %v", err)
+		t.Logf("this machine has no IPv6: %v", err)
 	} else {
 		serve(v6)
 		askOn(t, "tcp", v6.Addr().String(), add, 200, `"Sum":23`)
@@ -93,7 +94,7 @@ func TestSeveralListeners(t *testing.T) {
 	_ = f.Close()
 	serve(inherited)
 	askOn(t, "tcp", inherited.Addr().String(), add, 200, `"Sum":23`)
-	// F4: loopback here too
+	// pain F4: the rule for loopback holds for an inherited listener too
 	askOn(t, "tcp", inherited.Addr().String(), strings.Replace(add, "Host: localhost", "Host: evil.example", 1), 403, "host")
 
 	if _, err := p.shutdown(patience); err != nil {
@@ -105,12 +106,12 @@ func TestSeveralListeners(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the socket file is left: %v", err)
+		t.Errorf("the socket file is still there: %v", err)
 	}
 }
 
-// TestUnixSocketPeers: pain A3, on a unix socket: FIN and a close with unread bytes, on a stream
-// and in a call.
+// TestUnixSocketPeers: pain A3, on a unix socket. A client closes, or sends only a FIN, during a
+// stream, a call or the head of a request.
 func TestUnixSocketPeers(t *testing.T) {
 	p := newProofServer(t, nil)
 	path := filepath.Join(t.TempDir(), "m.sock")
@@ -148,8 +149,8 @@ func TestUnixSocketPeers(t *testing.T) {
 	}
 }
 
-// TestStaleSocketFile: a file that nobody serves is replaced; one that is served, and one that is
-// no socket, are left alone.
+// TestStaleSocketFile checks that a socket file that no server uses is replaced, and that one in
+// use, and a file that is not a socket, are left alone.
 func TestStaleSocketFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "m.sock")
@@ -162,13 +163,13 @@ func TestStaleSocketFile(t *testing.T) {
 	p := newProofServer(t, nil)
 	l, err := p.Listen("unix:" + path)
 	if err != nil {
-		t.Fatalf("a stale file: %v", err)
+		t.Fatalf("listening on a stale file: %v", err)
 	}
 	go func() { _ = p.Serve(l) }()
 	askOn(t, "unix", path, getRequest("/healthz"), 200, "ok")
 
 	if _, err := newProofServer(t, nil).Listen("unix:" + path); err == nil || !strings.Contains(err.Error(), "address already in use") {
-		t.Errorf("a file that is served: %v", err)
+		t.Errorf("listening on a file in use: %v, want an error", err)
 	}
 	askOn(t, "unix", path, getRequest("/healthz"), 200, "ok")
 
@@ -177,25 +178,25 @@ func TestStaleSocketFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := p.Listen("unix:" + file); err == nil {
-		t.Error("a file that is no socket was replaced")
+		t.Error("a file that is not a socket was replaced")
 	}
 	if b, err := os.ReadFile(file); err != nil || string(b) != "mine" {
-		t.Errorf("the file: %q, %v", b, err)
+		t.Errorf("the file contains %q, %v", b, err)
 	}
 }
 
-// TestBusyPort: the error says what and where, in one line.
+// TestBusyPort checks that the error names the reason and the address, in one line.
 func TestBusyPort(t *testing.T) {
 	p := serveProof(t, nil)
 	err := newProofServer(t, nil).ListenAndServe(p.addr)
 	if err == nil || !strings.HasPrefix(err.Error(), "server: ") || !strings.Contains(err.Error(), p.addr) || !strings.Contains(err.Error(), "address already in use") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("a busy port: %v", err)
+		t.Errorf("listening on a busy port: %v", err)
 	}
 	for _, addr := range []string{"127.0.0.1:nothing", "256.0.0.1:1", "unix:/no/such/folder/m.sock", ""} {
 		q := newProofServer(t, nil)
 		if l, err := q.Listen(addr); err == nil && addr != "" {
 			l.Close()
-			t.Errorf("%q: no error", addr)
+			t.Errorf("%q: got no error", addr)
 		} else if err == nil {
 			l.Close()
 		} else if !strings.HasPrefix(err.Error(), "server: ") {

@@ -14,7 +14,8 @@ import (
 )
 
 // BenchmarkMillionStreams holds 100,000 and a million idle subscriptions/listen streams on one
-// loop, over sockets that only count. It measures what is ours alone: no kernel, no gnet.
+// loop, over sockets that only count. It measures only our own share, without the kernel and
+// gnet.
 //
 //	go test ./server -run '^$' -bench MillionStreams -benchtime 1x
 func BenchmarkMillionStreams(b *testing.B) {
@@ -27,8 +28,8 @@ func BenchmarkMillionStreams(b *testing.B) {
 	}
 }
 
-// million reports the figures of n streams, and holds them to the bounds of a million; those of
-// time only if the machine does nothing else.
+// million reports the figures of n streams and checks them against the limits for a million. It
+// checks times only if the machine is otherwise idle.
 func million(b *testing.B, n int, alone bool) {
 	l := newIdleLoop(b, nil)
 	bare := liveHeap()
@@ -48,7 +49,7 @@ func million(b *testing.B, n int, alone bool) {
 	own := float64(liveHeap()-bare-fakes) / float64(n)
 	b.ReportMetric(own, "B/stream")
 	if own > 200 {
-		b.Errorf("%.1f bytes a stream, at most 200 are allowed", own)
+		b.Errorf("%.1f bytes per stream, want at most 200", own)
 	}
 
 	writes := func() (k int) {
@@ -68,16 +69,16 @@ func million(b *testing.B, n int, alone bool) {
 		return cpuTime() - start, writes() - before
 	}
 	period := int(l.srv.ticks.heartbeat)
-	beats(2 * period)                // the heartbeats are jittered now
-	took, count := beats(2 * period) // some 30 s of them
+	beats(2 * period)                // let jitter spread the heartbeats
+	took, count := beats(2 * period) // covers some 30 s of heartbeats
 	if count < n*18/10 || count > n*23/10 {
-		b.Errorf("%d heartbeats in two periods", count)
+		b.Errorf("only %d heartbeats in two periods", count)
 	}
 	core := float64(took) / float64(2*period*int(tickUnit))
 	b.ReportMetric(100*core, "%core/heartbeats")
 	b.ReportMetric(float64(took.Nanoseconds())/float64(count), "ns/heartbeat")
 	if alone && core > 0.05 {
-		b.Errorf("heartbeats take %.1f %% of a core, at most 5 are allowed", 100*core)
+		b.Errorf("heartbeats take %.1f %% of a core, want at most 5", 100*core)
 	}
 
 	var ch changes
@@ -94,7 +95,7 @@ func million(b *testing.B, n int, alone bool) {
 	if told != walks*n {
 		b.Errorf("%d notices, want %d", told, walks*n)
 	}
-	// The same for a change of which nobody wants to hear.
+	// The same for a change that no stream listens to.
 	var other changes
 	other.add(changeOf("prompts"))
 	start = cpuTime()
@@ -112,8 +113,8 @@ func million(b *testing.B, n int, alone bool) {
 	slices.Sort(pauses)
 	b.ReportMetric(float64(pauses[4].Microseconds())/1000, "ms/longest-pause")
 	b.ReportMetric(float64(pauses[2].Microseconds())/1000, "ms/median-pause")
-	if alone && pauses[2] > 5*time.Millisecond { // a single one may be another process's
-		b.Errorf("in most collections the world stood still for more than 5 ms: %v", pauses)
+	if alone && pauses[2] > 5*time.Millisecond { // a single pause may be another process's fault
+		b.Errorf("most collections stopped the world for more than 5 ms: %v", pauses)
 	}
 
 	start = cpuTime()
@@ -127,17 +128,17 @@ func million(b *testing.B, n int, alone bool) {
 	runtime.KeepAlive(socks)
 }
 
-// liveHeap returns the bytes of live objects.
+// liveHeap returns the size of the live objects, in bytes.
 func liveHeap() int64 {
 	runtime.GC()
-	runtime.GC() // sync.Pools need two
+	runtime.GC() // objects in a sync.Pool survive one collection
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
 
-// cpuTime returns the processor time that the process has used: on a busy machine a clock tells
-// more of the others.
+// cpuTime returns the processor time used by this process. On a busy machine wall-clock time
+// would also measure other processes.
 func cpuTime() time.Duration {
 	var r unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &r); err != nil {
@@ -146,7 +147,7 @@ func cpuTime() time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// pauseWhile returns the upper bound of the longest stop of the world while f runs.
+// pauseWhile returns an upper bound of the longest stop-the-world pause while f runs.
 func pauseWhile(f func()) (longest time.Duration) {
 	read := func() (h metrics.Float64Histogram) {
 		sample := []metrics.Sample{{Name: "/sched/pauses/total/gc:seconds"}}
@@ -164,20 +165,20 @@ func pauseWhile(f func()) (longest time.Duration) {
 	return longest
 }
 
-// TestThousandStreams keeps the benchmark's checks among the tests.
+// TestThousandStreams runs the checks of the benchmark as a test.
 func TestThousandStreams(t *testing.T) {
 	if raceEnabled() {
-		t.Skip("memory is measured")
+		t.Skip("measures memory")
 	}
 	if testing.Short() && defaultEngine != EngineGnet {
-		t.Skip("it needs a rig")
+		t.Skip("needs a rig")
 	}
 	if res := testing.Benchmark(func(b *testing.B) {
 		for range b.N {
 			million(b, 20_000, false)
 		}
 	}); res.N == 0 {
-		t.Error("the checks of the benchmark fail")
+		t.Error("the checks of the benchmark failed")
 	} else {
 		t.Log(res)
 	}

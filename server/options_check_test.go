@@ -12,13 +12,13 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
-// What an option may say is held against what check then does with the request that a client
-// would send: a value is either refused, or there is a request that it lets pass.
+// These tests compare what an option may contain with how check then treats the request that a
+// client would send. A value is either refused, or some request passes because of it.
 func TestOptionsThatCanNeverMatch(t *testing.T) {
 	const refused = "-"
 	tests := []struct {
 		option, value string
-		// what a client sends that the value lets pass, refused if New must refuse it
+		// a request that passes because of the value; refused if New must refuse the value
 		match string
 	}{
 		{"AllowedHosts", "a.example", "A.example:8080"},
@@ -104,7 +104,7 @@ func TestOptionsThatCanNeverMatch(t *testing.T) {
 		var e *OptionError
 		switch err := o.Validate(); {
 		case tt.match == refused && (!errors.As(err, &e) || e.Option != tt.option || e.Value != tt.value):
-			t.Errorf("%s: %v, want an OptionError for it", name, err)
+			t.Errorf("%s: %v, want an OptionError that names it", name, err)
 		case tt.match != refused && err != nil:
 			t.Errorf("%s: %v", name, err)
 		}
@@ -126,7 +126,7 @@ func TestOptionsThatCanNeverMatch(t *testing.T) {
 	}
 }
 
-// New does not serve with options that cannot work.
+// New panics if options cannot work.
 func TestNewRefusesOptions(t *testing.T) {
 	defer func() {
 		if err, ok := recover().(error); !ok || !strings.Contains(err.Error(), "AllowedOrigins") {

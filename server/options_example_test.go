@@ -9,7 +9,7 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// A Server with options of its own.
+// This server is created with its own options.
 func ExampleNew() {
 	features := mcp.NewServer(&mcp.Implementation{Name: "sums", Version: "v1.0.0"}, nil)
 	mcp.AddInlineTool(features, &mcp.Tool{Name: "add", Description: "Sum of two integers."}, add)
@@ -21,7 +21,7 @@ func ExampleNew() {
 	log.Fatal(s.ListenAndServe("127.0.0.1:8080"))
 }
 
-// Validate finds values that could never have an effect, before New panics with them.
+// Validate finds values that could never take effect. New would panic on them.
 func ExampleOptions_Validate() {
 	opts := server.Options{AllowedOrigins: []string{"https://app.example.com/login"}}
 	fmt.Println(opts.Validate())
