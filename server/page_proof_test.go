@@ -13,7 +13,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// TestLargeListsArriveWhole over sockets that take a part at a time, pipelined behind each other.
+// TestLargeListsArriveWhole checks pipelined lists over sockets that take only part of a list at
+// a time.
 func TestLargeListsArriveWhole(t *testing.T) {
 	p := serveProof(t, nil)
 	for i := range 300 {
@@ -28,7 +29,7 @@ func TestLargeListsArriveWhole(t *testing.T) {
 		}
 		want := ""
 		for i := range n {
-			// without a look at the schema, which takes long
+			// answer does not check the schema here, because that takes long
 			resp, err := http.ReadResponse(c.br, nil)
 			if err != nil {
 				t.Fatal(err)

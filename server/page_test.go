@@ -11,7 +11,7 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// addMany adds n tools with a description of so many bytes.
+// addMany adds n tools with descriptions of size bytes.
 func addMany(s *mcp.Server, n, size int) {
 	for i := range n {
 		mcp.AddInlineTool(s, &mcp.Tool{Name: fmt.Sprint("many", i), Description: strings.Repeat("d", size)}, func(*mcp.CallToolRequest, noIn) (addOut, error) { return addOut{}, nil })
@@ -34,9 +34,9 @@ func (p *vectorPeer) Writev(pieces [][]byte) (int, error) {
 	return p.Write(all)
 }
 
-// TestPagesAreNotCopied: a long list is on the wire what it would be as a copy: alone, pipelined,
-// as a stream, for HTTP/1.0, for a peer that takes it in pieces, and with sockets that know one
-// piece only.
+// TestPagesAreNotCopied checks that a long list that is sent without a copy is on the wire what a
+// copy would be: alone, pipelined, as a stream, over HTTP/1.0, to a peer that reads it in pieces,
+// and on sockets that can write only one piece at a time.
 func TestPagesAreNotCopied(t *testing.T) {
 	list := request{method: "tools/list"}
 	stream := request{method: "tools/list", accept: "text/event-stream"}
@@ -77,13 +77,13 @@ func TestPagesAreNotCopied(t *testing.T) {
 					if want == "" {
 						want = got
 						if n := strings.Count(in, "tools/list\r\n"); strings.Count(got, `"name":"many99"`) < n {
-							t.Fatalf("%s: %d lists in %.300q", name, strings.Count(got, `"name":"many99"`), got)
+							t.Fatalf("%s: %d lists, want %d, in %.300q", name, strings.Count(got, `"name":"many99"`), n, got)
 						}
 					} else if got != want {
 						t.Fatalf("%s, room %d, vector %v: %d bytes, want %d", name, room, vector, len(got), len(want))
 					}
 					if vector && size == 1000 && room < 0 && v.vectors == 0 {
-						t.Errorf("%s: written in single pieces", name)
+						t.Errorf("%s: the pieces were not written with one call", name)
 					}
 					r.wantInvariants(name)
 					if !p.closed {
@@ -94,7 +94,7 @@ func TestPagesAreNotCopied(t *testing.T) {
 			if !strings.Contains(name, "stream") && !strings.Contains(name, "pipelined") {
 				for _, body := range strings.Split(want, "\r\n\r\n")[1:] {
 					if i := strings.LastIndexByte(body, '}'); !json.Valid([]byte(body[:i+1])) {
-						t.Errorf("%s: no JSON: %.200q", name, body)
+						t.Errorf("%s: not JSON: %.200q", name, body)
 					}
 				}
 			}
@@ -102,7 +102,8 @@ func TestPagesAreNotCopied(t *testing.T) {
 	}
 }
 
-// TestPagesWithLineEnds: a schema that a host writes in several lines is framed as any other data.
+// TestPagesWithLineEnds checks that a schema that a host writes in several lines is framed like
+// any other data.
 func TestPagesWithLineEnds(t *testing.T) {
 	r := newRig(t, nil)
 	addMany(r.ms, 50, 1000)
@@ -111,11 +112,11 @@ func TestPagesWithLineEnds(t *testing.T) {
 	p.send(request{method: "tools/list", accept: "text/event-stream"}.String())
 	res := p.wantResponse("a list", 200)
 	if events := p.events(res.body); len(events) != 1 || !json.Valid([]byte(events[0])) || !strings.Contains(events[0], `"lines"`) {
-		t.Errorf("%d events", len(events))
+		t.Errorf("events %q, want one list with the tool %q", events, "lines")
 	}
 }
 
-// vectorSocket is an idleSocket that writes several pieces.
+// vectorSocket is an idleSocket that writes several pieces with one call.
 type vectorSocket struct{ *idleSocket }
 
 func (s vectorSocket) Writev(pieces [][]byte) (int, error) {
@@ -126,7 +127,7 @@ func (s vectorSocket) Writev(pieces [][]byte) (int, error) {
 	return 0, nil
 }
 
-// largeLists returns a connection of a server with 300 tools, whose list is some 330 KB.
+// largeLists returns a connection of a server with 300 tools, whose list takes some 330 KB.
 func largeLists(tb testing.TB) vectorSocket {
 	l := newIdleLoop(tb, nil)
 	addMany(l.srv.mcp, 300, 900)
@@ -135,7 +136,7 @@ func largeLists(tb testing.TB) vectorSocket {
 	return s
 }
 
-// TestLargeListsMakeNoGarbage: as a message and as a stream.
+// TestLargeListsMakeNoGarbage checks lists sent as a message and as a stream.
 func TestLargeListsMakeNoGarbage(t *testing.T) {
 	if raceEnabled() {
 		t.Skip("the race detector allocates")
@@ -156,7 +157,7 @@ func TestLargeListsMakeNoGarbage(t *testing.T) {
 		}
 		runtime.ReadMemStats(&after)
 		if got := (after.TotalAlloc - before.TotalAlloc) / 100; got > 1024 || s.written < 100*300_000 {
-			t.Errorf("a list of %d bytes makes %d bytes of garbage", s.written/100, got)
+			t.Errorf("a list of %d bytes makes %d bytes of garbage, want at most 1024", s.written/100, got)
 		}
 	}
 }

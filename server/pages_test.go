@@ -9,8 +9,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// A list that is longer than the longest response is served in pages that are not, and a
-// tool that is longer by itself does not hide the others.
+// A list longer than MaxResponse is served in pages that are shorter, and a tool that is too long
+// by itself does not hide the others.
 func TestListBeyondMaxResponse(t *testing.T) {
 	for _, test := range []struct{ max, tools, bytes int }{
 		{0, 1200, 9000},
@@ -48,7 +48,7 @@ func TestListBeyondMaxResponse(t *testing.T) {
 				t.Fatalf("%v in %.200s", err, body)
 			}
 			if pages++; pages > 10_000 {
-				t.Fatal("the pages have no end")
+				t.Fatal("the list never ends")
 			}
 			for _, tool := range page.Result.Tools {
 				if strings.HasPrefix(tool.Name, "long-") {

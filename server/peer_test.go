@@ -21,15 +21,15 @@ type fakePeer struct {
 	r       *rig
 	c       *conn
 	in      []byte // what Next returns
-	got     []byte // what the client has received and not looked at
-	pending []byte // what waits on this side for the client to read
-	room    int    // bytes that the kernel still takes; negative: any number
+	got     []byte // what the client has received and the test has not looked at
+	pending []byte // what this side holds until the client reads
+	room    int    // how many bytes the kernel still takes; negative: any number
 	writes  int    // system calls
 	closed  bool
-	shut    bool   // this side's FIN has come
-	reset   bool   // an RST has come
-	fail    error  // the next write fails with it
-	onWrite func() // runs within a write, after it
+	shut    bool   // this side has sent its FIN
+	reset   bool   // an RST has been sent
+	fail    error  // the error of the next write
+	onWrite func() // called at the end of each write
 	boom    bool   // the next write panics
 	method  string // Mcp-Method of the last request
 }
@@ -83,7 +83,7 @@ func (p *fakePeer) Write(b []byte) (int, error) {
 
 var errSocketClosed = errors.New("use of closed network connection")
 
-// drain moves what fits to the client.
+// drain moves to the client as many bytes as the kernel takes.
 func (p *fakePeer) drain() {
 	n := len(p.pending)
 	if p.room >= 0 {
@@ -163,25 +163,26 @@ func (p *fakePeer) deliver(b string) {
 		defer p.r.s.recoverConn(p.c)
 		p.c.recv(p.r.l.present())
 	}()
-	// The buffer belongs to the next connection now: who still reads it reads this.
+	// The buffer belongs to the next connection now. Overwrite it, so that code that still uses
+	// it fails.
 	for i := range buf {
 		buf[i] = 0xaa
 	}
 }
 
-// fin is the end of what the client sends.
+// fin ends what the client sends.
 func (p *fakePeer) fin() {
 	p.onClose(io.EOF)
 	p.r.run()
 }
 
-// rst is the client's reset.
+// rst resets the connection from the client's side.
 func (p *fakePeer) rst() {
 	p.onClose(fmt.Errorf("read: %w", syscall.ECONNRESET))
 	p.r.run()
 }
 
-// take returns what the client has received since the last look.
+// take returns what the client has received since the last call of take.
 func (p *fakePeer) take() string {
 	b := string(p.got)
 	p.got = p.got[:0]
@@ -216,35 +217,36 @@ func (p *fakePeer) wantClosed(why string, want closeReason) {
 		p.r.t.Fatalf("%s: state %v, want closed", why, p.c.state)
 	}
 	if p.c.reason != want {
-		p.r.t.Fatalf("%s: closed for %v, want %v", why, p.c.reason, want)
+		p.r.t.Fatalf("%s: closed because of %v, want %v", why, p.c.reason, want)
 	}
 	if n := p.r.l.m.closes[want].Load(); n == 0 {
-		p.r.t.Fatalf("%s: closes for %v are not counted", why, want)
+		p.r.t.Fatalf("%s: closes because of %v are not counted", why, want)
 	}
 	p.r.wantInvariants(why)
 }
 
-// wantLinger holds that the response is followed by a FIN and that the connection waits for the
-// peer's.
+// wantLinger checks that the response was followed by a FIN and that the connection waits for the
+// peer's FIN.
 func (p *fakePeer) wantLinger(why string) {
 	p.r.t.Helper()
 	if p.closed || !p.shut || p.c.state != connStateLinger {
-		p.r.t.Fatalf("%s: closed %v, FIN %v, state %v; want a FIN and a linger", why, p.closed, p.shut, p.c.state)
+		p.r.t.Fatalf("%s: closed %v, FIN %v, state %v; want a FIN and state linger", why, p.closed, p.shut, p.c.state)
 	}
 	p.r.wantInvariants(why)
 }
 
-// A response is one that the client has received whole, but for a stream's content.
+// A response is a response that the client has received whole, except that the content of a
+// stream may continue.
 type response struct {
 	p      *fakePeer
 	status int
 	head   http.Header
 	body   string
-	stream bool // body is the content so far of an event stream
-	ended  bool // of a stream: its last chunk is there
+	stream bool // body is the content of an event stream so far
+	ended  bool // the last chunk of a stream has arrived
 }
 
-// next takes one response. Status 0: there is none.
+// next takes one response. Its status is 0 if there is none.
 func (p *fakePeer) next(method string) *response {
 	res := &response{p: p}
 	if len(p.got) == 0 {
@@ -252,7 +254,7 @@ func (p *fakePeer) next(method string) *response {
 	}
 	headEnd := bytes.Index(p.got, []byte("\r\n\r\n"))
 	if headEnd < 0 {
-		p.r.t.Fatalf("no whole head: %.300q", p.got)
+		p.r.t.Fatalf("incomplete head: %.300q", p.got)
 	}
 	hr, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(p.got)), &http.Request{Method: method})
 	if err != nil {
@@ -260,7 +262,7 @@ func (p *fakePeer) next(method string) *response {
 	}
 	res.status, res.head = hr.StatusCode, hr.Header
 	if hr.Close {
-		res.head.Set("Connection", "close") // ReadResponse takes it away
+		res.head.Set("Connection", "close") // ReadResponse removes it
 	}
 	rest := p.got[headEnd+4:]
 	switch {
@@ -274,7 +276,7 @@ func (p *fakePeer) next(method string) *response {
 	case method == "HEAD" || hr.StatusCode == 204 || hr.StatusCode == 100:
 	default:
 		if hr.ContentLength < 0 || int(hr.ContentLength) > len(rest) {
-			p.r.t.Fatalf("content of %d bytes announced, %d here: %.300q", hr.ContentLength, len(rest), p.got)
+			p.r.t.Fatalf("content of %d bytes announced, %d arrived: %.300q", hr.ContentLength, len(rest), p.got)
 		}
 		res.body, rest = string(rest[:hr.ContentLength]), rest[hr.ContentLength:]
 	}
@@ -282,12 +284,12 @@ func (p *fakePeer) next(method string) *response {
 	return res
 }
 
-// dechunk takes whole chunks off b.
+// dechunk removes the whole chunks from the beginning of b.
 func (p *fakePeer) dechunk(b []byte) (content string, n int, ended bool) {
 	for n < len(b) {
 		line := bytes.Index(b[n:], []byte("\r\n"))
 		if line < 0 {
-			p.r.t.Fatalf("a chunk without its size: %.300q", b[n:])
+			p.r.t.Fatalf("chunk size is incomplete: %.300q", b[n:])
 		}
 		size, err := strconv.ParseUint(string(b[n:n+line]), 16, 31)
 		if err != nil || n+line+2+int(size)+2 > len(b) {
@@ -297,7 +299,7 @@ func (p *fakePeer) dechunk(b []byte) (content string, n int, ended bool) {
 		content += string(b[n : n+int(size)])
 		n += int(size)
 		if string(b[n:n+2]) != "\r\n" {
-			p.r.t.Fatalf("chunk runs over: %.300q", b[n:])
+			p.r.t.Fatalf("chunk does not end with CRLF: %.300q", b[n:])
 		}
 		n += 2
 		if size == 0 {
@@ -316,8 +318,8 @@ func (p *fakePeer) wantResponse(why string, status int) *response {
 	return res
 }
 
-// wantCode is wantResponse for a JSON-RPC error, or for a result with code 0. Each message is held
-// to the official schema.
+// wantCode is wantResponse for a JSON-RPC error, or for a result if code is 0. It checks each
+// message against the official schema.
 func (p *fakePeer) wantCode(why string, status, code int) *response {
 	p.r.t.Helper()
 	res := p.wantResponse(why, status)
@@ -328,7 +330,7 @@ func (p *fakePeer) wantCode(why string, status, code int) *response {
 	return res
 }
 
-// wantCodeIn is wantCode for a message alone.
+// wantCodeIn is wantCode for a message by itself.
 func (p *fakePeer) wantCodeIn(why, msg string, code int) {
 	p.r.t.Helper()
 	has := strings.Contains(msg, `"error":{"code":`+strconv.Itoa(code)+`,`)
@@ -341,12 +343,12 @@ func (p *fakePeer) wantCodeIn(why, msg string, code int) {
 	p.check([]byte(msg))
 }
 
-// check holds a message to the official schema.
+// check checks a message against the official schema.
 func (p *fakePeer) check(msg []byte) {
 	p.r.t.Helper()
 	rev := "2026-07-28"
 	if p.method == "initialize" {
-		rev = "2025-11-25" // the newest that has it
+		rev = "2025-11-25" // the newest revision that has it
 	}
 	p.r.schema.Message(p.r.t, rev, p.method, msg)
 }
@@ -359,7 +361,8 @@ func (res *response) wantField(why, name, want string) *response {
 	return res
 }
 
-// events returns the data of the events of a stream's content. Comments count as ":".
+// events returns the data of each event in the content of a stream. A comment counts as an event
+// with the data ":".
 func (p *fakePeer) events(content string) (data []string) {
 	p.r.t.Helper()
 	for _, block := range strings.SplitAfter(content, "\n\n") {
@@ -378,13 +381,14 @@ func (p *fakePeer) events(content string) (data []string) {
 			p.check(e.Data)
 		}
 		if block != "" && n != 1 {
-			p.r.t.Fatalf("%d events in the block %q", n, block)
+			p.r.t.Fatalf("%d events in the block %q, want at most 1", n, block)
 		}
 	}
 	return data
 }
 
-// more returns the events on an open stream since the last look; "END" stands for the last chunk.
+// more returns the events that arrived on an open stream since the last call; "END" stands for
+// the last chunk.
 func (p *fakePeer) more() []string {
 	p.r.t.Helper()
 	content, n, ended := p.dechunk(p.got)

@@ -3,17 +3,17 @@ package server
 // Census is what the loops hold at one moment.
 type Census struct {
 	Connections int // slots in use
-	Armed       int // deadlines
-	Stalls      int // clocks of slow peers
-	Streams     int // in the lists of streams
-	Resources   int // lists of resources with a listener
-	Exchanges   int // of connections: a request under way, or bytes of one
-	FreeJobs    int // jobs that wait for use
-	Idle        int // workers that do
+	Armed       int // armed deadlines
+	Stalls      int // stall clocks of slow peers
+	Streams     int // connections in the lists of streams
+	Resources   int // lists of resources that have a listener
+	Exchanges   int // connections with a request in progress, or part of one
+	FreeJobs    int // jobs in the free lists
+	Idle        int // idle workers
 	TwiceFree   int // jobs that are in the free list more than once
 }
 
-// Census asks each loop in its own turn.
+// Census counts what each loop holds, on the loop.
 func (s *Server) Census() Census {
 	var sum Census
 	s.mu.Lock()
@@ -60,12 +60,12 @@ func (l *loop) census() Census {
 	return c
 }
 
-// DescriptorBound is the number of connections above which accepting pauses.
+// DescriptorBound returns the number of connections above which accepting pauses.
 func (s *Server) DescriptorBound() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.admission.Limit()
 }
 
-// DefaultEngine is what the tests run on.
+// DefaultEngine is the engine that the tests run on.
 const DefaultEngine = defaultEngine

@@ -11,16 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A fleet is many client sockets, each nothing but a descriptor: they cost the process no memory
-// that a test would have to tell from the server's.
+// A fleet is many client sockets without Go connections. They cost the process no memory that a
+// test would have to tell apart from the server's.
 type fleet struct {
 	t   testing.TB
 	fds []int
 }
 
-// launch connects n sockets to the port, from the loopback address 127.0.0.from: another one each
-// time, for a closed connection keeps its address and ports for a minute. If request is not "",
-// each sends it and receives an answer that contains part.
+// launch connects n sockets to the port, from the loopback address 127.0.0.0 + from. Each call
+// needs another address, because a closed connection occupies its address and port for a minute.
+// If request is not "", each socket sends it and waits for an answer that contains part.
 func launch(t testing.TB, port, n, from int, request, part string) *fleet {
 	t.Helper()
 	f := &fleet{t: t, fds: make([]int, 0, n)}
@@ -73,7 +73,7 @@ func (f *fleet) send(fd int, request string) {
 	}
 }
 
-// receive reads until part has come.
+// receive reads until part has arrived.
 func (f *fleet) receive(fd int, buf []byte, part string) {
 	f.t.Helper()
 	for have := 0; ; {
@@ -90,7 +90,7 @@ func (f *fleet) receive(fd int, buf []byte, part string) {
 	}
 }
 
-// close ends all connections by a FIN, one after another.
+// close ends all connections with a FIN, one after another.
 func (f *fleet) close() {
 	for _, fd := range f.fds {
 		_ = unix.Close(fd)
@@ -98,7 +98,7 @@ func (f *fleet) close() {
 	f.fds = nil
 }
 
-// reset ends them by an RST.
+// reset ends them with an RST.
 func (f *fleet) reset() {
 	for _, fd := range f.fds {
 		_ = unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})

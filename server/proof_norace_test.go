@@ -2,5 +2,6 @@
 
 package server_test
 
-// raceDetector says that the race detector slows everything down: bounds of time are not held then.
+// raceDetector reports whether the race detector slows everything down: tests then do not check
+// time limits.
 const raceDetector = false

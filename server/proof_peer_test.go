@@ -16,7 +16,7 @@ import (
 	"github.com/mooring-mcp/mooring/sse"
 )
 
-// A proofPeer is a client that is in the hand of the test to the byte.
+// A proofPeer is a client of which the test controls every byte.
 type proofPeer struct {
 	*net.TCPConn
 	t  testing.TB
@@ -48,7 +48,7 @@ func (c *proofPeer) send(b string) {
 	}
 }
 
-// sendTaken is send, and returns when the server has read all of it.
+// sendTaken sends b and returns when the server has read all of it.
 func (c *proofPeer) sendTaken(b string) {
 	c.t.Helper()
 	before := c.p.Stats().BytesIn
@@ -56,22 +56,22 @@ func (c *proofPeer) sendTaken(b string) {
 	await(c.t, "the server reads what was sent", func() bool { return c.p.Stats().BytesIn >= before+uint64(len(b)) })
 }
 
-// reset closes the connection by an RST.
+// reset closes the connection with an RST.
 func (c *proofPeer) reset() {
 	_ = c.SetLinger(0)
 	_ = c.Close()
 }
 
-// An httpAnswer is a whole response.
+// An httpAnswer is a complete response.
 type httpAnswer struct {
 	status int
 	header http.Header
 	body   string
-	close  bool // the connection ends with it
+	close  bool // the connection ends with this response
 }
 
-// answer reads a response; method is that of the request it answers, "" when it was refused for its
-// head.
+// answer reads a response. method is the method of the request that it answers, or "" if the head
+// of the request was refused.
 func (c *proofPeer) answer(method string) httpAnswer {
 	c.t.Helper()
 	a, err := c.tryAnswer(method)
@@ -103,7 +103,7 @@ func (c *proofPeer) tryAnswer(method string) (httpAnswer, error) {
 	return httpAnswer{resp.StatusCode, resp.Header, string(body), resp.Close}, nil
 }
 
-// health asks /healthz.
+// health requests /healthz and fails the test unless the status is as given.
 func (c *proofPeer) health(status int) {
 	c.t.Helper()
 	c.send(getRequest("/healthz"))
@@ -112,7 +112,7 @@ func (c *proofPeer) health(status int) {
 	}
 }
 
-// add calls the inline tool, to see that the connection is served.
+// add calls the inline tool, to check that the connection is served.
 func (c *proofPeer) add(a, b int) {
 	c.t.Helper()
 	c.send(callRequest(1, "add", fmt.Sprintf(`{"A":%d,"B":%d}`, a, b), ""))
@@ -145,8 +145,8 @@ func (c *proofPeer) stream(method string) *proofStream {
 	return &proofStream{proofPeer: c, method: method, body: resp.Body}
 }
 
-// next returns the next event's data, or the error that ended the stream: io.EOF after the last
-// chunk.
+// next returns the data of the next event, or the error that ended the stream: io.EOF after the
+// last chunk.
 func (s *proofStream) next() (string, error) {
 	s.t.Helper()
 	for len(s.events) == 0 {
@@ -172,11 +172,11 @@ func (s *proofStream) want(part string) {
 	s.t.Helper()
 	e, err := s.next()
 	if err != nil || !strings.Contains(e, part) {
-		s.t.Fatalf("event %q, %v; want one with %q", e, err, part)
+		s.t.Fatalf("event %q, %v; want an event that contains %q", e, err, part)
 	}
 }
 
-// listen opens a listen stream for changes of tools and of the resource, and takes its
+// listen opens a listen stream for changes of the tools and the resource, and reads its
 // acknowledgement.
 func (p *proofServer) listen(id int) *proofStream {
 	p.t.Helper()
@@ -191,7 +191,7 @@ func getRequest(path string) string {
 	return "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 }
 
-// head returns the head of a request for the endpoint.
+// head returns the head of a request to the endpoint.
 func postHead(method, name string, length int) string {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"+
@@ -209,7 +209,8 @@ func postHead(method, name string, length int) string {
 
 const proofMeta = `"io.modelcontextprotocol/protocolVersion":"` + revision + `","io.modelcontextprotocol/clientCapabilities":{}`
 
-// callBody returns a tools/call; meta is further members of _meta, each with a comma before it.
+// callBody returns a tools/call message. meta holds further members of _meta, each preceded by a
+// comma.
 func callBody(id int, tool, args, meta string) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":%q,"arguments":%s,"_meta":{%s%s}}}`, id, tool, args, proofMeta, meta)
 }

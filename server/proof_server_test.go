@@ -23,8 +23,8 @@ import (
 
 const revision = "2026-07-28"
 
-// patience is how long a condition is waited for that must come true at once. It is only this long
-// because the machine may be busy.
+// patience is how long to wait for a condition that should come true at once. It is this long
+// only because the machine may be busy.
 const patience = 20 * time.Second
 
 // A proofServer is a server with tools that behave in all the ways a test needs.
@@ -36,12 +36,12 @@ type proofServer struct {
 	port   int
 	schema *wirecheck.Checker
 	served chan error
-	ended  chan endedCall // what ended the context of a "wait" call
-	begun  chan string    // a "wait" or "stubborn" call runs
-	free   chan struct{}  // closed to let "stubborn" calls go
+	ended  chan endedCall // receives the end of each "wait" call's context
+	begun  chan string    // receives each "wait" or "stubborn" call that begins
+	free   chan struct{}  // closed to let "stubborn" calls return
 }
 
-// An endedCall tells when the context of a handler ended, and why.
+// An endedCall records when a handler's context ended, and why.
 type endedCall struct {
 	at    time.Time
 	cause error
@@ -84,7 +84,7 @@ func newProofServer(t testing.TB, opts *server.Options) *proofServer {
 	return p
 }
 
-// serve serves l too, and returns when its first health check is answered.
+// serve serves l as well and returns when its first health check is answered.
 func (p *proofServer) serve(l net.Listener) {
 	p.t.Helper()
 	p.served = make(chan error, 1)
@@ -129,7 +129,8 @@ func (p *proofServer) addTools() {
 		runtime.Goexit()
 		return nil, nil, nil
 	})
-	// wait notifies once if it is asked for progress, and then waits for the end of its context.
+	// wait sends one notification if its client wants progress, and then waits for the end of its
+	// context.
 	mcp.AddTool(p.mcp, &mcp.Tool{Name: "wait"}, func(ctx context.Context, req *mcp.CallToolRequest, _ noArgs) (*mcp.CallToolResult, any, error) {
 		_ = req.Progress(1, 2, "waiting")
 		p.begun <- "wait"
@@ -137,7 +138,7 @@ func (p *proofServer) addTools() {
 		p.ended <- endedCall{time.Now(), context.Cause(ctx)}
 		return nil, nil, ctx.Err()
 	})
-	// stubborn does not look at its context.
+	// stubborn ignores its context.
 	mcp.AddTool(p.mcp, &mcp.Tool{Name: "stubborn"}, func(ctx context.Context, _ *mcp.CallToolRequest, _ noArgs) (*mcp.CallToolResult, any, error) {
 		p.begun <- "stubborn"
 		<-p.free
@@ -146,7 +147,7 @@ func (p *proofServer) addTools() {
 	mcp.AddTool(p.mcp, &mcp.Tool{Name: "big"}, func(_ context.Context, _ *mcp.CallToolRequest, in sizeArgs) (*mcp.CallToolResult, any, error) {
 		return text(strings.Repeat("x", in.Bytes)), nil, nil
 	})
-	// flood notifies Count times with messages of Bytes and says how many were refused.
+	// flood sends Count notifications of Bytes each and retries each one that is rejected.
 	mcp.AddTool(p.mcp, &mcp.Tool{Name: "flood"}, func(ctx context.Context, req *mcp.CallToolRequest, in sizeArgs) (*mcp.CallToolResult, any, error) {
 		msg := strings.Repeat("y", in.Bytes)
 		for i := range in.Count {
@@ -188,12 +189,13 @@ func await(t testing.TB, why string, ok func() bool) {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", patience, why)
+			t.Fatalf("did not happen within %v: %s", patience, why)
 		}
 	}
 }
 
-// sockets counts the server's sockets, with the peer's port when that is not 0.
+// sockets counts the server's sockets, or only those connected to the peer's port if peer is not
+// 0.
 func (p *proofServer) sockets(peer int) sockdiag.Counts {
 	p.t.Helper()
 	diagMu.Lock()
@@ -232,7 +234,7 @@ func (p *proofServer) wantNothingLeft() {
 	}
 }
 
-// liveHeap returns the bytes of live heap.
+// liveHeap returns the size of the live heap in bytes.
 func liveHeap() int64 {
 	var m runtime.MemStats
 	for range 3 {

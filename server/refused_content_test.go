@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// Content in a coding is refused for what it is, not for being no JSON; at both endpoints.
+// Content with a coding is refused because of the coding, not because it is not JSON. This holds
+// at both endpoints.
 func TestContentCodings(t *testing.T) {
 	tests := []struct {
 		coding string
@@ -21,7 +22,7 @@ func TestContentCodings(t *testing.T) {
 		p.send(addCall(1, 2).with(field).String())
 		res := p.wantResponse(tt.coding, tt.status)
 		if tt.status == 415 && !strings.Contains(res.body, "content coding") {
-			t.Errorf("%q: %s", tt.coding, res.body)
+			t.Errorf("%q: got %q, want a mention of the content coding", tt.coding, res.body)
 		}
 		p = r.connect()
 		p.send("POST /sse/message?sessionId=x HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + field + "Content-Length: 2\r\n\r\n{}")
@@ -33,8 +34,8 @@ func TestContentCodings(t *testing.T) {
 	}
 }
 
-// A field that has one value and is sent twice is refused, for a single message, for a batch, and
-// for the requests without a message.
+// A request that has a single-valued field twice is refused, whether it carries a single message,
+// a batch or none.
 func TestFieldsSentTwice(t *testing.T) {
 	r := newPort(t, nil)
 	s := r.initialize("2025-03-26")
@@ -52,7 +53,7 @@ func TestFieldsSentTwice(t *testing.T) {
 			p.wantResponse(body+" with "+field, 400)
 		}
 		if field == "Content-Type: application/json" {
-			continue // once is not twice
+			continue // here the field is sent only once
 		}
 		for _, method := range []string{"GET", "DELETE"} {
 			p := r.dial(0)

@@ -18,15 +18,15 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// longVariable makes tests as long as they are before a release.
+// longVariable is the environment variable that makes tests as long as before a release.
 const longVariable = "MOORING_LONG"
 
-// A refusedKind is a request that is refused.
+// A refusedKind is a kind of request that the server refuses.
 type refusedKind struct {
 	why     string
 	request string
 	status  int
-	code    int // JSON-RPC's; 0: any
+	code    int // JSON-RPC error code; 0: any
 	closes  bool
 }
 
@@ -62,8 +62,8 @@ func refusedKinds() []refusedKind {
 	}
 }
 
-// TestRefusedRequestsRetainNothing: pains A10, B4, B6, B7, F4. Requests of all refused kinds,
-// mixed, over and over: no memory and no goroutine is left of them.
+// TestRefusedRequestsRetainNothing: pains A10, B4, B6, B7, F4. Refused requests of all kinds,
+// mixed and repeated, leave no memory and no goroutine behind.
 func TestRefusedRequestsRetainNothing(t *testing.T) {
 	total := 50_000
 	switch {
@@ -74,7 +74,7 @@ func TestRefusedRequestsRetainNothing(t *testing.T) {
 	}
 	p := serveProof(t, &server.Options{})
 	kinds := refusedKinds()
-	for _, k := range kinds { // every kind is what it says; its answer is valid
+	for _, k := range kinds { // check the status of each kind and that its answer is valid
 		c := p.dial()
 		c.send(k.request)
 		a := c.answer("tools/call")
@@ -82,7 +82,7 @@ func TestRefusedRequestsRetainNothing(t *testing.T) {
 			t.Fatalf("%s: %d %s", k.why, a.status, a.body)
 		}
 		if a.close != k.closes {
-			t.Fatalf("%s: closes %v, want %v", k.why, a.close, k.closes)
+			t.Fatalf("%s: Connection: close %v, want %v", k.why, a.close, k.closes)
 		}
 		c.reset()
 	}
@@ -109,20 +109,20 @@ func TestRefusedRequestsRetainNothing(t *testing.T) {
 	start := time.Now()
 	refuse(total)
 	after := p.holdings()
-	t.Logf("%d refusals of %d kinds, %.0f a second: live heap %+d KiB, goroutines %+d", total, len(kinds), float64(total)/time.Since(start).Seconds(),
+	t.Logf("%d refusals of %d kinds, %.0f per second: live heap %+d KiB, goroutines %+d", total, len(kinds), float64(total)/time.Since(start).Seconds(),
 		(after.heap-before.heap)>>10, after.goroutines-before.goroutines)
 	after.compare(t, "refusals", before)
 	p.wantNothingLeft()
 	if n := p.Stats().Panics; n != 0 {
-		t.Errorf("%d panics", n)
+		t.Errorf("%d panics, want none", n)
 	}
 }
 
-// A refuser is a client that asks for nothing but refusals.
+// A refuser is a client whose requests are all refused.
 type refuser struct {
 	t      testing.TB
 	p      *proofServer
-	source byte // of its addresses: each connection that ends keeps its port for a while
+	source byte // a byte of its addresses: a closed connection occupies its port for a while
 	dials  int
 	c      net.Conn
 	br     *bufio.Reader
@@ -147,14 +147,14 @@ func (r *refuser) refused(k *refusedKind) bool {
 	}
 	_ = r.c.SetDeadline(time.Now().Add(patience))
 	if _, err := io.WriteString(r.c, k.request); err != nil {
-		r.t.Errorf("%s: %v", k.why, err)
+		r.t.Errorf("%s: write: %v", k.why, err)
 		return false
 	}
 	status, length := 0, 0
 	for {
 		line, err := r.br.ReadSlice('\n')
 		if err != nil {
-			r.t.Errorf("%s: %v", k.why, err)
+			r.t.Errorf("%s: read: %v", k.why, err)
 			return false
 		}
 		if len(line) == 2 {
@@ -167,7 +167,7 @@ func (r *refuser) refused(k *refusedKind) bool {
 		}
 	}
 	if _, err := io.ReadFull(r.br, r.buf[:min(length, len(r.buf))]); err != nil || status != k.status || length > len(r.buf) {
-		r.t.Errorf("%s: %d, %d bytes, %v", k.why, status, length, err)
+		r.t.Errorf("%s: status %d, %d bytes, %v; want %d and at most %d bytes", k.why, status, length, err, k.status, len(r.buf))
 		return false
 	}
 	if k.closes {

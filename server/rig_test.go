@@ -17,8 +17,8 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/engine"
 )
 
-// A rig is a server with one loop and no event loop below it: tasks run, time passes and bytes
-// arrive when the test says so.
+// A rig is a server with one loop and no engine below it: tasks run, time passes and bytes arrive
+// when the test says so.
 type rig struct {
 	t      testing.TB
 	ms     *mcp.Server
@@ -26,11 +26,11 @@ type rig struct {
 	l      *loop
 	base   *fakeBase
 	schema *wirecheck.Checker
-	read   []byte // what peers' bytes arrive in, as the buffer of a gnet loop
+	read   []byte // the buffer in which peers' bytes arrive, as on a gnet loop
 	peers  []*fakePeer
 	log    syncBuffer
-	hold   chan struct{} // lets one call of the tool "wait" go on
-	causes chan error    // why the context of a call of "wait" ended
+	hold   chan struct{} // lets one call of the tool "wait" return
+	causes chan error    // receives why the context of a "wait" call ended
 }
 
 // fakeBase keeps tasks until the rig runs them.
@@ -73,7 +73,7 @@ func peerOf(sk engine.Socket) *fakePeer {
 	return sk.(*fakePeer)
 }
 
-// syncBuffer takes the server's log, which any goroutine may write.
+// syncBuffer holds the server's log, which any goroutine may write.
 type syncBuffer struct {
 	mu sync.Mutex
 	b  strings.Builder
@@ -106,11 +106,11 @@ type textIn struct {
 
 type noIn struct{}
 
-// newRig returns a rig of the features that the tests use. opts may be nil.
+// newRig returns a rig with the features that the tests use. opts may be nil.
 func newRig(t testing.TB, opts *Options, change ...func(*mcp.ServerOptions)) *rig {
 	t.Helper()
 	if testing.Short() && defaultEngine != EngineGnet {
-		t.Skip("there is no engine below a rig: run without the tag epoll")
+		t.Skip("a rig has no engine: run without the tag epoll")
 	}
 	r := &rig{t: t, base: &fakeBase{wake: make(chan struct{}, 1)}, schema: wirecheck.Open(t), read: make([]byte, 0, 64<<10), hold: make(chan struct{}, 16), causes: make(chan error, 16)}
 	logger := slog.New(slog.NewTextHandler(&r.log, nil))
@@ -134,7 +134,7 @@ func newRig(t testing.TB, opts *Options, change ...func(*mcp.ServerOptions)) *ri
 	r.s.mu.Unlock()
 	r.s.up.Store(true)
 	t.Cleanup(func() {
-		r.s.cancel(errShutdown) // ends the handlers that still wait
+		r.s.cancel(errShutdown) // ends the handlers that still run
 		if r.s.calls.Load() > 0 {
 			r.await("the workers end with the server", func() bool { return r.s.calls.Load() == 0 })
 		}
@@ -157,7 +157,7 @@ func (r *rig) addFeatures() {
 		case <-ctx.Done():
 			select {
 			case r.causes <- context.Cause(ctx):
-			default: // the test does not look
+			default: // the test does not read the causes
 			}
 			return nil, nil, ctx.Err()
 		}
@@ -187,7 +187,7 @@ func (r *rig) addFeatures() {
 	})
 }
 
-// run runs what waits for the loop, and what that makes wait, to the end.
+// run runs the tasks of the loop, and those that they add, until none is left.
 func (r *rig) run() {
 	for rounds := 0; ; rounds++ {
 		if rounds > 1_000_000 {
@@ -199,7 +199,7 @@ func (r *rig) run() {
 	}
 }
 
-// step runs what waits for the loop now. It reports whether there was anything.
+// step runs the tasks that the loop has now. It reports whether there were any.
 func (r *rig) step() bool {
 	tasks := r.base.take()
 	for _, t := range tasks {
@@ -213,7 +213,7 @@ func (r *rig) step() bool {
 	return len(tasks)+len(later) > 0
 }
 
-// await runs the loop until cond holds: for what workers do.
+// await runs the loop until cond holds, for conditions that depend on workers.
 func (r *rig) await(why string, cond func() bool) {
 	r.t.Helper()
 	timeout := time.After(20 * time.Second)
@@ -242,16 +242,17 @@ func (r *rig) pass(d time.Duration) {
 	}
 }
 
-// expireGuarded is what a tick does, without a clock.
+// expireGuarded does what a tick does, without a clock.
 func (l *loop) expireGuarded() { l.guard(l.expire)() }
 
-// change tells the loop of changes, as if Options.NoticeDelay were over, and lets it serve them.
+// change posts changes to the loop, as if Options.NoticeDelay had passed, and lets the loop serve
+// them.
 func (r *rig) change(chs ...mcp.Change) {
 	r.post(chs...)
 	r.run()
 }
 
-// post tells the loop of changes that it has not served yet.
+// post posts changes to the loop but does not let it serve them.
 func (r *rig) post(chs ...mcp.Change) {
 	for _, ch := range chs {
 		var c changes
@@ -267,7 +268,7 @@ func (r *rig) wantInvariants(why string) {
 	}
 }
 
-// invariants are what holds between two turns.
+// invariants returns an error unless everything holds that must hold between two turns.
 func (r *rig) invariants() error {
 	l := r.l
 	open, streams := 0, 0
@@ -280,7 +281,7 @@ func (r *rig) invariants() error {
 			return fmt.Errorf("connection in state %v has no deadline", c.state)
 		}
 		if int(c.slot) != slot {
-			return fmt.Errorf("connection of slot %d stands in slot %d", c.slot, slot)
+			return fmt.Errorf("connection with slot %d is in slot %d", c.slot, slot)
 		}
 		if c.has(flagStreaming) {
 			streams++
@@ -300,7 +301,7 @@ func (r *rig) invariants() error {
 			return fmt.Errorf("the list of streams is broken at slot %d", at)
 		}
 		if listed++; listed > open {
-			return errors.New("the list of streams runs in a circle")
+			return errors.New("the list of streams is circular")
 		}
 		prev = at
 	}
@@ -329,17 +330,17 @@ func (r *rig) invariants() error {
 	return nil
 }
 
-// request is one HTTP request for the MCP endpoint, as a well-behaved client writes it.
+// request is an HTTP request to the MCP endpoint, as a well-behaved client writes it.
 type request struct {
-	method string // of the message; it is repeated in Mcp-Method
-	name   string // Mcp-Name, if there is one
-	id     string // JSON text; default 1, "-" for a notification
-	params string // members besides _meta
-	meta   string // members of _meta besides the required
-	accept string // default both; "-" for none
+	method string // method of the message, repeated in Mcp-Method
+	name   string // value of Mcp-Name, if there is one
+	id     string // as JSON; "" for 1, "-" for a notification
+	params string // members in addition to _meta
+	meta   string // members of _meta in addition to the required ones
+	accept string // "" for both types, "-" for no Accept
 	head   string // further field lines, each with its CRLF
-	body   string // instead of a message
-	old    bool   // HTTP/1.0
+	body   string // content to send instead of a message
+	old    bool   // use HTTP/1.0
 }
 
 // String returns the request as bytes on the wire.
@@ -389,12 +390,13 @@ func callTool(name, arguments string) request {
 
 func addCall(a, b int) request { return callTool("add", fmt.Sprintf(`{"a":%d,"b":%d}`, a, b)) }
 
-// listenTo asks for a stream: members of notifications.
+// listenTo returns a request for a stream. notifications holds the members of that object.
 func listenTo(id, notifications string) request {
 	return request{method: "subscriptions/listen", id: id, params: `"notifications":{` + notifications + `}`}
 }
 
-// big makes content long enough for a worker to decode it: white space after the message.
+// big makes the content so long that a worker decodes it, by adding white space after the
+// message.
 func (q request) big() request {
 	body := q.String()
 	_, body, _ = strings.Cut(body, "\r\n\r\n")
@@ -404,7 +406,7 @@ func (q request) big() request {
 
 var _ io.Writer = (*syncBuffer)(nil)
 
-// listeners opens n streams that listen to everything, and looks at their acknowledgements.
+// listeners opens n streams that listen to everything, and checks their acknowledgements.
 func (r *rig) listeners(n int) []*fakePeer {
 	r.t.Helper()
 	var peers []*fakePeer
@@ -418,7 +420,7 @@ func (r *rig) listeners(n int) []*fakePeer {
 
 const everything = `"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["rig://a","rig://b"]`
 
-// listen makes p a stream that listens to everything, under the id.
+// listen turns p into a stream with the given id that listens to everything.
 func (p *fakePeer) listen(id string) { p.listenTo(id, everything) }
 
 func (p *fakePeer) listenTo(id, notifications string) {
@@ -430,7 +432,7 @@ func (p *fakePeer) listenTo(id, notifications string) {
 	}
 }
 
-// changeOf returns the change of a list, or of a resource.
+// changeOf returns the change of a list, or of a resource if what is a URI.
 func changeOf(what string) mcp.Change {
 	switch what {
 	case "tools":

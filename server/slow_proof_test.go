@@ -18,8 +18,8 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// dialSlow connects a client with a receive buffer of so many bytes: it takes little before its
-// window closes.
+// dialSlow connects a client with a receive buffer of window bytes, so that its window closes
+// soon.
 func (p *proofServer) dialSlow(window int) *proofPeer {
 	p.t.Helper()
 	d := net.Dialer{Timeout: patience, Control: withWindow(window)}
@@ -30,15 +30,15 @@ func (p *proofServer) dialSlow(window int) *proofPeer {
 	return p.peerOn(c.(*net.TCPConn))
 }
 
-// TestSlowListenerHoldsUpNobody: pains D1, D2, D3. A listener that does not read holds up nobody,
-// costs little, is owed one notice for each thing that changed, however often, and gets it when it
-// reads.
+// TestSlowListenerHoldsUpNobody: pains D1, D2, D3. A listener that does not read delays no one
+// else and costs little. It is owed one notice for each thing that changed, however often, and
+// gets it when it reads.
 func TestSlowListenerHoldsUpNobody(t *testing.T) {
 	t.Run("own listener", func(t *testing.T) {
 		slowListener(t, serveProof(t, &server.Options{NoticeDelay: -1}))
 	})
-	// Go's own listeners are multipath ones: a socket option that is set on them does not reach the
-	// connections.
+	// Go's own listeners use Multipath TCP: socket options set on such a listener do not reach
+	// its connections.
 	t.Run("inherited listener", func(t *testing.T) {
 		p := newProofServer(t, &server.Options{NoticeDelay: -1})
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -51,7 +51,7 @@ func TestSlowListenerHoldsUpNobody(t *testing.T) {
 }
 
 func slowListener(t *testing.T, p *proofServer) {
-	// A long URI fills the socket's buffers soon.
+	// A long URI soon fills the socket's buffers.
 	uri := "proof://" + strings.Repeat("long/", 800)
 	p.mcp.AddResource(&mcp.Resource{Name: "long", URI: uri}, nil)
 	ask := func(c *proofPeer, id int) *proofStream {
@@ -77,29 +77,29 @@ func slowListener(t *testing.T, p *proofServer) {
 		t.Errorf("a quick listener waited %v", worst)
 	}
 	if st := p.Stats(); st.Streams != 2 {
-		t.Errorf("%d streams, closes %v", st.Streams, st.Closes)
+		t.Errorf("%d streams, want 2; closes %v", st.Streams, st.Closes)
 	}
 	heard := 0
 	for {
 		e, err := slow.next()
 		if err != nil {
-			t.Fatalf("the slow listener: %v", err)
+			t.Fatalf("the slow listener reads %v", err)
 		}
 		if strings.Contains(e, "tools/list_changed") {
 			break
 		}
 		heard++
 	}
-	t.Logf("of %d updates the slow listener heard %d before the change of the list; the quick one waited %v at most", updates, heard, worst.Round(time.Microsecond))
+	t.Logf("the slow listener got %[2]d of %[1]d updates before the change of the list; the quick one waited %[3]v at most", updates, heard, worst.Round(time.Microsecond))
 	if held := heard * len(uri); held > 512<<10 {
-		t.Errorf("the slow listener heard %d of %d: %d KiB waited for it, below the server", heard, updates, held>>10)
+		t.Errorf("the slow listener got %d of %d updates: %d KiB waited for it below the server", heard, updates, held>>10)
 	}
 	p.mcp.ResourceUpdated(uri)
 	slow.want("notifications/resources/updated")
 }
 
-// TestListenerThatNeverReads: pain D2. Notices that keep coming do not keep a dead listener alive:
-// it is dropped at WriteTimeout.
+// TestListenerThatNeverReads: pain D2. New notices do not keep a dead listener alive: it is
+// disconnected after WriteTimeout.
 func TestListenerThatNeverReads(t *testing.T) {
 	uri := "proof://" + strings.Repeat("long/", 800)
 	p := serveProof(t, &server.Options{NoticeDelay: -1, WriteTimeout: time.Second})
@@ -115,8 +115,8 @@ func TestListenerThatNeverReads(t *testing.T) {
 	p.wantNothingLeft()
 }
 
-// TestCallerWithUnreadNotifications: pains B13, D2. Notifications that pile up over MaxUnsent cost
-// the client its connection, by an RST, and end its call.
+// TestCallerWithUnreadNotifications: pains B13, D2. When a call has more than MaxUnsent of unread
+// notifications, its client is disconnected with an RST and the call is cancelled.
 func TestCallerWithUnreadNotifications(t *testing.T) {
 	p := serveProof(t, nil)
 	c := p.dialSlow(8 << 10)
@@ -128,21 +128,21 @@ func TestCallerWithUnreadNotifications(t *testing.T) {
 			t.Errorf("cause %v", e.cause)
 		}
 	case <-time.After(patience):
-		t.Fatalf("the call goes on: %+v", p.Stats())
+		t.Fatalf("the call has not ended: %+v", p.Stats())
 	}
 	other.add(1, 2)
 	if n := p.Stats().Closes["unsent_limit"]; n != 1 {
-		t.Errorf("closes: %v", p.Stats().Closes)
+		t.Errorf("closes: %v, want 1 for unsent_limit", p.Stats().Closes)
 	}
 	if _, err := io.Copy(io.Discard, c.br); !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("the client sees %v, want an RST", err)
+		t.Errorf("read: %v, want ECONNRESET", err)
 	}
 	other.Close()
 	p.wantNothingLeft()
 }
 
-// TestSlowReaderOfALongResponse: pains B13, D9. A response is given whole to who reads slowly, and
-// nothing is left of it.
+// TestSlowReaderOfALongResponse: pains B13, D9. A client that reads slowly gets the whole
+// response, and nothing is left of it afterwards.
 func TestSlowReaderOfALongResponse(t *testing.T) {
 	p := serveProof(t, &server.Options{WriteTimeout: time.Second})
 	c := p.dialSlow(64 << 10)
@@ -152,37 +152,39 @@ func TestSlowReaderOfALongResponse(t *testing.T) {
 	c.br.Reset(slow)
 	a := c.answer("tools/call")
 	if a.status != 200 || strings.Count(a.body, "x") < size {
-		t.Errorf("%d, %d bytes", a.status, len(a.body))
+		t.Errorf("status %d with %d bytes, want 200 with at least %d", a.status, len(a.body), size)
 	}
 	c.br.Reset(c.TCPConn)
 	c.add(1, 2)
 	c.send(callRequest(1, "big", `{"Bytes":9000000,"Count":0,"PauseMs":0}`, ""))
 	if a := c.answer("tools/call"); !strings.Contains(a.body, "-32603") || !strings.Contains(a.body, "exceeds") {
-		t.Errorf("more than MaxResponse: %d %.200s", a.status, a.body)
+		t.Errorf("a result longer than MaxResponse: %d %.200s", a.status, a.body)
 	}
 	c.add(2, 3)
 	c.Close()
 	p.wantNothingLeft()
 }
 
-// TestReaderThatStops: a client that takes no byte of its response for WriteTimeout is dropped.
+// TestReaderThatStops checks that a client that reads nothing of its response for WriteTimeout is
+// disconnected.
 func TestReaderThatStops(t *testing.T) {
 	p := serveProof(t, &server.Options{WriteTimeout: 500 * time.Millisecond})
 	c := p.dialSlow(8 << 10)
 	c.send(callRequest(1, "big", `{"Bytes":5000000,"Count":0,"PauseMs":0}`, ""))
 	await(t, "it is dropped", func() bool { return p.Stats().Closes["write_stalled"] == 1 })
 	if _, err := io.Copy(io.Discard, c.br); !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("the client sees %v, want an RST", err)
+		t.Errorf("read: %v, want ECONNRESET", err)
 	}
 	p.wantNothingLeft()
 }
 
-// TestSteadySlowReaderIsNoStall: a client that reads all the time, but less than the call notifies,
-// is not stalled: the bytes that wait for it grow although it takes some.
+// TestSteadySlowReaderIsNoStall checks that a client that keeps reading, but more slowly than its
+// call sends, does not count as stalled, although its unsent bytes grow.
 func TestSteadySlowReaderIsNoStall(t *testing.T) {
 	p := serveProof(t, &server.Options{WriteTimeout: 1500 * time.Millisecond, MaxUnsent: 16 << 20})
 	c := p.dialSlow(64 << 10)
-	// Some 4 MB within two seconds and a half, of which a part is read in that time.
+	// The call sends some 4 MB in two and a half seconds; the client reads only part of it in
+	// that time.
 	c.send(callRequest(1, "flood", `{"Bytes":20000,"Count":200,"PauseMs":10}`, withProgress))
 	c.br.Reset(&pacedReader{r: c.TCPConn, chunk: 16 << 10, pause: 5 * time.Millisecond, until: time.Now().Add(3 * time.Second)})
 	s := c.stream("tools/call")
@@ -196,12 +198,13 @@ func TestSteadySlowReaderIsNoStall(t *testing.T) {
 			t.Fatalf("after %d events: %v, closes %v", n, err, p.Stats().Closes)
 		}
 		if n++; strings.Contains(e, `"result"`) && n != 201 {
-			t.Errorf("%d events", n)
+			t.Errorf("the result is event %d, want 201", n)
 		}
 	}
 }
 
-// A pacedReader reads at most chunk bytes at a time, and pauses each time, for so long.
+// A pacedReader reads at most chunk bytes at a time, and until the given time pauses before each
+// read.
 type pacedReader struct {
 	r     io.Reader
 	chunk int
@@ -216,7 +219,7 @@ func (p *pacedReader) Read(b []byte) (int, error) {
 	return p.r.Read(b[:min(len(b), p.chunk)])
 }
 
-// withWindow sets the receive buffer before the handshake tells its size.
+// withWindow sets the receive buffer before the handshake announces its size.
 func withWindow(size int) func(_, _ string, rc syscall.RawConn) error {
 	return func(_, _ string, rc syscall.RawConn) (err error) {
 		if cerr := rc.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, size) }); cerr != nil {
