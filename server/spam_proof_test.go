@@ -15,7 +15,7 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// spammer adds a tool that notifies as fast as it can for a second.
+// spammer adds a tool that sends notifications as fast as it can for a second.
 func (p *proofServer) spammer() {
 	mcp.AddTool(p.mcp, &mcp.Tool{Name: "spam"}, func(ctx context.Context, req *mcp.CallToolRequest, _ noArgs) (*mcp.CallToolResult, any, error) {
 		until := time.Now().Add(time.Second)
@@ -26,7 +26,8 @@ func (p *proofServer) spammer() {
 	})
 }
 
-// spam calls the tool and reads as fast as the answer comes.
+// spam calls the tool and reads the answer as fast as it arrives. It returns the end of the
+// answer.
 func (p *proofServer) spam() (body string, err error) {
 	const call = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"spam","arguments":{},"_meta":{"progressToken":1,"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
 	req, err := http.NewRequest("POST", "http://"+p.addr+"/mcp", strings.NewReader(call))
@@ -48,8 +49,8 @@ func (p *proofServer) spam() (body string, err error) {
 	return string(b[max(0, len(b)-1000):]), err
 }
 
-// TestSteadyReaderIsKept: a client that reads all the time is not disconnected because a handler is
-// faster than any reader could be.
+// TestSteadyReaderIsKept checks that a client that keeps reading is not disconnected because a
+// handler sends faster than any client can read.
 func TestSteadyReaderIsKept(t *testing.T) {
 	p := serveProof(t, &server.Options{Loops: 1})
 	p.spammer()
@@ -61,15 +62,15 @@ func TestSteadyReaderIsKept(t *testing.T) {
 			broken++
 		}
 	}
-	// Where handlers take all processors a reader can be kept from reading for a second, and then
-	// it looks as if it did not.
+	// When handlers take all processors, a client may be unable to read for a second, and then
+	// looks as if it had stopped.
 	if broken > 2 {
-		t.Errorf("%d of 4 answers broken off", broken)
+		t.Errorf("%d of 4 answers were cut off, want at most 2", broken)
 	}
 }
 
-// TestNotifyingCallsLeaveOthersTheirTurn: eight handlers that notify without a pause do not keep
-// the loop from its other sockets.
+// TestNotifyingCallsLeaveOthersTheirTurn checks that eight handlers that send notifications
+// without a pause do not keep the loop from its other sockets.
 func TestNotifyingCallsLeaveOthersTheirTurn(t *testing.T) {
 	p := serveProof(t, &server.Options{Loops: 1})
 	p.spammer()

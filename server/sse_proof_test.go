@@ -16,7 +16,7 @@ import (
 type oldStream struct {
 	*proofPeer
 	body  *bufio.Reader
-	where string // messages are posted to
+	where string // the target that messages are posted to
 }
 
 // openOld opens a session over HTTP+SSE.
@@ -33,8 +33,8 @@ func (p *proofServer) openOld() *oldStream {
 	return s
 }
 
-// event reads the next event and returns its data, which is held to the schema of 2024-11-05 as the
-// answer to a method unless that is empty.
+// event reads the next event and returns its data. It checks a message against the schema of
+// 2024-11-05, as an answer to method unless that is empty.
 func (s *oldStream) event(kind, method string) string {
 	s.t.Helper()
 	line := func() string {
@@ -45,12 +45,12 @@ func (s *oldStream) event(kind, method string) string {
 		return strings.TrimSuffix(text, "\n")
 	}
 	l := line()
-	for l == "" || l == ":" { // a comment
+	for l == "" || l == ":" { // a comment, or the empty line after it
 		l = line()
 	}
 	data, ok := strings.CutPrefix(line(), "data: ")
 	if l != "event: "+kind || !ok || line() != "" {
-		s.t.Fatalf("event begins %q, want one of type %s", l, kind)
+		s.t.Fatalf("event begins with %q, want type %s", l, kind)
 	}
 	if kind == "message" {
 		s.p.schema.Message(s.t, "2024-11-05", method, []byte(data))
@@ -58,7 +58,7 @@ func (s *oldStream) event(kind, method string) string {
 	return data
 }
 
-// post posts a message over via.
+// post posts msg on the connection via and wants status.
 func (s *oldStream) post(via *proofPeer, msg string, status int) {
 	s.t.Helper()
 	via.send(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", s.where, len(msg), msg))
@@ -69,10 +69,9 @@ func (s *oldStream) post(via *proofPeer, msg string, status int) {
 
 const oldInitialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"old","version":"1"}}}`
 
-// TestOldSessionsLeaveNothing: pain B15. Sessions over HTTP+SSE, each with a call in flight, a
-// level and a subscription, whose clients go away without a word, by FIN and by RST; their messages
-// come over connections of other loops. Nothing of them is left, of sockets in CLOSE-WAIT neither,
-// round after round.
+// TestOldSessionsLeaveNothing: pain B15. Sessions over HTTP+SSE, each with a call in flight and a
+// subscription, are abandoned by FIN or by RST. Their messages arrive on connections of both
+// loops. Round after round nothing of them is left, not even a socket in CLOSE-WAIT.
 func TestOldSessionsLeaveNothing(t *testing.T) {
 	p := serveProof(t, &server.Options{SSEPath: "/sse", Loops: 2})
 	round := func(n int) {
@@ -88,13 +87,13 @@ func TestOldSessionsLeaveNothing(t *testing.T) {
 			s.event("message", "resources/subscribe")
 			s.post(via[i%2], `{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"wait","arguments":{},"_meta":{"progressToken":3}}}`, 202)
 			if e := s.event("message", ""); !strings.Contains(e, "notifications/progress") {
-				t.Fatalf("the call begins with %s", e)
+				t.Fatalf("the call begins with %s, want a progress notification", e)
 			}
 		}
 		p.mcp.ResourceUpdated(proofResource)
 		for _, s := range streams {
 			if e := s.event("message", ""); !strings.Contains(e, proofResource) {
-				t.Fatalf("update: %s", e)
+				t.Fatalf("event %s, want an update of %s", e, proofResource)
 			}
 		}
 		if st := p.Stats(); st.SessionsWithState != int64(n) || st.SessionStreams != int64(n) || st.CallsInFlight != int64(n) {

@@ -23,19 +23,19 @@ import (
 )
 
 const (
-	stormSize   = 8000 // clients; both ends count against the limit of 20,000 descriptors
+	stormSize   = 8000 // clients; both ends count towards the limit of 20,000 descriptors
 	stormRounds = 3
 )
 
-// TestStorm: pains A1, A2, A4, A5, A11, B1, D4. 8,000 clients with an idle listen stream leave at
-// once. The server forgets them in about the time that gnet alone takes, answers others meanwhile,
-// and holds afterwards what it held before.
+// TestStorm: pains A1, A2, A4, A5, A11, B1, D4. 8,000 clients with an idle listen stream
+// disconnect at once. The server forgets them in about the time that gnet alone needs, keeps
+// answering others, and afterwards holds no more than before.
 func TestStorm(t *testing.T) {
 	size, rounds := stormSize, stormRounds
 	if testing.Short() || raceDetector {
 		size, rounds = 1000, 1
 	}
-	p := serveProof(t, &server.Options{Heartbeat: time.Hour}) // nothing is written meanwhile
+	p := serveProof(t, &server.Options{Heartbeat: time.Hour}) // so that no heartbeat is written
 	floor := serveFloor(t)
 	probe := p.dial()
 	probe.health(200)
@@ -52,21 +52,21 @@ type storm struct {
 	floor  *floorServer
 	probe  *proofPeer
 	size   int
-	source int // of the next fleet's addresses
+	source int // distinguishes the addresses of the next fleet
 }
 
-// run has the clients leave again and again, by turns from the server and from gnet alone. Where
-// the machine's own noise exceeds a bound it tries some more: a bound is held by the best round,
-// the figures that are logged are medians.
+// run makes the clients disconnect again and again, alternating between the server and gnet
+// alone. If noise from the machine exceeds a limit, it runs more rounds. The best round must meet
+// the limits; the figures that it logs are medians.
 func (s *storm) run(name string, leave func(*fleet), rounds int) {
 	t := s.p.t
 	t.Helper()
-	s.ours(name, leave) // grows what is kept: slots, buckets, pools
+	s.ours(name, leave) // lets slots, buckets and pools grow to their size
 	before := s.p.holdings()
 	s.bare(leave)
 	var ours, bare, p99, worst []time.Duration
 	good := func() bool {
-		// what takes so little is not told from noise by a ratio
+		// a ratio cannot tell such short times from noise
 		quick := slices.Min(ours) < 25*time.Millisecond
 		ratio := min(ratioOf(median(ours), median(bare)), ratioOf(slices.Min(ours), slices.Min(bare)))
 		return raceDetector || (quick || ratio < 2) && slices.Min(p99) < 100*time.Millisecond
@@ -78,22 +78,22 @@ func (s *storm) run(name string, leave func(*fleet), rounds int) {
 		worst = append(worst, percentile(health, 100))
 		s.p.holdings().compare(t, name, before)
 		if c := s.p.sockets(0); c[sockdiag.CloseWait] != 0 {
-			t.Errorf("%s: %s", name, &c)
+			t.Errorf("%s: sockets in CLOSE-WAIT: %s", name, &c)
 		}
 		bare = append(bare, s.bare(leave))
 	}
 	ms := func(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
-	t.Logf("%s: %d streams gone %v after the last, gnet alone %v: ratio %.2f (best rounds: %v, %v); health p99 %v, worst %v",
+	t.Logf("%s: %d streams gone %v after the last client, gnet alone %v: ratio %.2f (best rounds: %v, %v); health p99 %v, worst %v",
 		name, s.size, ms(median(ours)), ms(median(bare)), ratioOf(median(ours), median(bare)), ms(slices.Min(ours)), ms(slices.Min(bare)), ms(median(p99)), ms(slices.Max(worst)))
 	if !good() {
-		t.Errorf("%s: bounds are a ratio of 2 and a p99 of 100 ms", name)
+		t.Errorf("%s: over the limits, which are a ratio of 2 and a p99 of 100 ms", name)
 	}
 }
 
 func ratioOf(a, b time.Duration) float64 { return float64(a) / float64(b) }
 
-// ours returns how long after the last client left the server's last socket was gone, and how long
-// health checks took meanwhile.
+// ours returns how long after the last client disconnected the server's last socket was gone, and
+// how long health checks took meanwhile.
 func (s *storm) ours(name string, leave func(*fleet)) (time.Duration, []time.Duration) {
 	t := s.p.t
 	t.Helper()
@@ -116,7 +116,7 @@ func (s *storm) bare(leave func(*fleet)) time.Duration {
 	s.source++
 	f := launch(t, s.floor.port, s.size, s.source, listenRequest(7), "floor")
 	await(t, "the floor has all", func() bool { return s.floor.opened() == s.size })
-	stop := s.probe.watchHealth() // the same load on the machine
+	stop := s.probe.watchHealth() // puts the same load on the machine
 	leave(f)
 	d := untilNone(t, s.floor.port, 0)
 	stop()
@@ -124,7 +124,8 @@ func (s *storm) bare(leave func(*fleet)) time.Duration {
 	return d
 }
 
-// untilNone returns how long it takes until the kernel has only so many open sockets of the port.
+// untilNone returns how long it takes until the kernel has at most left open sockets for the
+// port.
 func untilNone(t testing.TB, port, left int) time.Duration {
 	t.Helper()
 	start := time.Now()
@@ -142,13 +143,14 @@ func untilNone(t testing.TB, port, left int) time.Duration {
 			return time.Since(start)
 		}
 		if time.Since(start) > patience {
-			t.Fatalf("sockets stay: %s", &c)
+			t.Fatalf("sockets are still open: %s", &c)
 		}
-		time.Sleep(500 * time.Microsecond) // counting thousands costs time that the server needs
+		time.Sleep(500 * time.Microsecond) // counting sockets takes time that the server needs
 	}
 }
 
-// watchHealth asks for /healthz over and over, until stop, which returns how long each answer took.
+// watchHealth requests /healthz repeatedly until stop is called, which returns how long each
+// answer took.
 func (c *proofPeer) watchHealth() (stop func() []time.Duration) {
 	quit := make(chan struct{})
 	var took []time.Duration
@@ -162,11 +164,11 @@ func (c *proofPeer) watchHealth() (stop func() []time.Duration) {
 			}
 			start := time.Now()
 			if _, err := io.WriteString(c, getRequest("/healthz")); err != nil {
-				c.t.Errorf("health: %v", err)
+				c.t.Errorf("health check: %v", err)
 				return
 			}
 			if a, err := c.tryAnswer(""); err != nil || a.status != 200 {
-				c.t.Errorf("health: %d, %v", a.status, err)
+				c.t.Errorf("health check: status %d, %v", a.status, err)
 				return
 			}
 			took = append(took, time.Since(start))
@@ -179,7 +181,7 @@ func (c *proofPeer) watchHealth() (stop func() []time.Duration) {
 	}
 }
 
-// holdings are what must not grow from round to round.
+// holdings are the things of which there must not be more after each round.
 type holdings struct {
 	census     server.Census
 	goroutines int
@@ -189,7 +191,7 @@ type holdings struct {
 func (p *proofServer) holdings() holdings {
 	h := holdings{census: p.Census(), heap: liveHeap(), goroutines: runtime.NumGoroutine()}
 	h.goroutines -= h.census.Idle
-	h.census.FreeJobs, h.census.Idle = 0, 0 // kept on purpose, bounded
+	h.census.FreeJobs, h.census.Idle = 0, 0 // kept on purpose, up to a limit
 	return h
 }
 
@@ -206,12 +208,12 @@ func (h holdings) compare(t testing.TB, why string, before holdings) {
 	}
 }
 
-// floorAnswer is about as long as the beginning of a listen stream: a socket that has carried
-// something is slower to close than one that never did.
+// floorAnswer is about as long as the beginning of a listen stream. A socket that has carried
+// data takes longer to close than one that has not.
 var floorAnswer = []byte(strings.Repeat("floor", 120))
 
-// A floorServer is what gnet alone does: it answers whatever comes with the same bytes, holds
-// connections and forgets them, with as many loops, accepted in the same way.
+// A floorServer shows what gnet alone does. It answers everything with the same bytes, keeps
+// connections and forgets them, with the same number of loops and the same way of accepting.
 type floorServer struct {
 	gnet.BuiltinEventEngine
 	port int
@@ -283,7 +285,7 @@ func serveFloor(t testing.TB) *floorServer {
 	return f
 }
 
-// quiet is a logger of gnet that says nothing.
+// quiet is a logger for gnet that logs nothing but fatal errors.
 type quiet struct{}
 
 var _ logging.Logger = quiet{}

@@ -11,19 +11,20 @@ import (
 	"pgregory.net/rapid"
 )
 
-// modelListener is what the model knows of a listener.
+// modelListener is what the model knows about a listener.
 type modelListener struct {
 	p      *fakePeer
 	topics []string // what it listens to
-	// what changed, and how much had been written by then: only what is written later pays
+	// what changed, and how much had been written by then: only a notice that is written later
+	// counts
 	owed map[string]int
-	seen int // bytes that were looked at
+	seen int // bytes that look has taken
 }
 
 // written returns how many bytes the server has written to the listener.
 func (l *modelListener) written() int { return l.seen + len(l.p.got) + len(l.p.pending) }
 
-// modelTopics are the changes, and how a listener asks for and is told of each.
+// modelTopics are the changes, how a listener subscribes to each, and part of its notice.
 var modelTopics = []struct{ change, ask, notice string }{
 	{"tools", `"toolsListChanged":true`, toolsNotice},
 	{"prompts", `"promptsListChanged":true`, promptsNotice},
@@ -32,16 +33,16 @@ var modelTopics = []struct{ change, ask, notice string }{
 	{"rig://b", "", updatedB},
 }
 
-// TestStreamsModel: whatever listeners do, each that is open gets at least one notice of everything
-// it listens to after its last change, none that it does not listen to, and none before its
-// acknowledgement; and the lists hold together.
+// TestStreamsModel checks that each open listener, whatever it and others do, gets at least one
+// notice of everything it listens to after its last change, none of anything else, and none
+// before its acknowledgement. It also checks the lists of streams.
 func TestStreamsModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r := newRig(t, nil)
 		var all []*modelListener
 		pick := func(rt *rapid.T) *modelListener {
 			if len(all) == 0 {
-				rt.Skip("nobody listens")
+				rt.Skip("there is no listener")
 			}
 			return all[rapid.IntRange(0, len(all)-1).Draw(rt, "listener")]
 		}
@@ -53,7 +54,8 @@ func TestStreamsModel(t *testing.T) {
 				}
 			}
 		}
-		// look takes what a listener has received whole and pays its debts.
+		// look takes the complete events that a listener has received and strikes their topics
+		// off what it is owed.
 		look := func(rt *rapid.T, l *modelListener) {
 			for {
 				n := wholeChunk(l.p.got)
@@ -77,7 +79,7 @@ func TestStreamsModel(t *testing.T) {
 					}
 				}
 				if !slices.Contains(l.topics, topic) {
-					rt.Fatalf("a listener to %q is told %s", l.topics, event)
+					rt.Fatalf("a listener to %q got %s", l.topics, event)
 				}
 				if since, ok := l.owed[topic]; ok && at >= since {
 					delete(l.owed, topic)
@@ -96,7 +98,7 @@ func TestStreamsModel(t *testing.T) {
 		rt.Repeat(map[string]func(*rapid.T){
 			"open": func(rt *rapid.T) {
 				if len(all) == 4 {
-					rt.Skip("enough")
+					rt.Skip("there are enough listeners")
 				}
 				l := &modelListener{p: r.connect(), owed: map[string]int{}}
 				var lists, uris []string
@@ -145,13 +147,13 @@ func TestStreamsModel(t *testing.T) {
 			},
 			"leave at the next write": func(rt *rapid.T) {
 				l := pick(rt)
-				drop(l) // from now on it may be gone
+				drop(l) // its write may close it from now on
 				l.p.fail = errSocketClosed
 			},
 			"take a neighbour along": func(rt *rapid.T) {
 				l, victim := pick(rt), pick(rt)
 				if l == victim {
-					rt.Skip("alone")
+					rt.Skip("both are the same listener")
 				}
 				drop(victim)
 				l.p.onWrite = func() { leave(victim.p) }
@@ -163,7 +165,7 @@ func TestStreamsModel(t *testing.T) {
 				for _, l := range all {
 					if l.p.closed {
 						if l.p.c.reason != closeStalled {
-							rt.Fatalf("closed for %v", l.p.c.reason)
+							rt.Fatalf("closed because of %v", l.p.c.reason)
 						}
 						continue
 					}
@@ -172,7 +174,7 @@ func TestStreamsModel(t *testing.T) {
 				all = openOf(all)
 			},
 		})
-		// In the end everybody reads, and nothing may be owed.
+		// In the end every listener reads, and none may be owed a notice.
 		for _, l := range all {
 			l.p.catchUp()
 		}
@@ -184,7 +186,7 @@ func TestStreamsModel(t *testing.T) {
 			}
 			look(rt, l)
 			if len(l.owed) > 0 {
-				rt.Fatalf("a listener to %q was never told of %v", l.topics, l.owed)
+				rt.Fatalf("a listener to %q got no notice of %v", l.topics, l.owed)
 			}
 		}
 		for _, p := range r.peers {
@@ -199,7 +201,7 @@ func TestStreamsModel(t *testing.T) {
 	})
 }
 
-// wholeChunk returns the length of the first chunk of b, 0 if it is not there whole.
+// wholeChunk returns the length of the first chunk of b, or 0 if the chunk is incomplete.
 func wholeChunk(b []byte) int {
 	line := bytes.Index(b, []byte("\r\n"))
 	if line < 0 {

@@ -12,8 +12,8 @@ import (
 	"github.com/mooring-mcp/mooring/sse"
 )
 
-// wantEvents holds that exactly these came on the stream since the last look; each is a part of the
-// event.
+// wantEvents checks that the events on the stream since the last call are exactly as many as
+// want, and that each contains its element of want.
 func (p *fakePeer) wantEvents(why string, want ...string) {
 	p.r.t.Helper()
 	got := p.more()
@@ -35,13 +35,13 @@ const (
 	updatedB        = `"uri":"rig://b"`
 )
 
-// TestListen: the acknowledgement is the first event, in the turn of the request, and names what
-// both sides have.
+// TestListen checks that the acknowledgement is the first event, that it is written in the turn
+// of the request, and that it names what the client asked for and the server has.
 func TestListen(t *testing.T) {
 	r := newRig(t, nil)
 	for _, c := range []struct {
 		notifications, ack string
-		changes            []string // what it then hears of
+		changes            []string // the notices that it then gets
 	}{
 		{everything, `"notifications":{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["rig://a","rig://b"]}`,
 			[]string{toolsNotice, promptsNotice, resourcesNotice, updatedA, updatedB}},
@@ -73,7 +73,8 @@ func TestListen(t *testing.T) {
 	}
 }
 
-// TestNoticesOfFeatures: adding and removing features, and updates, arrive by themselves.
+// TestNoticesOfFeatures checks that removing features, and updates of a resource, send notices by
+// themselves.
 func TestNoticesOfFeatures(t *testing.T) {
 	r := newRig(t, &Options{NoticeDelay: -1})
 	p := r.listeners(1)[0]
@@ -96,7 +97,8 @@ func TestNoticesOfFeatures(t *testing.T) {
 	p.wantEvents("an update", updatedA)
 }
 
-// TestCoalescing: what changes before the loop looks is told once.
+// TestCoalescing checks that a listener gets one notice for all changes of a thing since the loop
+// last served changes.
 func TestCoalescing(t *testing.T) {
 	r := newRig(t, nil)
 	peers := r.listeners(3)
@@ -111,51 +113,51 @@ func TestCoalescing(t *testing.T) {
 	for _, p := range peers {
 		for _, e := range p.more() {
 			if e != ":" {
-				t.Errorf("told again: %s", e)
+				t.Errorf("unexpected second notice: %s", e)
 			}
 		}
 	}
 }
 
-// TestSlowListener: nothing is queued for a listener that does not read; what changed meanwhile is
-// told once when it has caught up.
+// TestSlowListener checks that nothing is queued for a listener that does not read, and that it
+// gets one notice of each change that it missed once it has caught up.
 func TestSlowListener(t *testing.T) {
 	r := newRig(t, nil)
 	p, q := r.connect(), r.connect()
 	p.listen("1")
 	q.listen("2")
 	p.slow(10)
-	r.change(changeOf("prompts")) // of this ten bytes arrive
+	r.change(changeOf("prompts")) // ten bytes of the notice arrive
 	waiting := p.OutboundBuffered()
 	for range 50 {
 		r.change(changeOf("tools"), changeOf("rig://a"), changeOf("prompts"))
 		r.pass(tickUnit)
 	}
 	if n := p.OutboundBuffered(); n != waiting {
-		t.Fatalf("%d bytes wait, %d before: notices are queued", n, waiting)
+		t.Fatalf("%d bytes wait, %d before: notices were queued", n, waiting)
 	}
 	if n := len(q.more()); n < 150 {
-		t.Errorf("its neighbour got %d notices", n)
+		t.Errorf("its neighbour got %d notices, want at least 150", n)
 	}
 	writes := p.writes
 	p.catchUp()
 	r.pass(2 * retryTime)
-	p.wantEvents("caught up", promptsNotice, toolsNotice, promptsNotice, updatedA)
+	p.wantEvents("after it has caught up", promptsNotice, toolsNotice, promptsNotice, updatedA)
 	if p.writes == writes || p.c.dirty != 0 || p.c.slow() {
 		t.Errorf("%d writes, dirty %v", p.writes-writes, p.c.dirty)
 	}
 	r.change(changeOf("rig://b"))
-	p.wantEvents("in time again", updatedB)
-	p.wantOpen("caught up")
+	p.wantEvents("when it reads in time again", updatedB)
+	p.wantOpen("after it has caught up")
 	t.Run("it does not catch up all at once", func(t *testing.T) {
 		p.slow(0)
-		r.change(changeOf("resources")) // fills
+		r.change(changeOf("resources")) // fills its room
 		r.change(changeOf("tools"), changeOf("rig://a"), changeOf("rig://b"))
 		p.room = p.OutboundBuffered() + 20
 		p.drain()
-		r.pass(2 * retryTime) // one notice is tried, and fills it again
+		r.pass(2 * retryTime) // one notice is tried and fills the room again
 		if p.OutboundBuffered() == 0 || !p.c.slow() {
-			t.Fatalf("%d bytes wait, dirty %v", p.OutboundBuffered(), p.c.slow())
+			t.Fatalf("%d bytes wait, slow %v", p.OutboundBuffered(), p.c.slow())
 		}
 		p.catchUp()
 		r.pass(4 * retryTime)
@@ -168,13 +170,13 @@ func TestSlowListener(t *testing.T) {
 		n := p.OutboundBuffered()
 		r.pass(25 * time.Second)
 		if p.OutboundBuffered() != n {
-			t.Errorf("%d bytes wait, %d before", p.OutboundBuffered(), n)
+			t.Errorf("%d bytes wait, %d before: a heartbeat was queued", p.OutboundBuffered(), n)
 		}
 	})
 }
 
-// TestLeavingDuringAWalk: listeners that go, in any way, while a change is being told cost no other
-// listener its notice.
+// TestLeavingDuringAWalk checks that listeners that leave, in any way, while a change is being
+// delivered do not cost any other listener its notice.
 func TestLeavingDuringAWalk(t *testing.T) {
 	const n = 3*sliceLimit + 10 // several slices
 	for _, what := range []string{"tools", "rig://a"} {
@@ -200,8 +202,8 @@ func TestLeavingDuringAWalk(t *testing.T) {
 				r.post(changeOf(what))
 				for step := 0; r.step(); step++ {
 					r.wantInvariants("between two slices")
-					// Between two slices some leave too: those at the ends, where the walk is going
-					// or was.
+					// Some leave between two slices too: at the end of the list and around the
+					// walk's position.
 					leave(peers[n-1-step])
 					leave(peers[sliceLimit+step])
 				}
@@ -212,11 +214,11 @@ func TestLeavingDuringAWalk(t *testing.T) {
 						continue
 					}
 					if told++; events != 1 {
-						t.Fatalf("listener %d got %d notices", i, events)
+						t.Fatalf("listener %d got %d notices, want 1", i, events)
 					}
 				}
 				if told < n/2 {
-					t.Errorf("%d listeners are left", told)
+					t.Errorf("only %d listeners are left", told)
 				}
 				r.wantInvariants("after the walk")
 			})
@@ -224,22 +226,22 @@ func TestLeavingDuringAWalk(t *testing.T) {
 	}
 }
 
-// leave is a FIN that arrives in the midst of something.
+// leave closes p as a FIN does that arrives in the middle of something.
 func leave(p *fakePeer) {
 	if !p.closed {
 		p.onClose(errSocketClosed)
 	}
 }
 
-// more2 is more without the schema, for crowds.
+// more2 is more without the check against the schema, for large numbers of listeners.
 func (p *fakePeer) more2() []string {
 	content, n, _ := p.dechunk(p.got)
 	p.got = append(p.got[:0], p.got[n:]...)
 	return strings.SplitAfter(content, "\n\n")[:strings.Count(content, "\n\n")]
 }
 
-// TestFrames: what a listener gets is what sse.AppendData would give, whatever the length of its id
-// and of those before it.
+// TestFrames checks that a listener gets what sse.AppendData would write, whatever the length of
+// its id and of the ids before it.
 func TestFrames(t *testing.T) {
 	r := newRig(t, nil)
 	ids := []string{`0`, `7`, `1023`, `1024`, `-1`, `9007199254740993`, `""`, `"a"`, `"b"`, "\"\u2028\"", "\"x\u2028y\u2029z\u0085\"", `"\u2028"`, `"` + strings.Repeat("n", 256) + `"`, `"a\"b\\"`, `"ä"`, `12`, `34`}
@@ -270,8 +272,8 @@ func TestFrames(t *testing.T) {
 	})
 }
 
-// TestUnsent: notifications of a call that a client does not read are bounded; beyond, the client
-// is disconnected and the call cancelled.
+// TestUnsent checks that the notifications that a client leaves unread are limited. Beyond the
+// limit the client is disconnected and its call is cancelled.
 func TestUnsent(t *testing.T) {
 	r := newRig(t, &Options{MaxUnsent: 5000})
 	p := r.connect()
@@ -286,11 +288,11 @@ func TestUnsent(t *testing.T) {
 		}
 	}
 	if taken != 4 {
-		t.Errorf("%d notifications are taken while the loop is busy, want 4", taken)
+		t.Errorf("%d notifications were accepted while the loop was busy, want 4", taken)
 	}
 	for range 3 {
 		if r.run(); j.Notify(msg) {
-			t.Error("a notification is taken for a client that does not read")
+			t.Error("a notification was accepted for a client that does not read")
 		}
 		r.pass(500 * time.Millisecond)
 	}
@@ -300,7 +302,7 @@ func TestUnsent(t *testing.T) {
 		t.Error("closed without an RST")
 	}
 	if err := <-r.causes; err != errClientGone {
-		t.Errorf("the context ended for %v", err)
+		t.Errorf("the context ended because of %v", err)
 	}
 	t.Run("one long notification passes", func(t *testing.T) {
 		r := newRig(t, &Options{MaxUnsent: 5000})
@@ -313,8 +315,8 @@ func TestUnsent(t *testing.T) {
 	})
 }
 
-// TestHooks: OnSubscribe and OnUnsubscribe see the first and the last listener of a resource,
-// however it leaves.
+// TestHooks checks that OnSubscribe and OnUnsubscribe are called for the first and the last
+// listener of a resource, however it leaves.
 func TestHooks(t *testing.T) {
 	var mu sync.Mutex
 	var edges []string
@@ -361,7 +363,7 @@ func TestHooks(t *testing.T) {
 			t.Fatalf("%s: still open", name)
 		}
 		if len(edges) > 0 {
-			t.Errorf("%s of one of two: %q", name, edges)
+			t.Errorf("%s of one of two listeners: hooks called: %q", name, edges)
 		}
 		p.catchUp()
 		leave(p)
@@ -369,8 +371,8 @@ func TestHooks(t *testing.T) {
 	}
 }
 
-// TestGracefulEnd: a stream that the server ends gets the result of its request, the end of its
-// chunks and a FIN.
+// TestGracefulEnd checks that a stream that the server ends gets the result of its request, its
+// last chunk and a FIN.
 func TestGracefulEnd(t *testing.T) {
 	r := newRig(t, nil)
 	peers := r.listeners(50)
@@ -396,14 +398,14 @@ func TestGracefulEnd(t *testing.T) {
 			}
 		}
 		open[n] = true
-		r.wantInvariants("in the drain")
+		r.wantInvariants("during the drain")
 	}
 	if len(open) < 8 {
-		t.Errorf("the ends are not spread: %d steps", len(open))
+		t.Errorf("the ends are not spread: only %d steps", len(open))
 	}
 	for i, p := range peers {
 		if p == slow {
-			p.wantOpen("its bytes are not gone yet")
+			p.wantOpen("while bytes are unsent")
 			p.catchUp()
 			r.pass(2 * retryTime)
 		}
@@ -420,20 +422,20 @@ func TestGracefulEnd(t *testing.T) {
 		}
 	}
 	if s := old.take(); !strings.HasSuffix(s, "}\n\n") || !strings.Contains(s, `"id":"old"`) {
-		t.Errorf("the end of an HTTP/1.0 stream: %q", s)
+		t.Errorf("an HTTP/1.0 stream ended with %q", s)
 	}
 	if call.closed {
-		t.Fatal("the call is cut")
+		t.Fatal("the call was cut off")
 	}
 	r.hold <- struct{}{}
 	r.await("the call is finished", func() bool { return call.closed })
-	call.wantCode("the call is answered", 200, 0).wantField("it is the last", "Connection", "close")
+	call.wantCode("the answer to the call", 200, 0).wantField("the answer to the call", "Connection", "close")
 
 	late := r.connect()
 	late.send(listenTo("9", everything).String())
-	res := late.wantResponse("a subscription in the drain", 200)
+	res := late.wantResponse("a subscription during the drain", 200)
 	if events := late.events(res.body); len(events) != 2 || !res.ended {
 		t.Errorf("events %q, want the acknowledgement and the result", events)
 	}
-	late.wantClosed("a subscription in the drain", closeDrain)
+	late.wantClosed("a subscription during the drain", closeDrain)
 }

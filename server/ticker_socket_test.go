@@ -14,7 +14,7 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/session"
 )
 
-// serveResting starts a server and waits until it sleeps.
+// serveResting starts a server and waits until its ticker is parked.
 func serveResting(t *testing.T, opts Options) (*Server, string) {
 	t.Helper()
 	ms := mcp.NewServer(&mcp.Implementation{Name: "rest", Version: "1"}, nil)
@@ -41,12 +41,12 @@ func (s *Server) awaitRest(t *testing.T) {
 	t.Helper()
 	for limit := time.Now().Add(40 * time.Second); !s.parked.Load(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(limit) {
-			t.Fatal("the server does not come to rest")
+			t.Fatal("the ticker was not parked")
 		}
 	}
 }
 
-// ticksServed returns when each loop had its last tick.
+// ticksServed returns the tick that each loop served last.
 func (s *Server) ticksServed() []tick {
 	var at []tick
 	for _, l := range s.loops {
@@ -57,7 +57,7 @@ func (s *Server) ticksServed() []tick {
 	return at
 }
 
-// get asks for a page on a connection of its own.
+// get requests path on a new connection.
 func get(t *testing.T, addr, path string) *http.Response {
 	t.Helper()
 	c := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
@@ -70,8 +70,8 @@ func get(t *testing.T, addr, path string) *http.Response {
 	return res
 }
 
-// TestSleep holds that a server without clients gives its loops no ticks, and that whoever comes
-// then is served as by one that is awake.
+// TestSleep checks that a server without clients gives its loops no ticks, and that a client that
+// connects then is served as usual.
 func TestSleep(t *testing.T) {
 	const head, beat = 600 * time.Millisecond, 1500 * time.Millisecond
 	s, addr := serveResting(t, Options{Loops: 2, HeadTimeout: head, Heartbeat: beat})
@@ -79,16 +79,16 @@ func TestSleep(t *testing.T) {
 	time.Sleep(1500 * time.Millisecond)
 	for i, at := range s.ticksServed() {
 		if at != before[i] {
-			t.Errorf("loop %d, without a client, had a tick", i)
+			t.Errorf("loop %d got a tick although it has no client", i)
 		}
 	}
 
 	date, err := http.ParseTime(get(t, addr, "/healthz").Header.Get("Date"))
 	if age := time.Since(date); err != nil || age > 2*time.Second || age < -time.Second {
-		t.Errorf("after a sleep Date is %v old: %v", age, err)
+		t.Errorf("after the rest the Date field is %v old, %v", age, err)
 	}
 
-	// One that says nothing, for each loop and then some.
+	// Clients that send nothing, more of them than loops.
 	s.awaitRest(t)
 	for range 4 {
 		begun := time.Now()
@@ -99,13 +99,13 @@ func TestSleep(t *testing.T) {
 		_ = nc.SetDeadline(begun.Add(10 * time.Second))
 		_, err = nc.Read(make([]byte, 1))
 		if took := time.Since(begun); err != io.EOF || took < head-tickUnit || took > head+time.Second {
-			t.Errorf("a silent client was let go after %v, want %v: %v", took, head, err)
+			t.Errorf("a silent client was disconnected after %v, want %v: %v", took, head, err)
 		}
 		_ = nc.Close()
 		s.awaitRest(t)
 	}
 
-	// A stream gets its heartbeats, while the loops rest in between.
+	// A stream gets its heartbeats although the loops rest in between.
 	nc, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func TestSleep(t *testing.T) {
 	}
 }
 
-// TestSweepWhileResting holds that what the table of sessions holds goes when it expires, though no
+// TestSweepWhileResting checks that expired entries are removed from the session table even if no
 // loop has anything else to do.
 func TestSweepWhileResting(t *testing.T) {
 	s, _ := serveResting(t, Options{Loops: 2})

@@ -13,12 +13,12 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
-// setClock makes it the middle of tick n on the server's clock.
+// setClock sets the server's clock to the middle of tick n.
 func (r *rig) setClock(n tick) {
 	r.s.start = time.Now().Add(-time.Duration(n)*tickUnit - tickUnit/2)
 }
 
-// tickAt lets the ticker look at tick n, and gives the loop a tick if it is due.
+// tickAt does what the ticker does at tick n: it gives the loop a tick if one is due.
 func (r *rig) tickAt(n tick) {
 	r.setClock(n)
 	if r.l.restsUntil() <= n {
@@ -27,12 +27,13 @@ func (r *rig) tickAt(n tick) {
 	r.run()
 }
 
-// TestRestChangesNothing runs the same clients on a loop that rests whenever it can and on one that
-// gets every tick: each client sees the same at the same ticks, however long the rests are.
+// TestRestChangesNothing runs the same clients on a loop that rests whenever it can and on one
+// that gets every tick. Each client must see the same at the same ticks, however long the rests
+// are.
 func TestRestChangesNothing(t *testing.T) {
 	opts := Options{HeadTimeout: 3 * time.Second, BodyTimeout: 5 * time.Second, IdleTimeout: 70 * time.Second, Heartbeat: 900 * time.Millisecond}
 	waits := []tick{1, 2, 9, 11, 12, 15, 30, 31, 60, 200, 511, 512, 513, 800, 5000}
-	late := 0 // seeds that are run again: the machine was so slow that a tick passed by itself
+	late := 0 // seeds that are run again because the machine was so slow that the clock moved on
 	for seed := uint64(0); seed < 20; seed++ {
 		var seen [2][]string
 		rested, slow := 0, false
@@ -48,7 +49,7 @@ func TestRestChangesNothing(t *testing.T) {
 				for range n {
 					now++
 					if mode == 1 {
-						r.l.quiet = -1 << 30 // it never rests
+						r.l.quiet = -1 << 30 // so that it never rests
 					}
 					r.tickAt(now)
 					slow = slow || r.s.tick() != now
@@ -62,7 +63,7 @@ func TestRestChangesNothing(t *testing.T) {
 						}
 						if p.closed && !p.reset {
 							logs[i] = append(logs[i], fmt.Sprintf("%d: closed: %v", now, p.c.reason))
-							p.reset = true // said
+							p.reset = true // already logged
 						}
 					}
 				}
@@ -87,7 +88,7 @@ func TestRestChangesNothing(t *testing.T) {
 				case 3:
 					p.send(addCall(1, 2).String()[:400])
 				case 4:
-					if seed%2 == 0 { // the others have long rests
+					if seed%2 == 0 { // the other seeds have long rests
 						p.send(listenTo("7", everything).String())
 					}
 				case 5:
@@ -113,12 +114,12 @@ func TestRestChangesNothing(t *testing.T) {
 			}
 		}
 		if rested < 1000 {
-			t.Errorf("seed %d: %d ticks of rest", seed, rested)
+			t.Errorf("seed %d: only %d ticks of rest", seed, rested)
 		}
 	}
 }
 
-// TestRest holds what a loop rests with and how long.
+// TestRest checks how long a loop rests, depending on what it has to do.
 func TestRest(t *testing.T) {
 	for _, tt := range []struct {
 		why  string
@@ -140,7 +141,7 @@ func TestRest(t *testing.T) {
 		n := r.l.now
 		for range restAfter {
 			if got := r.l.restsUntil(); got != awake {
-				t.Errorf("%s: the loop rests until %d before it was quiet", tt.why, got)
+				t.Errorf("%s: the loop rests until %d before it has been quiet long enough", tt.why, got)
 			}
 			n++
 			r.tickAt(n)
@@ -151,7 +152,7 @@ func TestRest(t *testing.T) {
 	}
 }
 
-// TestLagAges holds that a loop which rests shows no lag of long ago.
+// TestLagAges checks that a loop that rests does not report an old lag.
 func TestLagAges(t *testing.T) {
 	var m loopMetrics
 	m.lag(5*lagTicks+10, 900)
@@ -170,7 +171,7 @@ func TestLagAges(t *testing.T) {
 	}
 }
 
-// A closing connection may leave a call behind: the loop gets its ticks again.
+// A connection that closes may leave a call behind, so the loop gets ticks again.
 func TestStirredByAnEnd(t *testing.T) {
 	r := newRig(t, nil)
 	p := r.connect()
@@ -180,12 +181,12 @@ func TestStirredByAnEnd(t *testing.T) {
 		r.tickAt(n)
 	}
 	if r.l.restsUntil() == awake {
-		t.Fatal("the loop does not rest")
+		t.Fatal("the loop is not resting")
 	}
 	r.setClock(n + 200)
 	p.onClose(nil)
 	if r.l.restsUntil() != awake || r.l.now != n+200 {
-		t.Errorf("after the end of a connection the loop rests until %d, and it is tick %d", r.l.restsUntil(), r.l.now)
+		t.Errorf("after a connection closed the loop rests until %d at tick %d, want awake", r.l.restsUntil(), r.l.now)
 	}
 }
 
@@ -197,8 +198,8 @@ type chanBase struct {
 
 func (c *chanBase) Execute(t engine.Task) { c.work <- t }
 
-// TestNoWakeIsLost has the loops of many servers rest and be stirred at all moments: each deadline
-// comes.
+// TestNoWakeIsLost makes the loops of many servers rest and wake at random moments, and checks
+// that each deadline is served.
 func TestNoWakeIsLost(t *testing.T) {
 	ms := mcp.NewServer(&mcp.Implementation{Name: "rest", Version: "1"}, nil)
 	defer ms.Close()
@@ -228,7 +229,7 @@ func TestNoWakeIsLost(t *testing.T) {
 	}
 	all.Wait()
 	if parked.Load() < servers {
-		t.Errorf("a ticker was parked %d times", parked.Load())
+		t.Errorf("tickers were parked only %d times", parked.Load())
 	}
 }
 
@@ -238,7 +239,7 @@ func stirAndRest(t *testing.T, l *loop, work <-chan engine.Task, rounds int, rng
 	l.slots = []*conn{nil}
 	for range rounds {
 		for rest := time.After(time.Duration(rng.IntN(int(250 * time.Millisecond)))); ; {
-			l.quiet = restAfter // the next tick lets it rest
+			l.quiet = restAfter // so that the next tick lets the loop rest
 			select {
 			case f := <-work:
 				f()
@@ -252,7 +253,7 @@ func stirAndRest(t *testing.T, l *loop, work <-chan engine.Task, rounds int, rng
 		}
 		due := l.present() + 1
 		if rng.IntN(2) == 0 {
-			due += restLeast + 1 // the loop rests until then
+			due += restLeast + 1 // so that the loop rests until then
 		}
 		for l.wheel.Arm(0, due); l.wheel.Armed() > 0; {
 			l.quiet = restAfter
@@ -260,7 +261,7 @@ func stirAndRest(t *testing.T, l *loop, work <-chan engine.Task, rounds int, rng
 			case f := <-work:
 				f()
 			case <-time.After(5 * time.Second):
-				t.Errorf("a loop waits for tick %d at %d, and rests until %d", due, l.srv.tick(), l.restsUntil())
+				t.Errorf("a deadline at tick %d was not served at tick %d: the loop rests until %d", due, l.srv.tick(), l.restsUntil())
 				return
 			}
 		}

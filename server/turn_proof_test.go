@@ -13,8 +13,8 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/engine"
 )
 
-// TestOneConnectionsTurn: a client that pipelines without end has the loop for no longer than some
-// requests; whoever else wants something is served in between.
+// TestOneConnectionsTurn checks that a client that pipelines without end gets only a few requests
+// served at a time, so that other clients are served in between.
 func TestOneConnectionsTurn(t *testing.T) {
 	ms := mcp.NewServer(&mcp.Implementation{Name: "turns", Version: "1"}, nil)
 	t.Cleanup(ms.Close)
@@ -28,14 +28,14 @@ func TestOneConnectionsTurn(t *testing.T) {
 	request := request{method: "server/discover"}.String()
 	ctx := t.Context()
 	go func() {
-		for ctx.Err() == nil { // a client that reads too slowly is disconnected
+		for ctx.Err() == nil { // reconnect: the server disconnects a client that reads too slowly
 			pipeline(ctx, ln.Addr().String(), []byte(strings.Repeat(request, 1000)))
 		}
 	}()
 	served := func() uint64 { return s.Stats().Requests[RequestLabels{"server/discover", "ok"}] }
 	for deadline := time.Now().Add(10 * time.Second); served() == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("no request is served")
+			t.Fatal("no request was served")
 		}
 	}
 	l := s.loops[0]
@@ -43,7 +43,7 @@ func TestOneConnectionsTurn(t *testing.T) {
 	end := time.Now().Add(10 * time.Second)
 	done := make(chan struct{})
 	var round func()
-	round = func() { // once the sockets have had their turn
+	round = func() { // runs when the sockets have had their turn
 		now := l.m.requests[mcp.MethodDiscover][outcomeOK].Load()
 		if goal == 0 {
 			goal = now + 500
@@ -60,14 +60,14 @@ func TestOneConnectionsTurn(t *testing.T) {
 	l.execute(round)
 	<-done
 	if most == 0 {
-		t.Fatal("the client does not keep the loop busy")
+		t.Fatal("the client did not keep the loop busy")
 	}
 	if limit := uint64(engine.ReadSize/len(request) + 2); most > limit {
 		t.Errorf("%d requests of one connection are served in a row, want %d at most", most, limit)
 	}
 }
 
-// pipeline sends b again and again, until the connection or ctx ends.
+// pipeline sends b again and again until the connection or ctx ends.
 func pipeline(ctx context.Context, addr string, b []byte) {
 	nc, err := net.Dial("tcp", addr)
 	if err != nil {

@@ -11,22 +11,22 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// oneProcessor leaves the loop and the workers one processor of Go's, so that who waits for it can
-// go on only when the other lets it.
+// oneProcessor leaves the loop and the workers a single processor, so that one can run only when
+// the other yields.
 func oneProcessor(t *testing.T) {
 	before := runtime.GOMAXPROCS(1)
 	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
 }
 
-// sessionOn opens a session of the revision and returns its id.
+// sessionOn opens a session of the given revision and returns its id.
 func sessionOn(p *fakePeer, rev string) string {
 	p.r.t.Helper()
 	p.send(post("", "", initializeBody(rev)))
 	return p.wantResponse("initialize", 200).head.Get("Mcp-Session-Id")
 }
 
-// TestLend: the answer of a worker is sent in the turn in which its request came, whatever starts
-// the worker, and nobody has to wake the loop for it.
+// TestLend checks that a worker's answer is sent in the turn in which its request arrived,
+// whatever starts the worker, and that no worker has to wake the loop for it.
 func TestLend(t *testing.T) {
 	const each = 200 // more than three times 61: Go's scheduler prefers the loop in one turn of 61
 	for _, c := range []struct {
@@ -91,7 +91,7 @@ func TestLend(t *testing.T) {
 			r, call := c.open(t)
 			r.run()
 			oneProcessor(t)
-			missed, allowed := 0, 1 // a collection may come in between
+			missed, allowed := 0, 1 // a garbage collection may come in between
 			if raceEnabled() {
 				allowed = 5
 			}
@@ -101,9 +101,9 @@ func TestLend(t *testing.T) {
 					p.take()
 					p.deliver(request)
 				}
-				r.l.lendAfter = time.Time{} // the machine may be slow, the handlers are not
+				r.l.lendAfter = time.Time{} // on a slow machine even quick handlers may look slow
 				if !r.l.gave {
-					t.Fatalf("call %d: no worker was handed a call", i)
+					t.Fatalf("call %d was not handed to a worker", i)
 				}
 				r.l.lend()
 				r.base.mu.Lock()
@@ -122,8 +122,8 @@ func TestLend(t *testing.T) {
 	}
 }
 
-// TestLendPipelined: the next request of a connection, which waits for the answer to the last, is
-// served in the same turn too, within bounds.
+// TestLendPipelined checks that the next request of a connection, which waits for the previous
+// answer, is served in the same turn too, up to a limit.
 func TestLendPipelined(t *testing.T) {
 	r := newRig(t, nil)
 	p := r.connect()
@@ -142,15 +142,15 @@ func TestLendPipelined(t *testing.T) {
 		}
 	}
 	if got := strings.Count(p.take(), `"ahoy"`); got != n-inboxRounds {
-		t.Errorf("%d answers in the turns that follow, want %d", got, n-inboxRounds)
+		t.Errorf("%d answers in the following turns, want %d", got, n-inboxRounds)
 	}
 	if tasks := r.base.take(); len(tasks) > 0 {
 		t.Errorf("%d tasks: a worker had to wake the loop", len(tasks))
 	}
 }
 
-// TestLendToSlowHandlers: handlers that compute do not hold up the sockets of a turn: after the
-// first the others have to wait until all have been served.
+// TestLendToSlowHandlers checks that handlers that compute do not hold up the sockets of a turn.
+// After the first handler, the others wait until all sockets have been served.
 func TestLendToSlowHandlers(t *testing.T) {
 	r := newRig(t, nil)
 	mcp.AddTool(r.ms, &mcp.Tool{Name: "compute"}, func(context.Context, *mcp.CallToolRequest, noIn) (*mcp.CallToolResult, any, error) {
@@ -166,7 +166,7 @@ func TestLendToSlowHandlers(t *testing.T) {
 		peers = append(peers, r.connect())
 	}
 	begun := 0
-	for _, p := range peers { // as the events of one turn
+	for _, p := range peers { // like the events of one turn
 		p.deliver(callTool("compute", `{}`).String())
 		before := time.Now()
 		r.l.lend()
@@ -175,14 +175,14 @@ func TestLendToSlowHandlers(t *testing.T) {
 		}
 	}
 	if begun > 2 {
-		t.Errorf("%d of %d handlers held up the sockets behind them", begun, conns)
+		t.Errorf("%d of %d handlers held up later sockets", begun, conns)
 	}
 	if got := r.l.begun.Load(); got > 2 {
 		t.Errorf("%d of %d handlers had begun when all sockets were served", got, conns)
 	}
-	r.run() // the task at the end of the turn
+	r.run() // runs the task at the end of the turn
 	if got := r.l.begun.Load(); got != conns {
-		t.Errorf("%d of %d handlers have begun when the loop goes to sleep", got, conns)
+		t.Errorf("%d of %d handlers had begun when the loop went to sleep", got, conns)
 	}
 	for i, p := range peers {
 		r.await("the answer", p.answered)
@@ -190,8 +190,8 @@ func TestLendToSlowHandlers(t *testing.T) {
 	}
 }
 
-// TestLendToBlockedHandlers: a handler that waits holds up nobody, and wakes the loop when it
-// answers.
+// TestLendToBlockedHandlers checks that a handler that waits holds up no other call, and wakes
+// the loop when it answers.
 func TestLendToBlockedHandlers(t *testing.T) {
 	r := newRig(t, nil)
 	p, q := r.connect(), r.connect()

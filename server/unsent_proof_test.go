@@ -14,12 +14,12 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// TestManyThatAskAndNeverRead: however many clients ask for more than they read, what waits for
-// them has an end, and those who read are served.
+// TestManyThatAskAndNeverRead checks that the bytes that wait for clients are limited, however
+// many clients request more than they read, and that clients that read are still served.
 func TestManyThatAskAndNeverRead(t *testing.T) {
 	const n, limit = 300, 8 << 20
 	p := serveProof(t, &server.Options{UnsentTotal: limit})
-	for i := range 40 { // a list that is worth asking for
+	for i := range 40 { // makes the list long
 		mcp.AddInlineTool(p.mcp, &mcp.Tool{Name: fmt.Sprint("extra", i), Description: strings.Repeat("x", 1000)}, func(*mcp.CallToolRequest, noArgs) (sum, error) { return sum{}, nil })
 	}
 	c := p.dialBare(n)
@@ -39,12 +39,12 @@ func TestManyThatAskAndNeverRead(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	if most > limit*5/4+1<<20 {
-		t.Errorf("%d bytes waited", most)
+		t.Errorf("%d bytes waited, want about %d at most", most, limit)
 	}
 	st := p.Stats()
 	t.Logf("%d bytes waited at most, %d clients were reset", most, st.Closes["unsent_total"])
 	if st.Closes["unsent_total"] == 0 || st.Closes["unsent_total"] == n {
-		t.Errorf("%d of %d clients were reset", st.Closes["unsent_total"], n)
+		t.Errorf("%d of %d clients were reset, want some but not all", st.Closes["unsent_total"], n)
 	}
 	reader.Close()
 	c.close(p)

@@ -8,16 +8,17 @@ import (
 	"time"
 )
 
-// unsentInvariants are what holds of the bytes that wait, between two turns.
+// unsentInvariants returns an error unless everything holds that must hold for unsent bytes
+// between two turns.
 func (l *loop) unsentInvariants() error {
 	sum, listed := 0, 0
 	for slot, st := range l.stalls.clocks {
 		sum += st.held
 		if st.size != holderSize(st.held) || st.held < 0 {
-			return fmt.Errorf("slot %d holds %d and is in list %d", slot, st.held, st.size)
+			return fmt.Errorf("slot %d holds %d bytes and is in list %d", slot, st.held, st.size)
 		}
 		if st.size > 0 && (int(st.at) >= len(l.stalls.holders[st.size]) || l.stalls.holders[st.size][st.at] != slot) {
-			return fmt.Errorf("slot %d is not where it says in list %d", slot, st.size)
+			return fmt.Errorf("slot %d is not at its position in list %d", slot, st.size)
 		}
 		if st.size > 0 {
 			listed++
@@ -31,7 +32,7 @@ func (l *loop) unsentInvariants() error {
 	}
 	switch {
 	case listed != 0 || len(l.stalls.holders[0]) > 0:
-		return fmt.Errorf("%d more connections hold something than are listed", listed)
+		return fmt.Errorf("%d more connections hold bytes than are listed", listed)
 	case int64(sum) != l.srv.unsent.Load():
 		return fmt.Errorf("%d bytes are held, %d are counted", sum, l.srv.unsent.Load())
 	case l.stalls.heaviest.Load() != int32(top):
@@ -59,8 +60,8 @@ func (p *fakePeer) leave(n int) {
 	p.r.await("an answer", func() bool { return p.closed || len(p.pending) >= n })
 }
 
-// TestUnsentTotal: beyond the bound for all peers those for whom most waits are reset, and no
-// others.
+// TestUnsentTotal checks that beyond the limit for all peers the connections with the most unsent
+// bytes are reset, and no others.
 func TestUnsentTotal(t *testing.T) {
 	const limit = 1 << 20
 	r := newRig(t, &Options{UnsentTotal: limit})
@@ -80,19 +81,19 @@ func TestUnsentTotal(t *testing.T) {
 		quick.wantCode("a client that reads", 200, 0)
 	}
 	for _, p := range light {
-		p.wantOpen("a client for whom little waits")
+		p.wantOpen("a client with few unsent bytes")
 	}
 	reset := 0
 	for _, p := range heavy {
 		if p.closed {
-			p.wantClosed("a client for whom much waits", closeUnsentTotal)
+			p.wantClosed("a client with many unsent bytes", closeUnsentTotal)
 			if reset++; !p.reset {
-				t.Error("closed without an RST: the kernel would go on")
+				t.Error("closed without an RST: the kernel would keep sending")
 			}
 		}
 	}
 	if n := r.s.Stats().Closes["unsent_total"]; reset < 20 || reset > 25 || n != uint64(reset) {
-		t.Errorf("%d clients were reset, %d counted", reset, n)
+		t.Errorf("%d clients were reset, want 20 to 25, and %d counted", reset, n)
 	}
 	for _, p := range r.peers {
 		if !p.closed {
@@ -102,11 +103,12 @@ func TestUnsentTotal(t *testing.T) {
 	r.pass(31 * time.Second)
 	r.wantUnsent("all have read", 0)
 	if len(r.l.stalls.clocks) != 0 {
-		t.Errorf("%d clocks of stalls are left", len(r.l.stalls.clocks))
+		t.Errorf("%d stall clocks are left", len(r.l.stalls.clocks))
 	}
 }
 
-// TestUnsentTotalIsOfThePresent: what was read meanwhile does not count against those who read it.
+// TestUnsentTotalIsOfThePresent checks that bytes that have been read in the meantime do not
+// count against the clients that read them.
 func TestUnsentTotalIsOfThePresent(t *testing.T) {
 	const limit = 1 << 20
 	r := newRig(t, &Options{UnsentTotal: limit})
@@ -114,10 +116,10 @@ func TestUnsentTotalIsOfThePresent(t *testing.T) {
 	for range 30 {
 		p := r.connect()
 		p.leave(100_000)
-		p.catchUp() // the socket sends without a word to the loop
+		p.catchUp() // the socket sends without notifying the loop
 		p.slow(0)
 		peers = append(peers, p)
-		r.wantUnsent("who reads in time", limit)
+		r.wantUnsent("a client that reads in time", limit)
 	}
 	for _, p := range peers {
 		p.wantOpen("a client that has read all")
@@ -126,8 +128,8 @@ func TestUnsentTotalIsOfThePresent(t *testing.T) {
 	r.wantUnsent("some ticks later", 0)
 }
 
-// TestUnsentTotalWithinATurn: a turn that serves very many before any can be reset keeps a bound as
-// well.
+// TestUnsentTotalWithinATurn checks that there is a limit even in a turn that serves very many
+// requests before any connection can be reset.
 func TestUnsentTotalWithinATurn(t *testing.T) {
 	const limit = 256 << 10
 	r := newRig(t, &Options{UnsentTotal: limit})
@@ -137,13 +139,13 @@ func TestUnsentTotalWithinATurn(t *testing.T) {
 		p.deliver(strings.Repeat(addCall(1, 2).String(), 100)) // some 30 KB of answers
 	}
 	if n := r.s.unsent.Load(); n > limit*3/2 {
-		t.Errorf("%d bytes wait within a turn", n)
+		t.Errorf("%d bytes wait within a turn, want at most %d", n, limit*3/2)
 	}
 	r.run()
 	r.wantUnsent("after the turn", limit)
 }
 
-// TestUnsentIsCounted whatever peers do.
+// TestUnsentIsCounted checks the count of unsent bytes, whatever peers do.
 func TestUnsentIsCounted(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	const limit = 300 << 10
@@ -186,11 +188,11 @@ func TestUnsentIsCounted(t *testing.T) {
 			p.fin()
 		}
 	}
-	r.wantUnsent("all have gone", 0)
+	r.wantUnsent("after all have disconnected", 0)
 }
 
-// TestPipelinedAnswersWait: the next request of a peer that does not read waits when 32 KiB of
-// answers do, and is answered when it reads.
+// TestPipelinedAnswersWait checks that the next request of a peer that does not read waits once
+// 32 KiB of answers do, and is answered when the peer reads.
 func TestPipelinedAnswersWait(t *testing.T) {
 	for _, limit := range []int{0, 8 << 10} {
 		r := newRig(t, &Options{MaxUnsent: limit, MaxPipelined: 1 << 20})
@@ -212,7 +214,7 @@ func TestPipelinedAnswersWait(t *testing.T) {
 			}
 			answers += strings.Count(p.take(), `"sum":3}`)
 		}
-		if answers != n && answers != n*2 { // as text too
+		if answers != n && answers != n*2 { // the text content has the sum as well
 			t.Errorf("MaxUnsent %d: %d answers to %d requests", limit, answers, n)
 		}
 		p.wantOpen("a client that reads late")
