@@ -30,15 +30,20 @@ func TestPartialHeadsCostWhatTheySent(t *testing.T) {
 		t.Skip("measures the heap")
 	}
 	const n = 2000
-	partOfHead := []byte("POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nX-Padding: " + string(bytes.Repeat([]byte("x"), 8000)))
-	content := append([]byte("POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: application/json\r\nContent-Length: 4000000\r\n\r\n"), bytes.Repeat([]byte(" "), 60_000)...)
+	partOfHead := []byte("POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
+		"Accept: application/json, text/event-stream\r\nX-Padding: " +
+		string(bytes.Repeat([]byte("x"), 8000)))
+	content := append([]byte("POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+		"Accept: application/json\r\nContent-Length: 4000000\r\n\r\n"),
+		bytes.Repeat([]byte(" "), 60_000)...)
 	for _, used := range []bool{false, true} {
 		l := newIdleLoop(t, nil)
 		if used {
 			s := l.connect()
 			for _, size := range []int{200, 5000, 15_000} {
 				for range 2 * keepExchanges / 100 {
-					s.deliver([]byte(request{method: "tools/fly", body: `{"jsonrpc":"2.0","id":1,"method":"x","params":{"x":"` + string(bytes.Repeat([]byte("y"), size)) + `"}}`}.String()))
+					long := string(bytes.Repeat([]byte("y"), size))
+					s.deliver([]byte(request{method: "tools/fly", body: `{"jsonrpc":"2.0","id":1,"method":"x","params":{"x":"` + long + `"}}`}.String()))
 				}
 			}
 			for range 50_000 {

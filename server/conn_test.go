@@ -36,11 +36,12 @@ func TestAnswers(t *testing.T) {
 		{"a negative id", edit(list, `"id":1`, `"id":-9007199254740993`), 200, 0, `"id":-9007199254740993`},
 
 		{"no content", request{method: "tools/list", body: " "}.String(), 400, -32700, ""},
-		{"no JSON", request{method: "tools/list", body: `{"jsonrpc":`}.String(), 400, -32700, ""},
+		{"not JSON", request{method: "tools/list", body: `{"jsonrpc":`}.String(), 400, -32700, ""},
 		{"two values", request{method: "tools/list", body: `{} {}`}.String(), 400, -32700, ""},
-		{"bytes that are not UTF-8", request{method: "tools/list", body: "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}"}.String(), 400, -32700, ""},
+		{"bytes that are not UTF-8",
+			request{method: "tools/list", body: "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}"}.String(), 400, -32700, ""},
 		{"too deep", request{method: "x", body: `{"jsonrpc":"2.0","id":1,"method":"x","params":{"a":` + deep + `}}`}.String(), 400, 0, `"error"`},
-		{"no JSON-RPC", request{method: "tools/list", body: `{"id":1,"method":"tools/list"}`}.String(), 400, -32600, ""},
+		{"not JSON-RPC", request{method: "tools/list", body: `{"id":1,"method":"tools/list"}`}.String(), 400, -32600, ""},
 		{"another JSON-RPC", request{method: "tools/list", body: `{"jsonrpc":"1.0","id":1,"method":"tools/list"}`}.String(), 400, -32600, ""},
 		{"an id of null", edit(list, `"id":1`, `"id":null`), 400, -32600, ""},
 		{"an id with a fraction", edit(list, `"id":1`, `"id":1.5`), 400, -32600, ""},
@@ -53,7 +54,10 @@ func TestAnswers(t *testing.T) {
 		{"an unknown method", request{method: "tools/fly"}.String(), 404, -32601, `"id":1`},
 		{"ping of an earlier revision", request{method: "ping"}.String(), 404, -32601, ""},
 		{"initialize with a modern envelope", request{method: "initialize"}.String(), 404, -32601, ""},
-		{"initialize of an earlier revision", request{method: "initialize", body: `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}`}.String(), 200, 0, `"protocolVersion":"2025-11-25"`},
+		{"initialize of an earlier revision",
+			request{method: "initialize", body: `{"jsonrpc":"2.0","id":1,"method":"initialize","params":` +
+				`{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}`}.String(),
+			200, 0, `"protocolVersion":"2025-11-25"`},
 		{"an unknown tool", callTool("fly", `{}`).String(), 400, -32602, ""},
 		{"an unknown resource", request{method: "resources/read", name: "rig://z", params: `"uri":"rig://z"`}.String(), 400, -32602, `rig://z`},
 		{"no _meta", request{method: "tools/list", body: `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`}.String(), 400, -32602, ""},
@@ -71,11 +75,15 @@ func TestAnswers(t *testing.T) {
 		{"a name field in base64", edit(addCall(1, 2), "Mcp-Name: add", "Mcp-Name: =?base64?YWRk?="), 200, 0, ""},
 		{"a name field in bad base64", edit(addCall(1, 2), "Mcp-Name: add", "Mcp-Name: =?base64?YWR?="), 400, -32020, ""},
 
-		{"a subscription of a client without streams", request{method: "subscriptions/listen", accept: "application/json", params: `"notifications":{}`}.String(), 406, -32600, ""},
+		{"a subscription of a client without streams",
+			request{method: "subscriptions/listen", accept: "application/json", params: `"notifications":{}`}.String(), 406, -32600, ""},
 		{"a long message", addCall(1, 2).big().String(), 200, 0, `"sum":3`},
-		{"a long message for a worker tool", callTool("echo", `{"text":"`+strings.Repeat("x", 2*bigContent)+`"}`).String(), 200, 0, strings.Repeat("x", 2*bigContent)},
-		{"a long message that is not JSON", request{method: "tools/list", body: `{"jsonrpc":"2.0"` + strings.Repeat(" ", bigContent)}.String(), 400, -32700, ""},
-		{"a long message with a wrong field", strings.Replace(addCall(1, 2).big().String(), "Mcp-Name: add", "Mcp-Name: sub", 1), 400, -32020, ""},
+		{"a long message for a worker tool",
+			callTool("echo", `{"text":"`+strings.Repeat("x", 2*bigContent)+`"}`).String(), 200, 0, strings.Repeat("x", 2*bigContent)},
+		{"a long message that is not JSON",
+			request{method: "tools/list", body: `{"jsonrpc":"2.0"` + strings.Repeat(" ", bigContent)}.String(), 400, -32700, ""},
+		{"a long message with a wrong field",
+			strings.Replace(addCall(1, 2).big().String(), "Mcp-Name: add", "Mcp-Name: sub", 1), 400, -32020, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, nil)
@@ -141,7 +149,11 @@ func TestPlaces(t *testing.T) {
 		{"GET /readyz", "", 200, "ready\n", nil},
 		{"OPTIONS *", "", 204, "", map[string]string{"Content-Length": "", "Content-Type": ""}},
 		{"OPTIONS /mcp", "Origin: http://localhost:1\r\nAccess-Control-Request-Method: POST\r\n", 204, "", map[string]string{
-			"Access-Control-Allow-Origin": "http://localhost:1", "Access-Control-Allow-Methods": "GET, POST, DELETE", "Access-Control-Allow-Headers": "*, Authorization", "Vary": "Origin", "Content-Length": "",
+			"Access-Control-Allow-Origin":  "http://localhost:1",
+			"Access-Control-Allow-Methods": "GET, POST, DELETE",
+			"Access-Control-Allow-Headers": "*, Authorization",
+			"Vary":                         "Origin",
+			"Content-Length":               "",
 		}},
 		{"GET /mcp", "", 400, `"code":-32600`, map[string]string{"Access-Control-Allow-Origin": ""}},
 		{"PUT /mcp", "", 405, `"code":-32600`, map[string]string{"Allow": "GET, POST, DELETE", "Access-Control-Allow-Origin": ""}},
@@ -231,7 +243,13 @@ func TestFormOfAnswer(t *testing.T) {
 					p.wantCode(c.name, 200, 0)
 				} else {
 					res := p.wantResponse(c.name, 200)
-					for name, want := range map[string]string{"Content-Type": "text/event-stream", "Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no", "Content-Length": "", "Connection": ""} {
+					for name, want := range map[string]string{
+						"Content-Type":      "text/event-stream",
+						"Cache-Control":     "no-cache, no-transform",
+						"X-Accel-Buffering": "no",
+						"Content-Length":    "",
+						"Connection":        "",
+					} {
 						res.wantField(c.name, name, want)
 					}
 					events := p.events(res.body)
@@ -266,7 +284,9 @@ func TestBounds(t *testing.T) {
 		a.send(callTool("wait", `{}`).String())
 		b.send(callTool("wait", `{}`).String())
 		c.send(callTool("echo", `{"text":"x"}`).String())
-		c.wantCode("a third call", 503, -32603).wantField("a third call", "Retry-After", "1").wantField("it keeps the connection", "Connection", "")
+		c.wantCode("a third call", 503, -32603).
+			wantField("a third call", "Retry-After", "1").
+			wantField("it keeps the connection", "Connection", "")
 		c.send(addCall(1, 2).String())
 		c.wantCode("an inline call has no limit", 200, 0)
 		r.hold <- struct{}{}

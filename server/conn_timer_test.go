@@ -29,7 +29,13 @@ func (p *fakePeer) answered() bool { return len(p.got) > 0 }
 
 // TestTimeouts checks the timeout of every state.
 func TestTimeouts(t *testing.T) {
-	opts := &Options{HeadTimeout: 7 * time.Second, BodyTimeout: 11 * time.Second, IdleTimeout: 60 * time.Second, CallTimeout: 40 * time.Second, WriteTimeout: 9 * time.Second}
+	opts := &Options{
+		HeadTimeout:  7 * time.Second,
+		BodyTimeout:  11 * time.Second,
+		IdleTimeout:  60 * time.Second,
+		CallTimeout:  40 * time.Second,
+		WriteTimeout: 9 * time.Second,
+	}
 	whole := addCall(1, 2).String()
 	bodyAt := strings.Index(whole, "\r\n\r\n") + 4
 	start := func(t *testing.T) (*rig, *fakePeer) {
@@ -337,7 +343,17 @@ func TestLongCallBecomesStream(t *testing.T) {
 // whatever these do, and none when they have all disconnected.
 func TestNoTimerOutlivesItsConnection(t *testing.T) {
 	r := newRig(t, nil)
-	ways := []string{"", "POST", addCall(1, 2).String(), callTool("echo", `{"text":"x"}`).String(), callTool("wait", `{}`).String(), listenTo("1", everything).String(), "BAD\r\n\r\n", addCall(1, 2).String()[:300], addCall(1, 2).with("Connection: close\r\n").String()}
+	ways := []string{
+		"",
+		"POST",
+		addCall(1, 2).String(),
+		callTool("echo", `{"text":"x"}`).String(),
+		callTool("wait", `{}`).String(),
+		listenTo("1", everything).String(),
+		"BAD\r\n\r\n",
+		addCall(1, 2).String()[:300],
+		addCall(1, 2).with("Connection: close\r\n").String(),
+	}
 	for i := range 200 {
 		p := r.connect()
 		if i%5 == 0 {

@@ -124,7 +124,8 @@ func TestDisconnectInEveryState(t *testing.T) {
 				if m := median(ended); m > bound {
 					t.Errorf("%s %s: context ended after a median of %v, limit %v", d.name, s.name, m, bound)
 				}
-				t.Logf("%-10s %-42s socket gone in %8v, context ended in %8v (median)", d.name, s.name, median(gone).Round(time.Microsecond), median(ended).Round(time.Microsecond))
+				t.Logf("%-10s %-42s socket gone in %8v, context ended in %8v (median)",
+					d.name, s.name, median(gone).Round(time.Microsecond), median(ended).Round(time.Microsecond))
 			} else {
 				t.Logf("%-10s %-42s socket gone in %8v (median)", d.name, s.name, median(gone).Round(time.Microsecond))
 			}

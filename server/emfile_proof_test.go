@@ -374,7 +374,8 @@ func TestHostTakesTheDescriptors(t *testing.T) {
 		if err := old.ask(patience); err != nil {
 			t.Fatalf("%d descriptors left: ask on an existing connection: %v", leave, err)
 		}
-		t.Logf("%d descriptors left: %d served, %d errors of accept, %d in the last second", leave, c.report().Connections, c.report().AcceptErrors, c.report().AcceptErrors-errs)
+		t.Logf("%d descriptors left: %d served, %d errors of accept, %d in the last second",
+			leave, c.report().Connections, c.report().AcceptErrors, c.report().AcceptErrors-errs)
 		c.tell("release")
 		for i, p := range peers {
 			if err := p.answered(`"Sum":5`, patience); err != nil {

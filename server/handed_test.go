@@ -89,24 +89,27 @@ func TestHandlersNeverSeeOthersBytes(t *testing.T) {
 	r := newPort(t, &Options{SSEPath: "/sse"})
 	k := new(keeper)
 	text := &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "kept"}}}
-	r.ms.AddTool(&mcp.Tool{Name: "keep", InputSchema: map[string]any{"type": "object"}}, func(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		if strings.Contains(string(req.Params.Arguments), "ask-me") && len(req.Params.InputResponses) == 0 {
+	r.ms.AddTool(&mcp.Tool{Name: "keep", InputSchema: map[string]any{"type": "object"}},
+		func(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			if strings.Contains(string(req.Params.Arguments), "ask-me") && len(req.Params.InputResponses) == 0 {
+				k.keep(req.Params)
+				return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"q": &mcp.ElicitParams{Message: "who?"}}}, nil
+			}
 			k.keep(req.Params)
-			return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"q": &mcp.ElicitParams{Message: "who?"}}}, nil
-		}
-		k.keep(req.Params)
-		k.keep(req.Extra)
-		return text, nil
-	})
-	r.ms.AddResourceTemplate(&mcp.ResourceTemplate{URITemplate: "keep://{name}", Name: "keep"}, func(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
-		k.keep(req.Params)
-		k.keep(req.Extra)
-		return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: req.Params.URI, Text: "kept"}}}, nil
-	})
-	r.ms.AddPrompt(&mcp.Prompt{Name: "keep", Arguments: []*mcp.PromptArgument{{Name: "who"}}}, func(_ context.Context, req *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
-		k.keep(req.Params)
-		return &mcp.GetPromptResult{Messages: []*mcp.PromptMessage{{Role: "user", Content: &mcp.TextContent{Text: "kept"}}}}, nil
-	})
+			k.keep(req.Extra)
+			return text, nil
+		})
+	r.ms.AddResourceTemplate(&mcp.ResourceTemplate{URITemplate: "keep://{name}", Name: "keep"},
+		func(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+			k.keep(req.Params)
+			k.keep(req.Extra)
+			return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: req.Params.URI, Text: "kept"}}}, nil
+		})
+	r.ms.AddPrompt(&mcp.Prompt{Name: "keep", Arguments: []*mcp.PromptArgument{{Name: "who"}}},
+		func(_ context.Context, req *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+			k.keep(req.Params)
+			return &mcp.GetPromptResult{Messages: []*mcp.PromptMessage{{Role: "user", Content: &mcp.TextContent{Text: "kept"}}}}, nil
+		})
 	r.tell()
 	flyers := []*flyer{r.flyerSSE("2024-11-05"), r.flyerSSE("2025-03-26")}
 	for _, rev := range sessionRevisions {
@@ -132,7 +135,10 @@ func TestHandlersNeverSeeOthersBytes(t *testing.T) {
 	}
 	for i := range 200 {
 		who := strings.Repeat(fmt.Sprintf("client %03d ", i), 1+i%7)
-		send(i, fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"keep","arguments":{"who":%q},"_meta":{"example.com/who":%q,"progressToken":%d}}}`, i, who, who, i))
+		send(i, fmt.Sprintf(
+			`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{`+
+				`"name":"keep","arguments":{"who":%q},"_meta":{"example.com/who":%q,"progressToken":%d}}}`,
+			i, who, who, i))
 		send(i, fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"resources/read","params":{"uri":"keep://%03d"}}`, i, i))
 		send(i, fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"prompts/get","params":{"name":"keep","arguments":{"who":%q}}}`, i, who))
 		// The same over the modern revision.
@@ -148,7 +154,9 @@ func TestHandlersNeverSeeOthersBytes(t *testing.T) {
 		// And a call that asks a question, whose handler runs twice.
 		s := flyers[len(flyers)-3].sessionClient
 		a := r.dial(i % 2)
-		a.send(s.message(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"keep","arguments":{"ask-me":%q}}}`, i, who)))
+		a.send(s.message(fmt.Sprintf(
+			`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"keep","arguments":{"ask-me":%q}}}`,
+			i, who)))
 		var events []event
 		r.await("the question", func() bool {
 			if len(a.got) > 0 {
@@ -156,7 +164,9 @@ func TestHandlersNeverSeeOthersBytes(t *testing.T) {
 			}
 			return strings.Contains(line(events), "?who?")
 		})
-		s.notify((i+1)%2, fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"action":"accept","content":{"name":%q}}}`, askID(events[len(events)-1]), who))
+		s.notify((i+1)%2, fmt.Sprintf(
+			`{"jsonrpc":"2.0","id":%s,"result":{"action":"accept","content":{"name":%q}}}`,
+			askID(events[len(events)-1]), who))
 		r.callsEnd("a call that asked")
 		a.fin()
 	}

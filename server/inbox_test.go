@@ -119,7 +119,8 @@ func TestAnswersForNobody(t *testing.T) {
 	r.await("the handler ends with its client", func() bool { return r.s.calls.Load() == 0 })
 	heir := r.connect()
 	if heir.c.slot != slot || heir.c.gen == gen {
-		t.Fatalf("slot %d with generation %d follows slot %d with generation %d, want the same slot and a new generation", heir.c.slot, heir.c.gen, slot, gen)
+		t.Fatalf("slot %d with generation %d follows slot %d with generation %d, want the same slot and a new generation",
+			heir.c.slot, heir.c.gen, slot, gen)
 	}
 	heirJob := heir.startJob()
 	r.run()
@@ -130,12 +131,13 @@ func TestAnswersForNobody(t *testing.T) {
 
 	t.Run("the next call of the same connection", func(t *testing.T) {
 		late, left := make(chan struct{}), make(chan struct{})
-		mcp.AddTool(r.ms, &mcp.Tool{Name: "stubborn"}, func(_ context.Context, req *mcp.CallToolRequest, _ noIn) (*mcp.CallToolResult, any, error) {
-			<-late
-			defer close(left)
-			_ = req.Progress(1, 1, "late")
-			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "late"}}}, nil, nil
-		})
+		mcp.AddTool(r.ms, &mcp.Tool{Name: "stubborn"},
+			func(_ context.Context, req *mcp.CallToolRequest, _ noIn) (*mcp.CallToolResult, any, error) {
+				<-late
+				defer close(left)
+				_ = req.Progress(1, 1, "late")
+				return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "late"}}}, nil, nil
+			})
 		q := r.connect()
 		q.send(callTool("stubborn", `{}`).String())
 		r.pass(r.s.opts.CallTimeout + tickUnit)
@@ -226,7 +228,12 @@ func TestChangesMerge(t *testing.T) {
 
 // TestRespondCode checks that the code of an answer determines its HTTP status.
 func TestRespondCode(t *testing.T) {
-	for code, want := range map[jsonrpc.Code]int{0: 200, jsonrpc.CodeInternalError: 200, jsonrpc.CodeInvalidParams: 400, jsonrpc.CodeMethodNotFound: 404} {
+	for code, want := range map[jsonrpc.Code]int{
+		0:                          200,
+		jsonrpc.CodeInternalError:  200,
+		jsonrpc.CodeInvalidParams:  400,
+		jsonrpc.CodeMethodNotFound: 404,
+	} {
 		r := newRig(t, nil)
 		p := r.connect()
 		p.startJob().Respond(anyResult, code)

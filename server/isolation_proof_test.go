@@ -117,7 +117,14 @@ func TestSlowloris(t *testing.T) {
 // TestGarbage: pain A10. A connection that sends bytes of another protocol is always closed.
 func TestGarbage(t *testing.T) {
 	p := serveProof(t, nil)
-	for _, garbage := range []string{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "\x00\x00\x00\x00\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\r\n\r\n\r\n\r\nGET", strings.Repeat("A", 100_000), "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"} {
+	for _, garbage := range []string{
+		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+		"\x00\x00\x00\x00\r\n\r\n",
+		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+		"\r\n\r\n\r\n\r\nGET",
+		strings.Repeat("A", 100_000),
+		"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+	} {
 		c := p.dial()
 		_, _ = c.Write([]byte(garbage))
 		_ = c.CloseWrite()

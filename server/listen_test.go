@@ -54,7 +54,9 @@ func TestListenOnAllAddresses(t *testing.T) {
 			c.Close()
 		}
 		// If one address has the port taken, none may be used.
-		if again, err := s.listenOn(append([]string{"127.0.0.9"}, tt.ips...), strings.TrimPrefix(ls[0].Addr().String()[strings.LastIndexByte(ls[0].Addr().String(), ':'):], ":")); !errors.Is(err, syscall.EADDRINUSE) || again != nil {
+		first := ls[0].Addr().String()
+		taken := strings.TrimPrefix(first[strings.LastIndexByte(first, ':'):], ":")
+		if again, err := s.listenOn(append([]string{"127.0.0.9"}, tt.ips...), taken); !errors.Is(err, syscall.EADDRINUSE) || again != nil {
 			t.Errorf("%s: listening on a taken port: %v, %v, want EADDRINUSE", tt.why, again, err)
 		}
 		closeListeners(ls)

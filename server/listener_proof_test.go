@@ -189,7 +189,9 @@ func TestStaleSocketFile(t *testing.T) {
 func TestBusyPort(t *testing.T) {
 	p := serveProof(t, nil)
 	err := newProofServer(t, nil).ListenAndServe(p.addr)
-	if err == nil || !strings.HasPrefix(err.Error(), "server: ") || !strings.Contains(err.Error(), p.addr) || !strings.Contains(err.Error(), "address already in use") || strings.Contains(err.Error(), "\n") {
+	if err == nil || !strings.HasPrefix(err.Error(), "server: ") ||
+		!strings.Contains(err.Error(), p.addr) ||
+		!strings.Contains(err.Error(), "address already in use") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("listening on a busy port: %v", err)
 	}
 	for _, addr := range []string{"127.0.0.1:nothing", "256.0.0.1:1", "unix:/no/such/folder/m.sock", ""} {

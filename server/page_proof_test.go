@@ -18,7 +18,8 @@ import (
 func TestLargeListsArriveWhole(t *testing.T) {
 	p := serveProof(t, nil)
 	for i := range 300 {
-		mcp.AddInlineTool(p.mcp, &mcp.Tool{Name: fmt.Sprint("many", i), Description: strings.Repeat("d", 900)}, func(*mcp.CallToolRequest, noArgs) (sum, error) { return sum{}, nil })
+		mcp.AddInlineTool(p.mcp, &mcp.Tool{Name: fmt.Sprint("many", i), Description: strings.Repeat("d", 900)},
+			func(*mcp.CallToolRequest, noArgs) (sum, error) { return sum{}, nil })
 	}
 	for _, slow := range []bool{false, true} {
 		c := p.dial()

@@ -14,7 +14,8 @@ import (
 // addMany adds n tools with descriptions of size bytes.
 func addMany(s *mcp.Server, n, size int) {
 	for i := range n {
-		mcp.AddInlineTool(s, &mcp.Tool{Name: fmt.Sprint("many", i), Description: strings.Repeat("d", size)}, func(*mcp.CallToolRequest, noIn) (addOut, error) { return addOut{}, nil })
+		mcp.AddInlineTool(s, &mcp.Tool{Name: fmt.Sprint("many", i), Description: strings.Repeat("d", size)},
+			func(*mcp.CallToolRequest, noIn) (addOut, error) { return addOut{}, nil })
 	}
 }
 
@@ -41,11 +42,12 @@ func TestPagesAreNotCopied(t *testing.T) {
 	list := request{method: "tools/list"}
 	stream := request{method: "tools/list", accept: "text/event-stream"}
 	conversations := map[string]string{
-		"alone":                 list.String(),
-		"as a stream":           stream.String(),
-		"HTTP/1.0":              list.http10().String(),
-		"HTTP/1.0 as a stream":  stream.http10().String(),
-		"pipelined":             list.String() + addCall(1, 2).String() + list.String() + list.String() + stream.String() + addCall(3, 4).String(),
+		"alone":                list.String(),
+		"as a stream":          stream.String(),
+		"HTTP/1.0":             list.http10().String(),
+		"HTTP/1.0 as a stream": stream.http10().String(),
+		"pipelined": list.String() + addCall(1, 2).String() +
+			list.String() + list.String() + stream.String() + addCall(3, 4).String(),
 		"behind a worker":       callTool("echo", `{"text":"x"}`).String() + list.String() + addCall(3, 4).String(),
 		"and then the end":      addCall(3, 4).String() + list.with("Connection: close\r\n").String(),
 		"large, by a worker":    list.big().String() + list.String(),
@@ -112,7 +114,7 @@ func TestPagesWithLineEnds(t *testing.T) {
 	p.send(request{method: "tools/list", accept: "text/event-stream"}.String())
 	res := p.wantResponse("a list", 200)
 	if events := p.events(res.body); len(events) != 1 || !json.Valid([]byte(events[0])) || !strings.Contains(events[0], `"lines"`) {
-		t.Errorf("events %q, want one list with the tool %q", events, "lines")
+		t.Errorf("events %.300q, want one list with the tool lines", events)
 	}
 }
 

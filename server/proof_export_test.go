@@ -37,7 +37,13 @@ func (s *Server) Census() Census {
 }
 
 func (l *loop) census() Census {
-	c := Census{Armed: l.wheel.Armed(), Stalls: len(l.stalls.clocks), Resources: len(l.streams.byURI), FreeJobs: len(l.jobs), Idle: len(l.workers.idle)}
+	c := Census{
+		Armed:     l.wheel.Armed(),
+		Stalls:    len(l.stalls.clocks),
+		Resources: len(l.streams.byURI),
+		FreeJobs:  len(l.jobs),
+		Idle:      len(l.workers.idle),
+	}
 	for _, conn := range l.slots {
 		if conn == nil {
 			continue

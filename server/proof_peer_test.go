@@ -194,7 +194,8 @@ func getRequest(path string) string {
 // head returns the head of a request to the endpoint.
 func postHead(method, name string, length int) string {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"+
+	fmt.Fprintf(&b, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+		"Accept: application/json, text/event-stream\r\n"+
 		"MCP-Protocol-Version: %s\r\nMcp-Method: %s\r\n", revision, method)
 	if name != "" {
 		fmt.Fprintf(&b, "Mcp-Name: %s\r\n", name)
@@ -212,7 +213,9 @@ const proofMeta = `"io.modelcontextprotocol/protocolVersion":"` + revision + `",
 // callBody returns a tools/call message. meta holds further members of _meta, each preceded by a
 // comma.
 func callBody(id int, tool, args, meta string) string {
-	return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":%q,"arguments":%s,"_meta":{%s%s}}}`, id, tool, args, proofMeta, meta)
+	return fmt.Sprintf(
+		`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":%q,"arguments":%s,"_meta":{%s%s}}}`,
+		id, tool, args, proofMeta, meta)
 }
 
 func callRequest(id int, tool, args, meta string) string {
@@ -223,7 +226,10 @@ func callRequest(id int, tool, args, meta string) string {
 const withProgress = `,"progressToken":"p"`
 
 func listenRequest(id int) string {
-	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true,"resourceSubscriptions":[%q]},"_meta":{%s}}}`, id, proofResource, proofMeta)
+	body := fmt.Sprintf(
+		`{"jsonrpc":"2.0","id":%d,"method":"subscriptions/listen","params":{"notifications":{`+
+			`"toolsListChanged":true,"resourceSubscriptions":[%q]},"_meta":{%s}}}`,
+		id, proofResource, proofMeta)
 	return postHead("subscriptions/listen", "", len(body)) + body
 }
 

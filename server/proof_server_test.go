@@ -131,43 +131,47 @@ func (p *proofServer) addTools() {
 	})
 	// wait sends one notification if its client wants progress, and then waits for the end of its
 	// context.
-	mcp.AddTool(p.mcp, &mcp.Tool{Name: "wait"}, func(ctx context.Context, req *mcp.CallToolRequest, _ noArgs) (*mcp.CallToolResult, any, error) {
-		_ = req.Progress(1, 2, "waiting")
-		p.begun <- "wait"
-		<-ctx.Done()
-		p.ended <- endedCall{time.Now(), context.Cause(ctx)}
-		return nil, nil, ctx.Err()
-	})
+	mcp.AddTool(p.mcp, &mcp.Tool{Name: "wait"},
+		func(ctx context.Context, req *mcp.CallToolRequest, _ noArgs) (*mcp.CallToolResult, any, error) {
+			_ = req.Progress(1, 2, "waiting")
+			p.begun <- "wait"
+			<-ctx.Done()
+			p.ended <- endedCall{time.Now(), context.Cause(ctx)}
+			return nil, nil, ctx.Err()
+		})
 	// stubborn ignores its context.
-	mcp.AddTool(p.mcp, &mcp.Tool{Name: "stubborn"}, func(ctx context.Context, _ *mcp.CallToolRequest, _ noArgs) (*mcp.CallToolResult, any, error) {
-		p.begun <- "stubborn"
-		<-p.free
-		return text("at last"), nil, nil
-	})
+	mcp.AddTool(p.mcp, &mcp.Tool{Name: "stubborn"},
+		func(ctx context.Context, _ *mcp.CallToolRequest, _ noArgs) (*mcp.CallToolResult, any, error) {
+			p.begun <- "stubborn"
+			<-p.free
+			return text("at last"), nil, nil
+		})
 	mcp.AddTool(p.mcp, &mcp.Tool{Name: "big"}, func(_ context.Context, _ *mcp.CallToolRequest, in sizeArgs) (*mcp.CallToolResult, any, error) {
 		return text(strings.Repeat("x", in.Bytes)), nil, nil
 	})
 	// flood sends Count notifications of Bytes each and retries each one that is rejected.
-	mcp.AddTool(p.mcp, &mcp.Tool{Name: "flood"}, func(ctx context.Context, req *mcp.CallToolRequest, in sizeArgs) (*mcp.CallToolResult, any, error) {
-		msg := strings.Repeat("y", in.Bytes)
-		for i := range in.Count {
-			for req.Progress(float64(i+1), 0, msg) != nil && ctx.Err() == nil {
-				time.Sleep(time.Millisecond)
+	mcp.AddTool(p.mcp, &mcp.Tool{Name: "flood"},
+		func(ctx context.Context, req *mcp.CallToolRequest, in sizeArgs) (*mcp.CallToolResult, any, error) {
+			msg := strings.Repeat("y", in.Bytes)
+			for i := range in.Count {
+				for req.Progress(float64(i+1), 0, msg) != nil && ctx.Err() == nil {
+					time.Sleep(time.Millisecond)
+				}
+				time.Sleep(time.Duration(in.PauseMs) * time.Millisecond)
+				if ctx.Err() != nil {
+					p.ended <- endedCall{time.Now(), context.Cause(ctx)}
+					return nil, nil, ctx.Err()
+				}
 			}
-			time.Sleep(time.Duration(in.PauseMs) * time.Millisecond)
-			if ctx.Err() != nil {
-				p.ended <- endedCall{time.Now(), context.Cause(ctx)}
-				return nil, nil, ctx.Err()
-			}
-		}
-		return text("done"), nil, nil
-	})
+			return text("done"), nil, nil
+		})
 	mcp.AddTool(p.mcp, &mcp.Tool{Name: "needy"}, func(context.Context, *mcp.CallToolRequest, noArgs) (*mcp.CallToolResult, any, error) {
 		return nil, nil, mcp.MissingCapabilityError(&mcp.ClientCapabilities{Sampling: &mcp.SamplingCapabilities{}})
 	})
-	p.mcp.AddResource(&mcp.Resource{Name: "clock", URI: proofResource}, func(context.Context, *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
-		return nil, errors.New("not read in these tests")
-	})
+	p.mcp.AddResource(&mcp.Resource{Name: "clock", URI: proofResource},
+		func(context.Context, *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+			return nil, errors.New("not read in these tests")
+		})
 }
 
 func text(s string) *mcp.CallToolResult {
@@ -176,9 +180,10 @@ func text(s string) *mcp.CallToolResult {
 
 // toggle changes the list of tools.
 func (p *proofServer) toggle() {
-	p.mcp.AddTool(&mcp.Tool{Name: "extra", InputSchema: json.RawMessage(`{"type":"object"}`)}, func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		return text("extra"), nil
-	})
+	p.mcp.AddTool(&mcp.Tool{Name: "extra", InputSchema: json.RawMessage(`{"type":"object"}`)},
+		func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			return text("extra"), nil
+		})
 }
 
 // await waits until ok reports true.
@@ -229,7 +234,8 @@ func (p *proofServer) wantNothingLeft() {
 		c := p.sockets(0)
 		return c.Open() == 0
 	})
-	if c := p.Census(); c.Connections != 0 || c.Armed != 0 || c.Stalls != 0 || c.Streams != 0 || c.Resources != 0 || c.Exchanges != 0 || c.TwiceFree != 0 {
+	if c := p.Census(); c.Connections != 0 || c.Armed != 0 || c.Stalls != 0 ||
+		c.Streams != 0 || c.Resources != 0 || c.Exchanges != 0 || c.TwiceFree != 0 {
 		p.t.Errorf("the loops still hold something: %+v", c)
 	}
 }

@@ -25,7 +25,8 @@ func TestContentCodings(t *testing.T) {
 			t.Errorf("%q: got %q, want a mention of the content coding", tt.coding, res.body)
 		}
 		p = r.connect()
-		p.send("POST /sse/message?sessionId=x HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + field + "Content-Length: 2\r\n\r\n{}")
+		p.send("POST /sse/message?sessionId=x HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
+			field + "Content-Length: 2\r\n\r\n{}")
 		want := tt.status
 		if want == 200 {
 			want = 404
@@ -57,7 +58,8 @@ func TestFieldsSentTwice(t *testing.T) {
 		}
 		for _, method := range []string{"GET", "DELETE"} {
 			p := r.dial(0)
-			p.send(method + " /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nMcp-Session-Id: " + s.id + "\r\n" + field + "\r\n\r\n")
+			p.send(method + " /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n" +
+				"Mcp-Session-Id: " + s.id + "\r\n" + field + "\r\n\r\n")
 			p.wantResponse(method+" with "+field, 400)
 		}
 	}

@@ -47,13 +47,14 @@ func refusedKinds() []refusedKind {
 		{"GET without a session", getRequest("/mcp"), 400, 0, false},
 		{"PUT on the endpoint", strings.Replace(getRequest("/mcp"), "GET", "PUT", 1), 405, 0, false},
 		{"Accept takes neither", with("Accept: application/json, text/event-stream", "Accept: text/html"), 406, 0, false},
-		{"no JSON", with("Content-Type: application/json", "Content-Type: text/plain"), 415, 0, false},
+		{"not JSON", with("Content-Type: application/json", "Content-Type: text/plain"), 415, 0, false},
 		{"long content", postHead("tools/call", "add", 5<<20), 413, 0, true},
 		{"long request line", "GET /" + strings.Repeat("a", 9000) + " HTTP/1.1\r\nHost: localhost\r\n\r\n", 414, 0, true},
 		{"long head", "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("a", 17000) + "\r\n\r\n", 431, 0, true},
-		{"bad framing", "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, 0, true},
+		{"bad framing",
+			"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, 0, true},
 		{"bad JSON", message("tools/call", `{"jsonrpc":`), 400, -32700, false},
-		{"no request", message("tools/call", `{"jsonrpc":"2.0","id":1}`), 400, -32600, false},
+		{"not a request", message("tools/call", `{"jsonrpc":"2.0","id":1}`), 400, -32600, false},
 		{"no such method", otherRequest("no/such", "", ""), 404, -32601, false},
 		{"no such tool", callRequest(1, "nosuch", "{}", ""), 400, -32602, false},
 		{"header mismatch", with("Mcp-Name: add", "Mcp-Name: sub"), 400, -32020, false},
@@ -109,7 +110,8 @@ func TestRefusedRequestsRetainNothing(t *testing.T) {
 	start := time.Now()
 	refuse(total)
 	after := p.holdings()
-	t.Logf("%d refusals of %d kinds, %.0f per second: live heap %+d KiB, goroutines %+d", total, len(kinds), float64(total)/time.Since(start).Seconds(),
+	t.Logf("%d refusals of %d kinds, %.0f per second: live heap %+d KiB, goroutines %+d",
+		total, len(kinds), float64(total)/time.Since(start).Seconds(),
 		(after.heap-before.heap)>>10, after.goroutines-before.goroutines)
 	after.compare(t, "refusals", before)
 	p.wantNothingLeft()

@@ -147,9 +147,10 @@ func (r *rig) addFeatures() {
 		_ = req.Progress(1, 2, "half way")
 		return addOut{in.A + in.B}, nil
 	})
-	mcp.AddTool(r.ms, &mcp.Tool{Name: "echo"}, func(ctx context.Context, req *mcp.CallToolRequest, in textIn) (*mcp.CallToolResult, any, error) {
-		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: in.Text}}}, nil, nil
-	})
+	mcp.AddTool(r.ms, &mcp.Tool{Name: "echo"},
+		func(ctx context.Context, req *mcp.CallToolRequest, in textIn) (*mcp.CallToolResult, any, error) {
+			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: in.Text}}}, nil, nil
+		})
 	mcp.AddTool(r.ms, &mcp.Tool{Name: "wait"}, func(ctx context.Context, req *mcp.CallToolRequest, _ noIn) (*mcp.CallToolResult, any, error) {
 		select {
 		case <-r.hold:
@@ -162,12 +163,13 @@ func (r *rig) addFeatures() {
 			return nil, nil, ctx.Err()
 		}
 	})
-	mcp.AddTool(r.ms, &mcp.Tool{Name: "steps"}, func(ctx context.Context, req *mcp.CallToolRequest, in textIn) (*mcp.CallToolResult, any, error) {
-		for i := range 5 {
-			_ = req.Progress(float64(i+1), 5, in.Text)
-		}
-		return &mcp.CallToolResult{}, nil, nil
-	})
+	mcp.AddTool(r.ms, &mcp.Tool{Name: "steps"},
+		func(ctx context.Context, req *mcp.CallToolRequest, in textIn) (*mcp.CallToolResult, any, error) {
+			for i := range 5 {
+				_ = req.Progress(float64(i+1), 5, in.Text)
+			}
+			return &mcp.CallToolResult{}, nil, nil
+		})
 	mcp.AddTool(r.ms, &mcp.Tool{Name: "fails"}, func(context.Context, *mcp.CallToolRequest, noIn) (*mcp.CallToolResult, any, error) {
 		return nil, nil, errors.New("no wind today")
 	})
@@ -178,9 +180,10 @@ func (r *rig) addFeatures() {
 		return nil, nil, mcp.MissingCapabilityError(&mcp.ClientCapabilities{Sampling: &mcp.SamplingCapabilities{}})
 	})
 	for _, uri := range []string{"rig://a", "rig://b"} {
-		r.ms.AddResource(&mcp.Resource{URI: uri, Name: uri}, func(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
-			return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: req.Params.URI, Text: "still water"}}}, nil
-		})
+		r.ms.AddResource(&mcp.Resource{URI: uri, Name: uri},
+			func(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+				return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: req.Params.URI, Text: "still water"}}}, nil
+			})
 	}
 	r.ms.AddPrompt(&mcp.Prompt{Name: "hail"}, func(context.Context, *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
 		return &mcp.GetPromptResult{Messages: []*mcp.PromptMessage{{Role: "user", Content: &mcp.TextContent{Text: "ahoy"}}}}, nil
@@ -358,7 +361,11 @@ func (q request) String() string {
 		if params != "" {
 			params = "," + params
 		}
-		body = fmt.Sprintf(`{"jsonrpc":"2.0",%s"method":%q,"params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}%s}%s}}`, id, q.method, q.meta, params)
+		body = fmt.Sprintf(
+			`{"jsonrpc":"2.0",%s"method":%q,"params":{"_meta":{`+
+				`"io.modelcontextprotocol/protocolVersion":"2026-07-28",`+
+				`"io.modelcontextprotocol/clientCapabilities":{}%s}%s}}`,
+			id, q.method, q.meta, params)
 	}
 	version := "1.1"
 	if q.old {
@@ -418,7 +425,8 @@ func (r *rig) listeners(n int) []*fakePeer {
 	return peers
 }
 
-const everything = `"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["rig://a","rig://b"]`
+const everything = `"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true,` +
+	`"resourceSubscriptions":["rig://a","rig://b"]`
 
 // listen turns p into a stream with the given id that listens to everything.
 func (p *fakePeer) listen(id string) { p.listenTo(id, everything) }
@@ -427,7 +435,8 @@ func (p *fakePeer) listenTo(id, notifications string) {
 	p.r.t.Helper()
 	p.send(listenTo(id, notifications).String())
 	res := p.wantResponse("listen", 200)
-	if events := p.events(res.body); !res.stream || len(events) != 1 || !strings.Contains(events[0], "notifications/subscriptions/acknowledged") || res.ended {
+	if events := p.events(res.body); !res.stream || len(events) != 1 ||
+		!strings.Contains(events[0], "notifications/subscriptions/acknowledged") || res.ended {
 		p.r.t.Fatalf("listen: %q", res.body)
 	}
 }

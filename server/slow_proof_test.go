@@ -55,7 +55,10 @@ func slowListener(t *testing.T, p *proofServer) {
 	uri := "proof://" + strings.Repeat("long/", 800)
 	p.mcp.AddResource(&mcp.Resource{Name: "long", URI: uri}, nil)
 	ask := func(c *proofPeer, id int) *proofStream {
-		body := fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true,"resourceSubscriptions":[%q]},"_meta":{%s}}}`, id, uri, proofMeta)
+		body := fmt.Sprintf(
+			`{"jsonrpc":"2.0","id":%d,"method":"subscriptions/listen","params":{"notifications":{`+
+				`"toolsListChanged":true,"resourceSubscriptions":[%q]},"_meta":{%s}}}`,
+			id, uri, proofMeta)
 		c.send(postHead("subscriptions/listen", "", len(body)) + body)
 		s := c.stream("subscriptions/listen")
 		s.want("acknowledged")
@@ -90,7 +93,8 @@ func slowListener(t *testing.T, p *proofServer) {
 		}
 		heard++
 	}
-	t.Logf("the slow listener got %[2]d of %[1]d updates before the change of the list; the quick one waited %[3]v at most", updates, heard, worst.Round(time.Microsecond))
+	t.Logf("the slow listener got %d of %d updates before the change of the list; the quick one waited %v at most",
+		heard, updates, worst.Round(time.Microsecond))
 	if held := heard * len(uri); held > 512<<10 {
 		t.Errorf("the slow listener got %d of %d updates: %d KiB waited for it below the server", heard, updates, held>>10)
 	}
@@ -105,7 +109,10 @@ func TestListenerThatNeverReads(t *testing.T) {
 	p := serveProof(t, &server.Options{NoticeDelay: -1, WriteTimeout: time.Second})
 	p.mcp.AddResource(&mcp.Resource{Name: "long", URI: uri}, nil)
 	c := p.dialSlow(8 << 10)
-	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"resourceSubscriptions":[%q]},"_meta":{%s}}}`, uri, proofMeta)
+	body := fmt.Sprintf(
+		`{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen",`+
+			`"params":{"notifications":{"resourceSubscriptions":[%q]},"_meta":{%s}}}`,
+		uri, proofMeta)
 	c.send(postHead("subscriptions/listen", "", len(body)) + body)
 	c.stream("subscriptions/listen").want("acknowledged")
 	await(t, "the listener is dropped, though changes keep coming", func() bool {

@@ -17,25 +17,32 @@ import (
 
 // spammer adds a tool that sends notifications as fast as it can for a second.
 func (p *proofServer) spammer() {
-	mcp.AddTool(p.mcp, &mcp.Tool{Name: "spam"}, func(ctx context.Context, req *mcp.CallToolRequest, _ noArgs) (*mcp.CallToolResult, any, error) {
-		until := time.Now().Add(time.Second)
-		for i := 1.0; time.Now().Before(until) && ctx.Err() == nil; i++ {
-			_ = req.Progress(i, 0, "still at it")
-		}
-		return nil, nil, ctx.Err()
-	})
+	mcp.AddTool(p.mcp, &mcp.Tool{Name: "spam"},
+		func(ctx context.Context, req *mcp.CallToolRequest, _ noArgs) (*mcp.CallToolResult, any, error) {
+			until := time.Now().Add(time.Second)
+			for i := 1.0; time.Now().Before(until) && ctx.Err() == nil; i++ {
+				_ = req.Progress(i, 0, "still at it")
+			}
+			return nil, nil, ctx.Err()
+		})
 }
 
 // spam calls the tool and reads the answer as fast as it arrives. It returns the end of the
 // answer.
 func (p *proofServer) spam() (body string, err error) {
-	const call = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"spam","arguments":{},"_meta":{"progressToken":1,"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
+	const call = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"spam","arguments":{},` +
+		`"_meta":{"progressToken":1,` +
+		`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
 	req, err := http.NewRequest("POST", "http://"+p.addr+"/mcp", strings.NewReader(call))
 	if err != nil {
 		return "", err
 	}
 	for name, value := range map[string]string{
-		"Content-Type": "application/json", "Accept": "application/json, text/event-stream", "MCP-Protocol-Version": revision, "Mcp-Method": "tools/call", "Mcp-Name": "spam",
+		"Content-Type":         "application/json",
+		"Accept":               "application/json, text/event-stream",
+		"MCP-Protocol-Version": revision,
+		"Mcp-Method":           "tools/call",
+		"Mcp-Name":             "spam",
 	} {
 		req.Header.Set(name, value)
 	}

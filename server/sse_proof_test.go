@@ -61,13 +61,16 @@ func (s *oldStream) event(kind, method string) string {
 // post posts msg on the connection via and wants status.
 func (s *oldStream) post(via *proofPeer, msg string, status int) {
 	s.t.Helper()
-	via.send(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", s.where, len(msg), msg))
+	via.send(fmt.Sprintf(
+		"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		s.where, len(msg), msg))
 	if a := via.answer(""); a.status != status {
 		s.t.Fatalf("POST of %.80s: %d %s, want %d", msg, a.status, a.body, status)
 	}
 }
 
-const oldInitialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"old","version":"1"}}}`
+const oldInitialize = `{"jsonrpc":"2.0","id":1,"method":"initialize",` +
+	`"params":{"protocolVersion":"2024-11-05","capabilities":{},"clientInfo":{"name":"old","version":"1"}}}`
 
 // TestOldSessionsLeaveNothing: pain B15. Sessions over HTTP+SSE, each with a call in flight and a
 // subscription, are abandoned by FIN or by RST. Their messages arrive on connections of both
@@ -85,7 +88,8 @@ func TestOldSessionsLeaveNothing(t *testing.T) {
 			s.post(via[i%2], `{"jsonrpc":"2.0","method":"notifications/initialized"}`, 202)
 			s.post(via[i%2], `{"jsonrpc":"2.0","id":2,"method":"resources/subscribe","params":{"uri":"`+proofResource+`"}}`, 202)
 			s.event("message", "resources/subscribe")
-			s.post(via[i%2], `{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"wait","arguments":{},"_meta":{"progressToken":3}}}`, 202)
+			s.post(via[i%2],
+				`{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"wait","arguments":{},"_meta":{"progressToken":3}}}`, 202)
 			if e := s.event("message", ""); !strings.Contains(e, "notifications/progress") {
 				t.Fatalf("the call begins with %s, want a progress notification", e)
 			}

@@ -84,7 +84,8 @@ func (s *storm) run(name string, leave func(*fleet), rounds int) {
 	}
 	ms := func(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
 	t.Logf("%s: %d streams gone %v after the last client, gnet alone %v: ratio %.2f (best rounds: %v, %v); health p99 %v, worst %v",
-		name, s.size, ms(median(ours)), ms(median(bare)), ratioOf(median(ours), median(bare)), ms(slices.Min(ours)), ms(slices.Min(bare)), ms(median(p99)), ms(slices.Max(worst)))
+		name, s.size, ms(median(ours)), ms(median(bare)), ratioOf(median(ours), median(bare)),
+		ms(slices.Min(ours)), ms(slices.Min(bare)), ms(median(p99)), ms(slices.Max(worst)))
 	if !good() {
 		t.Errorf("%s: over the limits, which are a ratio of 2 and a p99 of 100 ms", name)
 	}

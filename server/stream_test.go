@@ -43,10 +43,13 @@ func TestListen(t *testing.T) {
 		notifications, ack string
 		changes            []string // the notices that it then gets
 	}{
-		{everything, `"notifications":{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true,"resourceSubscriptions":["rig://a","rig://b"]}`,
+		{everything,
+			`"notifications":{"toolsListChanged":true,"promptsListChanged":true,` +
+				`"resourcesListChanged":true,"resourceSubscriptions":["rig://a","rig://b"]}`,
 			[]string{toolsNotice, promptsNotice, resourcesNotice, updatedA, updatedB}},
 		{`"toolsListChanged":true,"promptsListChanged":false`, `"notifications":{"toolsListChanged":true}`, []string{toolsNotice}},
-		{`"resourceSubscriptions":["rig://b","rig://none","rig://b"]`, `"notifications":{"resourceSubscriptions":["rig://b"]}`, []string{updatedB}},
+		{`"resourceSubscriptions":["rig://b","rig://none","rig://b"]`,
+			`"notifications":{"resourceSubscriptions":["rig://b"]}`, []string{updatedB}},
 		{``, `"notifications":{}`, nil},
 	} {
 		// A change that the loop has not served yet must not come before the acknowledgement.
@@ -56,7 +59,10 @@ func TestListen(t *testing.T) {
 		p.method = "subscriptions/listen"
 		res := p.wantResponse("listen", 200)
 		events := p.events(res.body)
-		if len(events) != 1 || !strings.Contains(events[0], `"method":"notifications/subscriptions/acknowledged"`) || !strings.Contains(events[0], c.ack) || !strings.Contains(events[0], `"io.modelcontextprotocol/subscriptionId":"sub-1"`) {
+		if len(events) != 1 ||
+			!strings.Contains(events[0], `"method":"notifications/subscriptions/acknowledged"`) ||
+			!strings.Contains(events[0], c.ack) ||
+			!strings.Contains(events[0], `"io.modelcontextprotocol/subscriptionId":"sub-1"`) {
 			t.Fatalf("events %q, want the acknowledgement of %s", events, c.ack)
 		}
 		r.run()
@@ -244,7 +250,11 @@ func (p *fakePeer) more2() []string {
 // its id and of the ids before it.
 func TestFrames(t *testing.T) {
 	r := newRig(t, nil)
-	ids := []string{`0`, `7`, `1023`, `1024`, `-1`, `9007199254740993`, `""`, `"a"`, `"b"`, "\"\u2028\"", "\"x\u2028y\u2029z\u0085\"", `"\u2028"`, `"` + strings.Repeat("n", 256) + `"`, `"a\"b\\"`, `"ä"`, `12`, `34`}
+	ids := []string{
+		`0`, `7`, `1023`, `1024`, `-1`, `9007199254740993`,
+		`""`, `"a"`, `"b"`, "\"\u2028\"",
+		"\"x\u2028y\u2029z\u0085\"", `"\u2028"`, `"` + strings.Repeat("n", 256) + `"`, `"a\"b\\"`, `"ä"`, `12`, `34`,
+	}
 	var peers []*fakePeer
 	for _, id := range append(ids, ids...) {
 		p := r.connect()
@@ -413,7 +423,9 @@ func TestGracefulEnd(t *testing.T) {
 		if len(events) != 3 || !strings.Contains(events[0], toolsNotice) || events[2] != "END" {
 			t.Fatalf("listener %d: %q, want a notice, the result and the end", i, events)
 		}
-		if want := fmt.Sprintf(`"io.modelcontextprotocol/subscriptionId":%d`, i); !strings.Contains(events[1], want) || !strings.Contains(events[1], `"resultType":"complete"`) || !strings.HasPrefix(events[1], fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,`, i)) {
+		if want := fmt.Sprintf(`"io.modelcontextprotocol/subscriptionId":%d`, i); !strings.Contains(events[1], want) ||
+			!strings.Contains(events[1], `"resultType":"complete"`) ||
+			!strings.HasPrefix(events[1], fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,`, i)) {
 			t.Errorf("listener %d: %s", i, events[1])
 		}
 		p.wantClosed("after its result", closeDrain)

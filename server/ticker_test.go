@@ -31,7 +31,12 @@ func (r *rig) tickAt(n tick) {
 // that gets every tick. Each client must see the same at the same ticks, however long the rests
 // are.
 func TestRestChangesNothing(t *testing.T) {
-	opts := Options{HeadTimeout: 3 * time.Second, BodyTimeout: 5 * time.Second, IdleTimeout: 70 * time.Second, Heartbeat: 900 * time.Millisecond}
+	opts := Options{
+		HeadTimeout: 3 * time.Second,
+		BodyTimeout: 5 * time.Second,
+		IdleTimeout: 70 * time.Second,
+		Heartbeat:   900 * time.Millisecond,
+	}
 	waits := []tick{1, 2, 9, 11, 12, 15, 30, 31, 60, 200, 511, 512, 513, 800, 5000}
 	late := 0 // seeds that are run again because the machine was so slow that the clock moved on
 	for seed := uint64(0); seed < 20; seed++ {
@@ -128,7 +133,9 @@ func TestRest(t *testing.T) {
 	}{
 		{"nothing to do", func(*rig) {}, func(*rig) tick { return wheel.Never }},
 		{"a connection", func(r *rig) { r.connect() }, func(r *rig) tick { return r.l.wheel.Next() }},
-		{"workers", func(r *rig) { r.l.workers.idle = append(r.l.workers.idle, &worker[*job]{work: make(chan work[*job])}) }, func(r *rig) tick { return r.l.workers.until }},
+		{"workers", func(r *rig) {
+			r.l.workers.idle = append(r.l.workers.idle, &worker[*job]{work: make(chan work[*job])})
+		}, func(r *rig) tick { return r.l.workers.until }},
 		{"a call without its connection", func(r *rig) {
 			j := &job{loop: r.l}
 			j.legacy.link, j.legacy.due = linkDetached, wheel.Never

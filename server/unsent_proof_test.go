@@ -20,7 +20,8 @@ func TestManyThatAskAndNeverRead(t *testing.T) {
 	const n, limit = 300, 8 << 20
 	p := serveProof(t, &server.Options{UnsentTotal: limit})
 	for i := range 40 { // makes the list long
-		mcp.AddInlineTool(p.mcp, &mcp.Tool{Name: fmt.Sprint("extra", i), Description: strings.Repeat("x", 1000)}, func(*mcp.CallToolRequest, noArgs) (sum, error) { return sum{}, nil })
+		mcp.AddInlineTool(p.mcp, &mcp.Tool{Name: fmt.Sprint("extra", i), Description: strings.Repeat("x", 1000)},
+			func(*mcp.CallToolRequest, noArgs) (sum, error) { return sum{}, nil })
 	}
 	c := p.dialBare(n)
 	one := []byte(otherRequest("tools/list", "", ""))
