@@ -6,18 +6,26 @@ import (
 	"time"
 )
 
-// Streams end over a part of the drain, that their clients do not all come back at once.
+// Streams end over a part of the drain, so that their clients do not all reconnect at once.
 const (
 	drainPerStream = 40 * time.Microsecond
-	drainPart      = 0.75 // of the drain at most
+	drainPart      = 0.75 // the largest part of the drain for this
 	drainPoll      = 5 * time.Millisecond
-	drainHead      = time.Second // for the rest of a request that has begun
+	drainHead      = time.Second // for the rest of a request that has begun to arrive
 )
 
-// Shutdown ends the server gracefully. In this order: /readyz answers 503, listeners close, idle connections close, listen streams end with the result of their
-// request, spread over part of the drain, and calls finish; at the end of the drain, or of ctx, what is left is cancelled and closed. It returns when no connection
-// and no event loop is left: nil after a graceful end, else context.DeadlineExceeded or the error of ctx. What does not end half a second after that is left behind, for example an event loop that is held by
-// an inline handler: then the error is a *LeftError. It may be called from any goroutine but a loop's; a second call waits for the first.
+// Shutdown ends the server gracefully, in this order: /readyz returns 503; listeners close; idle
+// connections close; listen streams end with the result of their request, spread over part of the
+// drain; and calls finish. At the end of the drain, or of ctx, whatever is left is cancelled and
+// closed.
+//
+// Shutdown returns when no connection and no event loop is left. It returns nil after a graceful
+// end, and context.DeadlineExceeded or the error of ctx otherwise. Whatever does not end within
+// half a second after that is left behind, such as an event loop that an inline handler holds. The
+// error is then a *LeftError.
+//
+// Shutdown may be called from any goroutine except that of a loop. A second call waits for the
+// first.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.shutdown.Do(func() {
 		s.drainErr = s.drainAndStop(ctx)
@@ -40,7 +48,7 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	case <-accepted:
 	case <-ctx.Done():
 	case <-time.After(stopGrace):
-		s.logger().Warn("a listener does not close: the drain goes on without it")
+		s.logger().Warn("a listener does not close; the drain continues without it")
 	}
 	defer s.leaveMCP()
 	if !started {
@@ -56,7 +64,8 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Duration(drainPart*float64(time.Until(deadline))))
 	}
-	order := &drainOrder{spread: tick(min(max(limit, 0), time.Duration(s.streams.Load())*drainPerStream) / tickUnit)}
+	spread := min(max(limit, 0), time.Duration(s.streams.Load())*drainPerStream)
+	order := &drainOrder{spread: tick(spread / tickUnit)}
 	for _, l := range s.loops {
 		l.postDrain(order)
 	}
@@ -71,15 +80,17 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	return s.stopEngine(grace, held, err)
 }
 
-// leaveMCP lets go of the mcp.Server, which may outlive s or be served again: no change is
-// collected any more, and subscriptions of sessions no longer count as listeners.
+// leaveMCP detaches s from the mcp.Server, which may outlive s or be served again: s collects no
+// more changes, and subscriptions of its sessions no longer count as listeners.
 func (s *Server) leaveMCP() {
 	s.unwatch()
 	s.sessions.Clear()
 }
 
-// closeListeners begins to close the listeners. The channel is closed when all are and nothing accepts any more. That may take until another client comes: a listener that its host has made
-// blocking waits in accept, and to close it waits for that. s.mu is held.
+// closeListeners begins to close the listeners. It returns a channel that is closed when all of
+// them are and nothing accepts any more. That may take until another client connects: a listener
+// that its host has made blocking waits in accept, and its Close waits for that. The caller holds
+// s.mu.
 func (s *Server) closeListeners() <-chan struct{} {
 	var closing sync.WaitGroup
 	for l := range s.acceptors {
@@ -94,7 +105,7 @@ func (s *Server) closeListeners() <-chan struct{} {
 	return ended
 }
 
-// awaitEmpty waits until no connection is left and no call runs.
+// awaitEmpty waits until no connection is left and no call runs, or until ctx ends.
 func (s *Server) awaitEmpty(ctx context.Context) error {
 	t := time.NewTicker(drainPoll)
 	defer t.Stop()

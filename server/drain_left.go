@@ -5,23 +5,25 @@ import (
 	"fmt"
 )
 
-// LeftError is the error of a Shutdown that did not see everything end. What is left ends with the handlers that hold it.
+// LeftError is the error of a Shutdown that returned before everything had ended. What is left ends
+// when the handlers that hold it return.
 type LeftError struct {
 	Loops       []int // event loops that an inline handler holds, by index
-	Connections int   // not closed: those of the loops
-	Calls       int   // whose handlers have not returned
-	Err         error // why the drain ended before; nil when only the end of the loops failed
+	Connections int   // connections that are not closed, which those loops own
+	Calls       int   // calls whose handlers have not returned
+	Err         error // why the drain ended early; nil if only the loops failed to end
 }
 
 // Error implements error.
 func (e *LeftError) Error() string {
-	return fmt.Sprintf("server: shutdown left %d held event loops, %d connections, %d calls", len(e.Loops), e.Connections, e.Calls)
+	return fmt.Sprintf("server: shutdown left %d held event loops, %d connections, %d calls",
+		len(e.Loops), e.Connections, e.Calls)
 }
 
 // Unwrap returns why the drain ended.
 func (e *LeftError) Unwrap() error { return e.Err }
 
-// callRoll asks each loop to answer. A loop that is held does not.
+// callRoll asks each loop to answer by closing its channel. A loop that is held does not answer.
 func (s *Server) callRoll() []chan struct{} {
 	roll := make([]chan struct{}, len(s.loops))
 	for i, l := range s.loops {
@@ -32,7 +34,8 @@ func (s *Server) callRoll() []chan struct{} {
 	return roll
 }
 
-// stopEngine closes what is left and ends the loops. Those that have not answered the roll by the end of grace are left behind; cause is why the drain ended.
+// stopEngine closes what is left and ends the loops. It leaves loops behind that have not answered
+// the roll by the end of grace. cause is why the drain ended.
 func (s *Server) stopEngine(grace context.Context, roll []chan struct{}, cause error) error {
 	close(s.halt)
 	s.helper.Wait()
@@ -48,7 +51,8 @@ func (s *Server) stopEngine(grace context.Context, roll []chan struct{}, cause e
 		}
 	}
 	if len(held) > 0 {
-		// The end of the engine waits for all loops, the others are not to: they let go of their workers themselves.
+		// engine.stop waits for all loops. The others need not wait with it: they stop their
+		// workers themselves.
 		for i, l := range s.loops {
 			select {
 			case <-roll[i]:
@@ -77,7 +81,7 @@ func (s *Server) stopEngine(grace context.Context, roll []chan struct{}, cause e
 	return left
 }
 
-// await waits for done, until ctx ends.
+// await waits for done, or until ctx ends.
 func await(ctx context.Context, done <-chan struct{}) error {
 	select {
 	case <-done:

@@ -2,28 +2,28 @@ package server
 
 import "github.com/mooring-mcp/mooring/server/internal/wheel"
 
-// drainWalk is how far a loop has come in letting go of what it has. The zero value is at rest.
+// drainWalk is the progress of a loop's drain. The zero value is at rest.
 type drainWalk struct {
-	order *drainOrder // nil: nothing is left to do
-	calls int         // of loop.detached, that many are still to be looked at
-	slot  int         // the next of loop.slots
+	order *drainOrder // nil if nothing is left to do
+	calls int         // how many calls of loop.detached are still to be checked
+	slot  int         // the next index in loop.slots
 }
 
 const (
-	drainSlice = sliceLimit / 4 // what a slice of a drain ends: a close costs more than a notice
-	drainLook  = 64             // places looked at count as one that is ended
+	drainSlice = sliceLimit / 4 // what a slice of a drain ends; a close costs more than a notice
+	drainLook  = 64             // so many checks count as one end
 )
 
-// startDrain begins to let go of the loop's connections: those where nothing is under way end in
-// slices, the others when it is done.
+// startDrain starts to end the loop's connections. Those without a request in progress end in
+// slices, the others when their request is done.
 func (l *loop) startDrain(d *drainOrder) {
 	l.draining = true
 	l.drain = drainWalk{order: d, calls: len(l.detached)}
 	l.serveDrain()
 }
 
-// serveDrain lets go of a slice. Calls that wait for their clients come first, because the clients
-// cannot answer any more.
+// serveDrain ends a slice of what is left. Calls that wait for their clients come first, because
+// the clients can no longer answer.
 func (l *loop) serveDrain() {
 	w := &l.drain
 	if w.order == nil {
@@ -31,7 +31,7 @@ func (l *loop) serveDrain() {
 	}
 	budget := drainSlice * drainLook
 	for ; w.calls > 0 && budget > 0; budget-- {
-		w.calls-- // the list loses what has ended, so that places only become smaller
+		w.calls-- // calls that end leave the list, so the others only move down
 		if w.calls < len(l.detached) && l.endIfParked(l.detached[w.calls]) {
 			budget -= drainLook
 		}
@@ -52,7 +52,7 @@ func (l *loop) serveDrain() {
 	*w = drainWalk{}
 }
 
-// drain lets go of c: at once where nothing is under way, otherwise when it is done.
+// drain ends c: at once if no request is in progress, otherwise when it is done.
 func (c *conn) drain(d *drainOrder) {
 	l := c.loop
 	c.flags |= flagClose
@@ -62,7 +62,7 @@ func (c *conn) drain(d *drainOrder) {
 		c.setState(l.now, connStateLinger) // the last response may still be on its way
 		c.wind()
 	case connStateHead, connStateBody:
-		// Its client gets a little time to say what it wants, not the usual one.
+		// The client gets a little time to complete its request, but less than usual.
 		due := l.now + wheel.Ticks(drainHead)
 		if at, armed := l.wheel.Due(c.slot); armed {
 			due = min(due, at)
@@ -74,9 +74,9 @@ func (c *conn) drain(d *drainOrder) {
 		}
 	case connStateStream:
 		if c.resumed() {
-			return // until its call is answered
+			return // c ends when its call has been answered
 		}
-		l.wheel.Disarm(c.slot) // a heartbeat that is due earlier would end it earlier
+		l.wheel.Disarm(c.slot) // a heartbeat that is due earlier would end c earlier
 		c.arm(l.now + tick(l.rng.Uint32N(uint32(d.spread)+1)))
 	}
 }

@@ -5,35 +5,38 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
-// exchange is what a connection holds from the first byte of a request to the last of its response, unless all of it happens in one turn. Its loop owns it and keeps free ones.
+// exchange is the state that a connection holds from the first byte of a request to the last byte
+// of its response. If all of this happens in one turn, the connection returns it at the end of the
+// turn. The loop owns the exchange and keeps free ones.
 //
-// It is small, because each client that has sent a part of a head has one. The head itself is parsed in loop.req, and again when its content has come.
+// It is small, because each client that has sent part of a head has one. The head itself is parsed
+// into loop.req, and parsed again when its content has arrived.
 type exchange struct {
-	*requestState                 // nil until the head is whole
-	in            *buffer         // bytes not parsed yet: a part of a head, or what arrived during a call
-	pause         httpparse.Pause // how far the head in it is parsed
-	job           *job            // of the call under way
+	*requestState                 // nil until the head is complete
+	in            *buffer         // bytes not parsed yet: part of a head, or what arrived during a call
+	pause         httpparse.Pause // how far the head in "in" is parsed
+	job           *job            // the job of the call in progress
 	due           tick            // when the call times out
 	linger        int32           // bytes discarded since the last response
-	began         bool            // the head of an event stream is written
+	began         bool            // the head of an event stream has been written
 }
 
-// requestState is what an exchange has of a request whose head is whole.
+// requestState is the part of an exchange that exists once the head of the request is complete.
 type requestState struct {
 	body    httpparse.BodyDecoder
 	verdict endpoint.Verdict
 	head    *buffer // the head, while its content is still arriving
-	content *buffer // moves to the job
-	origin  []byte  // an allowed Origin to be named in the response
-	session []byte  // a new Mcp-Session-Id to be sent with the response
+	content *buffer // the content; it moves to the job
+	origin  []byte  // an allowed Origin, for the response
+	session []byte  // a new Mcp-Session-Id, for the response
 }
 
 const (
-	keepExchanges = 1024
-	keepField     = 256 // room for a field value that is kept
+	keepExchanges = 1024 // free exchanges that a loop keeps, and free request states
+	keepField     = 256  // capacity of a field value up to which it is kept
 )
 
-// takeExchange returns c's exchange, a fresh one if c has none.
+// takeExchange returns c's exchange. It gives c one if c has none.
 func (c *conn) takeExchange() *exchange {
 	if c.x == nil {
 		l := c.loop
@@ -48,7 +51,7 @@ func (c *conn) takeExchange() *exchange {
 	return c.x
 }
 
-// putExchange takes x back and returns its buffers.
+// putExchange takes x back from its connection and returns its buffers to their pool.
 func (l *loop) putExchange(x *exchange) {
 	x.in = release(x.in)
 	l.resetRequest(x)
@@ -57,7 +60,7 @@ func (l *loop) putExchange(x *exchange) {
 	}
 }
 
-// beginRequest makes room in x for a request whose head is in loop.req.
+// beginRequest prepares x for a request whose head is in loop.req.
 func (l *loop) beginRequest(x *exchange) {
 	if n := len(l.requests); n > 0 {
 		x.requestState = l.requests[n-1]
@@ -69,7 +72,7 @@ func (l *loop) beginRequest(x *exchange) {
 	x.body.Reset(&l.req, &l.srv.limits)
 }
 
-// resetRequest forgets the request, not what arrived after it.
+// resetRequest clears the state of the request, but keeps the bytes that arrived after it.
 func (l *loop) resetRequest(x *exchange) {
 	if r := x.requestState; r != nil {
 		release(r.head)
@@ -85,6 +88,7 @@ func (l *loop) resetRequest(x *exchange) {
 	x.linger = 0
 }
 
+// keptField returns b without content for reuse, or nil if b has grown too large to keep.
 func keptField(b []byte) []byte {
 	if cap(b) > keepField {
 		return nil

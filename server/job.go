@@ -10,39 +10,43 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/session"
 )
 
-// job is one message from its content to its response. Its loop owns it, but for the time a worker runs it: then the loop may only cancel it.
-// Whoever ends Run posts itemReturn, and with it the loop takes everything back.
+// job is one message, from its content to its response. Its loop owns it, except while a worker
+// runs it: then the loop may only cancel it. The last post of the worker, itemReturn, returns
+// everything to the loop.
 type job struct {
 	loop      *loop
-	h         handle
-	method    mcp.Method // what the loop knows of it; MethodOther while only a worker can tell
-	id        []byte     // of the request, likewise; JSON text in content
+	h         handle     // the connection that the message came on
+	method    mcp.Method // MethodOther until the message is prepared
+	id        []byte     // the ID of the request, as JSON text in content; nil until the message is prepared
 	content   *buffer    // the message; the call aliases it
 	msg       jsonrpc.Message
 	call      mcp.Call
 	meta      mcp.RequestMeta
-	stream    bool // the client takes an event stream
-	json      bool // and a single message
+	stream    bool // the client accepts an event stream
+	json      bool // the client accepts a single message as JSON
 	ctx       context.Context
 	stop      context.CancelCauseFunc
-	worker    *worker[*job]  // that runs it
-	prepped   bool           // what it ran was prepareBig
-	preparing bool           // it runs prepareBig; the loop's
-	handed    bool           // a handler on a worker has seen content: it is never used again
-	refusal   *jsonrpc.Error // of Prepare
-	queued    atomic.Int64   // bytes of notifications posted and not yet with the socket
-	unsent    atomic.Int64   // bytes with the socket that the kernel has not taken, when last looked at
-	full      atomic.Bool    // the loop has been told that there is no room
+	worker    *worker[*job]  // the worker that runs the job
+	prepped   bool           // the worker has run prepareBig
+	preparing bool           // the worker runs prepareBig; belongs to the loop
+	handed    bool           // a handler on a worker has seen content, which is then never reused
+	refusal   *jsonrpc.Error // why the message was refused; nil if it was not
+	queued    atomic.Int64   // bytes of notifications that were posted and are not yet with the socket
+	unsent    atomic.Int64   // bytes with the socket that the kernel had not taken when last checked
+	full      atomic.Bool    // the loop has been notified that there is no room
 	mu        sync.Mutex     // orders the posts of Notify and Respond
 	done      bool           // Respond was called; guarded by mu
-	answer    []byte         // what it was called with: with status and code the loop's after itemReturn
-	status    int            // of HTTP
-	code      jsonrpc.Code
-	gen       uint32 // tells the job from an earlier use
-	legacy    legacyCall
+
+	// The arguments of the respond call. They belong to the loop after itemReturn.
+	answer []byte
+	status int // the HTTP status
+	code   jsonrpc.Code
+
+	gen    uint32 // distinguishes this use of the job from earlier ones
+	legacy legacyCall
 }
 
-const keepJobs = 256
+const keepJobs = 256 // free jobs that a loop keeps
 
 func (l *loop) takeJob() *job {
 	if n := len(l.jobs); n > 0 {
@@ -60,7 +64,8 @@ func (l *loop) putJob(j *job) {
 	j.legacy = legacyCall{ticket: session.Ticket{Info: mcp.SessionInfo{ClientName: j.legacy.ticket.Info.ClientName}}} // see UnmarshalBinary
 	j.gen++
 	if j.handed {
-		j.content = nil // a handler that has returned may have left its arguments, which alias it, with a goroutine
+		// The handler may have left its arguments, which alias content, with a goroutine.
+		j.content = nil
 	} else {
 		j.content = release(j.content)
 	}
@@ -68,7 +73,9 @@ func (l *loop) putJob(j *job) {
 	j.call.Reset()
 	j.msg = jsonrpc.Message{}
 	j.meta = mcp.RequestMeta{}
-	j.h, j.method, j.id, j.ctx, j.stop, j.worker, j.done, j.prepped, j.refusal = handle{}, mcp.MethodOther, nil, nil, nil, nil, false, false, nil
+	j.h, j.method, j.id = handle{}, mcp.MethodOther, nil
+	j.ctx, j.stop, j.worker = nil, nil, nil
+	j.done, j.prepped, j.refusal = false, false, nil
 	j.answer, j.status, j.code = nil, 0, 0
 	j.queued.Store(0)
 	j.unsent.Store(0)

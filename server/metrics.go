@@ -23,14 +23,15 @@ const (
 	closeUnsent                         // Options.MaxUnsent
 	closeUnsentTotal                    // Options.UnsentTotal
 	closePipelined                      // Options.MaxPipelined
-	closeDescriptors                    // silent, at the descriptor limit: another client waited
+	closeDescriptors                    // silent at the descriptor limit, while another client waited
 	closeDrain                          // Shutdown
-	closePanic                          // a fault in the server itself
+	closePanic                          // a bug in the server itself
 	numCloseReasons
 )
 
 var closeReasonNames = [numCloseReasons]string{
-	"peer", "reset", "write_error", "done", "refused", "head_timeout", "body_timeout", "idle_timeout", "write_stalled", "unsent_limit", "unsent_total", "pipelined_limit", "descriptors", "drain", "panic",
+	"peer", "reset", "write_error", "done", "refused", "head_timeout", "body_timeout", "idle_timeout",
+	"write_stalled", "unsent_limit", "unsent_total", "pipelined_limit", "descriptors", "drain", "panic",
 }
 
 func (r closeReason) String() string { return closeReasonNames[r] }
@@ -40,10 +41,10 @@ type outcome uint8
 
 const (
 	outcomeOK        outcome = iota // a result
-	outcomeError                    // a JSON-RPC error of the method
+	outcomeError                    // a JSON-RPC error from the method
 	outcomeRefused                  // refused before the method ran
-	outcomeCancelled                // the client went away first
-	outcomeOverload                 // refused for a bound of the server
+	outcomeCancelled                // the client cancelled or disconnected first
+	outcomeOverload                 // refused because of a limit of the server
 	outcomeTimeout                  // Options.CallTimeout
 	numOutcomes
 )
@@ -52,30 +53,32 @@ var outcomeNames = [numOutcomes]string{"ok", "error", "refused", "cancelled", "o
 
 func (o outcome) String() string { return outcomeNames[o] }
 
-// loopMetrics are written by their loop alone and read by anyone.
+// loopMetrics are the metrics of one loop. Only the loop writes them, except tickPosted. Any
+// goroutine may read them.
 type loopMetrics struct {
 	connections atomic.Int64
 	streams     atomic.Int64
-	// sessionStreams are those of streams that belong to sessions of earlier revisions.
+	// sessionStreams counts the streams that belong to sessions of earlier revisions.
 	sessionStreams atomic.Int64
 	requests       [mcp.NumMethods][numOutcomes]atomic.Uint64
-	http           atomic.Uint64 // requests for anything but the MCP endpoint's messages
-	refused        atomic.Uint64 // requests refused for their head or framing
+	http           atomic.Uint64 // requests other than messages to the MCP endpoint
+	refused        atomic.Uint64 // requests refused because of their head or framing
 	bytesIn        atomic.Uint64
 	bytesOut       atomic.Uint64
 	closes         [numCloseReasons]atomic.Uint64
 	panics         atomic.Uint64
-	lagNanos       atomic.Int64  // how late the latest tick of this window ran
-	lagBefore      atomic.Int64  // and that of the window before
-	lagWindow      atomic.Uint32 // the number of the window
-	tickPosted     atomic.Int64  // Unix nanoseconds, while a tick waits for the loop
+	lagNanos       atomic.Int64  // how late the latest-running tick of this window was
+	lagBefore      atomic.Int64  // the same for the window before
+	lagWindow      atomic.Uint32 // the number of this window
+	tickPosted     atomic.Int64  // when the tick that waits for the loop was posted, in Unix nanoseconds; 0 if none does
 	_              [64]byte      // keeps the next loop's counters off this cache line
 }
 
-// lagTicks is a window of loop lag: no shorter than the usual time between two scrapes.
+// lagTicks is the length of a window of loop lag, in ticks. It is no shorter than the usual time
+// between two scrapes.
 const lagTicks = 150
 
-// lag notes how late the tick of now ran.
+// lag records that the tick of now ran nanos late.
 func (m *loopMetrics) lag(now tick, nanos int64) {
 	if w, before := uint32(now/lagTicks), m.lagWindow.Load(); w != before {
 		m.lagBefore.Store(m.lagNanos.Swap(0))
@@ -89,7 +92,8 @@ func (m *loopMetrics) lag(now tick, nanos int64) {
 	}
 }
 
-// lagAt returns the longest lag of the window of now and of the one before. The loop may have rested in both.
+// lagAt returns the longest lag in the window of now and the one before. The loop may have rested
+// in both.
 func (m *loopMetrics) lagAt(now tick) int64 {
 	switch uint32(now/lagTicks) - m.lagWindow.Load() {
 	case 0:
@@ -100,34 +104,39 @@ func (m *loopMetrics) lagAt(now tick) int64 {
 	return 0
 }
 
-// Stats is a reading of a Server's counters. Counters only grow; the others are states.
+// Stats is a snapshot of a Server's metrics. Values of type uint64 are counters, which only grow;
+// the others are gauges.
 type Stats struct {
 	Connections       int64
-	Streams           int64 // open streams, of both kinds
-	SessionStreams    int64 // those of sessions of earlier revisions; the others are of subscriptions/listen
-	SessionsWithState int64 // sessions of which something is held
-	RevokedSessions   int64 // ids that were deleted and have not expired
-	ReplayBytes       int64 // events held for clients that come back
-	InboxBytes        int64 // that wait for event loops
-	AnswerBytes       int64 // of clients, for handlers that have not run with them yet
-	UnsentBytes       int64 // that wait for peers to read
+	Streams           int64 // open streams of both kinds
+	SessionStreams    int64 // open streams of sessions of earlier revisions; the others are of subscriptions/listen
+	SessionsWithState int64 // sessions that hold state
+	RevokedSessions   int64 // session IDs that were deleted and have not expired
+	ReplayBytes       int64 // bytes of events kept for clients that reconnect
+	InboxBytes        int64 // bytes that wait for event loops
+	AnswerBytes       int64 // bytes of answers from clients whose handlers have not run with them yet
+	UnsentBytes       int64 // bytes that wait for peers to read
 	CallsInFlight     int64 // calls that a goroutine serves
 	Requests          map[RequestLabels]uint64
-	OtherRequests     uint64 // health checks, preflights
+	OtherRequests     uint64 // health checks and preflights
 	Refused           uint64 // requests refused for their head or framing
 	BytesIn           uint64
 	BytesOut          uint64
-	Closes            map[string]uint64 // by reason
+	Closes            map[string]uint64 // closed connections, by reason
 	AcceptErrors      uint64
 	AcceptRefused     uint64 // connections above MaxConnections
 	Panics            uint64
-	LoopLag           []float64 // seconds, for each loop: how late the latest of its ticks of the last 15 to 30 s ran, or how long one waits by now
+
+	// LoopLag has a value for each loop, in seconds: the longest delay of a tick in the last 15 to
+	// 30 s, or the time for which a tick has been waiting by now, if that is longer.
+	LoopLag []float64
 }
 
-// RequestLabels tell requests apart. Method is one of MCP's methods or "other", never text from the wire.
+// RequestLabels distinguish requests. Method is one of MCP's methods or "other", never text from
+// the wire.
 type RequestLabels struct{ Method, Outcome string }
 
-// Stats returns the present counters. It may be called from any goroutine.
+// Stats returns the current metrics. It may be called from any goroutine.
 func (s *Server) Stats() Stats {
 	held := s.sessions.Stats()
 	st := Stats{
@@ -177,7 +186,7 @@ func (s *Server) Stats() Stats {
 	return st
 }
 
-// count counts a request that ended.
+// count counts a request that has ended.
 func (l *loop) count(m mcp.Method, o outcome) {
 	l.m.requests[m][o].Add(1)
 }

@@ -7,18 +7,18 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// noticeBoard collects changes for all loops. What changes within delay of the first is reported at
-// once, and once.
+// noticeBoard collects changes for all loops. It reports all changes that come within delay of the
+// first one together, and each of them once.
 type noticeBoard struct {
 	delay  time.Duration
-	report func(*changes) // reports to the loops; called from any goroutine
+	report func(*changes) // reports changes to the loops; may be called from any goroutine
 
 	mu      sync.Mutex // guards log and pending
 	log     changeLog
-	pending changes // not yet reported
+	pending changes // changes that are not yet reported
 }
 
-// add notes a change. It may be called from any goroutine.
+// add records a change. It may be called from any goroutine.
 func (b *noticeBoard) add(ch mcp.Change) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -28,7 +28,7 @@ func (b *noticeBoard) add(ch mcp.Change) {
 	b.pending.add(ch)
 }
 
-// flush reports the changes that were noted.
+// flush reports the pending changes.
 func (b *noticeBoard) flush() {
 	b.mu.Lock()
 	c := b.pending
@@ -38,11 +38,11 @@ func (b *noticeBoard) flush() {
 	b.report(&c)
 }
 
-// changes is a set of things that changed.
+// changes is a set of lists and resources that have changed.
 type changes struct {
 	topics mcp.Topic
 	uris   map[string]struct{} // nil when empty
-	seq    uint64              // number of the newest, in the server's log of changes
+	seq    uint64              // the number of the newest change in the server's change log
 }
 
 func (c *changes) add(ch mcp.Change) {

@@ -8,7 +8,9 @@ import (
 	"github.com/mooring-mcp/mooring/sse"
 )
 
-// fanout is the walk over a loop's streams that tells them of changes, one change at a time and a slice of streams a turn. What changes meanwhile is told by the next walk: nothing queues.
+// fanout is the walk over a loop's streams that notifies them of changes: one change at a time, and
+// a slice of streams in each turn. What changes meanwhile is reported by the next walk, so that
+// notices do not queue.
 type fanout struct {
 	todo   changes
 	change mcp.Change
@@ -16,19 +18,21 @@ type fanout struct {
 	frames frames
 }
 
-// allTopics are the topics whose change is told to the streams of the one list.
+// allTopics are the topics whose changes are reported in a walk over all streams.
 var allTopics = [...]mcp.Topic{mcp.TopicTools, mcp.TopicPrompts, mcp.TopicResources}
 
 func (f *fanout) add(l *loop, ch *changes) {
 	f.todo.merge(ch)
 	for uri := range ch.uris {
 		if l.streams.byURI[uri] == nil {
-			delete(f.todo.uris, uri) // or the last walk, whose notice says that all has been told, would not be known as such
+			// Otherwise start could not tell which walk is the last one, whose notice says that
+			// everything has been reported.
+			delete(f.todo.uris, uri)
 		}
 	}
 }
 
-// begin begins the walk for one of the changes that are due. It reports whether there was one.
+// begin starts the walk for one of the pending changes. It reports whether there was one.
 func (f *fanout) begin(l *loop) bool {
 	for _, t := range allTopics {
 		if f.todo.topics&t != 0 {
@@ -55,15 +59,15 @@ func (f *fanout) start(l *loop, ch mcp.Change) {
 	f.notice = l.noticeOf(ch)
 	f.frames.reset(&f.notice)
 	if f.todo.topics == 0 && len(f.todo.uris) == 0 {
-		l.told = f.todo.seq // whoever is told this has been told all
+		l.told = f.todo.seq // a stream that gets this notice has been notified of everything
 		f.notice.seq = l.told
 	}
 }
 
-// passCost is what a stream costs that is not told, in parts of one that is.
+// passCost is how many streams can be passed over for the cost of notifying one.
 const passCost = 16
 
-// serveFanout tells a slice of streams.
+// serveFanout notifies a slice of streams.
 func (l *loop) serveFanout() {
 	f := &l.fan
 	for n := 0; n < sliceLimit*passCost; {
@@ -96,7 +100,8 @@ func (l *loop) tellList(c *conn) {
 		return
 	}
 	if c.has(flagSession) && c.slow() {
-		// The id of this notice would say that the client knows what it is still to be told.
+		// The event ID of this notice would say that the client knows of changes that it has yet to
+		// be notified of.
 		c.dirty |= l.fan.change.Topic
 		return
 	}
@@ -124,7 +129,7 @@ func (l *loop) tellResource(c *conn, ref uint32) {
 	}
 }
 
-// deliverDirty tells a stream that has caught up what it missed, as long as it keeps up.
+// deliverDirty notifies a stream that has caught up of what it missed, as long as it keeps up.
 func (l *loop) deliverDirty(c *conn) {
 	tell := func(ch mcp.Change) bool {
 		n := l.noticeOf(ch)
@@ -167,42 +172,53 @@ func (l *loop) deliverDirty(c *conn) {
 	}
 }
 
-// notice is a notification but for the subscription id that stands between its two parts, as it stands in events.
+// notice is an encoded notification, as it appears in events. The subscription ID goes between its
+// two parts.
 type notice struct {
 	prefix, suffix []byte
-	message        []byte // the notification of sessions; empty: there is none
-	seq            uint64 // number of the change, if whoever is told this knows all up to it
+	message        []byte // the notification for streams of sessions; empty if they get none
+
+	// seq is the number of a change if a stream that gets this notice has then been notified of
+	// all changes up to it. Otherwise it is 0.
+	seq uint64
 }
 
-// tells reports whether there is something to tell c: sessions do not hear of what the server no longer declares.
+// tells reports whether c gets the notice. Sessions are not notified of features that the server no
+// longer declares.
 func (n *notice) tells(c *conn) bool { return !c.has(flagSession) || len(n.message) > 0 }
 
 func (l *loop) noticeOf(ch mcp.Change) notice {
 	prefix, suffix := l.srv.mcp.ChangeMessage(ch)
-	n := notice{prefix: []byte(escapeForEvent(string(prefix))), suffix: []byte(escapeForEvent(string(suffix)))}
+	n := notice{
+		prefix: []byte(escapeForEvent(string(prefix))),
+		suffix: []byte(escapeForEvent(string(suffix))),
+	}
 	if l.m.sessionStreams.Load() > 0 {
 		n.message = l.srv.mcp.SessionChangeMessage(ch)
 	}
 	return n
 }
 
-// frames makes the bytes of one notice for many streams, as sse.AppendData would: the encoded frame is kept, and only the id is patched in while its length stays the same.
+// frames encodes one notice for many streams, with the same result as sse.AppendData. It keeps the
+// encoded frame, and overwrites only the subscription ID as long as the length of the ID stays the
+// same.
 type frames struct {
 	n      *notice
 	buf    []byte // "LEN CRLF data: prefix id suffix LF LF CRLF"
-	at     int    // where the id stands
+	at     int    // the offset of the ID in buf
 	idLen  int
 	bare   bool // the frame is not a chunk
 	filled bool
 
-	session []byte // the frame for streams of sessions, once it is made
+	session []byte // the frame for streams of sessions; nil until one is needed
 }
 
 func (f *frames) reset(n *notice) {
 	f.n, f.filled, f.session = n, false, nil
 }
 
-// sessionFrame returns the bytes for streams of sessions: all get the same.
+// sessionFrame returns the bytes for c, a stream of a session. All such streams share one frame,
+// except those of HTTP+SSE and HTTP/1.0.
 func (f *frames) sessionFrame(c *conn) []byte {
 	if c.has(flagTyped | flagHTTP10) {
 		return f.encodeSession(nil, c)
@@ -228,7 +244,7 @@ func (f *frames) encodeSession(dst []byte, c *conn) []byte {
 	return endpoint.AppendChunk(dst, event)
 }
 
-// bytesFor returns the bytes for c, valid until the next call.
+// bytesFor returns the bytes for c. They are valid until the next call.
 func (f *frames) bytesFor(c *conn) []byte {
 	if c.has(flagSession) {
 		return f.sessionFrame(c)
@@ -242,7 +258,8 @@ func (f *frames) bytesFor(c *conn) []byte {
 	b := f.buf[:0]
 	const field, end = "data: ", "\n\n"
 	if !bare {
-		b = strconv.AppendUint(b, uint64(len(field)+len(f.n.prefix)+len(c.id)+len(f.n.suffix)+len(end)), 16)
+		n := len(field) + len(f.n.prefix) + len(c.id) + len(f.n.suffix) + len(end)
+		b = strconv.AppendUint(b, uint64(n), 16)
 		b = append(b, "\r\n"...)
 	}
 	b = append(append(b, field...), f.n.prefix...)

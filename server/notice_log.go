@@ -7,18 +7,20 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// changeLog numbers the changes of the server, so that a client which comes back can be told what it missed. It keeps no events: a notice says only that something changed.
+// changeLog numbers the changes of the server, so that a client that reconnects can be notified of
+// what it missed. It keeps no events, because a notice says only that something has changed.
 type changeLog struct {
-	base  uint64 // before the first change
-	seq   uint64
-	lists [8]uint64         // by topic bit, of the newest change
-	uris  map[string]uint64 // likewise by resource
-	floor uint64            // of resources, everything up to here is forgotten
+	base  uint64            // the number before the first change
+	seq   uint64            // the number of the newest change
+	lists [8]uint64         // the number of the newest change of each list, by topic bit
+	uris  map[string]uint64 // the number of the newest change of each resource
+	floor uint64            // changes of resources up to this number are forgotten
 }
 
-const maxLoggedURIs = 4096
+const maxLoggedURIs = 4096 // resources that a log remembers at most
 
-// newChangeLog returns a log whose numbers are not those of another process, or of this one before a restart: its clients may bring theirs.
+// newChangeLog returns a log whose numbers differ from those of another process, and from those of
+// this one before a restart: clients may present such numbers.
 func newChangeLog(now time.Time) changeLog {
 	n := uint64(now.UnixMicro())
 	return changeLog{base: n, seq: n}
@@ -48,10 +50,11 @@ func (g *changeLog) add(topics mcp.Topic, uris map[string]struct{}) uint64 {
 	return g.seq
 }
 
-// foreign reports whether n is none of g's numbers: who brings it may have missed anything.
+// foreign reports whether n is not one of g's numbers. A client that presents it may have missed
+// anything.
 func (g *changeLog) foreign(n uint64) bool { return n < g.base || n > g.seq }
 
-// since returns which lists changed after number n, or may have.
+// since returns the lists that have changed after number n, or may have.
 func (g *changeLog) since(n uint64) (t mcp.Topic) {
 	if g.foreign(n) {
 		return ^t
@@ -64,12 +67,13 @@ func (g *changeLog) since(n uint64) (t mcp.Topic) {
 	return t
 }
 
-// updatedSince reports whether a resource changed after number n, or may have.
+// updatedSince reports whether a resource has changed after number n, or may have.
 func (g *changeLog) updatedSince(uri string, n uint64) bool {
 	return g.foreign(n) || g.floor > n || g.uris[uri] > n
 }
 
-// appendNoticeID appends the id of a notice on the stream of a session: stream 0, and the number of the change.
+// appendNoticeID appends the event ID of a notice on the stream of a session: stream 0, and the
+// number of the change.
 func appendNoticeID(dst []byte, seq uint64) []byte {
 	return strconv.AppendUint(append(dst, "0-"...), seq, 36)
 }

@@ -8,21 +8,28 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
-// listen makes the exchange a subscriptions/listen stream: it is registered and acknowledged in this turn, so that no notice can come before the acknowledgement.
-// The job stays the caller's: a worker may still have its hands on it.
+// listen turns the exchange into a subscriptions/listen stream. The stream is registered and
+// acknowledged in the same turn, so that no notice can precede the acknowledgement. The caller
+// keeps the job, because a worker may still be using it.
 func (c *conn) listen(now tick, j *job) {
 	l, x := c.loop, c.x
 	s := l.srv
 	switch {
 	case !j.stream:
 		l.count(j.call.Method(), outcomeRefused)
-		c.respondError(406, j.call.ID(), &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "a subscription needs a client that accepts text/event-stream"})
+		c.respondError(406, j.call.ID(), &jsonrpc.Error{
+			Code:    jsonrpc.CodeInvalidRequest,
+			Message: "a subscription needs a client that accepts text/event-stream",
+		})
 		c.finish(now)
 		return
 	case s.streams.Add(1) > int64(s.opts.MaxStreams):
 		s.streams.Add(-1)
 		l.count(j.call.Method(), outcomeOverload)
-		c.respondError(503, j.call.ID(), &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many streams"})
+		c.respondError(503, j.call.ID(), &jsonrpc.Error{
+			Code:    jsonrpc.CodeInternalError,
+			Message: "too many streams",
+		})
 		c.finish(now)
 		return
 	}
@@ -47,7 +54,7 @@ func (c *conn) listen(now tick, j *job) {
 	}
 }
 
-// endStream takes c out of all lists of streams.
+// endStream removes c from all lists of streams.
 func (l *loop) endStream(c *conn) {
 	u := l.streams.remove(c.slot)
 	if c.has(flagSession) {
@@ -62,7 +69,8 @@ func (l *loop) endStream(c *conn) {
 	l.srv.streams.Add(-1)
 }
 
-// endGracefully ends a stream with the result of its request. For the client that is the end of the subscription, not a fault.
+// endGracefully ends a stream with the result of its request. To the client, this is a regular end
+// of the subscription, not a failure.
 func (c *conn) endGracefully(now tick) {
 	l := c.loop
 	if l.sseBusy(c) {
@@ -84,7 +92,8 @@ func (c *conn) endGracefully(now tick) {
 	c.setState(now, connStateLinger)
 }
 
-// intern returns the subscription id as it stands in events. Most ids are small integers, which cost nothing to hold.
+// intern returns the subscription ID as it appears in events. Most IDs are small integers, whose
+// strings are shared and cost nothing to hold.
 func (l *loop) intern(id string) string {
 	if n, err := strconv.Atoi(id); err == nil && n >= 0 && n < len(l.srv.smallIDs) && l.srv.smallIDs[n] == id {
 		return l.srv.smallIDs[n]
@@ -92,7 +101,7 @@ func (l *loop) intern(id string) string {
 	return escapeForEvent(id)
 }
 
-// slow reports whether c missed notices.
+// slow reports whether c has missed notices.
 func (c *conn) slow() bool {
 	if c.dirty != 0 {
 		return true

@@ -5,8 +5,9 @@ import "github.com/mooring-mcp/mooring/server/internal/session"
 // streamList holds the streams of a loop: all in one list, newest first, and those that listen to a
 // resource in a list of that resource. It knows streams by their slots.
 //
-// One walk at a time goes over a list, a few streams in each turn. Streams may come and go between
-// two steps: the walk meets each stream that is there all the time, and none that came later.
+// Only one walk over a list is active at a time. It takes a few streams in each turn, and streams
+// may come and go between two steps. The walk visits every stream that stays until its end, and
+// none that is added after its beginning.
 type streamList struct {
 	head     uint32 // slot
 	byURI    map[string]*uriList
@@ -15,27 +16,27 @@ type streamList struct {
 	walk     streamWalk
 }
 
-// interest is told how many streams listen to a resource, one by one.
+// interest is notified of each stream that begins or ceases to listen to a resource.
 type interest interface {
 	Subscribe(uri string)
 	Unsubscribe(uri string)
 }
 
-// streamNode is what a stream holds for the lists that it is in.
+// streamNode is a stream's part of the lists that it is in.
 type streamNode struct {
-	uris       *uriSet // the resources it listens to; nil if there are none
-	next, prev uint32  // in streamList
+	uris       *uriSet // the resources that the stream listens to; nil if there are none
+	next, prev uint32  // the neighbours in the list of all streams, by slot
 }
 
-// streamWalk is where a walk stands.
+// streamWalk is the position of a walk.
 type streamWalk struct {
 	active bool
-	cursor uint32   // the next slot of the list of all streams,
-	list   *uriList // or of the list of a resource
-	member int      // the member that was last met
+	cursor uint32   // the next slot, in a walk over all streams
+	list   *uriList // the list, in a walk over the listeners of a resource
+	member int      // the index in list of the member that was visited last
 }
 
-// noSlot ends a list.
+// noSlot marks the end of a list.
 const noSlot = ^uint32(0)
 
 func (s *streamList) init(node func(slot uint32) *streamNode, i interest) {
@@ -43,7 +44,7 @@ func (s *streamList) init(node func(slot uint32) *streamNode, i interest) {
 	s.byURI = make(map[string]*uriList)
 }
 
-// push adds a stream. It goes first, so that a walk under way does not meet it.
+// push adds a stream at the front of the list, so that a walk in progress does not visit it.
 func (s *streamList) push(slot uint32) {
 	n := s.node(slot)
 	n.prev, n.next = noSlot, s.head
@@ -53,7 +54,7 @@ func (s *streamList) push(slot uint32) {
 	s.head = slot
 }
 
-// remove takes a stream out of all lists. It returns what the stream held for its resources, or nil.
+// remove removes a stream from all lists. It returns the stream's resources, or nil if it had none.
 func (s *streamList) remove(slot uint32) *uriSet {
 	n := s.node(slot)
 	if s.walk.active && s.walk.list == nil && s.walk.cursor == slot {
@@ -78,12 +79,12 @@ func (s *streamList) remove(slot uint32) *uriSet {
 	return u
 }
 
-// walkAll begins a walk over all streams.
+// walkAll starts a walk over all streams.
 func (s *streamList) walkAll() {
 	s.walk = streamWalk{active: true, cursor: s.head}
 }
 
-// walkListeners begins a walk over the streams that listen to a resource. It reports false if there
+// walkListeners starts a walk over the streams that listen to a resource. It returns false if there
 // are none.
 func (s *streamList) walkListeners(uri string) bool {
 	list := s.byURI[uri]
@@ -94,8 +95,8 @@ func (s *streamList) walkListeners(uri string) bool {
 	return true
 }
 
-// step returns the next stream of the walk and, if it is over the listeners of a resource, which of
-// the stream's resources that is. It reports false at the end of the walk.
+// step returns the next stream of the walk. In a walk over the listeners of a resource, ref is the
+// index of this resource in the stream's uriSet. At the end of the walk, ok is false.
 func (s *streamList) step() (slot, ref uint32, ok bool) {
 	w := &s.walk
 	switch {
@@ -104,8 +105,8 @@ func (s *streamList) step() (slot, ref uint32, ok bool) {
 		w.cursor = s.node(slot).next
 		return slot, 0, true
 	case w.list != nil && w.member > 0:
-		// From the end: streams that come meanwhile are behind, and forget keeps it so when
-		// others leave.
+		// The walk goes from the end to the front: streams that are added meanwhile stay behind it,
+		// and forget preserves this when others leave.
 		w.member--
 		m := w.list.members[w.member]
 		return m.slot, m.ref, true
@@ -120,12 +121,13 @@ type uriList struct {
 	members []uriMember
 }
 
-// uriMember is a stream in a uriList, and which of the stream's resources the list is for.
+// uriMember is a stream in a uriList. ref is the index of the list's resource in the stream's
+// uriSet.
 type uriMember struct {
 	slot, ref uint32
 }
 
-// uriSet is the resources of one stream, and the session that the stream belongs to.
+// uriSet holds the resources of one stream and the session that the stream belongs to.
 type uriSet struct {
 	refs    []uriRef
 	session session.Key // of a stream of an earlier revision
@@ -135,11 +137,11 @@ type uriSet struct {
 // uriRef is one resource of a stream.
 type uriRef struct {
 	list  *uriList
-	pos   int  // in list.members
-	dirty bool // updated, and the stream was too slow to be notified
+	pos   int  // the index in list.members
+	dirty bool // the resource was updated while the stream was too slow to be notified
 }
 
-// missed reports whether a resource was updated and the stream was too slow to be notified.
+// missed reports whether a resource was updated while the stream was too slow to be notified.
 func (u *uriSet) missed() bool {
 	for i := range u.refs {
 		if u.refs[i].dirty {
@@ -149,7 +151,7 @@ func (u *uriSet) missed() bool {
 	return false
 }
 
-// listen registers a stream for uris, which are distinct.
+// listen registers a stream for uris, which must be distinct.
 func (s *streamList) listen(slot uint32, uris []string) {
 	n := s.node(slot)
 	if n.uris == nil {
@@ -167,7 +169,7 @@ func (s *streamList) listen(slot uint32, uris []string) {
 	}
 }
 
-// unlisten takes resource i away from a stream.
+// unlisten removes resource i from a stream.
 func (s *streamList) unlisten(slot uint32, i int) {
 	u := s.node(slot).uris
 	s.forget(&u.refs[i])
@@ -179,12 +181,12 @@ func (s *streamList) unlisten(slot uint32, i int) {
 	u.refs = u.refs[:last]
 }
 
-// forget takes one stream out of the list of one resource.
+// forget removes one stream from the list of one resource.
 func (s *streamList) forget(r *uriRef) {
 	list, free := r.list, r.pos
 	last := len(list.members) - 1
 	if w := &s.walk; w.active && w.list == list && free < w.member {
-		// The streams that the walk has met stay behind those that it has not.
+		// The streams that the walk has visited must stay behind those that it has not.
 		w.member--
 		s.move(list, w.member, free)
 		free = w.member
@@ -197,7 +199,7 @@ func (s *streamList) forget(r *uriRef) {
 	s.interest.Unsubscribe(list.uri)
 }
 
-// move moves a member to a place that has become free.
+// move moves a member to an index that has become free.
 func (s *streamList) move(list *uriList, from, to int) {
 	if from != to {
 		m := list.members[from]

@@ -6,25 +6,29 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
-// A loop gets a tick every tickUnit while it has work that depends on time. A loop that has had none for a while rests: it publishes when its next tick is due, and the ticker leaves it alone until
-// then. The ticker itself parks while all loops rest, so that an idle server sleeps.
+// A loop gets a tick every tickUnit while it has work that depends on time. A loop that has had
+// none for a while rests: it publishes when its next tick is due, and gets no tick until then. The
+// ticker itself parks while all loops rest, so that an idle server sleeps.
 //
-// Whoever runs on a loop that rests calls loop.present first: the time of the loop has stood still, and what it is about to do may need ticks again. Only the loop arms deadlines, so it cannot lose a
-// wake-up of its own; the ticker publishes that it parks before it looks at the loops for the last time.
+// What runs on a resting loop calls loop.present first, because the loop's time has stood still,
+// and because the loop may now need ticks again. Only the loop arms its deadlines, so it cannot
+// miss a wake-up of its own. The ticker publishes that it parks before it checks the loops for the
+// last time.
 
 const (
 	awake tick = 0 // the loop gets every tick
 
-	restAfter = 10 // ticks without a reason to wake, until a loop rests
-	restLeast = 5  // ticks: for a shorter rest it is not worth while
+	restAfter = 10 // ticks without work after which a loop rests
+	restLeast = 5  // ticks that a rest must last to be worth while
 	sweepRest = 10 // ticks between two sweeps of the sessions while the loops rest
 )
 
-// runTicker gives the loops their time. Ticks never stack: a loop that has not served one gets no other.
+// runTicker sends ticks to the loops. Ticks do not pile up: a loop that has not yet handled one
+// gets no other.
 func (s *Server) runTicker() {
 	t := time.NewTicker(tickUnit)
 	defer t.Stop()
-	var swept tick // when all loops last had a tick for the sessions
+	var swept tick // when all loops last got a tick for the sessions
 	slow := false
 	for {
 		select {
@@ -67,13 +71,16 @@ func (s *Server) runTicker() {
 // noRest is the result of park when there is no next tick.
 const noRest = time.Duration(-1)
 
-// park returns how long the ticker may wait beyond the usual: 0 if not at all, noRest if until the alarm.
+// park returns how long the ticker may wait for its next tick: 0 means the usual period, and noRest
+// means until the alarm.
 func (s *Server) park(at, swept tick) time.Duration {
 	if s.nextTick(swept) <= at+1 {
 		return 0
 	}
 	s.parked.Store(true)
-	next := s.nextTick(swept) // again: a loop that was stirred before it could see that the ticker is parked sounds no alarm
+	// The loops are checked again: a loop that was stirred before it could see that the ticker is
+	// parked does not sound the alarm.
+	next := s.nextTick(swept)
 	switch {
 	case next <= at+1:
 		s.parked.Store(false)
@@ -84,7 +91,7 @@ func (s *Server) park(at, swept tick) time.Duration {
 	return max(s.start.Add(time.Duration(next)*tickUnit).Sub(s.clock()), 1)
 }
 
-// nextTick returns when the first of the loops needs a tick.
+// nextTick returns the earliest tick that any of the loops needs.
 func (s *Server) nextTick(swept tick) tick {
 	next := wheel.Never
 	for _, l := range s.loops {
@@ -96,24 +103,25 @@ func (s *Server) nextTick(swept tick) tick {
 	return next
 }
 
-// rouse ends the rest of the ticker. It may be called from any goroutine.
+// rouse wakes the ticker if it is parked. It may be called from any goroutine.
 func (s *Server) rouse() {
 	if s.parked.Load() && s.parked.CompareAndSwap(true, false) {
 		select {
 		case s.alarm <- struct{}{}:
-		default: // it is on its way
+		default: // an alarm is on its way
 		}
 	}
 }
 
-// postTick gives the loop a tick, unless one waits for it. It may be called from any goroutine.
+// postTick sends the loop a tick, unless one is waiting for it. It may be called from any
+// goroutine.
 func (l *loop) postTick(now time.Time) {
 	if l.m.tickPosted.CompareAndSwap(0, now.UnixNano()) {
 		l.execute(l.runTick)
 	}
 }
 
-// visit has a loop that rests look at what was left for it. It may be called from any goroutine.
+// visit makes a resting loop look at what was left for it. It may be called from any goroutine.
 func (l *loop) visit() {
 	if l.restsUntil() != awake {
 		l.postTick(l.srv.clock())
@@ -123,7 +131,8 @@ func (l *loop) visit() {
 // restsUntil returns when the loop needs its next tick. It may be called from any goroutine.
 func (l *loop) restsUntil() tick { return tick(l.rest.Load()) }
 
-// present returns the time of the loop, after a rest too. What runs on the loop calls it before it uses the time or arms a deadline.
+// present returns the time of the loop, and ends its rest first if it rests. What runs on the loop
+// calls it before it uses the time or arms a deadline.
 func (l *loop) present() tick {
 	if l.restsUntil() != awake {
 		l.stir()
@@ -142,7 +151,8 @@ func (l *loop) stir() {
 	l.srv.rouse()
 }
 
-// settle ends a tick: it lets the loop rest until the next that it needs.
+// settle ends a tick. A loop that has been quiet for long enough rests until the next tick that it
+// needs.
 func (l *loop) settle() {
 	next := awake
 	if l.quiet++; l.quiet >= restAfter {
@@ -154,7 +164,8 @@ func (l *loop) settle() {
 	l.rest.Store(uint32(next))
 }
 
-// nextTick returns when the loop needs a tick: at the next at once if what it waits for has no time of its own.
+// nextTick returns when the loop needs its next tick. This is now if the loop waits for something
+// that has no time of its own.
 func (l *loop) nextTick() tick {
 	if l.more || l.kicked || len(l.backlog) > 0 || len(l.detached) > 0 || len(l.stalls.clocks) > 0 {
 		return l.now
