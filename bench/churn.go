@@ -107,7 +107,7 @@ func runChurn(ctx context.Context, e *env) error {
 		p.hold(false)
 	}
 	e.progress("waiting for %v", e.Wait)
-	p.hold(true) // a server without other work would be counted in
+	p.hold(true) // answers of an otherwise idle server would be counted in
 	if err := sleep(ctx, e.Wait-time.Duration(load.Now()-v.lastFIN)); err != nil {
 		return err
 	}

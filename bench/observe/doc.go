@@ -10,10 +10,10 @@
 // About the figures:
 //
 //   - Processor time is that of CLOCK_PROCESS_CPUTIME_ID (clock_getcpuclockid(3)): nanoseconds, of
-//     all threads, including those that have ended. For a thread that is running at that moment, the
-//     time since the scheduler's last tick is missing, at most 10 ms; so a difference is meaningful
-//     from a second on, or between moments of rest. The division into user and system time is the
-//     kernel's estimate, in steps of 10 ms.
+//     all threads, including those that have ended. For a thread that is running at that moment,
+//     the time since the scheduler's last tick is missing, at most 10 ms; so a difference is
+//     meaningful from a second on, or between moments of rest. The division into user and system
+//     time is the kernel's estimate, in steps of 10 ms.
 //   - [Process.Sample] reads memory from smaps_rollup, for which the kernel counts pages one by one
 //     and holds the process's memory map meanwhile: use it between phases. [Process.Glance] reads
 //     counters instead. Since Linux 6.2 some kernels keep them for each processor, and they may be

@@ -16,6 +16,6 @@
 //
 // A nonce consists of 8 random octets, drawn once per ring and again after 2^32 texts, and a
 // counter. A nonce therefore repeats under one key only if two of the random parts are equal, and
-// the number of texts has no practical limit, unlike with 12 random octets. The counter reveals to a
-// holder of two texts how many were sealed between them.
+// the number of texts has no practical limit, unlike with 12 random octets. The counter reveals to
+// a holder of two texts how many were sealed between them.
 package seal
