@@ -22,11 +22,9 @@ type visits struct {
 	withStream bool // each opens a stream too
 	client     *load.Client
 
-	mu      sync.Mutex // guards the rest
-	left    int        // clients of this round that are still to come
-	here    int        // clients that are connected
+	mu sync.Mutex // guards the rest
+	quota
 	free    []*visitor
-	rest    chan struct{} // closed when all clients of the round have disconnected
 	first   *hdrhistogram.Histogram
 	whole   *hdrhistogram.Histogram
 	gone    int
@@ -59,38 +57,22 @@ func (v *visits) close() {
 
 // round runs n clients, at most concurrency at a time, and returns when all have disconnected.
 func (v *visits) round(ctx context.Context, n, concurrency int) error {
-	v.mu.Lock()
-	v.left, v.rest = n, make(chan struct{})
-	rest := v.rest
-	v.mu.Unlock()
-	for range min(n, concurrency) {
-		l := v.client.Next()
-		if err := l.Do(func() { v.another(&visitor{visits: v, loop: l}) }); err != nil {
-			return err
-		}
-	}
-	select {
-	case <-rest:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return v.quota.round(ctx, &v.mu, v.client, n, concurrency, func(l *load.Loop) {
+		v.another(&visitor{visits: v, loop: l})
+	})
 }
 
 // another begins a client of the round, if there is one left.
 func (v *visits) another(x *visitor) {
 	v.mu.Lock()
-	if v.left == 0 || v.closed {
-		if v.here == 0 && v.rest != nil {
-			close(v.rest)
-			v.rest = nil
-		}
-		v.mu.Unlock()
+	if v.closed {
+		v.left = 0
+	}
+	begin := v.take()
+	v.mu.Unlock()
+	if !begin {
 		return
 	}
-	v.left--
-	v.here++
-	v.mu.Unlock()
 	x.done = func() { _ = x.loop.Do(func() { v.another(x) }) }
 	x.begin(load.Now())
 }

@@ -66,13 +66,11 @@ type wave struct {
 	client   *load.Client
 	messages [][]byte
 
-	mu       sync.Mutex // guards the rest
+	mu sync.Mutex // guards the rest
+	quota
 	next     int
-	left     int
-	here     int
 	silent   []int // for each message, how many in a row had no answer
 	outcomes outcomes
-	rest     chan struct{}
 	lastFIN  int64
 }
 
@@ -82,36 +80,18 @@ func newWave(client *load.Client, a *assault) *wave {
 
 // round makes n connections, at most concurrency at a time, and returns when all have ended.
 func (w *wave) round(ctx context.Context, n, concurrency int) error {
-	rest := make(chan struct{})
-	w.mu.Lock()
-	w.left, w.rest = n, rest
-	w.mu.Unlock()
-	for range min(n, concurrency) {
-		l := w.client.Next()
-		if err := l.Do(func() { w.another(&assailant{wave: w, loop: l}) }); err != nil {
-			return err
-		}
-	}
-	select {
-	case <-rest:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return w.quota.round(ctx, &w.mu, w.client, n, concurrency, func(l *load.Loop) {
+		w.another(&assailant{wave: w, loop: l})
+	})
 }
 
+// another begins a connection of the round, if there is one left.
 func (w *wave) another(x *assailant) {
 	w.mu.Lock()
-	if w.left == 0 {
-		if w.here == 0 && w.rest != nil {
-			close(w.rest)
-			w.rest = nil
-		}
+	if !w.take() {
 		w.mu.Unlock()
 		return
 	}
-	w.left--
-	w.here++
 	x.message = w.next % len(w.messages)
 	w.next++
 	patience := hostilePatience

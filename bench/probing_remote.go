@@ -22,7 +22,6 @@ type probeRequest struct {
 }
 
 type probeReply struct {
-	Error   string  `json:"error,omitempty"`
 	Waiting int     `json:"waiting,omitempty"`
 	Hist    []byte  `json:"hist,omitempty"`
 	Late    []byte  `json:"late,omitempty"`
@@ -37,28 +36,17 @@ func workProbes(in *json.Decoder, out *json.Encoder) error {
 			p.close()
 		}
 	}()
-	for {
-		var req probeRequest
-		if err := in.Decode(&req); err != nil {
-			return err
-		}
-		var rep probeReply
-		var err error
+	return worker.Serve(in, out, func(req *probeRequest) (rep probeReply, err error) {
 		switch {
 		case req.Op == "start" && p == nil && req.Options != nil:
 			p, err = newLocalProbing(req.Options)
 		case p == nil:
 			err = errors.New("not started")
 		default:
-			err = rep.serve(p, &req)
+			err = rep.serve(p, req)
 		}
-		if err != nil {
-			rep = probeReply{Error: err.Error()}
-		}
-		if err := out.Encode(&rep); err != nil {
-			return err
-		}
-	}
+		return rep, err
+	})
 }
 
 func (r *probeReply) serve(p *localProbing, req *probeRequest) (err error) {
@@ -106,15 +94,12 @@ func newRemoteProbing(ctx context.Context, command []string, o *probeOptions) (p
 	return w, nil
 }
 
-func (w remoteProbing) ask(req *probeRequest) (*probeReply, error) {
-	var rep probeReply
-	if err := w.Ask(req, &rep); err != nil {
-		return nil, fmt.Errorf("bench: probes: %w", err)
+func (w remoteProbing) ask(req *probeRequest) (probeReply, error) {
+	rep, err := worker.Ask[probeReply](w.Process, req)
+	if err != nil {
+		return probeReply{}, fmt.Errorf("bench: probes: %w", err)
 	}
-	if rep.Error != "" {
-		return nil, fmt.Errorf("bench: probes: %s", rep.Error)
-	}
-	return &rep, nil
+	return rep, nil
 }
 
 func (w remoteProbing) hold(rest bool) error {

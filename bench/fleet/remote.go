@@ -24,7 +24,6 @@ type request struct {
 }
 
 type reply struct {
-	Error   string `json:"error,omitempty"`
 	State   State  `json:"state"`
 	Usage   Usage  `json:"usage"`
 	Watched []byte `json:"watched,omitempty"`
@@ -43,27 +42,17 @@ func Work(in *json.Decoder, out *json.Encoder) error {
 			h.close()
 		}
 	}()
-	for {
-		var req request
-		if err := in.Decode(&req); err != nil {
-			return err
-		}
-		var rep reply
-		var err error
-		if req.Op == "start" {
-			h, err = startLocal(&req)
-		} else if h == nil {
+	return worker.Serve(in, out, func(req *request) (rep reply, err error) {
+		switch {
+		case req.Op == "start":
+			h, err = startLocal(req)
+		case h == nil:
 			err = errors.New("not started")
-		} else {
-			err = rep.serve(h, &req)
+		default:
+			err = rep.serve(h, req)
 		}
-		if err != nil {
-			rep.Error = err.Error()
-		}
-		if err := out.Encode(&rep); err != nil {
-			return err
-		}
-	}
+		return rep, err
+	})
 }
 
 func startLocal(req *request) (*local, error) {
@@ -121,15 +110,12 @@ func startRemote(o *Options, firstSource int) (holder, error) {
 	return w, nil
 }
 
-func (w remote) ask(req *request) (*reply, error) {
-	var rep reply
-	if err := w.Ask(req, &rep); err != nil {
-		return nil, fmt.Errorf("fleet: %w", err)
+func (w remote) ask(req *request) (reply, error) {
+	rep, err := worker.Ask[reply](w.Process, req)
+	if err != nil {
+		return reply{}, fmt.Errorf("fleet: %w", err)
 	}
-	if rep.Error != "" {
-		return nil, fmt.Errorf("fleet: worker: %s", rep.Error)
-	}
-	return &rep, nil
+	return rep, nil
 }
 
 func (w remote) open(ctx context.Context, n int, perSecond float64) error {

@@ -38,6 +38,40 @@ func Work(in io.Reader, out io.Writer, jobs map[string]Job) error {
 	return nil
 }
 
+// A reply is one line of the other side.
+type reply[R any] struct {
+	Error string `json:"error,omitempty"`
+	Value R      `json:"value"`
+}
+
+// Serve is the loop of a Job that answers each request with what serve returns.
+func Serve[Q, R any](in *json.Decoder, out *json.Encoder, serve func(*Q) (R, error)) error {
+	for {
+		var req Q
+		if err := in.Decode(&req); err != nil {
+			return err
+		}
+		var rep reply[R]
+		var err error
+		if rep.Value, err = serve(&req); err != nil {
+			rep = reply[R]{Error: err.Error()}
+		}
+		if err := out.Encode(&rep); err != nil {
+			return err
+		}
+	}
+}
+
+// Ask sends a request to a process whose job is a Serve with R, and waits for the reply.
+func Ask[R any](p *Process, request any) (R, error) {
+	var rep reply[R]
+	err := p.ask(request, &rep)
+	if err == nil && rep.Error != "" {
+		err = fmt.Errorf("worker: %s", rep.Error)
+	}
+	return rep.Value, err
+}
+
 // A Process is the near end of a worker process. Its methods may be called from any goroutine.
 type Process struct {
 	cmd *exec.Cmd
@@ -72,8 +106,7 @@ func Start(command []string, job string) (*Process, error) {
 	return p, nil
 }
 
-// Ask sends a request and waits for its reply.
-func (p *Process) Ask(request, reply any) error {
+func (p *Process) ask(request, reply any) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.enc.Encode(request); err != nil {
