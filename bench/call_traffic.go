@@ -135,7 +135,7 @@ func (e *env) traffic(ctx context.Context, n int, kinds ...kind) (*traffic, erro
 			return nil, fmt.Errorf("bench: %d of %d clients got no answer: %w", n-i, n, ctx.Err())
 		}
 	}
-	return t, t.each((*lane).look)
+	return t, t.each((*lane).expire)
 }
 
 // each runs f for each lane, on its loop.
@@ -222,8 +222,8 @@ func (l *lane) join(ready chan<- error) {
 // right reports whether body answers the request of that kind and id.
 func (l *lane) right(kind int, body []byte, id int64) bool { return l.shapes[kind].right(body, id) }
 
-// look ends requests that take too long. It repeats itself.
-func (l *lane) look() {
+// expire ends requests that take too long. It repeats itself.
+func (l *lane) expire() {
 	now := load.Now()
 	for _, c := range l.callers {
 		if c.busy && c.got && now-c.at > int64(exchange.EndOfStream) {
@@ -236,7 +236,7 @@ func (l *lane) look() {
 			c.giveUp("no answer for " + callPatience.String())
 		}
 	}
-	l.loop.After(200*time.Millisecond, l.look)
+	l.loop.After(200*time.Millisecond, l.expire)
 }
 
 // ended is called by a caller when its request has ended.

@@ -144,7 +144,7 @@ type visitor struct {
 	began      int64
 	answered   int64 // when the first answer arrived
 	here       bool
-	looking    bool
+	expiring   bool // expire is scheduled
 	givenUp    bool // there was no answer in time
 }
 
@@ -178,9 +178,9 @@ func (x *visitor) begin(due int64) {
 			}
 		}
 	}
-	if !x.looking {
-		x.looking = true
-		x.look()
+	if !x.expiring {
+		x.expiring = true
+		x.expire()
 	}
 	x.connect(&x.ex)
 }
@@ -192,17 +192,17 @@ func (x *visitor) connect(c *exchange.Client) {
 	}
 }
 
-// look ends a visit that takes too long. It stops while there is no visit.
-func (x *visitor) look() {
+// expire ends a visit that takes too long. It stops while there is no visit.
+func (x *visitor) expire() {
 	if !x.here {
-		x.looking = false
+		x.expiring = false
 		return
 	}
 	if load.Now()-x.began > int64(visitPatience) {
 		x.givenUp = true
 		x.fail("no answer after " + visitPatience.String() + " to " + x.step.String())
 	}
-	x.loop.After(500*time.Millisecond, x.look)
+	x.loop.After(500*time.Millisecond, x.expire)
 }
 
 // request sends the request of the step.

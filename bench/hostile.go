@@ -83,7 +83,7 @@ func runHostile(ctx context.Context, e *env) error {
 		if err := e.slowClients(ctx, client, w, slowEnough); err != nil {
 			return err
 		}
-		h.look(ctx)
+		h.checkServer(ctx)
 	}
 	h.figures()
 	if h.gone {
@@ -134,7 +134,7 @@ func (h *hostility) wave(ctx context.Context, a *assault) error {
 		}
 		server, mine := e.since(used)
 		h.server, h.mine, h.done = h.server+server, h.mine+mine, h.done+each
-		if h.look(ctx); h.gone {
+		if h.checkServer(ctx); h.gone {
 			break
 		}
 		h.prober.hold(true)
@@ -196,8 +196,8 @@ func (h *hostility) retained(a *assault, memory [][2]float64, before float64) {
 	h.figure("retained_"+a.name, "Memory that 100,000 connections leave behind: "+a.title, "B", slope*100_000, lower)
 }
 
-// look finds out whether the server is still there.
-func (h *hostility) look(ctx context.Context) {
+// checkServer finds out whether the server is still there.
+func (h *hostility) checkServer(ctx context.Context) {
 	if h.gone {
 		return
 	}

@@ -15,7 +15,8 @@ type quota struct {
 	rest chan struct{} // closed when all of the round have ended
 }
 
-// take reports whether another one may begin, and counts it. It closes rest if none is left or here.
+// take reports whether another one may begin, and counts it. It closes rest if none is left or
+// here.
 func (q *quota) take() bool {
 	if q.left == 0 {
 		if q.here == 0 && q.rest != nil {
@@ -29,8 +30,8 @@ func (q *quota) take() bool {
 	return true
 }
 
-// round has n of them begin, at most concurrency at a time, and returns when all have ended. It calls
-// begin on the loops of client, and begin must call take, with mu held, before each one.
+// round has n of them begin, at most concurrency at a time, and returns when all have ended. It
+// calls begin on the loops of client, and begin must call take, with mu held, before each one.
 func (q *quota) round(ctx context.Context, mu *sync.Mutex, client *load.Client, n, concurrency int, begin func(*load.Loop)) error {
 	rest := make(chan struct{})
 	mu.Lock()

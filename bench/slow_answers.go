@@ -101,7 +101,7 @@ func (e *env) slowAnswers(ctx context.Context) error {
 		if after, ok := e.memory(); ok {
 			rss = append(rss, float64(after.RSS-before.RSS)/float64(e.Concurrency))
 		}
-		if held, _, ok := table.look(); ok {
+		if held, _, ok := table.count(); ok {
 			dropped = append(dropped, 100*float64(max(0, e.Concurrency-held))/float64(e.Concurrency))
 		}
 		if err := client.Loops()[0].Call(func() {

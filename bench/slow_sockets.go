@@ -32,9 +32,10 @@ func newPeerTable(port uint16, sources []netip.Addr) *peerTable {
 	return t
 }
 
-// look returns how many of the connections the server has not closed, and how many bytes the kernel
-// holds that were sent to them and not acknowledged. ok is false if that cannot be determined.
-func (t *peerTable) look() (held int, queued int64, ok bool) {
+// count returns how many of the connections the server has not closed, and how many bytes the
+// kernel holds that were sent to them and not acknowledged. ok is false if that cannot be
+// determined.
+func (t *peerTable) count() (held int, queued int64, ok bool) {
 	if len(t.peers) == 0 {
 		return 0, 0, false
 	}

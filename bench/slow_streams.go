@@ -69,7 +69,7 @@ func (e *env) slowStreams(ctx context.Context) (err error) {
 	e.figure("filling_p99_with", "The same while the buffers for stalled readers fill up", "ms", maximum(w.filling.with), lower)
 	e.distribution("others_without", "When others are notified of a change, no stalled readers", sum.allWithout)
 	e.distribution("others_with", "When others are notified of a change, with stalled readers", sum.allWith)
-	if _, _, ok := w.table.look(); ok {
+	if _, _, ok := w.table.count(); ok {
 		if median(queued) < filled {
 			e.note("the kernel held only %.0f bytes for each stalled reader: the server sent too little in %v of changes to fill its buffers, so slowdown_p99 says little (a longer --wait makes more changes)", median(queued), e.Wait)
 		}
@@ -195,7 +195,7 @@ func (e *env) fillStalled(ctx context.Context, w *slowStream) (*hdrhistogram.His
 			return nil, err
 		}
 		w.changes += fillStep
-		switch held, now, ok := w.table.look(); {
+		switch held, now, ok := w.table.count(); {
 		case !ok:
 		case now > w.queued:
 			w.queued, still = now, 0
@@ -248,7 +248,7 @@ func (e *env) awaitDropped(ctx context.Context, w *slowStream) error {
 	dropped := 0
 	var after time.Duration
 	for end := time.Now().Add(e.Wait); ; {
-		held, _, ok := w.table.look()
+		held, _, ok := w.table.count()
 		if !ok {
 			return nil
 		}

@@ -96,7 +96,7 @@ func TestPeerTable(t *testing.T) {
 	if held, queued := p.read(table6); held != 1 || queued != 0x1000 {
 		t.Errorf("IPv6: %d held, %d queued", held, queued)
 	}
-	if _, _, ok := newPeerTable(8080, nil).look(); ok {
+	if _, _, ok := newPeerTable(8080, nil).count(); ok {
 		t.Error("without addresses there is a result")
 	}
 }

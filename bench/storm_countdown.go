@@ -32,7 +32,7 @@ type countdown struct {
 // countdown begins to count. The caller must call stop.
 func (e *env) countdown(p *prober, base int) *countdown {
 	c := &countdown{env: e, probes: p, base: base, quit: make(chan struct{}), done: make(chan struct{})}
-	c.look()
+	c.count()
 	go c.run()
 	return c
 }
@@ -51,7 +51,7 @@ func (c *countdown) run() {
 	}
 	for {
 		ended := c.last.Load() != 0
-		n := c.look()
+		n := c.count()
 		if c.zero != 0 && ended {
 			return
 		}
@@ -68,8 +68,8 @@ func (c *countdown) run() {
 	}
 }
 
-// look counts once.
-func (c *countdown) look() int {
+// count counts the sockets once.
+func (c *countdown) count() int {
 	if c.env.sockets == nil {
 		return 0
 	}

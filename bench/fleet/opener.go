@@ -36,17 +36,17 @@ const (
 	streamHead
 )
 
-// lookEvery is how often an opener checks its deadline.
-const lookEvery = int64(200 * time.Millisecond)
+// checkEvery is how often an opener checks its deadline.
+const checkEvery = int64(200 * time.Millisecond)
 
 func (o *opener) begin() {
 	o.client.Up, o.client.Answer, o.client.Lost, o.client.Stream = o.up, o.answered, o.lost, o.head
-	o.look()
+	o.expire()
 	o.another()
 }
 
-// look ends an opening that takes too long.
-func (o *opener) look() {
+// expire ends an opening that takes too long.
+func (o *opener) expire() {
 	if o.over {
 		return
 	}
@@ -54,7 +54,7 @@ func (o *opener) look() {
 		o.client.Close()
 		o.fail(fmt.Sprintf("no answer after %v to %s", o.opts.Patience, o.step))
 	}
-	o.loop.At(load.Now()+lookEvery, o.look)
+	o.loop.At(load.Now()+checkEvery, o.expire)
 }
 
 // String names what is waited for.
@@ -80,7 +80,7 @@ func (o *opener) pause(until int64) {
 	case now >= until:
 		o.dial()
 	default:
-		o.loop.At(min(until, now+lookEvery), func() { o.pause(until) })
+		o.loop.At(min(until, now+checkEvery), func() { o.pause(until) })
 	}
 }
 

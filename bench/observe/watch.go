@@ -65,9 +65,9 @@ var lineNames = [numLines]struct{ name, title, unit string }{
 	timeWait:          {"time_wait", "Sockets of the server in TIME-WAIT", ""},
 }
 
-// lookPart limits the share of the time that sampling takes: reading the kernel's table of a
+// samplePart limits the share of the time that sampling takes: reading the kernel's table of a
 // million sockets takes a second.
-const lookPart = 50
+const samplePart = 50
 
 // maxPoints limits a series. When it is reached, every second point is dropped and the interval
 // doubles.
@@ -92,18 +92,18 @@ func Watch(s Sources, began time.Time, every time.Duration) *Watcher {
 
 func (w *Watcher) run() {
 	defer close(w.done)
-	w.look()
+	w.sample()
 	timer := time.NewTimer(w.interval())
 	defer timer.Stop()
 	for {
 		select {
 		case <-w.stop:
-			w.look()
+			w.sample()
 			return
 		case <-timer.C:
 			begin := time.Now()
-			w.look()
-			timer.Reset(max(w.interval(), lookPart*time.Since(begin)))
+			w.sample()
+			timer.Reset(max(w.interval(), samplePart*time.Since(begin)))
 		}
 	}
 }
@@ -114,8 +114,8 @@ func (w *Watcher) interval() time.Duration {
 	return w.every
 }
 
-// look adds one point to each series. What could not be read is NaN.
-func (w *Watcher) look() {
+// sample adds one point to each series. What could not be read is NaN.
+func (w *Watcher) sample() {
 	var values [numLines]float64
 	for l := range values {
 		values[l] = math.NaN()

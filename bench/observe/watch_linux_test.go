@@ -163,8 +163,8 @@ func TestWatchAllocatesLittle(t *testing.T) {
 	defer sockets.Close()
 	w := Watch(Sources{Server: open(t, c.pid()), Sockets: sockets}, time.Now(), time.Hour)
 	w.Stop()
-	if n := testing.AllocsPerRun(100, w.look); n > 16 {
-		t.Errorf("%v allocations a look", n)
+	if n := testing.AllocsPerRun(100, w.sample); n > 16 {
+		t.Errorf("%v allocations a sample", n)
 	}
 }
 
