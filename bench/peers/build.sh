@@ -2,7 +2,7 @@
 # Builds the servers of the comparison: the Go servers into bin/peers/ and the packages of the
 # TypeScript SDK into typescript/node_modules. It also checks whether nginx has nchan. What is
 # missing on the machine is reported, but is not an error: the rest can be measured.
-#   INSTALL=1   fetch nginx and nchan with apt-get if they are missing; nginx is not started as a service
+#   INSTALL=1   install nginx and nchan with apt-get if they are missing; no service is started
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)

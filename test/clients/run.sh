@@ -4,7 +4,7 @@
 # mcp-go, and mcp-remote, the bridge for clients that support only stdio. There is one server and
 # one URL (and another for HTTP+SSE of 2024-11-05). It prints a line for each client and step, and
 # exits with 0 only if every step succeeded.
-#   URL=...      test a server that is already running; it must have the built-in set of `mooring serve`
+#   URL=...      test a running server instead; it must have the built-in set of `mooring serve`
 #   SSE_URL=...  its HTTP+SSE endpoint, if URL is given
 #   CLIENTS=...  only these, for example CLIENTS="gosdk-http-2025-06-18 ts1-sse"; default: all
 set -euo pipefail
