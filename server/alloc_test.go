@@ -122,7 +122,7 @@ func TestAllocsPerRequest(t *testing.T) {
 		{"an inline call", post(addCall(1, 2)), 1},
 		{"an inline call that notifies", post(steps), 14},
 		{"a notification", post(request{method: "notifications/cancelled", id: "-"}), 0},
-		{"a refusal of the endpoint", []byte("GET /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n"), 0},
+		{"a refusal by the endpoint", []byte("GET /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n"), 0},
 		{"an unknown method", post(request{method: "tools/fly"}), 0},
 		{"ten pipelined lists", post(request{method: "tools/list"}), 0},
 	} {
@@ -173,7 +173,7 @@ func TestAllocsOfStreams(t *testing.T) {
 		return k
 	}
 	before := sent()
-	wantAllocs(t, "heartbeats of a second", 0, func() {
+	wantAllocs(t, "the heartbeats of one second", 0, func() {
 		for range 10 {
 			l.now++
 			l.runContinue()

@@ -63,13 +63,13 @@ func TestPartialHeadsCostWhatTheySent(t *testing.T) {
 			sent  []byte
 			fixed int64 // what a request needs in addition to its bytes
 		}{
-			{"a part of a head", partOfHead[:1], 300},
-			{"a part of a head", partOfHead[:90], 300},
-			{"a part of a head", partOfHead[:700], 300},
-			{"a part of a head", partOfHead, 300},
-			{"a part of a content", content[:200], 700},
-			{"a part of a content", content[:1500], 700},
-			{"a part of a content", content[:50_000], 700},
+			{"part of a head", partOfHead[:1], 300},
+			{"part of a head", partOfHead[:90], 300},
+			{"part of a head", partOfHead[:700], 300},
+			{"part of a head", partOfHead, 300},
+			{"part of the content", content[:200], 700},
+			{"part of the content", content[:1500], 700},
+			{"part of the content", content[:50_000], 700},
 		} {
 			for i, s := range socks {
 				s.end(nil)

@@ -45,7 +45,7 @@ func TestOneConnectionTooMany(t *testing.T) {
 		c.add(1, 2)
 	}
 	held[0].Close()
-	await(t, "a place is left", func() bool { return p.Stats().Connections == 2 })
+	await(t, "a place is free", func() bool { return p.Stats().Connections == 2 })
 	again := p.dial()
 	again.health(200)
 }

@@ -16,9 +16,9 @@ func TestEnds(t *testing.T) {
 		{"Connection: close", addCall(1, 2).with("Connection: close\r\n").String()},
 		{"Connection: close among others", addCall(1, 2).with("Connection: keep-alive, Close\r\n").String()},
 		{"HTTP/1.0", addCall(1, 2).http10().String()},
-		{"HTTP/1.0 that wishes otherwise", addCall(1, 2).http10().with("Connection: keep-alive\r\n").String()},
-		{"of a worker's call", callTool("echo", `{"text":"x"}`).with("Connection: close\r\n").String()},
-		{"with a request behind it, that is not served", addCall(1, 2).with("Connection: close\r\n").String() + addCall(3, 4).String()},
+		{"HTTP/1.0 that asks for keep-alive", addCall(1, 2).http10().with("Connection: keep-alive\r\n").String()},
+		{"after a worker's call", callTool("echo", `{"text":"x"}`).with("Connection: close\r\n").String()},
+		{"with a pipelined request that is not served", addCall(1, 2).with("Connection: close\r\n").String() + addCall(3, 4).String()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, nil)
@@ -72,7 +72,7 @@ func TestRefusals(t *testing.T) {
 		{"a long request line", "GET /" + long + " HTTP/1.1\r\n\r\n", 414, closeRefused},
 		{"a long head", head + "X: " + long + "\r\n\r\n", 431, closeRefused},
 		{"many fields", head + strings.Repeat("X: y\r\n", 100) + "\r\n", 431, closeRefused},
-		{"content that is announced too long", head + "Content-Length: 4194305\r\n\r\n", 413, closeRefused},
+		{"content announced as too long", head + "Content-Length: 4194305\r\n\r\n", 413, closeRefused},
 		{"content announced as too long, with Expect: 100-continue",
 			head + "Content-Length: 4194305\r\nExpect: 100-continue\r\n\r\n", 413, closeRefused},
 		{"another expectation", head + "Content-Length: 1\r\nExpect: fire\r\n\r\n", 417, closeRefused},
@@ -82,7 +82,7 @@ func TestRefusals(t *testing.T) {
 		{"415 before its content", "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n", 415, closeDone},
 		{"403 within its content", head + "Origin: http://evil.example\r\nContent-Length: 9\r\n\r\n{", 403, closeDone},
 		{"404 and no 100", "POST /else HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n", 404, closeDone},
-		{"health with content to come", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n", 200, closeDone},
+		{"health check with content to come", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n", 200, closeDone},
 	}
 	refused := func(t *testing.T, c refusal) (*rig, *fakePeer) {
 		r := newRig(t, nil)
@@ -125,7 +125,7 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a refusal within more than 64 KiB is still told", func(t *testing.T) {
+	t.Run("a refusal in the middle of more than 64 KiB is still sent", func(t *testing.T) {
 		r := newRig(t, &Options{MaxHead: 64 << 10})
 		p := r.connect()
 		p.send(head + "X: " + strings.Repeat("x", 40_000))
@@ -145,7 +145,7 @@ func TestContinue(t *testing.T) {
 		want string
 	}{
 		{"waiting", addCall(1, 2).with("Expect: 100-continue\r\n"), false, "HTTP/1.1 100 Continue\r\n\r\n"},
-		{"in another case", addCall(1, 2).with("expect: 100-Continue\r\n"), false, "HTTP/1.1 100 Continue\r\n\r\n"},
+		{"in other letter case", addCall(1, 2).with("expect: 100-Continue\r\n"), false, "HTTP/1.1 100 Continue\r\n\r\n"},
 		{"not waiting", addCall(1, 2).with("Expect: 100-continue\r\n"), true, ""},
 		{"HTTP/1.0", addCall(1, 2).http10().with("Expect: 100-continue\r\n"), false, ""},
 	} {
@@ -176,15 +176,15 @@ func TestPeerGoes(t *testing.T) {
 		state    connState
 		call     bool
 	}{
-		{"before a byte", "", connStateIdle, false},
+		{"before the first byte", "", connStateIdle, false},
 		{"between two requests", whole, connStateIdle, false},
 		{"in a head", whole[:50], connStateHead, false},
 		{"in content", whole[:len(whole)-5], connStateBody, false},
 		{"in a call", callTool("wait", `{}`).String(), connStateCall, true},
-		{"in a call, with a request behind it", callTool("wait", `{}`).String() + whole, connStateCall, true},
+		{"in a call, with a pipelined request", callTool("wait", `{}`).String() + whole, connStateCall, true},
 		{"on a stream", listenTo("1", everything).String(), connStateStream, false},
-		{"on a stream, with bytes behind it", listenTo("1", everything).String() + "x", connStateStream, false},
-		{"in a linger", "BAD\r\n\r\n", connStateLinger, false},
+		{"on a stream, with further bytes", listenTo("1", everything).String() + "x", connStateStream, false},
+		{"in state linger", "BAD\r\n\r\n", connStateLinger, false},
 	} {
 		for name, do := range map[string]func(*fakePeer){"FIN": (*fakePeer).fin, "RST": (*fakePeer).rst} {
 			t.Run(c.name+", "+name, func(t *testing.T) {

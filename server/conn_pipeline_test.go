@@ -38,7 +38,7 @@ func TestPipelining(t *testing.T) {
 		r.await("the call is answered", func() bool { return len(p.got) > 0 })
 		p.wantCode("the call", 200, 0)
 	}
-	if res := p.wantResponse("the last one", 200); res.body != "ok\n" {
+	if res := p.wantResponse("the last request", 200); res.body != "ok\n" {
 		t.Errorf("got %q", res.body)
 	}
 	p.wantOpen("at the end")
@@ -61,7 +61,7 @@ func TestPipelinedBound(t *testing.T) {
 			t.Errorf("the context ended because of %v", err)
 		}
 	})
-	t.Run("in the read of the call itself", func(t *testing.T) {
+	t.Run("in the same read as the call", func(t *testing.T) {
 		r := newRig(t, &Options{MaxPipelined: bound})
 		p := r.connect()
 		p.send(callTool("wait", `{}`).String() + filler + "x")
@@ -79,7 +79,7 @@ func TestPipelinedBound(t *testing.T) {
 		p.send("x")
 		p.wantClosed("one byte over the limit", closePipelined)
 	})
-	t.Run("a long head or content is not meant", func(t *testing.T) {
+	t.Run("the limit does not apply to one long request", func(t *testing.T) {
 		r := newRig(t, &Options{MaxPipelined: 10})
 		p := r.connect()
 		for _, b := range addCall(1, 2).with("X: " + filler + "\r\n").String() {

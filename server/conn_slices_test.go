@@ -70,7 +70,7 @@ func TestRequestsAreSliced(t *testing.T) {
 			}
 		})
 	}
-	t.Run("one that goes meanwhile", func(t *testing.T) {
+	t.Run("a connection that closes meanwhile", func(t *testing.T) {
 		r := newRig(t, &Options{MaxPipelined: 1 << 20})
 		p := r.connect()
 		p.deliver(strings.Repeat(small(1), n))
@@ -79,7 +79,7 @@ func TestRequestsAreSliced(t *testing.T) {
 		r.run()
 		heir.wantNothing("answers for the previous connection in its slot")
 	})
-	t.Run("a panic at one of them", func(t *testing.T) {
+	t.Run("a panic on one connection", func(t *testing.T) {
 		r := newRig(t, nil)
 		peers := []*fakePeer{r.connect(), r.connect(), r.connect()}
 		for _, p := range peers {
@@ -90,7 +90,7 @@ func TestRequestsAreSliced(t *testing.T) {
 		peers[0].wantClosed("its write panicked", closePanic)
 		for i, p := range peers[1:] {
 			if got := served404(p); got != n {
-				t.Errorf("%d of %d answers for connection %d, behind the one that panicked", got, n, i+1)
+				t.Errorf("%d of %d answers on connection %d after the one that panicked", got, n, i+1)
 			}
 		}
 	})

@@ -126,11 +126,11 @@ func TestTimeouts(t *testing.T) {
 			p.wantOpen("a call that timed out keeps the connection")
 			p.send(whole)
 			p.wantCode("the next request", 200, 0)
-			r.await("the late answer goes nowhere", func() bool { return r.s.calls.Load() == 0 })
+			r.await("the call returns late", func() bool { return r.s.calls.Load() == 0 })
 			p.wantNothing("the late answer")
 		}
 	})
-	t.Run("call, with a request behind it", func(t *testing.T) {
+	t.Run("call, with a pipelined request", func(t *testing.T) {
 		r, p := start(t)
 		q := callTool("wait", `{}`)
 		q.accept = "application/json"
@@ -184,7 +184,7 @@ func TestStallClock(t *testing.T) {
 		r.pass(2 * time.Second)
 		p.wantOpen("the second stall is two seconds old")
 	})
-	t.Run("changes without end", func(t *testing.T) {
+	t.Run("changes that keep coming", func(t *testing.T) {
 		r := newRig(t, opts)
 		p := r.listeners(1)[0]
 		p.slow(10)
@@ -209,7 +209,7 @@ func TestStallClock(t *testing.T) {
 		r.pass(opts.WriteTimeout)
 		p.wantClosed("a listener that reads nothing", closeStalled)
 	})
-	t.Run("a notifying call", func(t *testing.T) {
+	t.Run("a call that notifies", func(t *testing.T) {
 		r := newRig(t, opts)
 		p := r.connect()
 		q := callTool("wait", `{}`)
@@ -361,7 +361,7 @@ func TestNoTimerOutlivesItsConnection(t *testing.T) {
 		}
 		p.send(ways[i%len(ways)])
 		r.pass(tickUnit)
-		r.wantInvariants("a crowd")
+		r.wantInvariants("while clients connect")
 	}
 	for i, p := range r.peers {
 		if p.closed {
@@ -372,7 +372,7 @@ func TestNoTimerOutlivesItsConnection(t *testing.T) {
 		} else {
 			p.rst()
 		}
-		r.wantInvariants("a crowd that leaves")
+		r.wantInvariants("while clients disconnect")
 	}
 	r.await("the calls are over", func() bool { return r.s.calls.Load() == 0 })
 	if r.l.wheel.Armed() != 0 || len(r.l.stalls.clocks) != 0 {

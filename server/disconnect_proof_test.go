@@ -54,7 +54,7 @@ func TestDisconnectInEveryState(t *testing.T) {
 		{name: "before the first byte", bring: func(*proofPeer) {}},
 		{name: "in the request line", bring: sent("POST /mc")},
 		{name: "in the head", bring: sent(head[:len(head)/2])},
-		{name: "in content of a length", bring: sent(head + body[:20])},
+		{name: "in content with a length", bring: sent(head + body[:20])},
 		{name: "before a chunk", bring: sent(chunked)},
 		{name: "in a chunk size", bring: sent(chunked + "1")},
 		{name: "in a chunk", bring: sent(chunked + "20\r\n" + body[:7])},
@@ -69,7 +69,7 @@ func TestDisconnectInEveryState(t *testing.T) {
 			c.send(callRequest(1, "wait", "{}", ""))
 			<-p.begun
 		}},
-		{name: "in a call, with a pipelined request behind", handler: true, bring: func(c *proofPeer) {
+		{name: "in a call, with a pipelined request", handler: true, bring: func(c *proofPeer) {
 			c.sendTaken(callRequest(1, "wait", "{}", "") + add)
 			<-p.begun
 		}},

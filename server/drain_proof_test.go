@@ -225,7 +225,7 @@ func TestDrainWhileClientsCome(t *testing.T) {
 				}
 			})
 		}
-		await(t, "clients come", func() bool { return p.Stats().Connections > 50 })
+		await(t, "clients are active", func() bool { return p.Stats().Connections > 50 })
 		if took, err := p.shutdown(patience); err != nil {
 			t.Errorf("Shutdown returned %v after %v", err, took)
 		}

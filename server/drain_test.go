@@ -137,7 +137,7 @@ func TestDrainEndsParkedCalls(t *testing.T) {
 			p.fin() // its call goes on without the connection
 		}
 	}
-	r.await("all wait", func() bool { return r.parkedCalls() == n })
+	r.await("all calls wait", func() bool { return r.parkedCalls() == n })
 	for _, l := range r.loops {
 		l.postDrain(&drainOrder{})
 	}

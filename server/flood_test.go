@@ -159,7 +159,7 @@ func TestFreeStructsKeepLittle(t *testing.T) {
 	for _, e := range events[len(events)-2:] {
 		a := r.dial(0)
 		a.send(s.message(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"action":"accept","content":{"x":%q}}}`, askID(e), big)))
-		r.await("an answer is taken", func() bool { return len(a.got) > 0 })
+		r.await("an answer is accepted", func() bool { return len(a.got) > 0 })
 		a.fin()
 	}
 	r.callsEnd("a call with long answers")

@@ -49,7 +49,7 @@ func (c bareClients) send(p *proofServer, b []byte) {
 			sent += n
 		}
 	}
-	await(p.t, "all is read", func() bool { return p.Stats().BytesIn == before+uint64(len(b)*len(c)) })
+	await(p.t, "everything is read", func() bool { return p.Stats().BytesIn == before+uint64(len(b)*len(c)) })
 }
 
 func (c bareClients) close(p *proofServer) {
@@ -57,7 +57,7 @@ func (c bareClients) close(p *proofServer) {
 	for _, fd := range c {
 		_ = unix.Close(fd)
 	}
-	await(p.t, "all have gone", func() bool { return p.Stats().Connections == 0 })
+	await(p.t, "all have disconnected", func() bool { return p.Stats().Connections == 0 })
 }
 
 // TestPartialHeadsAreCheap checks that a client that has sent part of a head costs that part and
@@ -107,6 +107,6 @@ func TestPartialHeadsAreCheap(t *testing.T) {
 		peer.answer("tools/call")
 	}
 	peer.Close()
-	await(t, "it has gone", func() bool { return p.Stats().Connections == 0 })
+	await(t, "the client has disconnected", func() bool { return p.Stats().Connections == 0 })
 	measure("after large answers and contents")
 }

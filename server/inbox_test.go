@@ -179,14 +179,14 @@ func TestReturnedOnce(t *testing.T) {
 				p.fin()
 			}
 		}
-		r.await("all workers have let go", func() bool { return r.s.calls.Load() == 0 })
+		r.await("no call is in flight", func() bool { return r.s.calls.Load() == 0 })
 		select {
 		case <-r.hold: // no handler took it
 		default:
 		}
 		r.run()
 	}
-	r.await("all jobs are back", func() bool {
+	r.await("all jobs have returned", func() bool {
 		r.l.in.mu.Lock()
 		defer r.l.in.mu.Unlock()
 		return len(r.l.in.items) == 0 && len(r.l.backlog) == 0

@@ -12,7 +12,7 @@ import (
 )
 
 // TestHandlersThatFail: pain E1. A handler that panics, or ends its goroutine, fails one call
-// with -32603. Its connection and all others stay open, and the call is no longer counted as in
+// with -32603. Its connection and all others stay open, and the call is not counted as in
 // flight.
 func TestHandlersThatFail(t *testing.T) {
 	p := serveProof(t, nil)

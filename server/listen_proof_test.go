@@ -35,7 +35,7 @@ func TestLongListenRequests(t *testing.T) {
 	worker := p.dial() // stays open after a worker's call and must not hold anything
 	worker.send(callRequest(1, "big", `{"Bytes":3,"Count":0,"PauseMs":0}`, ""))
 	worker.answer("tools/call")
-	await(t, "the workers have let go", func() bool { return p.Stats().CallsInFlight == 0 })
+	await(t, "no call is in flight", func() bool { return p.Stats().CallsInFlight == 0 })
 	if c := p.Census(); c.TwiceFree != 0 || c.Streams != 50 || c.Exchanges != 0 {
 		t.Errorf("the loops hold %+v, want 50 streams, no exchange and no job twice", c)
 	}

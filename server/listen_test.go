@@ -28,8 +28,8 @@ func TestListenOnAllAddresses(t *testing.T) {
 	}{
 		{"one", []string{"127.0.0.1"}, 1},
 		{"two", []string{"127.0.0.1", "127.0.0.2"}, 2},
-		{"one that is not there", []string{"127.0.0.1", "192.0.2.1"}, 1},
-		{"the first is not there", []string{"192.0.2.1", "127.0.0.3"}, 1},
+		{"an address that the machine lacks", []string{"127.0.0.1", "192.0.2.1"}, 1},
+		{"the machine lacks the first address", []string{"192.0.2.1", "127.0.0.3"}, 1},
 		{"both families", []string{"::1", "127.0.0.1"}, 2},
 	}
 	for _, tt := range tests {

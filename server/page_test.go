@@ -48,9 +48,9 @@ func TestPagesAreNotCopied(t *testing.T) {
 		"HTTP/1.0 as a stream": stream.http10().String(),
 		"pipelined": list.String() + addCall(1, 2).String() +
 			list.String() + list.String() + stream.String() + addCall(3, 4).String(),
-		"behind a worker":       callTool("echo", `{"text":"x"}`).String() + list.String() + addCall(3, 4).String(),
-		"and then the end":      addCall(3, 4).String() + list.with("Connection: close\r\n").String(),
-		"large, by a worker":    list.big().String() + list.String(),
+		"after a worker":        callTool("echo", `{"text":"x"}`).String() + list.String() + addCall(3, 4).String(),
+		"before the end":        addCall(3, 4).String() + list.with("Connection: close\r\n").String(),
+		"large, from a worker":  list.big().String() + list.String(),
 		"discovery between two": list.String() + request{method: "server/discover"}.String() + list.String(),
 	}
 	for _, size := range []int{10, 1000} { // a page that is copied, and one that is not
@@ -67,7 +67,7 @@ func TestPagesAreNotCopied(t *testing.T) {
 					}
 					p.slow(room)
 					p.send(in)
-					r.await("all is answered", func() bool {
+					r.await("everything is answered", func() bool {
 						if room >= 0 {
 							p.room = 20_000
 						}

@@ -46,7 +46,7 @@ func refusedKinds() []refusedKind {
 		{"a foreign origin", with("Host: localhost", "Host: localhost\r\nOrigin: https://evil.example"), 403, 0, false},
 		{"GET without a session", getRequest("/mcp"), 400, 0, false},
 		{"PUT on the endpoint", strings.Replace(getRequest("/mcp"), "GET", "PUT", 1), 405, 0, false},
-		{"Accept takes neither", with("Accept: application/json, text/event-stream", "Accept: text/html"), 406, 0, false},
+		{"Accept allows neither type", with("Accept: application/json, text/event-stream", "Accept: text/html"), 406, 0, false},
 		{"not JSON", with("Content-Type: application/json", "Content-Type: text/plain"), 415, 0, false},
 		{"long content", postHead("tools/call", "add", 5<<20), 413, 0, true},
 		{"long request line", "GET /" + strings.Repeat("a", 9000) + " HTTP/1.1\r\nHost: localhost\r\n\r\n", 414, 0, true},

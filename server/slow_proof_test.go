@@ -115,7 +115,7 @@ func TestListenerThatNeverReads(t *testing.T) {
 		uri, proofMeta)
 	c.send(postHead("subscriptions/listen", "", len(body)) + body)
 	c.stream("subscriptions/listen").want("acknowledged")
-	await(t, "the listener is dropped, though changes keep coming", func() bool {
+	await(t, "the listener is disconnected although changes keep coming", func() bool {
 		p.mcp.ResourceUpdated(uri)
 		return p.Stats().Closes["write_stalled"] == 1
 	})
@@ -178,7 +178,7 @@ func TestReaderThatStops(t *testing.T) {
 	p := serveProof(t, &server.Options{WriteTimeout: 500 * time.Millisecond})
 	c := p.dialSlow(8 << 10)
 	c.send(callRequest(1, "big", `{"Bytes":5000000,"Count":0,"PauseMs":0}`, ""))
-	await(t, "it is dropped", func() bool { return p.Stats().Closes["write_stalled"] == 1 })
+	await(t, "the client is disconnected", func() bool { return p.Stats().Closes["write_stalled"] == 1 })
 	if _, err := io.Copy(io.Discard, c.br); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("read: %v, want ECONNRESET", err)
 	}

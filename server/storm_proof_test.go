@@ -116,12 +116,12 @@ func (s *storm) bare(leave func(*fleet)) time.Duration {
 	t.Helper()
 	s.source++
 	f := launch(t, s.floor.port, s.size, s.source, listenRequest(7), "floor")
-	await(t, "the floor has all", func() bool { return s.floor.opened() == s.size })
+	await(t, "gnet alone has all connections", func() bool { return s.floor.opened() == s.size })
 	stop := s.probe.watchHealth() // puts the same load on the machine
 	leave(f)
 	d := untilNone(t, s.floor.port, 0)
 	stop()
-	await(t, "the floor has none", func() bool { return s.floor.opened() == 0 })
+	await(t, "gnet alone has no connection", func() bool { return s.floor.opened() == 0 })
 	return d
 }
 

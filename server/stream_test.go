@@ -195,7 +195,7 @@ func TestLeavingDuringAWalk(t *testing.T) {
 				peers[i].onWrite = func() { leave(peers[(i+n-1)%n]) }
 			},
 			"it leaves within its own write": func(_ *rig, peers []*fakePeer, i int) { peers[i].onWrite = func() { leave(peers[i]) } },
-			"one comes within a write": func(r *rig, peers []*fakePeer, i int) {
+			"a listener connects within a write": func(r *rig, peers []*fakePeer, i int) {
 				peers[i].onWrite = func() { r.connect().deliver(listenTo("77", everything).String()) }
 			},
 		} {
@@ -359,10 +359,10 @@ func TestHooks(t *testing.T) {
 			p.fail = errSocketClosed
 			r.change(changeOf("rig://a"))
 		},
-		"its bound":   func(p *fakePeer) { p.send(strings.Repeat("x", 70_000)) },
-		"a stall":     func(p *fakePeer) { p.slow(0); r.change(changeOf("rig://a")); r.pass(31 * time.Second) },
-		"a panic":     func(p *fakePeer) { p.boom = true; r.change(changeOf("rig://a")) },
-		"an RST late": func(p *fakePeer) { p.send("x"); p.rst() },
+		"too many bytes": func(p *fakePeer) { p.send(strings.Repeat("x", 70_000)) },
+		"a stall":        func(p *fakePeer) { p.slow(0); r.change(changeOf("rig://a")); r.pass(31 * time.Second) },
+		"a panic":        func(p *fakePeer) { p.boom = true; r.change(changeOf("rig://a")) },
+		"a late RST":     func(p *fakePeer) { p.send("x"); p.rst() },
 	} {
 		p, q := r.connect(), r.connect()
 		p.listenTo("1", onA)

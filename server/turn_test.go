@@ -201,9 +201,9 @@ func TestLendToBlockedHandlers(t *testing.T) {
 	q.deliver(callTool("echo", `{"text":"ahoy"}`).String())
 	r.l.lendAfter = time.Time{}
 	r.l.lend()
-	q.wantResponse("another's call", 200)
+	q.wantResponse("another client's call", 200)
 	if n := len(r.base.take()); n != 0 {
-		t.Errorf("%d tasks before the handler answers", n)
+		t.Errorf("%d tasks before the handler answers, want none", n)
 	}
 	r.hold <- struct{}{}
 	r.await("the answer", p.answered)

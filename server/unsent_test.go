@@ -101,7 +101,7 @@ func TestUnsentTotal(t *testing.T) {
 		}
 	}
 	r.pass(31 * time.Second)
-	r.wantUnsent("all have read", 0)
+	r.wantUnsent("after all have read", 0)
 	if len(r.l.stalls.clocks) != 0 {
 		t.Errorf("%d stall clocks are left", len(r.l.stalls.clocks))
 	}
