@@ -138,7 +138,7 @@ func TestAllocsPerRequest(t *testing.T) {
 			}
 			wantAllocs(t, c.name, c.allocs, func() { s.deliver(in) })
 			if s.writes != 50+501 {
-				t.Errorf("%d writes for %d reads", s.writes, 50+501)
+				t.Errorf("%d writes, want one for each of %d reads", s.writes, 50+501)
 			}
 		})
 	}

@@ -159,7 +159,7 @@ func TestContinue(t *testing.T) {
 			p.send(in[:at])
 			p.wantBytes("before the content", c.want)
 			if p.c.state != connStateBody {
-				t.Errorf("state %v", p.c.state)
+				t.Errorf("state %v, want body", p.c.state)
 			}
 			p.send(in[at:])
 			p.wantCode("after the content", 200, 0)
@@ -204,11 +204,11 @@ func TestPeerGoes(t *testing.T) {
 				}
 				p.wantClosed(c.name, want)
 				if p.c.x != nil || p.c.uris != nil || p.c.id != "" || len(r.l.stalls.clocks) > 0 || len(r.l.streams.byURI) > 0 {
-					t.Error("the connection still holds something")
+					t.Error("the connection still holds an exchange, a stream, a stall clock or a subscription")
 				}
 				if c.call {
 					if err := <-r.causes; err != errClientGone {
-						t.Errorf("the context ended because of %v", err)
+						t.Errorf("the context ended because of %v, want errClientGone", err)
 					}
 					r.await("the job is back", func() bool { return len(r.l.jobs) == 1 })
 					if n := r.l.m.requests[mcp.MethodCallTool][outcomeCancelled].Load(); n != 1 {

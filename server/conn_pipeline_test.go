@@ -22,7 +22,7 @@ func TestPipelining(t *testing.T) {
 	p.send(mark + callTool("wait", `{}`).String() + mark + callTool("wait", `{}`).String() + mark + "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
 	for i := 1; i <= 3; i++ {
 		if res := p.wantCode("the mark before a call", 200, 0); !strings.Contains(res.body, `"sum":`+string(rune('0'+i))) {
-			t.Fatalf("mark %d: %s", i, res.body)
+			t.Fatalf("mark %d: got %s", i, res.body)
 		}
 		if begun != i {
 			t.Fatalf("%d marks had begun while call %d ran", begun, i)
@@ -39,7 +39,7 @@ func TestPipelining(t *testing.T) {
 		p.wantCode("the call", 200, 0)
 	}
 	if res := p.wantResponse("the last request", 200); res.body != "ok\n" {
-		t.Errorf("got %q", res.body)
+		t.Errorf("got %q, want the health check's answer", res.body)
 	}
 	p.wantOpen("at the end")
 }
@@ -58,7 +58,7 @@ func TestPipelinedBound(t *testing.T) {
 		p.send("x")
 		p.wantClosed("one byte over the limit", closePipelined)
 		if err := <-r.causes; err != errClientGone {
-			t.Errorf("the context ended because of %v", err)
+			t.Errorf("the context ended because of %v, want errClientGone", err)
 		}
 	})
 	t.Run("in the same read as the call", func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestPipeliningWithoutReading(t *testing.T) {
 		r.pass(2 * retryTime)
 		for i := range 10 {
 			if res := p.wantCode("in order", 200, 0); !strings.Contains(res.body, `"n":`+string(rune('0'+i))) {
-				t.Fatalf("answer %d: %.300s", i, res.body)
+				t.Fatalf("answer %d is %.300s, want the answers in order", i, res.body)
 			}
 		}
 		p.wantOpen("at the end")
@@ -143,7 +143,7 @@ func TestPipeliningWithoutReading(t *testing.T) {
 		r.pass(2 * retryTime)
 		for i := range 90 {
 			if res := p.wantCode("in order", 200, 0); !strings.Contains(res.body, `"n":`+string(rune('0'+i/9))) {
-				t.Fatalf("answer %d: %.300s", i, res.body)
+				t.Fatalf("answer %d is %.300s, want the answers in order", i, res.body)
 			}
 		}
 	})

@@ -184,7 +184,7 @@ func TestPlaces(t *testing.T) {
 	r.s.draining.Store(true)
 	res := get("GET /readyz", "")
 	if res.status != 503 || res.body != "draining\n" {
-		t.Errorf("draining: %d %q", res.status, res.body)
+		t.Errorf("/readyz while draining: %d %q, want 503", res.status, res.body)
 	}
 	res.wantField("draining", "Retry-After", "1")
 }
@@ -258,7 +258,7 @@ func TestFormOfAnswer(t *testing.T) {
 					}
 					for i, e := range events[:c.events] {
 						if !strings.Contains(e, fmt.Sprintf(`"progressToken":"p","progress":%d,`, i+1)) {
-							t.Errorf("event %d: %s", i, e)
+							t.Errorf("event %d is %s, want a progress notification", i, e)
 						}
 					}
 					p.wantCodeIn(c.name, events[c.events], 0)
@@ -312,7 +312,7 @@ func TestBounds(t *testing.T) {
 			p.send(q.String())
 			r.await("an answer", func() bool { return len(p.got) > 0 })
 			if res := p.wantCode("a long result", 200, -32603); !strings.Contains(res.body, "exceeds") || !strings.Contains(res.body, `"id":1`) {
-				t.Errorf("got %s", res.body)
+				t.Errorf("got %s, want an error with the id that names the limit", res.body)
 			}
 			p.wantOpen("after a long result")
 		}

@@ -118,10 +118,10 @@ func TestTimeouts(t *testing.T) {
 			}
 			p.wantCodeIn("the call", msg, -32603)
 			if !strings.Contains(msg, `"id":1,`) || !strings.Contains(msg, "40s") {
-				t.Errorf("got %s", msg)
+				t.Errorf("got %s, want the id and the time limit of the call", msg)
 			}
 			if err := <-r.causes; err != errCallTimeout {
-				t.Errorf("the context ended because of %v", err)
+				t.Errorf("the context ended because of %v, want errCallTimeout", err)
 			}
 			p.wantOpen("a call that timed out keeps the connection")
 			p.send(whole)
@@ -246,7 +246,7 @@ func TestHeartbeats(t *testing.T) {
 				continue
 			}
 			if s != "3\r\n:\n\n\r\n" {
-				t.Fatalf("heartbeat %q", s)
+				t.Fatalf("got %q, want a heartbeat", s)
 			}
 			if beats[i]++; beats[i] > 1 {
 				gaps[r.l.now-last[i]]++
@@ -274,7 +274,7 @@ func TestHeartbeats(t *testing.T) {
 	}
 	for i, k := range beats {
 		if k < 5 || k > 7 {
-			t.Errorf("listener %d: %d heartbeats in six periods", i, k)
+			t.Errorf("listener %d: %d heartbeats in six periods, want 5 to 7", i, k)
 		}
 	}
 	r.wantInvariants("after two minutes")
@@ -291,7 +291,7 @@ func TestHeartbeats(t *testing.T) {
 			}
 		}
 		if got != ":\n\n" {
-			t.Errorf("a heartbeat is %q", got)
+			t.Errorf("got %q, want a heartbeat", got)
 		}
 	})
 	t.Run("off", func(t *testing.T) {
@@ -314,7 +314,7 @@ func TestLongCallBecomesStream(t *testing.T) {
 	r.pass(2*time.Second + 2*tickUnit)
 	res := p.wantResponse("the first heartbeat", 200)
 	if !res.stream || res.body != ":\n\n" || res.ended {
-		t.Fatalf("got %q", res.body)
+		t.Fatalf("got %q, want a stream with a heartbeat", res.body)
 	}
 	r.pass(11*time.Second + tickUnit)
 	if s := p.take(); !strings.HasPrefix(s, endpoint.HeartbeatChunk) {

@@ -23,8 +23,8 @@ var departures = []departure{
 	{"half-close", func(c *proofPeer) { _ = c.CloseWrite() }},
 }
 
-// aim is how soon a quiet machine should forget a client, in the median; bound is the limit that
-// fails the test, even on a busy machine.
+// aim is how soon a quiet machine should forget a client, in the median; bound is the limit above
+// which the test fails even on a busy one.
 const (
 	aim   = 10 * time.Millisecond
 	bound = 250 * time.Millisecond
@@ -107,7 +107,7 @@ func TestDisconnectInEveryState(t *testing.T) {
 					case e := <-p.ended:
 						ended = append(ended, e.at.Sub(start))
 						if e.cause == nil || !strings.Contains(e.cause.Error(), "client closed the connection") {
-							t.Errorf("%s %s: cause %v", d.name, s.name, e.cause)
+							t.Errorf("%s %s: cause %v, want that the client closed the connection", d.name, s.name, e.cause)
 						}
 					case <-time.After(patience):
 						t.Fatalf("%s %s: the handler's context has not ended", d.name, s.name)
@@ -181,11 +181,11 @@ func TestHalfCloseIsAnswered(t *testing.T) {
 		}
 		for range n {
 			if a := c.answer("tools/call"); a.status != 200 || !strings.Contains(a.body, `"Sum":3`) {
-				t.Errorf("answer: %d %s", a.status, a.body)
+				t.Errorf("got %d %s, want the answer to the request", a.status, a.body)
 			}
 		}
 		if _, err := c.br.ReadByte(); !errors.Is(err, io.EOF) {
-			t.Errorf("after the answers: %v, want EOF", err)
+			t.Errorf("read after the answers: %v, want EOF", err)
 		}
 	}
 	p.wantNothingLeft()

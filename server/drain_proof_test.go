@@ -69,7 +69,7 @@ func TestDrain(t *testing.T) {
 	}
 	ready.send("st: localhost\r\n\r\n")
 	if a := ready.answer(""); a.status != 503 {
-		t.Errorf("/readyz: %d", a.status)
+		t.Errorf("/readyz: status %d, want 503", a.status)
 	}
 	if _, err := ready.br.ReadByte(); err == nil {
 		t.Error("the connection stays open after its request")
@@ -98,7 +98,7 @@ func TestDrain(t *testing.T) {
 	p.release()
 	for i, c := range calling {
 		if a := c.answer("tools/call"); a.status != 200 || !strings.Contains(a.body, "at last") {
-			t.Fatalf("call %d: %d %s", i, a.status, a.body)
+			t.Fatalf("call %d got %d %s, want its result", i, a.status, a.body)
 		}
 	}
 	r := <-done
@@ -122,7 +122,7 @@ func TestDrain(t *testing.T) {
 func (p *proofServer) wantNoSocketHeld() {
 	p.t.Helper()
 	if c := p.sockets(0); c[sockdiag.Established]+c[sockdiag.CloseWait]+c[sockdiag.SynReceived]+c[sockdiag.Listen] != 0 {
-		p.t.Errorf("sockets after Shutdown: %s", &c)
+		p.t.Errorf("sockets are left after Shutdown: %s", &c)
 	}
 }
 
@@ -171,7 +171,7 @@ func TestDrainGivesUp(t *testing.T) {
 	select {
 	case e := <-p.ended:
 		if e.cause == nil || !strings.Contains(e.cause.Error(), "shutting down") {
-			t.Errorf("cause %v", e.cause)
+			t.Errorf("cause %v, want the shutdown", e.cause)
 		}
 	case <-time.After(patience):
 		t.Error("the context of a call has not ended after Shutdown")

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// turns runs the tasks of the loop one by one until none is left, and calls look after each.
+// turns runs the tasks of the loop one by one until none is left, and calls look after each one.
 func (r *rig) turns(look func()) {
 	r.t.Helper()
 	for rounds := 0; ; rounds++ {
@@ -25,8 +25,8 @@ func (r *rig) turns(look func()) {
 	}
 }
 
-// slices returns a function that fails the test if n has changed by more than sliceLimit since
-// its last call, and the number of calls that saw a change.
+// slices returns look, which fails the test if n has changed by more than sliceLimit since the
+// last call, and turns, which counts the calls that saw a change.
 func (r *rig) slices(why string, n func() int) (look func(), turns *int) {
 	r.t.Helper()
 	before := n()

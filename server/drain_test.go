@@ -134,7 +134,7 @@ func TestDrainEndsParkedCalls(t *testing.T) {
 		r.cue("a", "ask 1")
 		s.until("asked", p, "?question 0")
 		if i%2 == 0 {
-			p.fin() // its call goes on without the connection
+			p.fin() // its call continues without the connection
 		}
 	}
 	r.await("all calls wait", func() bool { return r.parkedCalls() == n })

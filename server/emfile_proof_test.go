@@ -228,7 +228,7 @@ func (p *childPeer) answered(part string, within time.Duration) error {
 		return err
 	}
 	if resp.StatusCode != 200 || !strings.Contains(string(b), part) {
-		return fmt.Errorf("%d %s", resp.StatusCode, b)
+		return fmt.Errorf("status %d: %s", resp.StatusCode, b)
 	}
 	return nil
 }
@@ -254,7 +254,7 @@ func (p *childPeer) acknowledged(within time.Duration) error {
 	}
 	line, err := bufio.NewReader(resp.Body).ReadString('\n')
 	if err == nil && !strings.Contains(line, "subscriptions/acknowledged") {
-		err = fmt.Errorf("received %q", line)
+		err = fmt.Errorf("received %q, want the acknowledgement", line)
 	}
 	return err
 }

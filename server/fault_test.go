@@ -107,7 +107,7 @@ func TestPanicInATask(t *testing.T) {
 		p.wantClosed("its write panicked", closePanic)
 		q.send(addCall(3, 4).String())
 		if res := q.wantCode("a neighbour of the panic", 200, 0); !strings.Contains(res.body, `"sum":7`) {
-			t.Errorf("got %s", res.body)
+			t.Errorf("got %s, want the sum 7", res.body)
 		}
 		if r.l.m.panics.Load() != 1 || !strings.Contains(r.log.String(), "panic on an event loop") {
 			t.Error("the panic is not counted and logged")

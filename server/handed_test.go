@@ -84,7 +84,7 @@ func (k *keeper) keep(req any) {
 
 // What a worker's handler has seen never turns into another client's bytes. A handler that keeps
 // arguments, URIs, answers, _meta or header values finds them unchanged, however many calls
-// follow. This holds on all revisions and transports, for long messages and for batches.
+// follow. This holds for all revisions and transports, for long messages and for batches.
 func TestHandlersNeverSeeOthersBytes(t *testing.T) {
 	r := newPort(t, &Options{SSEPath: "/sse"})
 	k := new(keeper)

@@ -235,8 +235,8 @@ func (p *fakePeer) wantLinger(why string) {
 	p.r.wantInvariants(why)
 }
 
-// A response is a response that the client has received whole, except that the content of a
-// stream may continue.
+// A response is one that the client has received completely, except that the content of a stream
+// may continue.
 type response struct {
 	p      *fakePeer
 	status int
@@ -324,7 +324,7 @@ func (p *fakePeer) wantCode(why string, status, code int) *response {
 	p.r.t.Helper()
 	res := p.wantResponse(why, status)
 	if ct := res.head.Get("Content-Type"); ct != "application/json" {
-		p.r.t.Fatalf("%s: content type %q", why, ct)
+		p.r.t.Fatalf("%s: content type %q, want application/json", why, ct)
 	}
 	p.wantCodeIn(why, res.body, code)
 	return res

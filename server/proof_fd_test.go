@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A fleet is many client sockets without Go connections. They cost the process no memory that a
-// test would have to tell apart from the server's.
+// A fleet is a set of raw client sockets. They cost the process no memory that a test would have
+// to tell apart from the server's.
 type fleet struct {
 	t   testing.TB
 	fds []int

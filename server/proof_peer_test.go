@@ -117,7 +117,7 @@ func (c *proofPeer) add(a, b int) {
 	c.t.Helper()
 	c.send(callRequest(1, "add", fmt.Sprintf(`{"A":%d,"B":%d}`, a, b), ""))
 	if got := c.answer("tools/call"); got.status != 200 || !strings.Contains(got.body, fmt.Sprintf(`"Sum":%d`, a+b)) {
-		c.t.Fatalf("add: %d %s", got.status, got.body)
+		c.t.Fatalf("add: got %d %s, want the sum", got.status, got.body)
 	}
 }
 
@@ -140,7 +140,7 @@ func (c *proofPeer) stream(method string) *proofStream {
 	}
 	if ct := resp.Header.Get("Content-Type"); resp.StatusCode != 200 || ct != "text/event-stream" {
 		b, _ := io.ReadAll(resp.Body)
-		c.t.Fatalf("stream: %d %s %s", resp.StatusCode, ct, b)
+		c.t.Fatalf("got %d %s %s, want an event stream", resp.StatusCode, ct, b)
 	}
 	return &proofStream{proofPeer: c, method: method, body: resp.Body}
 }

@@ -80,7 +80,7 @@ func TestRefusedRequestsRetainNothing(t *testing.T) {
 		c.send(k.request)
 		a := c.answer("tools/call")
 		if a.status != k.status || k.code != 0 && !strings.Contains(a.body, fmt.Sprintf(`"code":%d`, k.code)) {
-			t.Fatalf("%s: %d %s", k.why, a.status, a.body)
+			t.Fatalf("%s: got %d %s", k.why, a.status, a.body)
 		}
 		if a.close != k.closes {
 			t.Fatalf("%s: Connection: close %v, want %v", k.why, a.close, k.closes)

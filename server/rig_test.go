@@ -437,7 +437,7 @@ func (p *fakePeer) listenTo(id, notifications string) {
 	res := p.wantResponse("listen", 200)
 	if events := p.events(res.body); !res.stream || len(events) != 1 ||
 		!strings.Contains(events[0], "notifications/subscriptions/acknowledged") || res.ended {
-		p.r.t.Fatalf("listen: %q", res.body)
+		p.r.t.Fatalf("listen: got %q, want only the acknowledgement", res.body)
 	}
 }
 

@@ -132,7 +132,7 @@ func TestCallerWithUnreadNotifications(t *testing.T) {
 	select {
 	case e := <-p.ended:
 		if e.cause == nil || !strings.Contains(e.cause.Error(), "client closed") {
-			t.Errorf("cause %v", e.cause)
+			t.Errorf("cause %v, want that the client was disconnected", e.cause)
 		}
 	case <-time.After(patience):
 		t.Fatalf("the call has not ended: %+v", p.Stats())

@@ -58,7 +58,7 @@ func (s *oldStream) event(kind, method string) string {
 	return data
 }
 
-// post posts msg on the connection via and wants status.
+// post posts msg on the connection via and checks the status.
 func (s *oldStream) post(via *proofPeer, msg string, status int) {
 	s.t.Helper()
 	via.send(fmt.Sprintf(

@@ -182,7 +182,7 @@ func (c *proofPeer) watchHealth() (stop func() []time.Duration) {
 	}
 }
 
-// holdings are the things of which there must not be more after each round.
+// holdings are counts that must not grow from round to round.
 type holdings struct {
 	census     server.Census
 	goroutines int

@@ -103,8 +103,8 @@ func TestNoticesOfFeatures(t *testing.T) {
 	p.wantEvents("an update", updatedA)
 }
 
-// TestCoalescing checks that a listener gets one notice for all changes of a thing since the loop
-// last served changes.
+// TestCoalescing checks that a listener gets a single notice for all changes of a list or a
+// resource that the loop serves together.
 func TestCoalescing(t *testing.T) {
 	r := newRig(t, nil)
 	peers := r.listeners(3)
@@ -150,7 +150,7 @@ func TestSlowListener(t *testing.T) {
 	r.pass(2 * retryTime)
 	p.wantEvents("after it has caught up", promptsNotice, toolsNotice, promptsNotice, updatedA)
 	if p.writes == writes || p.c.dirty != 0 || p.c.slow() {
-		t.Errorf("%d writes, dirty %v", p.writes-writes, p.c.dirty)
+		t.Errorf("%d writes, dirty %v; want some, and no notice owed", p.writes-writes, p.c.dirty)
 	}
 	r.change(changeOf("rig://b"))
 	p.wantEvents("when it reads in time again", updatedB)
@@ -163,7 +163,7 @@ func TestSlowListener(t *testing.T) {
 		p.drain()
 		r.pass(2 * retryTime) // one notice is tried and fills the room again
 		if p.OutboundBuffered() == 0 || !p.c.slow() {
-			t.Fatalf("%d bytes wait, slow %v", p.OutboundBuffered(), p.c.slow())
+			t.Fatalf("%d bytes wait, slow %v; want some, and a slow listener", p.OutboundBuffered(), p.c.slow())
 		}
 		p.catchUp()
 		r.pass(4 * retryTime)
@@ -309,7 +309,7 @@ func TestUnsent(t *testing.T) {
 	r.pass(time.Second)
 	p.wantClosed("a client that does not read", closeUnsent)
 	if !p.reset {
-		t.Error("closed without an RST")
+		t.Error("closed without an RST: the kernel would keep sending")
 	}
 	if err := <-r.causes; err != errClientGone {
 		t.Errorf("the context ended because of %v", err)

@@ -202,7 +202,7 @@ func TestPipelinedAnswersWait(t *testing.T) {
 		one := addCall(1, 2).String()
 		p.send(strings.Repeat(one, n))
 		if waits := len(p.pending); waits < 4<<10 || waits > 2*maxAhead {
-			t.Fatalf("MaxUnsent %d: %d bytes of answers wait", limit, waits)
+			t.Fatalf("MaxUnsent %d: %d bytes of answers wait, want 4 to 64 KiB", limit, waits)
 		}
 		answers := 0
 		for range 200 {
@@ -210,7 +210,7 @@ func TestPipelinedAnswersWait(t *testing.T) {
 			p.drain()
 			r.pass(2 * tickUnit)
 			if waits := len(p.pending); waits > 2*maxAhead {
-				t.Fatalf("MaxUnsent %d: %d bytes of answers wait", limit, waits)
+				t.Fatalf("MaxUnsent %d: %d bytes of answers wait, want at most 64 KiB", limit, waits)
 			}
 			answers += strings.Count(p.take(), `"sum":3}`)
 		}
