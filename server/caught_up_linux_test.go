@@ -122,8 +122,8 @@ func dialWithoutTicks(t *testing.T) (*loop, net.Conn) {
 	return s.loops[0], nc
 }
 
-// onOnly runs f on the loop with its only connection, if that is open yet, and returns when it
-// has.
+// onOnly runs f on the loop with its only connection, if that is open yet, and returns when f has
+// returned.
 func (l *loop) onOnly(f func(*conn)) {
 	done := make(chan struct{})
 	l.execute(func() {

@@ -132,7 +132,8 @@ func goroutinesOfOurs() map[string]bool {
 	buf := make([]byte, 4<<20)
 	ours := make(map[string]bool)
 	for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
-		if strings.Contains(g, "mooring/server.(") || strings.Contains(g, "mooring/server/internal/engine/") || strings.Contains(g, "mooring/mcp.(") || strings.Contains(g, "netpoll.(*Poller)") {
+		if strings.Contains(g, "mooring/server.(") || strings.Contains(g, "mooring/server/internal/engine/") ||
+			strings.Contains(g, "mooring/mcp.(") || strings.Contains(g, "netpoll.(*Poller)") {
 			name, _, _ := strings.Cut(g, " [")
 			ours[name] = true
 		}

@@ -179,10 +179,10 @@ func TestReliefIsSliced(t *testing.T) {
 		look()
 	}
 	if len(r.base.tasks) != 0 || len(r.base.later) != 1 {
-		t.Errorf("%d tasks wait that come before the sockets, %d behind them", len(r.base.tasks), len(r.base.later))
+		t.Errorf("%d tasks wait to run before the sockets and %d after them, want 0 and 1", len(r.base.tasks), len(r.base.later))
 	}
 	r.turns(look)
 	if n := r.s.admission.Connections(); n != 0 || *turns < many/sliceLimit {
-		t.Errorf("%d connections are left, the others went in %d turns", n, *turns)
+		t.Errorf("%d connections are left; the others were closed in %d turns", n, *turns)
 	}
 }

@@ -123,7 +123,7 @@ func million(b *testing.B, n int, alone bool) {
 	}
 	b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(n), "ns/close")
 	if l.wheel.Armed() != 0 || l.streams.head != noSlot || l.srv.admission.Connections() != 0 {
-		b.Error("something is left")
+		b.Error("streams or deadlines are left after the end")
 	}
 	runtime.KeepAlive(socks)
 }

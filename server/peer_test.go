@@ -53,8 +53,8 @@ func (p *fakePeer) Next(int) ([]byte, error) {
 	return b, nil
 }
 
-// Write implements engine.Socket as gnet does: what the kernel does not take is copied and waits; an error
-// closes the connection before it returns.
+// Write implements engine.Socket as gnet does: it copies and keeps what the kernel does not take,
+// and an error closes the connection before Write returns.
 func (p *fakePeer) Write(b []byte) (int, error) {
 	p.writes++
 	if p.boom {
@@ -155,7 +155,7 @@ func (p *fakePeer) send(b string) {
 	p.r.run()
 }
 
-// deliver is one call of Received.
+// deliver delivers one read, as one call of Received does.
 func (p *fakePeer) deliver(b string) {
 	p.in = append(p.r.read[:0], b...)
 	buf := p.in

@@ -51,7 +51,7 @@ func (f *fakeBase) Execute(t engine.Task) {
 	}
 }
 
-// Again implements engine.Loop: on the loop, which is the test's goroutine.
+// Again implements engine.Loop. It runs on the loop, which is the test's goroutine.
 func (f *fakeBase) Again(t engine.Task) { f.later = append(f.later, t) }
 
 func (f *fakeBase) take() []engine.Task {
@@ -112,7 +112,14 @@ func newRig(t testing.TB, opts *Options, change ...func(*mcp.ServerOptions)) *ri
 	if testing.Short() && defaultEngine != EngineGnet {
 		t.Skip("a rig has no engine: run without the tag epoll")
 	}
-	r := &rig{t: t, base: &fakeBase{wake: make(chan struct{}, 1)}, schema: wirecheck.Open(t), read: make([]byte, 0, 64<<10), hold: make(chan struct{}, 16), causes: make(chan error, 16)}
+	r := &rig{
+		t:      t,
+		base:   &fakeBase{wake: make(chan struct{}, 1)},
+		schema: wirecheck.Open(t),
+		read:   make([]byte, 0, 64<<10),
+		hold:   make(chan struct{}, 16),
+		causes: make(chan error, 16),
+	}
 	logger := slog.New(slog.NewTextHandler(&r.log, nil))
 	mo := mcp.ServerOptions{Logger: logger}
 	for _, f := range change {
@@ -227,7 +234,7 @@ func (r *rig) await(why string, cond func() bool) {
 		}
 		select {
 		case <-r.base.wake:
-		case <-time.After(10 * time.Millisecond): // cond may hold without a word to the loop
+		case <-time.After(10 * time.Millisecond): // cond may come true without waking the loop
 		case <-timeout:
 			r.t.Fatalf("%s: did not happen; log:\n%s", why, r.log.String())
 		}
