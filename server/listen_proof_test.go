@@ -15,7 +15,9 @@ func bigListenRequest(id int) string {
 		uris[i] = fmt.Sprintf("%q", fmt.Sprintf("proof://nobody/serves/this/resource/%d", i))
 	}
 	uris[0] = fmt.Sprintf("%q", proofResource)
-	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true,"resourceSubscriptions":[%s]},"_meta":{%s}}}`,
+	body := fmt.Sprintf(
+		`{"jsonrpc":"2.0","id":%d,"method":"subscriptions/listen","params":{"notifications":{`+
+			`"toolsListChanged":true,"resourceSubscriptions":[%s]},"_meta":{%s}}}`,
 		id, strings.Join(uris, ","), proofMeta)
 	return postHead("subscriptions/listen", "", len(body)) + body
 }
