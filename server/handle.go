@@ -1,6 +1,7 @@
 package server
 
-// handle names a connection from outside its loop. The generation tells a connection from a later one in the same slot.
+// handle names a connection from outside its loop. The generation distinguishes a connection from
+// later ones in the same slot.
 type handle struct {
 	slot, gen uint32
 }

@@ -5,12 +5,13 @@ import (
 	"sync/atomic"
 )
 
-// inbox holds what other goroutines posted to a loop and the loop has not served yet, in the order
-// of the posts. The first post since the loop last settled it wakes the loop, so that many posts
-// wake it once. Its methods may be called from any goroutine unless they say otherwise.
+// inbox holds what other goroutines have posted to a loop and the loop has not served yet, in the
+// order of the posts. The first post after the loop has settled the inbox wakes the loop, so that
+// many posts cause one wake-up. The methods of inbox may be called from any goroutine unless they
+// say otherwise.
 type inbox struct {
 	wake func() // asks the loop to serve the inbox
-	max  int64  // bytes beyond which it is flooded
+	max  int64  // bytes beyond which the inbox is flooded
 
 	bytes atomic.Int64 // of all items that are not served yet
 
@@ -22,7 +23,7 @@ type inbox struct {
 	dead    bool // the loop has ended
 }
 
-// post adds an item. It reports false when the loop has ended.
+// post adds an item. It returns false when the loop has ended.
 func (in *inbox) post(it item) bool {
 	in.mu.Lock()
 	if in.dead {
@@ -35,7 +36,7 @@ func (in *inbox) post(it item) bool {
 	return true
 }
 
-// postChanges adds changes of lists and resources. Those that were not served yet become one set.
+// postChanges adds changes of lists and resources. Changes that are not served yet become one set.
 func (in *inbox) postChanges(c *changes) {
 	in.mu.Lock()
 	if in.dead {
@@ -53,13 +54,14 @@ func (in *inbox) postDrain(d *drainOrder) {
 	in.wakeLocked()
 }
 
-// call has the loop serve the inbox, whether something was posted or not.
+// call makes the loop serve the inbox, whether or not something was posted.
 func (in *inbox) call() {
 	in.mu.Lock()
 	in.wakeLocked()
 }
 
-// wakeLocked unlocks the inbox and wakes the loop if nothing has since it settled the inbox.
+// wakeLocked unlocks the inbox, and wakes the loop if it has not been woken since it settled the
+// inbox.
 func (in *inbox) wakeLocked() {
 	first := !in.posted
 	in.posted = true
@@ -69,20 +71,19 @@ func (in *inbox) wakeLocked() {
 	}
 }
 
-// flooded reports whether so many bytes wait that the loop is behind: what would add to them has to
-// be refused.
+// flooded reports whether so many bytes wait that work that would add to them has to be refused.
 func (in *inbox) flooded() bool { return in.bytes.Load() > in.max }
 
-// attend tells the inbox that the loop is about to serve it: posts need not wake it. The loop calls
-// it.
+// attend marks the inbox as about to be served, so that posts need not wake the loop. Only the loop
+// calls it.
 func (in *inbox) attend() {
 	in.mu.Lock()
 	in.posted = true
 	in.mu.Unlock()
 }
 
-// take returns what was posted and leaves the inbox empty. spare becomes the next backing array.
-// The loop calls it, and served for each item later.
+// take returns what was posted and leaves the inbox empty, with spare as its next backing array.
+// Only the loop calls it, and it calls served for each item later.
 func (in *inbox) take(spare []item) (items []item, c changes, d *drainOrder) {
 	in.mu.Lock()
 	items, c, d = in.items, in.changes, in.drain
@@ -91,7 +92,7 @@ func (in *inbox) take(spare []item) (items []item, c changes, d *drainOrder) {
 	return items, c, d
 }
 
-// served takes an item out of the count of bytes.
+// served subtracts an item from the count of bytes.
 func (in *inbox) served(it *item) { in.bytes.Add(-it.cost()) }
 
 // waiting reports whether something was posted.
@@ -105,9 +106,9 @@ func (in *inbox) waitingLocked() bool {
 	return len(in.items) > 0 || !in.changes.empty() || in.drain != nil
 }
 
-// settle ends the service of the inbox, and from now on a post wakes the loop. If the loop will
-// look again by itself, or something waits, it does not settle and reports false. The loop calls
-// it.
+// settle ends the service of the inbox: from now on a post wakes the loop. If the loop will look
+// again by itself, or if something waits, settle does nothing and returns false. Only the loop
+// calls it.
 func (in *inbox) settle(again bool) bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -118,7 +119,7 @@ func (in *inbox) settle(again bool) bool {
 	return true
 }
 
-// close refuses further items and returns those that were not taken.
+// close makes the inbox refuse further items, and returns those that were not taken.
 func (in *inbox) close() []item {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -1,11 +1,12 @@
 package server
 
-// serveInbox serves what was posted, and what that brings about: workers that have not begun go first. What is posted while it runs does not wake the loop again at once, for workers that post
-// without a pause would keep it from its sockets.
+// serveInbox serves what was posted, and what follows from it. Workers that have not begun run
+// first. A post that comes meanwhile does not wake the loop again at once, because workers that
+// post without a pause would keep the loop from its sockets.
 func (l *loop) serveInbox() {
 	l.present()
 	defer func() {
-		// A worker that has still to begin brings its loop back here.
+		// If a worker has yet to begin, the loop comes back here.
 		if !l.in.settle(l.gave) {
 			l.continueLater()
 		}
@@ -40,13 +41,13 @@ func (l *loop) servePosted() {
 	}
 }
 
-// serveBacklog serves a slice of the items.
+// serveBacklog serves a slice of the items that were taken.
 func (l *loop) serveBacklog() {
 	all := l.backlog
 	for i := range all[:min(len(all), sliceLimit)] {
 		it := all[i]
 		all[i] = item{}
-		l.backlog = all[i+1:] // first: a panic must not find the item again
+		l.backlog = all[i+1:] // first, so that a panic does not find the item again
 		l.in.served(&it)
 		l.serveItem(&it)
 	}
@@ -84,7 +85,7 @@ func (l *loop) serveItem(it *item) {
 	}
 	c := l.lookup(j.h)
 	if c == nil || c.x == nil || c.x.job != j {
-		release(it.buf) // the client is gone, or was answered already
+		release(it.buf) // the client has disconnected or already has an answer
 		return
 	}
 	l.serving = c

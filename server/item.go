@@ -4,35 +4,42 @@ package server
 type itemKind uint8
 
 const (
-	itemNotify   itemKind = iota // a notification of a call: buf
+	itemNotify   itemKind = iota // a call sends the notification in buf
 	itemPrepared                 // a worker has prepared the message
-	itemFull                     // notifications of a call are refused for MaxUnsent
-	itemReturn                   // the worker has let go of the call, whose answer is in the job: its last item
+	itemFull                     // notifications of a call are refused because of MaxUnsent
+	itemReturn                   // the last item: the worker has let go of the job
 
-	// Of earlier revisions, from any loop.
-	itemPark        // the worker has let go of a call that asked its client
-	itemAnswer      // the client's answer: buf
-	itemCancel      // the client has cancelled the call, or is gone if end
-	itemCarry       // events for a stream: buf, end; arg: sseOpened
-	itemCloseStream // the handler gives the connection of its call back: arg, nanoseconds
-	itemEndStream   // another stream takes over, or the session is deleted, or the handler of a resumed call closes it: arg, nanoseconds
-	itemMoved       // the stream of a call, arg, was resumed elsewhere
-	itemSubscribe   // the stream's session listens to a resource, or no longer: uri
+	// The other kinds are for earlier revisions. They may come from any loop.
+	itemPark   // the worker has let go of a call that has asked its client
+	itemAnswer // the client has answered the question of a call; the answer is in buf
+	itemCancel // the client has cancelled the call, or has disconnected if end is set
+	itemCarry  // a stream gets the events in buf, and ends if end is set; arg may be sseOpened
+
+	// itemCloseStream means that the handler closes the stream of its call. arg is the time after
+	// which the client may reconnect, in nanoseconds.
+	itemCloseStream
+
+	// itemEndStream means that another stream takes over from this one, that its session was
+	// deleted, or that the handler of a resumed call closes it. arg is as for itemCloseStream.
+	itemEndStream
+
+	itemMoved     // the stream of a call was resumed elsewhere; arg is its number
+	itemSubscribe // the session of a stream has subscribed to uri, or has ended its subscription
 )
 
 // item is one message to a loop.
 type item struct {
 	kind itemKind
 	end  bool
-	gen  uint32 // of the job, where it may have been reused
+	gen  uint32 // the generation of the job, if the job may have been reused
 	job  *job
-	buf  *buffer // owned by the item; nil where there is none
+	buf  *buffer // owned by the item; nil if there is none
 	h    handle
 	arg  uint64
 	uri  string
 }
 
-// itemCost is what an item counts for in addition to its bytes.
+// itemCost is what an item counts for, in addition to its bytes.
 const itemCost = 96
 
 // cost returns what the item counts for in its inbox.
@@ -44,7 +51,7 @@ func (it *item) cost() int64 {
 	return int64(n)
 }
 
-// drainOrder tells a loop to let go of its connections.
+// drainOrder asks a loop to end its connections.
 type drainOrder struct {
-	spread tick // streams end within so many ticks
+	spread tick // the number of ticks within which streams end
 }

@@ -12,27 +12,27 @@ type tick = wheel.Tick
 
 const tickUnit = wheel.Unit
 
-// Limits of a turn, so that other connections get theirs.
+// These are limits of what one turn does, so that other connections get their turn.
 const (
 	sliceLimit  = 256             // connections or items that a turn serves
-	slicedLimit = 8               // connections whose kept requests go on in a turn
-	turnBytes   = engine.ReadSize // bytes of requests of one connection, or a request more
-	inboxRounds = 4               // times that a turn serves the inbox
-	bigContent  = 16 << 10        // content above this is decoded by a worker: 16 KiB take some 100 µs
+	slicedLimit = 8               // connections whose kept requests continue in a turn
+	turnBytes   = engine.ReadSize // bytes of one connection's requests; the last one may go beyond
+	inboxRounds = 4               // how many times a turn serves the inbox
+	bigContent  = 16 << 10        // a worker decodes content above this: 16 KiB take some 100 µs
 )
 
-// Times and sizes that are not options.
+// These times and sizes are not options.
 const (
-	lingerTime  = 2 * time.Second        // for a peer to read a refusal and close
-	lingerBytes = 64 << 10               // that such a peer may still send
-	retryTime   = 200 * time.Millisecond // between two looks at a peer that reads nothing
-	retryTold   = 2 * time.Second        // the same where the engine reports that a peer has read all
+	lingerTime  = 2 * time.Second        // time for a peer to read a refusal and close
+	lingerBytes = 64 << 10               // bytes that such a peer may still send
+	retryTime   = 200 * time.Millisecond // time between two checks of a peer that reads nothing
+	retryTold   = 2 * time.Second        // the same, if the engine reports when a peer has read all
 
-	stopGrace = 500 * time.Millisecond // for responses of calls that the end of the drain cancelled
+	stopGrace = 500 * time.Millisecond // for responses of calls cancelled at the end of the drain
 
-	frameRoom = 96       // bytes that an event adds to its message at most
-	keepOut   = 64 << 10 // scratch up to this capacity is kept from turn to turn
+	frameRoom = 96       // the most bytes that an event adds to its message
+	keepOut   = 64 << 10 // capacity up to which scratch buffers are kept from turn to turn
 )
 
-// writeBufferSize is about how large gnet's first buffer becomes for what a peer does not take.
+// writeBufferSize is the approximate size to which gnet's first buffer for unsent bytes grows.
 const writeBufferSize = engine.WriteBufferSize

@@ -14,13 +14,14 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// Listen listens on addr: host:port, or unix:/path. A socket file that nobody serves any more is
-// replaced. Of a host name that has several addresses it takes one, as net.Listen does: ListenAll
-// takes all.
+// Listen listens on addr, which is host:port or unix:/path. It replaces a socket file that nobody
+// serves any more. If the host has several addresses, Listen uses one of them, as net.Listen does;
+// ListenAll uses all.
 func (s *Server) Listen(addr string) (net.Listener, error) {
-	// Keepalive and the rest are set on the listening socket: accepted ones inherit them, which saves four system calls each.
+	// Keepalive and the other options are set on the listening socket. Accepted sockets inherit
+	// them, which saves four system calls for each.
 	lc := net.ListenConfig{KeepAlive: -1, Control: s.admission.Sockets.Control}
-	// A multipath listener, which is Go's default, keeps some of them to itself.
+	// Sockets of a multipath listener, which is the default in Go, do not inherit all of them.
 	lc.SetMultipathTCP(false)
 	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
 		return s.listenUnix(&lc, path)
@@ -32,13 +33,13 @@ func (s *Server) Listen(addr string) (net.Listener, error) {
 	return l, nil
 }
 
-// listenUnix listens on a socket file of the mode that Options.SocketMode asks for.
+// listenUnix listens on a socket file with the mode in Options.SocketMode.
 func (s *Server) listenUnix(lc *net.ListenConfig, path string) (net.Listener, error) {
 	removeStaleSocket(path)
 	mode := s.opts.SocketMode.Perm()
 	if mode != 0 {
-		// On Linux the file gets the mode of the socket, less the umask: nobody connects in the
-		// moment before Chmod who may not.
+		// On Linux, the file gets the mode of the socket, less the umask. So nobody can connect
+		// without permission in the moment before Chmod.
 		lc.Control = func(_, _ string, rc syscall.RawConn) error {
 			return rc.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), uint32(mode)) })
 		}
@@ -55,9 +56,10 @@ func (s *Server) listenUnix(lc *net.ListenConfig, path string) (net.Listener, er
 	return l, nil
 }
 
-// ListenAll listens on all addresses that the host of addr has, on one port: a client that
-// resolves localhost may try ::1 or 127.0.0.1 first. An address that this machine lacks, such as
-// ::1 where IPv6 is off, is left out if another works. Otherwise ListenAll is Listen.
+// ListenAll listens on all addresses of the host in addr, on one port, because a client that
+// resolves localhost may try either ::1 or 127.0.0.1 first. It leaves out an address that this
+// machine lacks, such as ::1 where IPv6 is off, if another works. If addr has no host name,
+// ListenAll does the same as Listen.
 func (s *Server) ListenAll(addr string) ([]net.Listener, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil || host == "" || net.ParseIP(host) != nil || strings.HasPrefix(addr, "unix:") {
@@ -78,10 +80,11 @@ func (s *Server) ListenAll(addr string) ([]net.Listener, error) {
 
 const (
 	resolveTime = 10 * time.Second
-	portTries   = 16 // for a port that is free on all addresses, when any will do
+	portTries   = 16 // attempts to find a port that is free on all addresses, if any will do
 )
 
-// listenOn listens on the port of each address. A port of 0 is any that all of them have.
+// listenOn listens on the port of each address. If port is 0, it finds one that is free on all
+// addresses.
 func (s *Server) listenOn(ips []string, port string) ([]net.Listener, error) {
 	for try := 1; ; try++ {
 		ls, err := s.listenOnce(ips, port)
@@ -113,7 +116,7 @@ func (s *Server) listenOnce(ips []string, port string) (ls []net.Listener, missi
 	return ls, nil
 }
 
-// distinct returns the strings of list in order, each once.
+// distinct returns the strings of list in order, each of them once.
 func distinct(list []string) (out []string) {
 	seen := make(map[string]bool)
 	for _, s := range list {
@@ -151,7 +154,7 @@ func ListenAndServe(addr string, s *mcp.Server) error {
 }
 
 // ListenAndServe listens on addr, which is host:port or unix:/path, as ListenAll does, and serves
-// until Shutdown; it then returns ErrServerClosed.
+// until Shutdown. It then returns ErrServerClosed.
 func (s *Server) ListenAndServe(addr string) error {
 	ls, err := s.ListenAll(addr)
 	if err != nil {
@@ -162,7 +165,7 @@ func (s *Server) ListenAndServe(addr string) error {
 		go func() { ended <- s.Serve(l) }()
 	}
 	err = <-ended
-	closeListeners(ls) // all end with the first
+	closeListeners(ls) // when one ends, all end
 	for range ls[1:] {
 		<-ended
 	}

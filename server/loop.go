@@ -20,86 +20,95 @@ import (
 //
 // # Ownership
 //
-// Every method of loop, conn, exchange and the lists of streams runs on its loop, so no method needs
-// a lock. What other goroutines may call has a name that begins with post and is in inbox.go, or is
-// a method of job that implements mcp.Sink. Workers name a connection by its handle, never by a
-// pointer.
+// Every method of loop, conn, exchange and the lists of streams runs on its loop, so no method
+// needs a lock. The functions that other goroutines may call have names that begin with post
+// (loop_post.go), or are methods of job that implement mcp.Sink. Workers name a connection by its
+// handle, never by a pointer.
 //
 // # Ends
 //
-// A FIN is final. An answer that was made on the loop has been written before the FIN is seen. The
-// context of a worker's call ends, because on revision 2026-07-28 a disconnect is the cancellation,
-// and its answer goes nowhere. The turn that reads the FIN frees all that belonged to the client;
-// only the descriptor may take some turns more when thousands disconnect at once.
+// A FIN is final. A response made on the loop has been written before the FIN is seen. On revision
+// 2026-07-28 a disconnect cancels a worker's call: its context ends, and its response is dropped.
+// The turn that reads the FIN frees everything that belonged to the client. Only the descriptor may
+// take a few turns longer, when thousands disconnect at once.
 
-// loop is one event loop and all that it owns. Its methods run on it, but for those that begin with post (inbox.go).
+// loop is one event loop and everything that it owns. Its methods run on it, except those whose
+// names begin with post (loop_post.go).
 type loop struct {
 	srv  *Server
 	idx  int
-	base engine.Loop // below it
+	base engine.Loop // the event loop below it
 	m    loopMetrics
 
-	now   tick          // when the newest tick ran, or the loop was stirred: see present
+	now   tick          // when the latest tick ran or the loop was stirred: see present
 	quiet int           // ticks since the loop was stirred
-	retry tick          // between two looks at a peer that does not take what waits for it
-	rest  atomic.Uint32 // a tick: see restsUntil; written by the loop
+	retry tick          // time between two checks of a peer that does not take what waits for it
+	rest  atomic.Uint32 // the tick until which the loop rests: see restsUntil; written by the loop
 	wheel *wheel.Wheel
 	slots []*conn  // by slot number; nil when free
 	free  []uint32 // free slot numbers
-	gen   uint32
+	gen   uint32   // the generation of the newest connection
 
-	stalls   stalls // of slow peers only
+	stalls   stalls // the clocks of slow peers
 	streams  streamList
 	fan      fanout
-	told     uint64 // number of the newest change that all streams were told, or have noted
+	told     uint64 // the newest change that all streams know of, or have as missed
 	rng      *rand.Rand
 	draining bool
 	drain    drainWalk
 
-	// Scratch for the turn under way; nothing of it is held between two turns.
-	serving *conn             // where a panic would come from
+	// Scratch space for the current turn. None of it is used from one turn to the next.
+	serving *conn             // the connection that a panic would belong to
 	req     httpparse.Request // the head of the request that is being served
 	out     []byte            // bytes for the connection being served
 	event   []byte            // one encoded message
 	frame   []byte            // one encoded event
-	page    []byte            // for the same connection: what goes between out[:pageAt] and the rest, and is never changed
+	page    []byte            // immutable bytes to be sent between out[:pageAt] and the rest
 	pageAt  int
-	pieces  [3][]byte // of one write
+	pieces  [3][]byte // the pieces of one write
 	inline  inlineSink
 
-	exchanges []*exchange     // free ones
-	requests  []*requestState // free ones
-	jobs      []*job          // free ones
+	exchanges []*exchange     // free exchanges
+	requests  []*requestState // free request states
+	jobs      []*job          // free jobs
 	workers   workers[*job]
-	handed    int64     // calls that workers were handed
-	gave      bool      // some of them since the loop last let go of its processor: see lend
-	lendAfter time.Time // until then sockets go first
-	detached  []jobRef  // calls of earlier revisions that go on without their connection
-	swept     int       // the newest shard of the sessions that was swept
-	sweptAt   tick      // when that was
-	sliced    []handle  // connections whose requests go on in the next turn
-	spare     []item
-	backlog   []item // items taken from the inbox and not served yet
+	handed    int64     // how many calls workers have been handed
+	gave      bool      // a worker got one since the loop last gave up its processor
+	lendAfter time.Time // the sockets go first until then
+	detached  []jobRef  // calls of earlier revisions that continue without their connection
+	swept     int       // the shard of the sessions that was swept last
+	sweptAt   tick      // when it was swept
+	sliced    []handle  // connections whose requests continue in the next turn
+	spare     []item    // the next backing array for the inbox
+	backlog   []item    // items taken from the inbox and not served yet
 
 	in          inbox
 	runInbox    engine.Task
 	runTick     engine.Task
 	runContinue engine.Task
 	runRelief   engine.Task
-	relieving   atomic.Bool // runRelief is on its way
-	yieldAsked  atomic.Bool // a yieldRequest is on its way
-	yieldAt     int         // the next slot to look at for one
-	relief      bool        // serveContinue is to go on with it
-	kicked      bool        // runContinue has been asked for
-	more        bool        // it will be, at the end of the task
+	relieving   atomic.Bool // runRelief has been posted and has not run yet
+	yieldAsked  atomic.Bool // a yieldRequest has been posted and has not been served yet
+	yieldAt     int         // the next slot to check for a yieldRequest
+	relief      bool        // serveContinue has to continue the relief
+	kicked      bool        // runContinue has been requested
+	more        bool        // runContinue will be requested at the end of the task
 
-	_     [64]byte     // what follows is written by others
-	begun atomic.Int64 // calls that workers have begun
+	_     [64]byte     // other goroutines write what follows
+	begun atomic.Int64 // how many calls workers have begun
 	_     [64]byte
 }
 
 func newLoop(s *Server, idx int, base engine.Loop) *loop {
-	l := &loop{srv: s, idx: idx, base: base, now: s.tick(), told: s.notices.log.base, rng: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), retry: wheel.Ticks(retryTime)}
+	l := &loop{
+		srv:   s,
+		idx:   idx,
+		base:  base,
+		now:   s.tick(),
+		told:  s.notices.log.base,
+		rng:   rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+		retry: wheel.Ticks(retryTime),
+	}
 	l.wheel = wheel.New(l.now)
 	l.workers.begin = func(j *job) { j.loop.begun.Add(1) }
 	l.workers.end = (*job).end
@@ -115,7 +124,8 @@ func newLoop(s *Server, idx int, base engine.Loop) *loop {
 
 func (l *loop) execute(t engine.Task) { l.base.Execute(t) }
 
-// guard keeps a panic in f from ending the process, or anything but the connection that was being served.
+// guard returns a task that runs f. A panic in f ends the connection that was being served, but not
+// the process.
 func (l *loop) guard(f func()) engine.Task {
 	return func() {
 		l.serving = nil
@@ -134,7 +144,8 @@ func (l *loop) guard(f func()) engine.Task {
 	}
 }
 
-// contain ends the connection at whose service the server panicked. No byte that was meant for it may reach another, and what else the turn had to do is done later.
+// contain ends the connection that was being served when the server panicked. No byte that was
+// meant for it may reach another connection. What else the turn had to do is done later.
 func (l *loop) contain() {
 	defer func() {
 		if r := recover(); r != nil {
@@ -148,7 +159,7 @@ func (l *loop) contain() {
 	}
 }
 
-// recoverConn ends the connection at whose service the server panicked; it must be deferred itself.
+// recoverConn ends c if the server panicked while serving it. It must be deferred directly.
 func (s *Server) recoverConn(c *conn) {
 	if r := recover(); r != nil {
 		s.logPanic(c.loop, r)
@@ -174,7 +185,7 @@ func (l *loop) attach(c *conn) {
 	l.m.connections.Add(1)
 }
 
-// detach takes c's slot back.
+// detach frees c's slot.
 func (l *loop) detach(c *conn) {
 	l.wheel.Disarm(c.slot)
 	l.slots[c.slot] = nil
@@ -182,7 +193,7 @@ func (l *loop) detach(c *conn) {
 	l.m.connections.Add(-1)
 }
 
-// lookup returns the connection that h names, or nil when it is gone.
+// lookup returns the connection that h names, or nil if it has closed.
 func (l *loop) lookup(h handle) *conn {
 	if int(h.slot) < len(l.slots) {
 		if c := l.slots[h.slot]; c != nil && c.gen == h.gen {
@@ -192,7 +203,7 @@ func (l *loop) lookup(h handle) *conn {
 	return nil
 }
 
-// serveTick advances the time of the loop.
+// serveTick advances the time of the loop and does what is due.
 func (l *loop) serveTick() {
 	now := l.srv.clock()
 	l.now = l.srv.tickAt(now)
@@ -211,7 +222,7 @@ func (l *loop) turn() {
 	l.expire()
 }
 
-// expire serves a slice of the deadlines that have come.
+// expire handles a slice of the deadlines that have passed.
 func (l *loop) expire() {
 	if l.wheel.Advance(l.now, sliceLimit, l.fire) {
 		l.continueLater()
@@ -225,10 +236,11 @@ func (l *loop) fire(slot uint32) {
 	}
 }
 
-// continueLater has serveContinue run after other input got its turn.
+// continueLater makes serveContinue run after other input has had its turn.
 func (l *loop) continueLater() { l.more = true }
 
-// kickOnce asks for serveContinue at the end of a task.
+// kickOnce requests serveContinue if it is needed and has not been requested yet. It is called at
+// the end of a task.
 func (l *loop) kickOnce() {
 	if l.more && !l.kicked {
 		l.more, l.kicked = false, true
@@ -236,7 +248,7 @@ func (l *loop) kickOnce() {
 	}
 }
 
-// serveContinue goes on with what was sliced, and with what was posted meanwhile.
+// serveContinue continues work that was cut into slices, and serves what was posted meanwhile.
 func (l *loop) serveContinue() {
 	l.kicked, l.more = false, false
 	l.present()
@@ -251,7 +263,7 @@ func (l *loop) serveContinue() {
 	l.serveInbox()
 }
 
-// keepScratch gives the buffer of the turn back, grown as it may be.
+// keepScratch takes the buffer of the turn back for the next one, unless it has grown too large.
 func (l *loop) keepScratch(out []byte) {
 	if cap(out) > keepOut {
 		out = nil

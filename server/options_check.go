@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// OptionError says that a value of Options cannot work.
+// OptionError reports a value of Options that cannot work.
 type OptionError struct {
 	Option string // the name of the field
 	Value  string
@@ -44,8 +44,8 @@ func (o *Options) Validate() error {
 	return nil
 }
 
-// pathFault returns why no request can have the path: it must be what a request-target in
-// origin-form has in front of its query (RFC 9112 section 3.2.1).
+// pathFault returns why no request can have the path, or "" if one can. The path must be what a
+// request-target in origin-form has before its query (RFC 9112 section 3.2.1).
 func pathFault(path string) string {
 	if !strings.HasPrefix(path, "/") {
 		return "does not begin with /"
@@ -62,7 +62,7 @@ func pathFault(path string) string {
 	return ""
 }
 
-// originFault returns why no browser sends the origin, "" if one may.
+// originFault returns why no browser sends the origin, or "" if one may.
 //
 //	RFC 6454, section 6.2: an origin is serialized as its scheme, "://", its host and, "if the
 //	port part of the origin triple is different from the default port for the protocol given by
@@ -74,7 +74,7 @@ func originFault(origin string) string {
 	case origin == "*" || origin == "null":
 		return ""
 	case strings.Contains(origin, "*"):
-		return "has a wildcard: only * alone is one"
+		return "has a wildcard; only * by itself is allowed"
 	}
 	scheme, host, ok := strings.Cut(origin, "://")
 	if !ok || !isScheme(scheme) {
@@ -92,13 +92,13 @@ func originFault(origin string) string {
 			return "has no IPv6 address within its brackets"
 		}
 		if shortest := addr.String(); !strings.EqualFold(shortest, literal) {
-			return "is sent by browsers with the address as [" + shortest + "]"
+			return "is not sent by browsers: they write the address as [" + shortest + "]"
 		}
 		if port == "" {
 			return ""
 		}
 		if port[0] != ':' {
-			return "has something other than a port behind the host"
+			return "has something other than a port after the host"
 		}
 		return portFault(scheme, port[1:])
 	}
@@ -112,7 +112,7 @@ func originFault(origin string) string {
 	return ""
 }
 
-// portFault returns why no browser sends an origin of the scheme with the port.
+// portFault returns why no browser sends an origin of the scheme with the port, or "" if one may.
 func portFault(scheme, port string) string {
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 || strconv.FormatUint(n, 10) != port {
@@ -135,7 +135,7 @@ func isScheme(s string) bool {
 	return s != ""
 }
 
-// hostFault returns why no request names the host, "" if one may. host comes from trimHost.
+// hostFault returns why no request names the host, or "" if one may. host must come from trimHost.
 func hostFault(host string) string {
 	if host == "*" {
 		return ""
@@ -147,16 +147,17 @@ func hostFault(host string) string {
 	case host == "":
 		return "is empty"
 	case strings.Contains(host, "*"):
-		return "has a wildcard: only * alone is one"
+		return "has a wildcard; only * by itself is allowed"
 	case strings.Contains(host, "://"):
-		return "is a URL: the host alone is compared"
+		return "is a URL; only the host is compared"
 	case strings.Contains(host, ":"):
-		return "has a port: the host alone is compared"
+		return "has a port; only the host is compared"
 	}
 	return nameFault(host)
 }
 
-// nameFault returns why a registered name or an IPv4 address is not sent as it is written.
+// nameFault returns why clients do not send a registered name or an IPv4 address as it is written,
+// or "" if they do.
 func nameFault(name string) string {
 	if name == "" {
 		return "has no host"
@@ -164,10 +165,10 @@ func nameFault(name string) string {
 	for _, c := range []byte(name) {
 		switch {
 		case c >= 0x80:
-			return "has a character outside ASCII: clients send such a name as xn--…"
+			return "has a character outside ASCII; clients send such a name as xn--…"
 		case 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0:
 		default:
-			return fmt.Sprintf("has %q, which no host has", c)
+			return fmt.Sprintf("has %q, which no host can have", c)
 		}
 	}
 	return ""

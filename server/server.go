@@ -16,7 +16,8 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/session"
 )
 
-// Server serves an mcp.Server over Streamable HTTP. Its methods may be called from any goroutine, but Shutdown not from an inline tool.
+// Server serves an mcp.Server over Streamable HTTP. Its methods may be called from any goroutine,
+// except that an inline tool must not call Shutdown.
 type Server struct {
 	mcp      *mcp.Server
 	opts     Options
@@ -24,13 +25,13 @@ type Server struct {
 	limits   httpparse.Limits
 	policy   endpoint.Policy
 	start    time.Time
-	smallIDs [1024]string // "0", "1", …: shared by the streams with such an id
+	smallIDs [1024]string // "0", "1", …: shared by the streams with such an ID
 	base     context.Context
 	cancel   context.CancelCauseFunc
 
 	admission *engine.Admission
 	engine    engine.Engine // immutable once started
-	loops     []*loop       // the same
+	loops     []*loop       // immutable once started
 	halt      chan struct{} // closed to end the ticker
 	helper    sync.WaitGroup
 
@@ -39,13 +40,13 @@ type Server struct {
 
 	dateNow atomic.Pointer[dateLine]
 	parked  atomic.Bool   // the ticker waits for longer than a tick, or is about to
-	alarm   chan struct{} // ends that
+	alarm   chan struct{} // ends that wait
 
 	mu        sync.Mutex // guards started, startErr, acceptors
 	started   bool
 	startErr  error
 	acceptors map[engine.Acceptor]struct{}
-	accepting sync.WaitGroup // Serve calls
+	accepting sync.WaitGroup // the Serve calls in progress
 
 	up       atomic.Bool // the loops run
 	draining atomic.Bool
@@ -58,22 +59,32 @@ type Server struct {
 
 	streams   atomic.Int64
 	calls     atomic.Int64
-	loose     atomic.Int64 // those of earlier revisions that go on without their connection
-	unsent    atomic.Int64 // bytes that wait for peers, as they were last counted
+	loose     atomic.Int64 // calls of earlier revisions that continue without a connection
+	unsent    atomic.Int64 // bytes that wait for peers, as last counted
 	yielding  sync.Mutex   // guards yieldNext; held while connections are asked to give way
-	yieldNext time.Time    // until then none will
+	yieldNext time.Time    // no connection is asked to give way before this time
 }
 
 // New returns a Server for s. It copies opts, which may be nil for the defaults. Nothing runs
-// before the first Serve. New panics if opts are not valid: see Options.Validate.
+// before the first Serve. New panics if opts is not valid: see Options.Validate.
 func New(s *mcp.Server, opts *Options) *Server {
 	o := withDefaults(opts)
 	srv := &Server{
-		mcp:       s,
-		opts:      o,
-		ticks:     deadlinesOf(&o),
-		limits:    httpparse.Limits{RequestLine: o.MaxRequestLine, Head: o.MaxHead, Fields: o.MaxFields, Content: o.MaxBody},
-		policy:    endpoint.Policy{Path: o.Path, Origins: o.AllowedOrigins, Hosts: o.AllowedHosts, Modern: o.ModernOnly},
+		mcp:   s,
+		opts:  o,
+		ticks: deadlinesOf(&o),
+		limits: httpparse.Limits{
+			RequestLine: o.MaxRequestLine,
+			Head:        o.MaxHead,
+			Fields:      o.MaxFields,
+			Content:     o.MaxBody,
+		},
+		policy: endpoint.Policy{
+			Path:    o.Path,
+			Origins: o.AllowedOrigins,
+			Hosts:   o.AllowedHosts,
+			Modern:  o.ModernOnly,
+		},
 		start:     time.Now(),
 		acceptors: make(map[engine.Acceptor]struct{}),
 		stopped:   make(chan struct{}),
@@ -82,18 +93,21 @@ func New(s *mcp.Server, opts *Options) *Server {
 	}
 	err := o.Validate()
 	if err != nil {
-		panic(err) // a programmer's error
+		panic(err) // a programming error
 	}
 	if o.SSEPath != "" && !o.ModernOnly {
 		srv.policy.SSE, srv.policy.Messages = o.SSEPath, o.SSEPath+messagePath
 	}
 	if srv.tickets, err = session.NewTickets(o.SessionKeys, o.SessionLifetime); err != nil {
-		panic(err) // a key that is too short: a programmer's error
+		panic(err) // a key is too short, which is a programming error
 	}
 	srv.sessions = newSessions(srv)
 	srv.admission = engine.NewAdmission(engine.Config{
-		Host: host{srv}, Loops: o.Loops, MaxConnections: o.MaxConnections,
-		Sockets: engine.SocketOptions{KeepAlive: o.KeepAlive}, Logger: o.Logger,
+		Host:           host{srv},
+		Loops:          o.Loops,
+		MaxConnections: o.MaxConnections,
+		Sockets:        engine.SocketOptions{KeepAlive: o.KeepAlive},
+		Logger:         o.Logger,
 	})
 	for i := range srv.smallIDs {
 		srv.smallIDs[i] = strconv.Itoa(i)
@@ -109,7 +123,7 @@ func New(s *mcp.Server, opts *Options) *Server {
 	return srv
 }
 
-// Ready reports whether the server takes new work: it serves and does not drain.
+// Ready reports whether the server accepts new work: it has started and is not draining.
 func (s *Server) Ready() bool {
 	return s.up.Load() && !s.draining.Load()
 }
@@ -143,16 +157,17 @@ func (s *Server) tick() tick { return s.tickAt(s.clock()) }
 
 func (s *Server) tickAt(t time.Time) tick { return tick(t.Sub(s.start) / tickUnit) }
 
-// dateLine is the value of Date for one second.
+// dateLine is the value of the Date field for one second.
 type dateLine struct {
 	second int64
 	text   string
 }
 
-// date returns the value of Date. On a loop it is that of the present second, within a tick.
+// date returns the value of the Date field. On a loop, it is at most one tick old.
 func (s *Server) date() string { return s.dateNow.Load().text }
 
-// refreshDate renews the value of Date, if it is of another second. It may be called from any goroutine.
+// refreshDate renews the value of the Date field if the second has changed. It may be called from
+// any goroutine.
 func (s *Server) refreshDate(t time.Time) {
 	second := t.Unix()
 	if d := s.dateNow.Load(); d == nil || d.second != second {
@@ -167,10 +182,11 @@ func (s *Server) postChanges(c *changes) {
 	}
 }
 
-// logPanic records a fault of a loop's own code.
+// logPanic counts and logs a panic in a loop's own code.
 func (s *Server) logPanic(l *loop, r any) {
 	l.m.panics.Add(1)
-	s.opts.Logger.Error("panic on an event loop", "loop", l.idx, "panic", r, "stack", string(debug.Stack()))
+	s.opts.Logger.Error("panic on an event loop",
+		"loop", l.idx, "panic", r, "stack", string(debug.Stack()))
 }
 
 func (s *Server) logger() *slog.Logger { return s.opts.Logger }

@@ -1,17 +1,17 @@
 package server
 
-// This file bounds the bytes that all peers together leave unread (Options.UnsentTotal).
+// This file limits the bytes that all peers together leave unread (Options.UnsentTotal).
 //
-// What is counted for a connection is what it held when it was last looked at, at the latest write.
-// Peers read without the loop noticing, so a connection is looked at again before it is reset, and
-// some others at each tick.
+// The number that counts for a connection is from its latest write or its latest check. Peers read
+// without the loop noticing, so a connection is checked again before it is reset, and some others
+// are checked at each tick.
 
 const (
-	refreshSlice = 64   // connections that are looked at in a tick
-	reliefSlice  = 4096 // and before one is reset
+	refreshSlice = 64   // connections that are checked in a tick
+	reliefSlice  = 4096 // connections that are checked before one is reset
 )
 
-// refreshSome looks at some of the stalled connections, others each time.
+// refreshSome checks some of the stalled connections, different ones each time.
 func (l *loop) refreshSome() {
 	n := 0
 	for slot := range l.stalls.clocks {
@@ -22,7 +22,8 @@ func (l *loop) refreshSome() {
 	}
 }
 
-// checkTotal sees to it that room is made when all peers together leave too much unread. While that takes its time, a connection that gets yet more is reset itself: whatever a turn writes, there is an end.
+// checkTotal asks for relief if all peers together leave too much unread. Relief takes time, so if
+// the total is far above the limit, checkTotal resets c itself. This bounds what a turn can write.
 func (c *conn) checkTotal() {
 	s := c.loop.srv
 	limit := int64(s.opts.UnsentTotal)
@@ -36,14 +37,16 @@ func (c *conn) checkTotal() {
 	}
 }
 
-// relieve asks the loop of the connection that holds most to reset it. It may be called from any goroutine.
+// relieve asks the loop of the connection that holds the most to reset it. It may be called from
+// any goroutine.
 func (s *Server) relieve() {
 	if l := s.heaviestLoop(); l != nil {
 		l.postRelief()
 	}
 }
 
-// heaviestLoop returns the loop of the connection that holds most; nil if none holds anything.
+// heaviestLoop returns the loop of the connection that holds the most, or nil if none holds
+// anything.
 func (s *Server) heaviestLoop() (with *loop) {
 	for _, l := range s.loops {
 		if l.stalls.heaviest.Load() > 0 && (with == nil || l.stalls.heaviest.Load() > with.stalls.heaviest.Load()) {
@@ -53,14 +56,16 @@ func (s *Server) heaviestLoop() (with *loop) {
 	return with
 }
 
-// serveRelief resets the loop's connections that hold most, until all hold little enough or another loop's hold more.
+// serveRelief resets those of the loop's connections that hold the most, until the total is within
+// its limit or another loop's connections hold more.
 func (l *loop) serveRelief() {
 	l.relieving.Store(false)
 	l.present()
 	s := l.srv
 	limit, size := int64(s.opts.UnsentTotal), l.stalls.heaviest.Load()
 	l.refreshHeaviest(limit)
-	for n := 0; n < sliceLimit && size > 0 && l.stalls.heaviest.Load() == size && s.unsent.Load() > limit; n++ {
+	for n := 0; n < sliceLimit && size > 0 &&
+		l.stalls.heaviest.Load() == size && s.unsent.Load() > limit; n++ {
 		of := l.stalls.holders[size]
 		c := l.slots[of[len(of)-1]]
 		l.serving = c
@@ -79,7 +84,9 @@ func (l *loop) serveRelief() {
 	}
 }
 
-// refreshHeaviest looks at connections, those that hold most first, until all hold no more than limit or many have been looked at: what has been read already is nobody's fault.
+// refreshHeaviest checks connections, those that hold the most first, until the total is within
+// limit or many have been checked. No client may be reset because of bytes that have been read
+// already.
 func (l *loop) refreshHeaviest(limit int64) {
 	n := 0
 	for size := int(l.stalls.heaviest.Load()); size > 0; size-- {
@@ -89,7 +96,7 @@ func (l *loop) refreshHeaviest(limit int64) {
 			}
 			slot := l.stalls.holders[size][i]
 			if l.slots[slot].refresh(); l.stalls.clocks[slot].size == uint8(size) {
-				i++ // otherwise another has its place
+				i++ // otherwise another connection has its place now
 			}
 		}
 	}

@@ -2,7 +2,7 @@ package server
 
 // worker is a goroutine that runs jobs, one after another.
 type worker[T any] struct {
-	work chan work[T] // room for one: a worker may still be on its way back
+	work chan work[T] // has room for one, because the worker may still be on its way back
 }
 
 // work is what a worker runs: run(arg).
@@ -11,23 +11,23 @@ type work[T any] struct {
 	run func(T)
 }
 
-// start has the worker, which is idle, run a job.
+// start makes the worker, which must be idle, run a job.
 func (w *worker[T]) start(arg T, run func(T)) { w.work <- work[T]{arg, run} }
 
 // stop ends the worker once it is idle.
 func (w *worker[T]) stop() { close(w.work) }
 
 const (
-	keepWorkers  = 256 // idle ones of a loop
-	retireWindow = tick(100)
+	keepWorkers  = 256       // idle workers that a loop keeps
+	retireWindow = tick(100) // the time after which workers that were not needed end
 )
 
-// workers are the idle workers of a loop, the newest last. The one that was idle for the shortest
-// time is reused first: its stack has already grown to what handlers need. Their methods run on the
-// loop.
+// workers holds the idle workers of a loop, the newest last. The one that became idle last is
+// reused first, because its stack has already grown to what handlers need. The methods of workers
+// run on the loop, except serve.
 type workers[T any] struct {
 	begin func(T)      // called by a worker before it runs a job
-	end   func(T) bool // and after; false if the worker is not needed any more
+	end   func(T) bool // called by a worker after a job; false if the worker is no longer needed
 
 	idle  []*worker[T]
 	low   int  // the fewest that were idle since the window began
@@ -49,7 +49,7 @@ func (ws *workers[T]) take() *worker[T] {
 	return w
 }
 
-// put takes a worker back whose job has ended.
+// put takes back a worker whose job has ended.
 func (ws *workers[T]) put(w *worker[T]) {
 	if len(ws.idle) >= keepWorkers {
 		w.stop()
@@ -71,7 +71,7 @@ func (ws *workers[T]) retire(now tick) {
 	ws.low, ws.until = len(ws.idle), now+retireWindow
 }
 
-// stop ends all that are idle.
+// stop ends all idle workers.
 func (ws *workers[T]) stop() {
 	for _, w := range ws.idle {
 		w.stop()
@@ -84,8 +84,8 @@ func (ws *workers[T]) serve(w *worker[T]) {
 	var running T
 	busy := false
 	defer func() {
-		// A handler ended its goroutine (runtime.Goexit, as testing.T.FailNow does). Its call got
-		// a response, and another goroutine carries on.
+		// A handler has ended its goroutine (with runtime.Goexit, as testing.T.FailNow does). The
+		// call has got a response, and another goroutine takes over.
 		if busy && ws.end(running) {
 			go ws.serve(w)
 		}

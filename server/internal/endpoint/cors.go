@@ -6,18 +6,19 @@ import (
 	"github.com/mooring-mcp/mooring/httpparse"
 )
 
-// SharesWith reports whether the origin of r is allowed, so that a browser may show the response
-// to it: any response, since a client must be able to read why it was refused.
+// SharesWith reports whether the origin of r is allowed, so that a browser may show the response to
+// it. This holds for every response, because a client must be able to read why its request was
+// refused.
 func (p *Policy) SharesWith(r *httpparse.Request, to Route, from Trust) bool {
 	switch to {
 	case RouteRefused, RouteHealth, RouteReady, RouteOptions:
 		return p.hostAllowed(r.Host, from) && p.originAllowed(r.Origin, from)
 	}
-	return true // check has found so
+	return true // Check has verified it
 }
 
-// SharedOrigin returns the origin of a head that was refused, if it is allowed and the head got
-// far enough to say so: its first complete Origin and Host lines count. It returns nil otherwise.
+// SharedOrigin returns the origin of a head that was refused, if the origin is allowed, and nil
+// otherwise. The head may be broken: its first complete Origin and Host lines count.
 func (p *Policy) SharedOrigin(head []byte, from Trust) []byte {
 	origin, ok := fieldOf(head, "origin")
 	host, hasHost := fieldOf(head, "host")
@@ -27,8 +28,9 @@ func (p *Policy) SharedOrigin(head []byte, from Trust) []byte {
 	return origin
 }
 
-// fieldOf returns the value of the first field line of the name in a head that may be broken, if
-// the line is complete and the value is visible ASCII, as that of Origin and Host is.
+// fieldOf returns the value of the first field line with the name in a head that may be broken. ok
+// is false if that line is not complete, or if the value is not visible ASCII, as those of Origin
+// and Host are.
 func fieldOf(head []byte, name string) (value []byte, ok bool) {
 	_, rest, _ := bytes.Cut(head, []byte("\r\n")) // the request-line
 	for {

@@ -15,7 +15,7 @@ import (
 type Route uint8
 
 const (
-	RouteRefused   Route = iota // gets Verdict.Status
+	RouteRefused   Route = iota // the request is refused with Verdict.Status
 	RouteMCP                    // a message for the MCP endpoint
 	RouteStream                 // GET of the MCP endpoint
 	RouteDelete                 // DELETE of the MCP endpoint
@@ -27,31 +27,31 @@ const (
 	RouteMessage                // a message for the HTTP+SSE endpoint
 )
 
-// TakesMessage reports whether the content is a message, so that it has to be read.
+// TakesMessage reports whether the content of the request is a message, which has to be read.
 func (r Route) TakesMessage() bool { return r == RouteMCP || r == RouteMessage }
 
 // Verdict is what Check decides about a head.
 type Verdict struct {
 	Route  Route
-	Status int    // when refused
+	Status int    // the status of a refusal
 	Reason string // fixed text for the peer
-	Allow  string // value of Allow with 405
-	JSON   bool   // the client takes application/json
-	Stream bool   // the client takes text/event-stream
+	Allow  string // the value of Allow, with status 405
+	JSON   bool   // the client accepts application/json
+	Stream bool   // the client accepts text/event-stream
 }
 
-// Refuse returns the verdict that a request gets a status for a reason, a fixed text.
+// Refuse returns the verdict that refuses a request with a status. reason is a fixed text.
 func Refuse(status int, reason string) Verdict {
 	return Verdict{Route: RouteRefused, Status: status, Reason: reason}
 }
 
-// Trust says what a listener allows when Policy has no list.
+// Trust says which hosts and origins a listener allows when Policy has no list of them.
 type Trust uint8
 
 const (
-	TrustRemote   Trust = iota
-	TrustLoopback       // bound to a loopback address
-	TrustUnix           // a unix socket
+	TrustRemote   Trust = iota // any other address
+	TrustLoopback              // a loopback address
+	TrustUnix                  // a unix socket
 )
 
 // Policy holds the rules of the MCP endpoint. It is immutable.
@@ -59,16 +59,17 @@ type Policy struct {
 	Path    string
 	Origins []string
 	Hosts   []string
-	Modern  bool // no GET and DELETE: revisions before 2026-07-28 are not served
+	Modern  bool // only 2026-07-28 is served, so there is no GET and no DELETE
 
 	SSE, Messages string // paths of HTTP+SSE (2024-11-05); empty if it is not served
 }
 
-// Check applies the HTTP rules of Streamable HTTP that need the head alone (MCP 2026-07-28,
+// Check applies the HTTP rules of Streamable HTTP that depend on the head alone (MCP 2026-07-28,
 // basic/transports/streamable-http). It is a pure function.
 func (p *Policy) Check(r *httpparse.Request, from Trust) Verdict {
 	if r.Form == httpparse.FormAsterisk {
-		// Only OPTIONS may have the asterisk form (RFC 9110 section 9.3.7); the parser holds that.
+		// Only OPTIONS may have the asterisk form (RFC 9110 section 9.3.7). The parser enforces
+		// this.
 		return Verdict{Route: RouteOptions}
 	}
 	to := RouteMCP
@@ -86,7 +87,7 @@ func (p *Policy) Check(r *httpparse.Request, from Trust) Verdict {
 		return Refuse(404, "no such resource")
 	}
 	// "Servers MUST validate the Origin header on all incoming connections to prevent DNS rebinding
-	// attacks": each of Host and Origin alone can refuse.
+	// attacks": a request is refused if either Host or Origin is not allowed.
 	if !p.hostAllowed(r.Host, from) {
 		return Refuse(403, "host not allowed")
 	}
@@ -129,8 +130,8 @@ func (p *Policy) Check(r *httpparse.Request, from Trust) Verdict {
 	return v
 }
 
-// checkSSE is the part of check that differs for HTTP+SSE (MCP 2024-11-05, basic/transports). A
-// POST has no answer but its status, so Accept says nothing there.
+// checkSSE is the part of Check that differs for HTTP+SSE (MCP 2024-11-05, basic/transports). The
+// response to a POST there is only a status, so Accept does not matter.
 func checkSSE(r *httpparse.Request, to Route) Verdict {
 	v := Verdict{Route: to, JSON: true, Stream: true}
 	switch {
@@ -152,8 +153,8 @@ func checkSSE(r *httpparse.Request, to Route) Verdict {
 	return v
 }
 
-// SentTwice reports whether a field that has one value was sent more than once, those that MCP
-// itself refuses excepted.
+// SentTwice reports whether a field that may have only one value was sent more than once. It leaves
+// out the fields that MCP itself checks for this.
 func SentTwice(r *httpparse.Request) bool {
 	var seen [4]bool
 	for name := range r.Fields() {
@@ -194,7 +195,7 @@ func (p *Policy) hostAllowed(authority []byte, from Trust) bool {
 		}
 		return false
 	}
-	// HTTP/1.0 has no Host; nothing that rebinds a name speaks it.
+	// HTTP/1.0 has no Host. DNS rebinding needs a browser, and no browser sends HTTP/1.0.
 	return from != TrustLoopback || len(authority) == 0 || isLoopback(host)
 }
 
@@ -211,13 +212,13 @@ func (p *Policy) originAllowed(origin []byte, from Trust) bool {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" {
 		return false
 	}
-	// "serialized-origin = scheme "://" host [ ":" port ]" (RFC 6454 section 7.1): nothing before
-	// the host and nothing behind the port.
+	// "serialized-origin = scheme "://" host [ ":" port ]" (RFC 6454 section 7.1): nothing may
+	// precede the host or follow the port.
 	_, rest, _ := strings.Cut(string(origin), "//")
 	return !strings.ContainsAny(rest, "/?#@") && isLoopback([]byte(u.Hostname()))
 }
 
-// hostOf returns the host of uri-host [":" port], the brackets of an IPv6 address taken off.
+// hostOf returns the host of uri-host [":" port], without the brackets of an IPv6 address.
 func hostOf(authority []byte) []byte {
 	if len(authority) > 0 && authority[0] == '[' {
 		if i := bytes.IndexByte(authority, ']'); i > 0 {
@@ -246,7 +247,8 @@ func equalFold(b []byte, s string) bool {
 	return len(b) == len(s) && strings.EqualFold(string(b), s)
 }
 
-// checkContentType refuses content that is not JSON as it is sent. Its status is 0 otherwise.
+// checkContentType refuses content that is not JSON without a content coding. Otherwise the status
+// of the verdict is 0.
 //
 //	RFC 9110, section 8.4: "An origin server MAY respond with a status code of 415 (Unsupported
 //	Media Type) if a representation in the request message has a content coding that is not
@@ -270,8 +272,8 @@ func isJSON(ct []byte) bool {
 	return equalFold(ct, "application/json")
 }
 
-// acceptable reports which of the two forms of an answer the client takes. No Accept field means
-// any (RFC 9110 section 12.5.1); a range of weight 0 does not count.
+// acceptable reports which of the two forms of a response the client accepts. Without an Accept
+// field, it accepts any (RFC 9110 section 12.5.1). A range with a weight of 0 does not count.
 func acceptable(r *httpparse.Request) (json, stream bool) {
 	if r.Accept == nil || !r.MoreAccept && string(r.Accept) == usualAccept {
 		return true, true
@@ -287,7 +289,7 @@ func acceptable(r *httpparse.Request) (json, stream bool) {
 			rng, params, _ := bytes.Cut(item, []byte{';'})
 			rng = bytes.Trim(rng, " \t")
 			if zeroWeight(params) {
-				// The most specific range counts: "*/*, text/event-stream;q=0" takes no stream.
+				// The most specific range counts: "*/*, text/event-stream;q=0" accepts no stream.
 				noJSON = noJSON || equalFold(rng, "application/json")
 				noStream = noStream || equalFold(rng, "text/event-stream")
 				continue
@@ -312,6 +314,8 @@ func acceptable(r *httpparse.Request) (json, stream bool) {
 // usualAccept is what nearly all clients send.
 const usualAccept = "application/json, text/event-stream"
 
+// zeroWeight reports whether the parameters of a range have a weight of 0 (RFC 9110 section
+// 12.4.2).
 func zeroWeight(params []byte) bool {
 	for len(params) > 0 {
 		var p []byte

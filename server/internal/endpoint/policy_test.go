@@ -18,8 +18,8 @@ func parsed(t testing.TB, head string) *httpparse.Request {
 	return &r
 }
 
-// A checkCase is a head and what check makes of it. Fields that are not given are those of a good
-// POST.
+// A checkCase is a head and the verdict of Check on it. A field that is empty stands for that of a
+// valid POST.
 type checkCase struct {
 	name   string
 	line   string // method and request-target
@@ -84,7 +84,7 @@ var checkCases = []checkCase{
 	{name: "a path of its own", line: "POST /a/b", policy: Policy{Path: "/a/b"}, want: good},
 
 	{name: "GET", line: "GET /mcp", want: Verdict{Route: RouteStream, JSON: true, Stream: true}},
-	{name: "GET of who takes no stream", line: "GET /mcp", accept: "application/json", want: status(406)},
+	{name: "GET of a client that accepts no stream", line: "GET /mcp", accept: "application/json", want: status(406)},
 	{name: "GET without a content type", line: "GET /mcp", ctype: "-", want: Verdict{Route: RouteStream, JSON: true, Stream: true}},
 	{name: "DELETE", line: "DELETE /mcp", ctype: "-", accept: "-", want: Verdict{Route: RouteDelete}},
 	{name: "HEAD", line: "HEAD /mcp", want: notAllowed("GET, POST, DELETE")},
@@ -102,7 +102,7 @@ var checkCases = []checkCase{
 	{name: "HTTP+SSE", line: "GET /sse", ctype: "-", policy: both, want: Verdict{Route: RouteSSE, JSON: true, Stream: true}},
 	{name: "HTTP+SSE with a query", line: "GET /sse?x=1", policy: both, want: Verdict{Route: RouteSSE, JSON: true, Stream: true}},
 	{name: "HTTP+SSE, Accept absent", line: "GET /sse", accept: "-", policy: both, want: Verdict{Route: RouteSSE, JSON: true, Stream: true}},
-	{name: "HTTP+SSE of who takes no stream", line: "GET /sse", accept: "application/json", policy: both, want: status(406)},
+	{name: "HTTP+SSE of a client that accepts no stream", line: "GET /sse", accept: "application/json", policy: both, want: status(406)},
 	{name: "HTTP+SSE, POST", line: "POST /sse", policy: both, want: notAllowed("GET")},
 	{name: "HTTP+SSE, HEAD", line: "HEAD /sse", policy: both, want: notAllowed("GET")},
 	{name: "HTTP+SSE, OPTIONS without an origin", line: "OPTIONS /sse", policy: both, want: notAllowed("GET")},
@@ -186,8 +186,8 @@ func wantVerdict(t *testing.T, c checkCase) {
 	}
 }
 
-// TestCheckHostAndOrigin: each of the two alone can refuse, and what passes by default depends on
-// the listener.
+// TestCheckHostAndOrigin checks that either of the two can have a request refused, and that the
+// default depends on the listener.
 func TestCheckHostAndOrigin(t *testing.T) {
 	const (
 		loopback = 1 << TrustLoopback
@@ -199,10 +199,13 @@ func TestCheckHostAndOrigin(t *testing.T) {
 		host string
 		pass int // the listeners where it passes without a list
 	}{
-		{"localhost", all}, {"localhost:8080", all}, {"LOCALHOST", all}, {"127.0.0.1:1", all}, {"127.8.9.1", all}, {"[::1]", all}, {"[::1]:8080", all},
+		{"localhost", all}, {"localhost:8080", all}, {"LOCALHOST", all}, {"127.0.0.1:1", all},
+		{"127.8.9.1", all}, {"[::1]", all}, {"[::1]:8080", all},
 		{"mcp.localhost:80", all}, {"[::ffff:127.0.0.1]", all},
-		{"evil.example", remote | unix}, {"localhost.evil.example", remote | unix}, {"evil.example:8080", remote | unix}, {"10.0.0.1", remote | unix},
-		{"127.0.0.1.evil.example", remote | unix}, {"xlocalhost", remote | unix}, {"[fe80::1]", remote | unix}, {"0.0.0.0", remote | unix}, {"[::]", remote | unix},
+		{"evil.example", remote | unix}, {"localhost.evil.example", remote | unix},
+		{"evil.example:8080", remote | unix}, {"10.0.0.1", remote | unix},
+		{"127.0.0.1.evil.example", remote | unix}, {"xlocalhost", remote | unix},
+		{"[fe80::1]", remote | unix}, {"0.0.0.0", remote | unix}, {"[::]", remote | unix},
 		{"-", all}, // HTTP/1.0
 	}
 	origins := []struct {
@@ -210,10 +213,13 @@ func TestCheckHostAndOrigin(t *testing.T) {
 		pass   int
 	}{
 		{"", all},
-		{"http://localhost", loopback | unix}, {"http://localhost:3000", loopback | unix}, {"https://127.0.0.1:8443", loopback | unix}, {"http://[::1]:5", loopback | unix},
+		{"http://localhost", loopback | unix}, {"http://localhost:3000", loopback | unix},
+		{"https://127.0.0.1:8443", loopback | unix}, {"http://[::1]:5", loopback | unix},
 		{"http://app.localhost", loopback | unix},
-		{"null", 0}, {"https://evil.example", 0}, {"http://localhost.evil.example", 0}, {"http://localhost@evil.example", 0}, {"http://evil.example:80/localhost", 0},
-		{"file://localhost", 0}, {"localhost", 0}, {"http://", 0}, {"://", 0}, {"http://localhost/", 0}, {"http://%6cocalhost:x", 0},
+		{"null", 0}, {"https://evil.example", 0}, {"http://localhost.evil.example", 0},
+		{"http://localhost@evil.example", 0}, {"http://evil.example:80/localhost", 0},
+		{"file://localhost", 0}, {"localhost", 0}, {"http://", 0}, {"://", 0},
+		{"http://localhost/", 0}, {"http://%6cocalhost:x", 0},
 		{"http://evil@localhost", 0}, {"http://localhost?x", 0}, {"http://localhost#x", 0},
 	}
 	for from, name := range map[Trust]string{TrustLoopback: "loopback", TrustRemote: "remote", TrustUnix: "unix"} {
@@ -224,14 +230,20 @@ func TestCheckHostAndOrigin(t *testing.T) {
 					want = forbid
 				}
 				t.Run(fmt.Sprintf("%s,%s,%s", name, h.host, o.origin), func(t *testing.T) {
-					wantVerdict(t, checkCase{host: h.host, origin: o.origin, from: from, policy: Policy{Path: "/mcp"}, want: want})
+					wantVerdict(t, checkCase{
+						host:   h.host,
+						origin: o.origin,
+						from:   from,
+						policy: Policy{Path: "/mcp"},
+						want:   want,
+					})
 				})
 			}
 		}
 	}
 }
 
-// TestCheckLists: a list replaces the default, on every listener.
+// TestCheckLists checks that a list replaces the default on every listener.
 func TestCheckLists(t *testing.T) {
 	hosts := Policy{Path: "/mcp", Hosts: []string{"mcp.example", "::1"}}
 	origins := Policy{Path: "/mcp", Origins: []string{"https://app.example", "http://app.example:8080"}}
@@ -260,8 +272,8 @@ func TestCheckLists(t *testing.T) {
 	}
 }
 
-// FuzzCheck: whatever the parser takes, check decides on it, the same each time, and lets nothing
-// pass that a loopback listener must not.
+// FuzzCheck checks that Check returns a verdict on all that the parser accepts, that this verdict
+// is always the same, and that nothing passes that a loopback listener must refuse.
 func FuzzCheck(f *testing.F) {
 	for _, c := range checkCases {
 		f.Add(c.head())
@@ -284,7 +296,8 @@ func FuzzCheck(f *testing.F) {
 			}
 		case RouteSSE, RouteMessage:
 			get := v.Route == RouteSSE
-			if get != (string(r.Path) == "/sse") || get != (r.Method == httpparse.MethodGet) || !get && !isJSON(r.ContentType) {
+			if get != (string(r.Path) == "/sse") || get != (r.Method == httpparse.MethodGet) ||
+				!get && !isJSON(r.ContentType) {
 				t.Fatalf("passed: %+v", v)
 			}
 		case RouteMCP:
@@ -293,10 +306,13 @@ func FuzzCheck(f *testing.F) {
 			}
 			fallthrough
 		case RoutePreflight:
-			if h := strings.ToLower(string(r.Host)); h != "" && !strings.Contains(h, "localhost") && !strings.Contains(h, "127.") && !strings.Contains(h, ":") {
+			h := strings.ToLower(string(r.Host))
+			if h != "" && !strings.Contains(h, "localhost") && !strings.Contains(h, "127.") &&
+				!strings.Contains(h, ":") {
 				t.Fatalf("host %q passed", h)
 			}
-			if o := strings.ToLower(string(r.Origin)); r.Origin != nil && !strings.HasPrefix(o, "http://") && !strings.HasPrefix(o, "https://") {
+			o := strings.ToLower(string(r.Origin))
+			if r.Origin != nil && !strings.HasPrefix(o, "http://") && !strings.HasPrefix(o, "https://") {
 				t.Fatalf("origin %q passed", o)
 			}
 		}

@@ -7,15 +7,15 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// ResponseHead is what varies in the head of a response.
+// ResponseHead holds what varies in the head of a response.
 type ResponseHead struct {
 	Status     int
 	Date       string // IMF-fixdate
-	Close      bool   // Connection: close follows
-	Origin     []byte // an allowed Origin to be named to the browser
-	Allow      string // with 405
-	RetryAfter bool   // with 503
-	Session    []byte // of a new session
+	Close      bool   // the connection closes after the response
+	Origin     []byte // an allowed Origin, for Access-Control-Allow-Origin
+	Allow      string // the value of Allow, with status 405
+	RetryAfter bool   // there is a Retry-After, with status 503
+	Session    []byte // the ID of a new session
 }
 
 const (
@@ -54,7 +54,7 @@ func appendStatus(dst []byte, h *ResponseHead) []byte {
 	return dst
 }
 
-// AppendHead appends the head of a response with n bytes of content. Without a content type there
+// AppendHead appends the head of a response with n bytes of content. If contentType is empty, there
 // is no content.
 func AppendHead(dst []byte, h *ResponseHead, contentType string, n int) []byte {
 	dst = appendStatus(dst, h)
@@ -74,24 +74,25 @@ func AppendHead(dst []byte, h *ResponseHead, contentType string, n int) []byte {
 // and no-transform keep proxies from holding events back.
 func AppendStreamHead(dst []byte, h *ResponseHead, chunked bool) []byte {
 	dst = appendStatus(dst, h)
-	dst = append(dst, "\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no"...)
+	dst = append(dst, "\r\nContent-Type: text/event-stream\r\n"+
+		"Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no"...)
 	if chunked {
 		dst = append(dst, "\r\nTransfer-Encoding: chunked"...)
 	}
 	return append(dst, "\r\n\r\n"...)
 }
 
-// AppendPreflight appends the answer to a CORS preflight from an allowed origin.
+// AppendPreflight appends the response to a CORS preflight from an allowed origin.
 func AppendPreflight(dst []byte, h *ResponseHead) []byte {
 	dst = appendStatus(dst, h)
 	return append(dst, "\r\nAccess-Control-Allow-Methods: GET, POST, DELETE\r\n"+
-		// "*" covers Mcp-Param-*, whose names are the tools', but never Authorization
+		// "*" covers Mcp-Param-*, whose names come from the tools, but not Authorization
 		"Access-Control-Allow-Headers: *, Authorization\r\n"+
 		"Access-Control-Max-Age: 7200\r\n\r\n"...)
 }
 
-// AppendRefusal appends the answer to a request that was refused for its head or framing: a
-// JSON-RPC error without id says why.
+// AppendRefusal appends the response to a request that was refused because of its head or framing.
+// Its content is a JSON-RPC error without an ID, which gives the reason.
 func AppendRefusal(dst []byte, h *ResponseHead, reason string) []byte {
 	code := jsonrpc.CodeInvalidRequest
 	if h.Status >= 500 {
@@ -103,7 +104,7 @@ func AppendRefusal(dst []byte, h *ResponseHead, reason string) []byte {
 	return append(dst, body...)
 }
 
-// AppendChunk appends data as one chunk (RFC 9112 section 7.1); data must not be empty.
+// AppendChunk appends data as one chunk (RFC 9112 section 7.1). data must not be empty.
 func AppendChunk(dst, data []byte) []byte {
 	dst = strconv.AppendUint(dst, uint64(len(data)), 16)
 	dst = append(dst, "\r\n"...)

@@ -1,5 +1,5 @@
 // Package wheel keeps the deadlines of an event loop. It reads no clock, has no goroutine, and
-// allocates only when it grows; its methods run on the loop that owns it.
+// allocates only when it grows. Its methods run on the loop that owns it.
 package wheel
 
 import "time"
@@ -13,13 +13,13 @@ const (
 	Never Tick = ^Tick(0) // later than any deadline
 )
 
-// Ticks returns d in ticks, rounded up, at least one.
+// Ticks returns d in ticks, rounded up. The result is at least 1.
 func Ticks(d time.Duration) Tick {
 	return Tick(max(1, (d+Unit-1)/Unit))
 }
 
 const (
-	size    = 512 // buckets; a deadline further away than size ticks goes round more than once
+	size    = 512 // buckets; a deadline further than size ticks ahead goes round more than once
 	unarmed = -1
 )
 
@@ -32,7 +32,7 @@ type Wheel struct {
 	now     Tick
 	armed   int
 	nodes   []node // first the heads of the buckets, then the head of due, then the entries
-	pending bool   // due is not empty: advance has more to do for the current Tick
+	pending bool   // due is not empty: Advance has more to do for the current tick
 }
 
 // node is an element of a circular doubly linked list. The heads of the lists are nodes
@@ -63,8 +63,8 @@ func (w *Wheel) Grow(i uint32) {
 	}
 }
 
-// Arm sets the deadline of entry i and replaces an earlier one. A deadline in the past fires at
-// the next advance.
+// Arm sets the deadline of entry i, in place of an earlier one. A deadline in the past fires at the
+// next tick.
 func (w *Wheel) Arm(i uint32, due Tick) {
 	n := int32(firstEntry + i)
 	nd := &w.nodes[n]
@@ -98,9 +98,9 @@ func (w *Wheel) Due(i uint32) (due Tick, armed bool) {
 // Armed returns the number of entries that have a deadline.
 func (w *Wheel) Armed() int { return w.armed }
 
-// Advance moves the wheel to now and calls fire for at most limit entries whose deadline has come,
-// each disarmed before its call; fire may arm and disarm entries. It reports whether there is more
-// to do: then call it again, with the same now or a later one.
+// Advance moves the wheel to now and calls fire for at most limit entries whose deadline has
+// passed. Each entry is disarmed before its call, and fire may arm and disarm entries. Advance
+// reports whether there is more to do; if so, call it again with the same now or a later one.
 func (w *Wheel) Advance(now Tick, limit int, fire func(i uint32)) (more bool) {
 	for {
 		for w.pending {
@@ -133,7 +133,7 @@ func (w *Wheel) Advance(now Tick, limit int, fire func(i uint32)) (more bool) {
 	}
 }
 
-// Skip moves the wheel to now if it is empty. After a long rest the next advance then does not
+// Skip moves the wheel to now if it is empty. After a long rest, the next Advance then need not
 // step through all the time in between.
 func (w *Wheel) Skip(now Tick) {
 	if w.armed == 0 && !w.pending {
@@ -141,9 +141,9 @@ func (w *Wheel) Skip(now Tick) {
 	}
 }
 
-// Next returns a tick before which advance has nothing to do, or Never if nothing is armed. It is
-// the latest such tick that the buckets show: an entry whose deadline moved later, or is more than
-// size ticks away, is in an earlier bucket.
+// Next returns a tick before which Advance has nothing to do, or Never if nothing is armed. It is
+// the latest such tick that the buckets show. An entry whose deadline has moved later, or is more
+// than size ticks away, is in an earlier bucket.
 func (w *Wheel) Next() Tick {
 	if w.armed == 0 {
 		return Never
@@ -156,8 +156,8 @@ func (w *Wheel) Next() Tick {
 	return w.now + size
 }
 
-// file puts an unlinked node in the bucket of its deadline, or in the next bucket if it is due
-// already.
+// file puts an unlinked node in the bucket of its deadline, or in the next bucket if the deadline
+// has passed.
 func (w *Wheel) file(n int32) {
 	due := max(w.nodes[n].due, w.now+1)
 	w.insert(int32(due%size), n)
@@ -177,7 +177,7 @@ func (w *Wheel) unlink(n int32) {
 	nd.next, nd.prev = unarmed, unarmed
 }
 
-// splice moves the whole bucket to the list of entries that are due.
+// splice moves all entries of the bucket to the list of entries that are due.
 func (w *Wheel) splice(bucket int32) {
 	b := &w.nodes[bucket]
 	if b.next == bucket {

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestFiresAtDeadline compares the wheel with the plainest model: a map of deadlines.
+// TestFiresAtDeadline compares the wheel with the simplest model, a map of deadlines.
 func TestFiresAtDeadline(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const entries = 20
@@ -47,7 +47,8 @@ func TestFiresAtDeadline(t *testing.T) {
 				}
 				for i, due := range model {
 					if due <= now && due > start {
-						// What was armed with a deadline already past fires at the next Tick, which may not have come yet.
+						// An entry that was armed with a past deadline fires at the next tick,
+						// which may not have come yet.
 						if at, armed := w.Due(i); armed && at <= now && w.now == now && due < now {
 							t.Fatalf("entry %d with deadline %d has not fired at %d", i, due, now)
 						}
@@ -94,7 +95,7 @@ func TestPastDeadlineFiresAtNextTick(t *testing.T) {
 	}
 }
 
-// TestLimit checks that work is sliced and none of it is lost.
+// TestLimit checks that the work is sliced and that none of it is lost.
 func TestLimit(t *testing.T) {
 	const n = 1000
 	w := New(0)
@@ -121,7 +122,8 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// TestJumps checks that an empty wheel passes a long time at once: a server may have slept for years.
+// TestJumps checks that an empty wheel skips a long time at once, because a server may have slept
+// for years.
 func TestJumps(t *testing.T) {
 	w := New(0)
 	w.Grow(0)
@@ -138,7 +140,7 @@ func TestJumps(t *testing.T) {
 	}
 }
 
-// TestLaterIsOneStore checks the lazy way: a deadline that moves later does not move the entry.
+// TestLaterIsOneStore checks that a deadline that moves later does not move its entry.
 func TestLaterIsOneStore(t *testing.T) {
 	w := New(0)
 	w.Grow(0)
