@@ -51,16 +51,16 @@ type connFlags uint16
 const (
 	flagHTTP10    connFlags = 1 << iota // the request is HTTP/1.0, so there is no chunked coding
 	flagClose                           // the connection ends with this response
-	flagUnread                          // the peer may still be sending, so the connection lingers before it closes
+	flagUnread                          // the peer may still be sending: linger before closing
 	flagShut                            // our FIN has been sent
 	flagStalled                         // bytes wait for the peer; loop.stalls holds the clock
 	flagStreaming                       // the conn is counted as a stream
 	flagSession                         // the stream belongs to a session of an earlier revision
-	flagTyped                           // the stream is one of HTTP+SSE (2024-11-05), whose events have a type
+	flagTyped                           // the stream is of HTTP+SSE, whose events have a type
 	flagSilent                          // nothing has arrived since the connection was accepted
 	flagBeyond                          // the connection was accepted beyond the descriptor limit
-	flagChoked                          // the next request waits until the peer has read more of the last responses
-	flagSliced                          // the next request waits for the next turn; the handle is in loop.sliced
+	flagChoked                          // the next request waits until the peer has read more
+	flagSliced                          // the next request waits for a turn, in loop.sliced
 )
 
 // has reports whether any of the flags in f is set.

@@ -272,7 +272,7 @@ func (c *conn) awaitBody(now tick, head []byte, got int) {
 func (c *conn) recallHead() {
 	l := c.loop
 	if _, err := httpparse.ParseRequest(&l.req, c.x.head.B, 0, &l.srv.limits); err != nil {
-		panic("server: a head that was accepted is refused") // the bytes and the limits are the same
+		panic("server: a head that was accepted is refused") // same bytes, same limits
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // into loop.req, and parsed again when its content has arrived.
 type exchange struct {
 	*requestState                 // nil until the head is complete
-	in            *buffer         // bytes not parsed yet: part of a head, or what arrived during a call
+	in            *buffer         // unparsed bytes: part of a head, or what arrived during a call
 	pause         httpparse.Pause // how far the head in "in" is parsed
 	job           *job            // the job of the call in progress
 	due           tick            // when the call times out

@@ -7,7 +7,7 @@ const (
 	itemNotify   itemKind = iota // a call sends the notification in buf
 	itemPrepared                 // a worker has prepared the message
 	itemFull                     // notifications of a call are refused because of MaxUnsent
-	itemReturn                   // the last item: the worker has let go of the job
+	itemReturn                   // the worker returns the job, with its answer: the last item
 
 	// The other kinds are for earlier revisions. They may come from any loop.
 	itemPark   // the worker has let go of a call that has asked its client

@@ -17,7 +17,7 @@ type job struct {
 	loop      *loop
 	h         handle     // the connection that the message came on
 	method    mcp.Method // MethodOther until the message is prepared
-	id        []byte     // the ID of the request, as JSON text in content; nil until the message is prepared
+	id        []byte     // the ID of the request, as JSON text in content; likewise nil
 	content   *buffer    // the message; the call aliases it
 	msg       jsonrpc.Message
 	call      mcp.Call
@@ -31,8 +31,8 @@ type job struct {
 	preparing bool           // the worker runs prepareBig; belongs to the loop
 	handed    bool           // a handler on a worker has seen content, which is then never reused
 	refusal   *jsonrpc.Error // why the message was refused; nil if it was not
-	queued    atomic.Int64   // bytes of notifications that were posted and are not yet with the socket
-	unsent    atomic.Int64   // bytes with the socket that the kernel had not taken when last checked
+	queued    atomic.Int64   // bytes of notifications that were posted, but not written yet
+	unsent    atomic.Int64   // bytes that the kernel had not taken when last checked
 	full      atomic.Bool    // the loop has been notified that there is no room
 	mu        sync.Mutex     // orders the posts of Notify and Respond
 	done      bool           // Respond was called; guarded by mu

@@ -14,8 +14,8 @@ const (
 	closePeer        closeReason = iota // the peer's FIN
 	closeReset                          // the peer's RST, or another read error
 	closeWriteError                     // a write failed
-	closeDone                           // after a response that said Connection: close, or of HTTP/1.0
-	closeRefused                        // after a request that broke HTTP
+	closeDone                           // after a response with Connection: close or to HTTP/1.0
+	closeRefused                        // after a request that violated HTTP
 	closeHeadTimeout                    // Options.HeadTimeout
 	closeBodyTimeout                    // Options.BodyTimeout
 	closeIdleTimeout                    // Options.IdleTimeout
@@ -23,7 +23,7 @@ const (
 	closeUnsent                         // Options.MaxUnsent
 	closeUnsentTotal                    // Options.UnsentTotal
 	closePipelined                      // Options.MaxPipelined
-	closeDescriptors                    // silent at the descriptor limit, while another client waited
+	closeDescriptors                    // silent at the descriptor limit; another client waited
 	closeDrain                          // Shutdown
 	closePanic                          // a bug in the server itself
 	numCloseReasons
@@ -70,7 +70,7 @@ type loopMetrics struct {
 	lagNanos       atomic.Int64  // how late the latest-running tick of this window was
 	lagBefore      atomic.Int64  // the same for the window before
 	lagWindow      atomic.Uint32 // the number of this window
-	tickPosted     atomic.Int64  // when the tick that waits for the loop was posted, in Unix nanoseconds; 0 if none does
+	tickPosted     atomic.Int64  // when the tick that waits was posted, in Unix nanoseconds, or 0
 	_              [64]byte      // keeps the next loop's counters off this cache line
 }
 
@@ -109,12 +109,12 @@ func (m *loopMetrics) lagAt(now tick) int64 {
 type Stats struct {
 	Connections       int64
 	Streams           int64 // open streams of both kinds
-	SessionStreams    int64 // open streams of sessions of earlier revisions; the others are of subscriptions/listen
+	SessionStreams    int64 // those of sessions; the others are of subscriptions/listen
 	SessionsWithState int64 // sessions that hold state
 	RevokedSessions   int64 // session IDs that were deleted and have not expired
 	ReplayBytes       int64 // bytes of events kept for clients that reconnect
 	InboxBytes        int64 // bytes that wait for event loops
-	AnswerBytes       int64 // bytes of answers from clients whose handlers have not run with them yet
+	AnswerBytes       int64 // bytes of client answers that handlers have not run with yet
 	UnsentBytes       int64 // bytes that wait for peers to read
 	CallsInFlight     int64 // calls that a goroutine serves
 	Requests          map[RequestLabels]uint64

@@ -130,8 +130,8 @@ type uriMember struct {
 // uriSet holds the resources of one stream and the session that the stream belongs to.
 type uriSet struct {
 	refs    []uriRef
-	session session.Key // of a stream of an earlier revision
-	replay  uint64      // the call's stream that it resumes; 0: it is the session's own
+	session session.Key // the session, if the stream is of an earlier revision
+	replay  uint64      // the call's stream that this one resumes; 0 if it is the session's own
 }
 
 // uriRef is one resource of a stream.
