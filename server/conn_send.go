@@ -158,8 +158,8 @@ func (c *conn) finish(now tick) {
 //
 //	"a server typically closes a connection in stages" (RFC 9112 section 9.6)
 //
-// A close with unread input would make the kernel send an RST, which can make the peer
-// lose the response.
+// A close with unread input would make the kernel send an RST, which can make the peer lose the
+// response.
 func (c *conn) wind() {
 	if c.sk.OutboundBuffered() > 0 {
 		c.arm(c.loop.now + c.loop.retry)

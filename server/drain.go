@@ -57,7 +57,7 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	}
 	arriving, stop := context.WithTimeout(ctx, stopGrace)
 	if err := s.engine.EndAccepting(arriving); err != nil {
-		s.logger().Warn("a connection does not reach its event loop: the drain goes on without it")
+		s.logger().Warn("a connection does not reach its event loop; the drain continues without it")
 	}
 	stop()
 	limit := time.Duration(drainPart * float64(s.opts.DrainTimeout))

@@ -76,8 +76,14 @@ func (s *Server) stopEngine(grace context.Context, roll []chan struct{}, cause e
 			return cause
 		}
 	}
-	left := &LeftError{Loops: held, Connections: int(s.admission.Connections()), Calls: int(s.calls.Load()), Err: cause}
-	s.logger().Error("shutdown does not wait for event loops that are held", "loops", held, "connections", left.Connections, "calls", left.Calls)
+	left := &LeftError{
+		Loops:       held,
+		Connections: int(s.admission.Connections()),
+		Calls:       int(s.calls.Load()),
+		Err:         cause,
+	}
+	s.logger().Error("shutdown does not wait for event loops that are held",
+		"loops", held, "connections", left.Connections, "calls", left.Calls)
 	return left
 }
 

@@ -81,7 +81,7 @@ func (c *conn) drain(d *drainOrder) {
 	}
 }
 
-// endIfParked ends a call that waits for its client, and reports whether it was one.
+// endIfParked ends a call that waits for its client. It reports whether the call was one.
 func (l *loop) endIfParked(r jobRef) bool {
 	if r.job.gen != r.gen || r.job.legacy.phase != phaseParked {
 		return false

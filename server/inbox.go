@@ -13,7 +13,7 @@ type inbox struct {
 	wake func() // asks the loop to serve the inbox
 	max  int64  // bytes beyond which the inbox is flooded
 
-	bytes atomic.Int64 // of all items that are not served yet
+	bytes atomic.Int64 // the bytes of all items that are not served yet
 
 	mu      sync.Mutex // guards what follows
 	items   []item
@@ -71,7 +71,7 @@ func (in *inbox) wakeLocked() {
 	}
 }
 
-// flooded reports whether so many bytes wait that work that would add to them has to be refused.
+// flooded reports whether so many bytes wait that what would add to them has to be refused.
 func (in *inbox) flooded() bool { return in.bytes.Load() > in.max }
 
 // attend marks the inbox as about to be served, so that posts need not wake the loop. Only the loop

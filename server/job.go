@@ -17,7 +17,7 @@ type job struct {
 	loop      *loop
 	h         handle     // the connection that the message came on
 	method    mcp.Method // MethodOther until the message is prepared
-	id        []byte     // the ID of the request, as JSON text in content; likewise nil
+	id        []byte     // the ID of the request, JSON text in content; nil until then
 	content   *buffer    // the message; the call aliases it
 	msg       jsonrpc.Message
 	call      mcp.Call
@@ -61,7 +61,9 @@ func (l *loop) takeJob() *job {
 func (l *loop) putJob(j *job) {
 	l.unregister(j)
 	j.setLink(linkAttached)
-	j.legacy = legacyCall{ticket: session.Ticket{Info: mcp.SessionInfo{ClientName: j.legacy.ticket.Info.ClientName}}} // see UnmarshalBinary
+	// The name is kept for SessionInfo.UnmarshalBinary, which reuses it.
+	info := mcp.SessionInfo{ClientName: j.legacy.ticket.Info.ClientName}
+	j.legacy = legacyCall{ticket: session.Ticket{Info: info}}
 	j.gen++
 	if j.handed {
 		// The handler may have left its arguments, which alias content, with a goroutine.

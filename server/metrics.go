@@ -67,7 +67,7 @@ type loopMetrics struct {
 	bytesOut       atomic.Uint64
 	closes         [numCloseReasons]atomic.Uint64
 	panics         atomic.Uint64
-	lagNanos       atomic.Int64  // how late the latest-running tick of this window was
+	lagNanos       atomic.Int64  // the longest delay of a tick in this window
 	lagBefore      atomic.Int64  // the same for the window before
 	lagWindow      atomic.Uint32 // the number of this window
 	tickPosted     atomic.Int64  // when the tick that waits was posted, in Unix nanoseconds, or 0
@@ -108,8 +108,8 @@ func (m *loopMetrics) lagAt(now tick) int64 {
 // the others are gauges.
 type Stats struct {
 	Connections       int64
-	Streams           int64 // open streams of both kinds
-	SessionStreams    int64 // those of sessions; the others are of subscriptions/listen
+	Streams           int64 // open streams of subscriptions/listen and of sessions
+	SessionStreams    int64 // open streams of sessions of earlier revisions
 	SessionsWithState int64 // sessions that hold state
 	RevokedSessions   int64 // session IDs that were deleted and have not expired
 	ReplayBytes       int64 // bytes of events kept for clients that reconnect
@@ -119,7 +119,7 @@ type Stats struct {
 	CallsInFlight     int64 // calls that a goroutine serves
 	Requests          map[RequestLabels]uint64
 	OtherRequests     uint64 // health checks and preflights
-	Refused           uint64 // requests refused for their head or framing
+	Refused           uint64 // requests refused because of their head or framing
 	BytesIn           uint64
 	BytesOut          uint64
 	Closes            map[string]uint64 // closed connections, by reason
@@ -155,7 +155,8 @@ func (s *Server) Stats() Stats {
 	if !s.up.Load() {
 		return st
 	}
-	st.Connections = s.admission.Connections() // a sum over the loops could count two that followed each other
+	// A sum over the loops could count both a closed connection and its successor.
+	st.Connections = s.admission.Connections()
 	now := s.clock()
 	for _, l := range s.loops {
 		m := &l.m

@@ -9,17 +9,17 @@ import (
 // stall is the clock of a peer that does not take what waits for it.
 type stall struct {
 	due  tick // when the peer must have taken something
-	own  tick // the deadline that the connection's state has meanwhile
-	left int  // bytes that would wait if it had taken none since the clock was set
-	full bool // MaxUnsent is reached: there is less time
+	own  tick // the deadline of the connection's state
+	left int  // bytes that would wait if the peer had taken none since the clock was set
+	full bool // MaxUnsent is reached, so the peer has less time
 	seen int  // ticks since then at which the peer had taken nothing
 
-	held, peak int    // bytes that what waits takes, and the most that has waited
-	size       uint8  // its list of stalls.holders
-	at         uint32 // where in it the slot stands
+	held, peak int    // memory held by the waiting bytes, and the most bytes that have waited
+	size       uint8  // the index of its list in stalls.holders
+	at         uint32 // the index of the slot in that list
 }
 
-// stallVerdict says what becomes of a stalled connection.
+// stallVerdict says what happens to a stalled connection.
 type stallVerdict uint8
 
 const (
@@ -29,12 +29,13 @@ const (
 	stallLate                       // the peer took nothing in time
 )
 
-// unsentTicks is at how many ticks a peer may have taken nothing once MaxUnsent is reached. They are
-// counted, because a loop that was late has ticks behind it before the peer had the time.
+// unsentTicks is the number of ticks at which a peer may have taken nothing once MaxUnsent is
+// reached. Ticks are counted, because a loop that is late may have several behind it before the
+// peer has had the time.
 const unsentTicks = int(time.Second / tickUnit)
 
-// check looks at the clock when left bytes wait. A peer that has taken something gets write more
-// ticks.
+// check decides what happens if left bytes wait at now. A peer that has taken something gets write
+// more ticks.
 func (st *stall) check(now tick, left int, write tick) stallVerdict {
 	switch {
 	case left == 0:
@@ -52,24 +53,25 @@ func (st *stall) check(now tick, left int, write tick) stallVerdict {
 	return stallGoesOn
 }
 
-// stalls are the clocks of a loop's stalled connections, by slot, and lists of them by how much they
-// hold, in powers of two: the one that holds most is found without looking at the others.
+// stalls holds the clocks of a loop's stalled connections, by slot. It also lists the connections
+// by how much they hold, in powers of two, so that the one that holds the most is found without
+// checking the others.
 //
-// The bytes that are counted for a connection are those of its latest write or look.
+// The bytes that count for a connection are from its latest write or check.
 type stalls struct {
 	clocks   map[uint32]stall
 	holders  [holderSizes][]uint32
-	heaviest atomic.Int32  // the last of holders that is not empty; read by any goroutine
+	heaviest atomic.Int32  // the last index of holders with a list; read by any goroutine
 	total    *atomic.Int64 // bytes held by the connections of all loops
 }
 
 const (
-	holderSizes = 17 // none, up to 1 KiB, 2 KiB and so on; the last is for all beyond
-	slackPart   = 8  // buffers have room for about this part more than what is in them
+	holderSizes = 17 // nothing, up to 1 KiB, up to 2 KiB and so on; the last has no upper end
+	slackPart   = 8  // a buffer has room for about one part in slackPart more than it holds
 )
 
-// heldBy returns how much memory left bytes take when peak bytes once waited: the first of gnet's
-// buffers keeps its size until it is empty.
+// heldBy returns how much memory left bytes take if at most peak bytes have waited. gnet's first
+// buffer keeps its size until it is empty.
 func heldBy(left, peak int) int {
 	if left == 0 {
 		return 0
@@ -77,7 +79,8 @@ func heldBy(left, peak int) int {
 	return left + left/slackPart + min(peak, writeBufferSize)
 }
 
-// holderSize returns the list for a connection that holds so much, or 0 if it is in none.
+// holderSize returns the index of the list for a connection that holds so many bytes, or 0 if it is
+// in none.
 func holderSize(held int) uint8 {
 	if held == 0 {
 		return 0
@@ -85,7 +88,7 @@ func holderSize(held int) uint8 {
 	return uint8(min(1+bits.Len(uint(held-1)>>10), holderSizes-1))
 }
 
-// set sets the clock of a slot, for which left bytes wait.
+// set sets the clock of a slot for which left bytes wait.
 func (s *stalls) set(slot uint32, st stall, left int) {
 	if s.clocks == nil {
 		s.clocks = make(map[uint32]stall)
@@ -101,7 +104,7 @@ func (s *stalls) remove(slot uint32) {
 	delete(s.clocks, slot)
 }
 
-// hold notes that left bytes wait for the connection of a slot.
+// hold records that left bytes wait for the connection of a slot.
 func (s *stalls) hold(slot uint32, st *stall, left int) {
 	st.peak = max(st.peak, left)
 	held := heldBy(left, st.peak)
@@ -128,7 +131,7 @@ func (s *stalls) hold(slot uint32, st *stall, left int) {
 	s.heaviest.Store(int32(top))
 }
 
-// unlist takes the slot of st out of its list; the last of the list gets its place.
+// unlist removes the slot of st from its list. The last slot of the list takes its place.
 func (s *stalls) unlist(st *stall) {
 	of := s.holders[st.size]
 	last := len(of) - 1

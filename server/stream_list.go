@@ -2,8 +2,8 @@ package server
 
 import "github.com/mooring-mcp/mooring/server/internal/session"
 
-// streamList holds the streams of a loop: all in one list, newest first, and those that listen to a
-// resource in a list of that resource. It knows streams by their slots.
+// streamList holds the streams of a loop. One list has all of them, newest first. In addition, each
+// resource has a list of the streams that listen to it. Streams are known by their slots.
 //
 // Only one walk over a list is active at a time. It takes a few streams in each turn, and streams
 // may come and go between two steps. The walk visits every stream that stays until its end, and
