@@ -79,6 +79,7 @@ func TestRestChangesNothing(t *testing.T) {
 				op, which := rng.IntN(6), rng.IntN(1<<20)
 				if op == 0 || len(peers) == 0 {
 					peers, logs = append(peers, r.connect()), append(logs, nil)
+					slow = slow || r.s.tick() != now
 					continue
 				}
 				p := peers[which%len(peers)]
