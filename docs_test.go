@@ -46,7 +46,8 @@ func TestReadmeProgram(t *testing.T) {
 	}
 }
 
-// TestHandlersPage checks that the Go code of docs/handlers.md is in the examples that are compiled.
+// TestHandlersPage checks that the Go code of docs/handlers.md is in the examples that are
+// compiled.
 func TestHandlersPage(t *testing.T) {
 	examples := read(t, "mcp/example_test.go")
 	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(read(t, "docs/handlers.md"), -1)
@@ -243,8 +244,8 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// hasSection reports whether a page has a heading with this anchor, as GitHub makes anchors: in lower
-// case, without punctuation, and with hyphens for spaces.
+// hasSection reports whether a page has a heading with this anchor, as GitHub makes anchors: in
+// lower case, without punctuation, and with hyphens for spaces.
 func hasSection(page, anchor string) bool {
 	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
 		heading := regexp.MustCompile(`[^\pL\pN _-]`).ReplaceAllString(strings.ToLower(m[1]), "")

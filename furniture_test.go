@@ -151,7 +151,8 @@ func TestServiceUnit(t *testing.T) {
 	if err := os.WriteFile(file, []byte(unit), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, _ := exec.Command(analyze, "verify", file).CombinedOutput() // it complains of other units, too
+	// it complains of other units, too
+	out, _ := exec.Command(analyze, "verify", file).CombinedOutput()
 	for line := range strings.Lines(string(out)) {
 		if strings.Contains(line, "mooring.service") {
 			t.Error(strings.TrimSpace(line))

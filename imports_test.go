@@ -18,8 +18,9 @@ import (
 
 const module = "github.com/mooring-mcp/mooring"
 
-// A room says what the packages of one folder, and of the folders below it without a rule of their own, may import
-// beside the standard library and each other. Paths end where a path element ends: "mcp" covers "mcp/internal/uritemplate".
+// A room says what the packages of one folder, and of the folders below it without a rule of their
+// own, may import beside the standard library and each other. Paths end where a path element ends:
+// "mcp" covers "mcp/internal/uritemplate".
 type room struct {
 	dir    string
 	own    []string // folders of this module
@@ -198,7 +199,8 @@ func TestImportRules(t *testing.T) {
 	}
 }
 
-// imported is one import of one file; both paths use slashes, and file is relative to the module's root.
+// imported is one import of one file; both paths use slashes, and file is relative to the module's
+// root.
 type imported struct{ file, path string }
 
 // check returns why the import is not allowed, or nil.
@@ -231,8 +233,8 @@ func check(imp imported) error {
 	return fmt.Errorf("%s may not import %s", r.dir, imp.path)
 }
 
-// checkOwn judges an import from this module. A room with a rule of its own must be named: "server" does not admit
-// "server/admin", while "mcp" admits itself and what lies below it.
+// checkOwn judges an import from this module. A room with a rule of its own must be named: "server"
+// does not admit "server/admin", while "mcp" admits itself and what lies below it.
 func (r room) checkOwn(pkg string, allowed []string) error {
 	dir := strings.TrimPrefix(strings.TrimPrefix(pkg, module), "/")
 	target, ok := roomOf(cmp.Or(dir, "."))

@@ -14,7 +14,8 @@ const (
 	CallNone         CallKind = iota // nothing is prepared
 	CallRequest                      // Run answers it
 	CallNotification                 // it is accepted; there is nothing to run or to answer
-	CallListen                       // Listen says what to register; the listener ends with the response
+	// Listen says what to register; the listener ends with the response
+	CallListen
 
 	// The rest occur in legacy revisions only.
 	CallInitialize // NewSession says what to seal into a new session ID; Run answers

@@ -115,7 +115,8 @@ func TestStateIsBound(t *testing.T) {
 	} {
 		c.call("tools/call", members).wantError(why, -32602, 400, "requestState")
 	}
-	same := stateOf(c.call("tools/call", askers[1].members)) // the prompt has this name and these arguments too
+	// the prompt has this name and these arguments too
+	same := stateOf(c.call("tools/call", askers[1].members))
 	c.call("tools/call", askers[1].members+same).wantResult("the same method")
 	c.call("prompts/get", askers[1].members+same).wantError("another method", -32602, 400, "requestState")
 	for i := len(`,"requestState":"`); i < len(state)-1; i++ {

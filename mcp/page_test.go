@@ -46,7 +46,8 @@ func (c *client) walk(method, list, member string, meta *RequestMeta) (bodies []
 func TestPagesAreCutByBytes(t *testing.T) {
 	pass := func(next MethodHandler) MethodHandler { return next }
 	rapid.Check(t, func(rt *rapid.T) {
-		const fixed = 1024 // more than a page needs apart from its entries, or an entry apart from its description
+		// more than a page needs apart from its entries, or an entry apart from its description
+		const fixed = 1024
 		opts := &ServerOptions{
 			PageSize:  rapid.SampledFrom([]int{-1, 0, 1, 2, 3, 7}).Draw(rt, "size"),
 			PageBytes: rapid.SampledFrom([]int{-1, 0, 1, 3000, 5000, 20_000}).Draw(rt, "bytes"),
@@ -72,7 +73,8 @@ func TestPagesAreCutByBytes(t *testing.T) {
 			listed = []string{"f99"}
 		}
 		for _, revision := range append([]string{modern}, legacies...) {
-			c := &client{t: t, s: s, schema: new(wirecheck.Checker), caps: `{}`} // validating with the schemas takes too long here
+			// validating with the schemas takes too long here
+			c := &client{t: t, s: s, schema: new(wirecheck.Checker), caps: `{}`}
 			if revision != modern {
 				c.session = &SessionInfo{Revision: revision}
 			}

@@ -62,13 +62,14 @@ type Annotations struct {
 // ServerCapabilities is what a server offers. A nil pointer means that the server does not offer
 // it.
 type ServerCapabilities struct {
-	Experimental map[string]any          `json:"experimental,omitempty"`
-	Extensions   map[string]any          `json:"extensions,omitempty"` // settings by extension name; since 2026-07-28
-	Completions  *CompletionCapabilities `json:"completions,omitzero"` // since 2025-03-26
-	Logging      *LoggingCapabilities    `json:"logging,omitzero"`
-	Prompts      *PromptCapabilities     `json:"prompts,omitzero"`
-	Resources    *ResourceCapabilities   `json:"resources,omitzero"`
-	Tools        *ToolCapabilities       `json:"tools,omitzero"`
+	Experimental map[string]any `json:"experimental,omitempty"`
+	// settings by extension name; since 2026-07-28
+	Extensions  map[string]any          `json:"extensions,omitempty"`
+	Completions *CompletionCapabilities `json:"completions,omitzero"` // since 2025-03-26
+	Logging     *LoggingCapabilities    `json:"logging,omitzero"`
+	Prompts     *PromptCapabilities     `json:"prompts,omitzero"`
+	Resources   *ResourceCapabilities   `json:"resources,omitzero"`
+	Tools       *ToolCapabilities       `json:"tools,omitzero"`
 }
 
 // AddExtension declares the extension with the name. Nil settings become an empty object, which is
@@ -121,8 +122,10 @@ type RootCapabilities struct {
 
 // SamplingCapabilities declares sampling/createMessage.
 type SamplingCapabilities struct {
-	Context *SamplingContextCapabilities `json:"context,omitzero"` // includeContext other than "none"; since 2025-11-25
-	Tools   *SamplingToolsCapabilities   `json:"tools,omitzero"`   // tools and toolChoice; since 2025-11-25
+	// includeContext other than "none"; since 2025-11-25
+	Context *SamplingContextCapabilities `json:"context,omitzero"`
+	// tools and toolChoice; since 2025-11-25
+	Tools *SamplingToolsCapabilities `json:"tools,omitzero"`
 }
 
 // SamplingContextCapabilities declares values of includeContext other than "none".

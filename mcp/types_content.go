@@ -11,8 +11,9 @@ import (
 type contentSet bool
 
 const (
-	plainContent    contentSet = false // tools and prompts
-	samplingContent contentSet = true  // messages of sampling: also tool_use and tool_result, no resources
+	plainContent contentSet = false // tools and prompts
+	// messages of sampling: also tool_use and tool_result, no resources
+	samplingContent contentSet = true
 )
 
 // contentWire has the members of all types of block.

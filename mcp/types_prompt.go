@@ -38,11 +38,13 @@ func (m *PromptMessage) appendJSON(dst []byte) ([]byte, error) {
 
 // GetPromptParams are the params of prompts/get.
 type GetPromptParams struct {
-	Meta           Meta              `json:"_meta,omitempty"`
-	Arguments      map[string]string `json:"arguments,omitempty"`
-	Name           string            `json:"name"`
-	InputResponses InputResponseMap  `json:"inputResponses,omitempty"` // answers to an earlier result's InputRequests
-	RequestState   string            `json:"requestState,omitempty"`   // the RequestState of that result
+	Meta      Meta              `json:"_meta,omitempty"`
+	Arguments map[string]string `json:"arguments,omitempty"`
+	Name      string            `json:"name"`
+	// answers to an earlier result's InputRequests
+	InputResponses InputResponseMap `json:"inputResponses,omitempty"`
+	// the RequestState of that result
+	RequestState string `json:"requestState,omitempty"`
 }
 
 // GetPromptResult is the result of prompts/get. A handler that needs an answer from the client sets

@@ -8,10 +8,11 @@ type Resource struct {
 	Description string       `json:"description,omitempty"`
 	MIMEType    string       `json:"mimeType,omitempty"`
 	Name        string       `json:"name"`
-	Size        int64        `json:"size,omitzero"` // length of the raw contents in bytes; 0 if unknown
-	Title       string       `json:"title,omitempty"`
-	URI         string       `json:"uri"`
-	Icons       []Icon       `json:"icons,omitempty"`
+	// length of the raw contents in bytes; 0 if unknown
+	Size  int64  `json:"size,omitzero"`
+	Title string `json:"title,omitempty"`
+	URI   string `json:"uri"`
+	Icons []Icon `json:"icons,omitempty"`
 }
 
 // A ResourceTemplate is a family of resources, named by an RFC 6570 template.
@@ -20,11 +21,12 @@ type ResourceTemplate struct {
 	Meta        Meta         `json:"_meta,omitempty"`
 	Annotations *Annotations `json:"annotations,omitzero"`
 	Description string       `json:"description,omitempty"`
-	MIMEType    string       `json:"mimeType,omitempty"` // if it is the same for all matching resources
-	Name        string       `json:"name"`
-	Title       string       `json:"title,omitempty"`
-	URITemplate string       `json:"uriTemplate"`
-	Icons       []Icon       `json:"icons,omitempty"`
+	// if it is the same for all matching resources
+	MIMEType    string `json:"mimeType,omitempty"`
+	Name        string `json:"name"`
+	Title       string `json:"title,omitempty"`
+	URITemplate string `json:"uriTemplate"`
+	Icons       []Icon `json:"icons,omitempty"`
 }
 
 // ResourceContents is the contents of a resource or of a part of it. The contents are binary if
@@ -54,10 +56,12 @@ func (r *ResourceContents) appendJSON(dst []byte) ([]byte, error) {
 
 // ReadResourceParams are the params of resources/read.
 type ReadResourceParams struct {
-	Meta           Meta             `json:"_meta,omitempty"`
-	URI            string           `json:"uri"`
-	InputResponses InputResponseMap `json:"inputResponses,omitempty"` // answers to an earlier result's InputRequests
-	RequestState   string           `json:"requestState,omitempty"`   // the RequestState of that result
+	Meta Meta   `json:"_meta,omitempty"`
+	URI  string `json:"uri"`
+	// answers to an earlier result's InputRequests
+	InputResponses InputResponseMap `json:"inputResponses,omitempty"`
+	// the RequestState of that result
+	RequestState string `json:"requestState,omitempty"`
 }
 
 // ReadResourceResult is the result of resources/read. A handler that needs an answer from the

@@ -9,15 +9,17 @@ import (
 
 // CreateMessageParams asks the client's model for a message. MaxTokens and Messages are required.
 type CreateMessageParams struct {
-	Meta             Meta               `json:"_meta,omitempty"`
-	IncludeContext   string             `json:"includeContext,omitempty"` // "none", "thisServer" or "allServers"
-	MaxTokens        int64              `json:"maxTokens"`
-	Messages         []*SamplingMessage `json:"messages"`
-	Metadata         any                `json:"metadata,omitempty"` // an object for the model's provider
-	ModelPreferences *ModelPreferences  `json:"modelPreferences,omitzero"`
-	StopSequences    []string           `json:"stopSequences,omitempty"`
-	SystemPrompt     string             `json:"systemPrompt,omitempty"`
-	Temperature      float64            `json:"temperature,omitzero"`
+	Meta Meta `json:"_meta,omitempty"`
+	// "none", "thisServer" or "allServers"
+	IncludeContext string             `json:"includeContext,omitempty"`
+	MaxTokens      int64              `json:"maxTokens"`
+	Messages       []*SamplingMessage `json:"messages"`
+	// an object for the model's provider
+	Metadata         any               `json:"metadata,omitempty"`
+	ModelPreferences *ModelPreferences `json:"modelPreferences,omitzero"`
+	StopSequences    []string          `json:"stopSequences,omitempty"`
+	SystemPrompt     string            `json:"systemPrompt,omitempty"`
+	Temperature      float64           `json:"temperature,omitzero"`
 }
 
 func (*CreateMessageParams) askMethod() string { return askSampling }
@@ -112,11 +114,12 @@ func (m *SamplingMessageV2) MarshalJSON() ([]byte, error) {
 // CreateMessageResult is the message that the client's model wrote. Before 2025-11-25 it has
 // exactly one block.
 type CreateMessageResult struct {
-	Meta       Meta      `json:"_meta,omitempty"`
-	Content    []Content `json:"content"`
-	Model      string    `json:"model"`
-	Role       Role      `json:"role"`
-	StopReason string    `json:"stopReason,omitempty"` // "endTurn", "stopSequence", "maxTokens", "toolUse" or another
+	Meta    Meta      `json:"_meta,omitempty"`
+	Content []Content `json:"content"`
+	Model   string    `json:"model"`
+	Role    Role      `json:"role"`
+	// "endTurn", "stopSequence", "maxTokens", "toolUse" or another
+	StopReason string `json:"stopReason,omitempty"`
 }
 
 // CreateMessageWithToolsResult is the same type under the name of the official Go SDK.

@@ -10,7 +10,8 @@ type Tool struct {
 	Meta        Meta             `json:"_meta,omitempty"`
 	Annotations *ToolAnnotations `json:"annotations,omitzero"` // since 2025-03-26
 	Description string           `json:"description,omitempty"`
-	// InputSchema is a value that marshals to a JSON Schema of type object. Clients get it verbatim.
+	// InputSchema is a value that marshals to a JSON Schema of type object. Clients get it
+	// verbatim.
 	InputSchema any    `json:"inputSchema"`
 	Name        string `json:"name"`
 	// OutputSchema is the same for the structured content; since 2025-06-18.
@@ -22,11 +23,12 @@ type Tool struct {
 // ToolAnnotations are hints about a tool. Clients do not trust them. A nil pointer means the
 // specification's default, which is true for both.
 type ToolAnnotations struct {
-	DestructiveHint *bool  `json:"destructiveHint,omitzero"` // may destroy something
-	IdempotentHint  bool   `json:"idempotentHint,omitzero"`  // repeating a call changes nothing more
-	OpenWorldHint   *bool  `json:"openWorldHint,omitzero"`   // reaches beyond what the server owns
-	ReadOnlyHint    bool   `json:"readOnlyHint,omitzero"`    // changes nothing
-	Title           string `json:"title,omitempty"`
+	DestructiveHint *bool `json:"destructiveHint,omitzero"` // may destroy something
+	// repeating a call changes nothing more
+	IdempotentHint bool   `json:"idempotentHint,omitzero"`
+	OpenWorldHint  *bool  `json:"openWorldHint,omitzero"` // reaches beyond what the server owns
+	ReadOnlyHint   bool   `json:"readOnlyHint,omitzero"`  // changes nothing
+	Title          string `json:"title,omitempty"`
 }
 
 // CallToolParams are the params of tools/call that a client builds.
@@ -41,11 +43,13 @@ type CallToolParams struct {
 // CallToolParamsRaw are the params of tools/call that a server receives. Arguments is the JSON
 // object in the message, or nil.
 type CallToolParamsRaw struct {
-	Meta           Meta             `json:"_meta,omitempty"`
-	Name           string           `json:"name"`
-	Arguments      json.RawMessage  `json:"arguments,omitempty"`
-	InputResponses InputResponseMap `json:"inputResponses,omitempty"` // answers to an earlier result's InputRequests
-	RequestState   string           `json:"requestState,omitempty"`   // the RequestState of that result
+	Meta      Meta            `json:"_meta,omitempty"`
+	Name      string          `json:"name"`
+	Arguments json.RawMessage `json:"arguments,omitempty"`
+	// answers to an earlier result's InputRequests
+	InputResponses InputResponseMap `json:"inputResponses,omitempty"`
+	// the RequestState of that result
+	RequestState string `json:"requestState,omitempty"`
 }
 
 // CallToolResult is the result of tools/call. A handler that needs an answer from the client sets

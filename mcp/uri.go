@@ -136,7 +136,8 @@ func encodedURI(uri string, template bool) (string, bool) {
 	if !utf8.ValidString(uri) {
 		return "", false
 	}
-	var out, plain []byte // plain has a letter instead of each encoding: net/url refuses those in hosts
+	// plain has a letter instead of each encoding: net/url refuses those in hosts
+	var out, plain []byte
 	for i := 0; i < len(uri); i++ {
 		c := uri[i]
 		switch {

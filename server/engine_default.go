@@ -2,5 +2,6 @@
 
 package server
 
-// defaultEngine is what Options.Engine stands for when it is empty. The build tag epoll changes it, so that all tests can be run with either.
+// defaultEngine is what Options.Engine stands for when it is empty. The build tag epoll changes it,
+// so that all tests can be run with either.
 const defaultEngine = EngineGnet

@@ -207,7 +207,8 @@ func (l *loop) serveEvents(it *item) {
 	default:
 		c.flushNotice()
 	}
-	if c.state == connStateStream && !c.has(flagStalled) && !l.draining { // a drain has set when the stream ends
+	// a drain has set when the stream ends
+	if c.state == connStateStream && !c.has(flagStalled) && !l.draining {
 		c.arm(l.nextHeartbeat())
 	}
 }

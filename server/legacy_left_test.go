@@ -127,7 +127,8 @@ func TestClientLeavesWhileItsMessageIsPrepared(t *testing.T) {
 		p := r.connect()
 		leave(p, callTool("wait", `{}`).big().String())
 		r.callsEnd("a modern call")
-		if n := r.s.Stats().Requests[RequestLabels{"tools/call", "cancelled"}] + r.s.Stats().Requests[RequestLabels{"other", "cancelled"}]; n != 2 { // and initialize, which nobody waits for
+		// and initialize, which nobody waits for
+		if n := r.s.Stats().Requests[RequestLabels{"tools/call", "cancelled"}] + r.s.Stats().Requests[RequestLabels{"other", "cancelled"}]; n != 2 {
 			t.Errorf("%s: %v", rev, r.s.Stats().Requests)
 		}
 	}

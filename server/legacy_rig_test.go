@@ -46,7 +46,8 @@ func newPort(t testing.TB, opts *Options) *port {
 	r.s.loops = r.loops
 	r.s.mu.Unlock()
 	r.tell()
-	t.Cleanup(func() { // a call that waits for its client has no goroutine that the end of the server could wake
+	// a call that waits for its client has no goroutine that the end of the server could wake
+	t.Cleanup(func() {
 		for _, l := range r.loops {
 			l.guard(func() { l.startDrain(&drainOrder{}) })()
 		}

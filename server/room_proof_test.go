@@ -61,7 +61,8 @@ func TestHealthAmongTheSilent(t *testing.T) {
 	}
 }
 
-// Clients that keep their connections after a call give way to those that wait for one, and all are served without anybody leaving. Streams stay.
+// Clients that keep their connections after a call give way to those that wait for one, and all are
+// served without anybody leaving. Streams stay.
 func TestIdleGiveWay(t *testing.T) {
 	c := startChildWith(t, childLimit, true)
 	var streams []*childPeer
@@ -86,7 +87,8 @@ func TestIdleGiveWay(t *testing.T) {
 	c.wantQuiet("full, and nobody waits")
 }
 
-// Streams hold all descriptors: nothing gives way, a health check on a loopback listener is answered nevertheless, and a call is told to come back.
+// Streams hold all descriptors: nothing gives way, a health check on a loopback listener is
+// answered nevertheless, and a call is told to come back.
 func TestHealthAmongStreams(t *testing.T) {
 	c := startChildWith(t, 1024, false)
 	peers := c.crowd(1000, listenRequest(1))

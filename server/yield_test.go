@@ -21,7 +21,8 @@ func (r *rig) yield(kind yieldKind) int {
 	return int(req.closed.Load())
 }
 
-// What gives way to a client that waits: silent connections alone, of each kind for its request, and never what is under way.
+// What gives way to a client that waits: silent connections alone, of each kind for its request,
+// and never what is under way.
 func TestWhoGivesWay(t *testing.T) {
 	never := numYieldKinds
 	for name, c := range map[string]struct {
@@ -107,7 +108,8 @@ func TestLateRequestForRoom(t *testing.T) {
 	}
 }
 
-// The longest silent of those that a turn looks at go, a few at a time, and each has its turn to be looked at.
+// The longest silent of those that a turn looks at go, a few at a time, and each has its turn to be
+// looked at.
 func TestLongestSilentGivesWay(t *testing.T) {
 	const many = yieldSample + 3*yieldCount
 	r := newRig(t, &Options{HeadTimeout: time.Hour, IdleTimeout: time.Hour})
@@ -152,7 +154,8 @@ func TestLongestSilentGivesWay(t *testing.T) {
 	r.wantInvariants("after all")
 }
 
-// A connection that was let in beyond the limit gets an answer to a health check alone, unless there is room when it asks.
+// A connection that was let in beyond the limit gets an answer to a health check alone, unless
+// there is room when it asks.
 func TestAdmitLate(t *testing.T) {
 	post := addCall(1, 2).String()
 	for name, c := range map[string]struct {

@@ -45,9 +45,10 @@ func TestAsk(t *testing.T) {
 	answers := map[string]string{
 		`{"action":"accept","content":{"name":"Vega","berth":"south"}}`: "Vega moors at the south quay.",
 		`{"action":"accept","content":{"name":"Vega","berth":null}}`:    "Vega moors at the north quay.",
-		`{"action":"accept","content":{"name":"Vega","berth":7}}`:       "berth", // the call fails, or the tool shows the form again
-		`{"action":"accept","content":{"berth":"south"}}`:               "name",
-		`{"action":"decline"}`: "The user did not answer.",
+		// the call fails, or the tool shows the form again
+		`{"action":"accept","content":{"name":"Vega","berth":7}}`: "berth",
+		`{"action":"accept","content":{"berth":"south"}}`:         "name",
+		`{"action":"decline"}`:                                    "The user did not answer.",
 	}
 	if got := modern(""); !strings.Contains(got, `"resultType":"input_required"`) || !strings.Contains(got, "Which ship") {
 		t.Errorf("the tool asks with %s", got)

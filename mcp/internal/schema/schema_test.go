@@ -302,7 +302,8 @@ func TestManyFailures(t *testing.T) {
 	if d := time.Since(start); d > time.Second {
 		t.Errorf("it took %v", d)
 	}
-	s = mustCompile(t, `{"patternProperties":{"":{"items":{"required":["a"]}}}}`) // only the judge can check it
+	// only the judge can check it
+	s = mustCompile(t, `{"patternProperties":{"":{"items":{"required":["a"]}}}}`)
 	err = s.Validate([]byte(v))
 	if want := `schema: /k~0~1/1: missing required property "a"; /k~0~1/2: missing`; err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), "and 199995 more") {
 		t.Errorf("got %v, want %s", err, want)

@@ -53,7 +53,8 @@ func TestExpansionsOfTheRFC(t *testing.T) {
 		{"{+base}index", "http://example.com/home/index", pick("base")},
 		{"{+path}/here", "/foo/bar/here", pick("path")},
 		{"here?ref={+path}", "here?ref=/foo/bar", pick("path")},
-		{"up{+path}{var}/here", "up/foo/barvalue/here", vars{"path": "/foo/barvalu", "var": "e"}}, // ambiguous: the first takes all
+		// ambiguous: the first takes all
+		{"up{+path}{var}/here", "up/foo/barvalue/here", vars{"path": "/foo/barvalu", "var": "e"}},
 		{"{+x,hello,y}", "1024,Hello%20World!,768", pick("x", "hello", "y")},
 		{"{#var}", "#value", pick("var")}, // 3.2.4
 		{"{#path,x}/here", "#/foo/bar,1024/here", pick("path", "x")},
