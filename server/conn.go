@@ -27,7 +27,6 @@ type conn struct {
 	dirty  mcp.Topic // the notices that a slow stream has missed
 	flags  connFlags
 	reason closeReason
-	opened bool // set in OnOpen; the accept side reads it once enrolment is over
 }
 
 type connState uint8
