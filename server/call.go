@@ -106,7 +106,7 @@ func (s *inlineSink) Notify(msg []byte) bool {
 	if c == nil || !c.x.verdict.Stream || len(c.loop.out) > c.loop.srv.opts.MaxUnsent {
 		return false
 	}
-	c.beginStream()
+	c.writeStreamHead()
 	c.appendEvent(msg)
 	return true
 }
@@ -138,7 +138,7 @@ func (s *inlineSink) RespondPage(head, page []byte) {
 		h := c.respHead(200)
 		l.out = endpoint.AppendHead(l.out, &h, endpoint.TypeJSON, n)
 	} else {
-		c.beginStream()
+		c.writeStreamHead()
 		if !c.has(flagHTTP10) {
 			l.out = strconv.AppendUint(l.out, uint64(len(field)+n+len(end)), 16)
 			l.out = append(l.out, "\r\n"...)

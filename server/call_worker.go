@@ -11,29 +11,12 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// startCall hands j to a worker. If a limit is reached, it responds with an error at once: calls do
-// not queue.
+// startCall hands j to a worker, if there is room for another call.
 func (c *conn) startCall(now tick, j *job, run func(*job)) {
 	l := c.loop
-	s := l.srv
-	if n := s.calls.Add(1); n > int64(s.opts.MaxCalls) {
-		s.calls.Add(-1)
-		l.count(j.method, outcomeOverload)
-		c.respondError(503, j.msg.ID, errOverload)
-		l.putJob(j)
-		c.finish(now)
+	if !c.admitCall(now, j) {
 		return
 	}
-	if refusal := l.register(j); refusal != nil {
-		s.calls.Add(-1)
-		l.count(j.method, outcomeRefused)
-		c.respondError(refusalStatus(refusal), j.msg.ID, refusal)
-		l.putJob(j)
-		c.finish(now)
-		return
-	}
-	j.ctx, j.stop = context.WithCancelCause(s.base)
-	j.handed = !j.preparing
 	if c.state == connStateClosed {
 		l.keepDetached(j, j.legacy.due) // the client disconnected while j was being prepared
 	} else {
@@ -41,6 +24,30 @@ func (c *conn) startCall(now tick, j *job, run func(*job)) {
 		c.setState(now, connStateCall)
 	}
 	l.hand(j, run)
+}
+
+// admitCall counts a call that a worker will run, and gives it a context. If a limit is reached,
+// it responds with an error at once and reports false: calls do not queue.
+func (c *conn) admitCall(now tick, j *job) bool {
+	l := c.loop
+	s := l.srv
+	status, refusal := 503, errOverload
+	if s.calls.Add(1) > int64(s.opts.MaxCalls) {
+		l.count(j.method, outcomeOverload)
+	} else if refusal = l.register(j); refusal != nil {
+		l.count(j.method, outcomeRefused)
+		status = refusalStatus(refusal)
+	}
+	if refusal != nil {
+		s.calls.Add(-1)
+		c.respondError(status, j.msg.ID, refusal)
+		l.putJob(j)
+		c.finish(now)
+		return false
+	}
+	j.ctx, j.stop = context.WithCancelCause(s.base)
+	j.handed = !j.preparing
+	return true
 }
 
 // run runs a prepared call. A worker calls it.
@@ -142,7 +149,7 @@ func (l *loop) serveReturn(j *job) {
 	c.x.job = nil
 	l.count(j.call.Method(), outcomeOf(j.code))
 	if j.status == 202 {
-		c.accept()
+		c.respondAccepted()
 	} else {
 		c.respond(j.status, j.answer)
 	}
@@ -170,7 +177,7 @@ func (l *loop) servePrepared(j *job) {
 // notify sends a notification of a worker's call. Bytes that the peer has not read count against
 // MaxUnsent.
 func (c *conn) notify(j *job, msg []byte) {
-	c.beginStream()
+	c.writeStreamHead()
 	c.appendEvent(msg)
 	c.flushNotice()
 	if c.state == connStateCall {

@@ -86,6 +86,15 @@ func (c *conn) plain(status int, text string) {
 	}
 }
 
+// refuse answers a request that is refused for its head alone.
+func (c *conn) refuse(now tick, status int, reason string) {
+	l := c.loop
+	l.m.refused.Add(1)
+	h := c.respHead(status)
+	l.out = endpoint.AppendRefusal(l.out, &h, reason)
+	c.finish(now)
+}
+
 // refuseMessage responds to a message that was refused before its method ran.
 func (c *conn) refuseMessage(now tick, j *job, e *jsonrpc.Error) {
 	c.loop.count(j.call.Method(), outcomeRefused)
@@ -98,9 +107,20 @@ func (c *conn) refuseMessage(now tick, j *job, e *jsonrpc.Error) {
 func (c *conn) accepted(now tick, j *job) {
 	l := c.loop
 	l.count(j.call.Method(), outcomeOK)
-	c.accept()
+	c.respondAccepted()
 	l.putJob(j)
 	c.finish(now)
+}
+
+// respondAccepted makes the answer to a POST that needs no more: "the server MUST return HTTP status
+// code 202 Accepted with no body". A stream that has begun ends instead, without a message.
+func (c *conn) respondAccepted() {
+	if c.x.began {
+		c.endEvents()
+		return
+	}
+	h := c.respHead(202)
+	c.loop.out = endpoint.AppendHead(c.loop.out, &h, "", 0)
 }
 
 // respondError appends the response for an error of this package or of Prepare to loop.out.
@@ -120,7 +140,7 @@ func (c *conn) respond(status int, msg []byte) {
 		l.out = append(l.out, msg...)
 		return
 	}
-	c.beginStream()
+	c.writeStreamHead()
 	c.appendEvent(msg)
 	c.endEvents()
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+	"github.com/mooring-mcp/mooring/server/internal/session"
 	"github.com/mooring-mcp/mooring/sse"
 )
 
@@ -23,8 +24,8 @@ func heartbeatOf(c *conn) []byte {
 	return heartbeatChunkBytes
 }
 
-// beginStream turns the exchange into an event stream, unless it already is one.
-func (c *conn) beginStream() {
+// writeStreamHead turns the exchange into an event stream, unless it already is one.
+func (c *conn) writeStreamHead() {
 	x := c.x
 	if x.began {
 		return
@@ -67,3 +68,36 @@ func (c *conn) endEvents() {
 }
 
 var heartbeatChunkBytes = []byte(endpoint.HeartbeatChunk)
+
+// appendFrame appends one event. It has an id if stream is not 0, and a type if it is for the
+// transport of 2024-11-05.
+func appendFrame(dst []byte, stream, n uint64, typed bool, msg []byte) []byte {
+	e := sse.Event{Data: msg}
+	if typed {
+		e.Type = "message"
+	}
+	if stream != 0 {
+		var id [32]byte
+		e.ID, e.HasID = string(session.AppendEventID(id[:0], stream, n)), true
+	}
+	return sse.AppendEvent(dst, &e)
+}
+
+// appendScratch puts encoded events, made in the loop's frame, on the stream in loop.out.
+func (c *conn) appendScratch(frame []byte) {
+	c.appendRaw(frame)
+	if cap(frame) > keepOut {
+		frame = nil
+	}
+	c.loop.frame = frame[:0]
+}
+
+// appendRaw puts encoded events on the stream in loop.out. They stay the caller's.
+func (c *conn) appendRaw(events []byte) {
+	l := c.loop
+	if c.has(flagHTTP10) {
+		l.out = append(l.out, events...)
+	} else {
+		l.out = endpoint.AppendChunk(l.out, events)
+	}
+}

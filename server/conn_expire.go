@@ -125,7 +125,7 @@ func (c *conn) expireCall(now tick) {
 			c.makeResumable(x.job)
 			c.writeCallHead(x.job)
 		}
-		c.beginStream()
+		c.writeStreamHead()
 		c.appendHeartbeat()
 		c.flush()
 	}

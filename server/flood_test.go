@@ -51,7 +51,7 @@ func TestResumedStreamOnALoopThatIsBehind(t *testing.T) {
 	begin := s.wantTold("the stream begins", p, "PRIME, one")
 	g := s.get(1, last(begin))
 	s.events(g)
-	r.loops[1].postItem(item{kind: itemCarry, h: handle{}, buf: bufferOf(make([]byte, 8<<10))})
+	r.loops[1].postItem(item{kind: itemEvents, h: handle{}, buf: bufferOf(make([]byte, 8<<10))})
 	r.cue("a", "two", "end")
 	for r.loops[0].in.bytes.Load() == 0 { // until its worker has sent something
 	}

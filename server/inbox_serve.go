@@ -92,3 +92,26 @@ func (l *loop) serveItem(it *item) {
 	c.notify(j, it.buf.B)
 	release(it.buf)
 }
+
+// serveSession serves an item that has to do with sessions.
+func (l *loop) serveSession(it *item) {
+	switch it.kind {
+	case itemPark:
+		l.park(it.job)
+	case itemAnswer:
+		l.serveAnswer(it)
+	case itemCancel:
+		l.serveCancel(it)
+	case itemEvents:
+		l.serveEvents(it)
+	case itemCloseStream:
+		l.serveCloseStream(it)
+	case itemEndStream:
+		l.serveEndStream(it)
+	case itemMoved:
+		l.serveMoved(it)
+	case itemSubscribe:
+		l.serveSubscribe(it)
+	}
+	release(it.buf)
+}

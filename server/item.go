@@ -13,7 +13,7 @@ const (
 	itemPark   // the worker has let go of a call that has asked its client
 	itemAnswer // the client has answered the question of a call; the answer is in buf
 	itemCancel // the client has cancelled the call, or has disconnected if end is set
-	itemCarry  // a stream gets the events in buf, and ends if end is set; arg may be sseOpened
+	itemEvents // a stream gets the events in buf, and ends if end is set; arg may be sseOpened
 
 	// itemCloseStream means that the handler closes the stream of its call. arg is the time after
 	// which the client may reconnect, in nanoseconds.

@@ -191,29 +191,6 @@ func (s *Server) postTo(p session.Place, it item) bool {
 	return l.postItem(it)
 }
 
-// serveSession serves an item that has to do with sessions.
-func (l *loop) serveSession(it *item) {
-	switch it.kind {
-	case itemPark:
-		l.park(it.job)
-	case itemAnswer:
-		l.serveAnswer(it)
-	case itemCancel:
-		l.serveCancel(it)
-	case itemCarry:
-		l.serveEvents(it)
-	case itemCloseStream:
-		l.serveCloseStream(it)
-	case itemEndStream:
-		l.serveEndStream(it)
-	case itemMoved:
-		l.serveMoved(it)
-	case itemSubscribe:
-		l.serveSubscribe(it)
-	}
-	release(it.buf)
-}
-
 // sweepSessions sweeps a shard of the table for each tick that has passed, or as many as pass while
 // the loops rest. The loops share the shards among them.
 func (l *loop) sweepSessions() {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
-	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/server/internal/session"
 	"github.com/mooring-mcp/mooring/sse"
 )
@@ -69,7 +68,7 @@ func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final boo
 		if len(msg) > 0 {
 			buf.B = appendFrame(buf.B[:0], lc.stream, n, false, msg)
 		}
-		if !l.srv.postTo(carrier, item{kind: itemCarry, buf: buf, end: final}) {
+		if !l.srv.postTo(carrier, item{kind: itemEvents, buf: buf, end: final}) {
 			release(buf)
 		}
 		if c != nil && final { // its stream has moved, and the order to let go of it is on its way
@@ -109,7 +108,7 @@ func (c *conn) makeResumable(j *job) {
 func (c *conn) emit(j *job, status int, msg []byte, n uint64, final bool) {
 	l := c.loop
 	if final && len(msg) == 0 {
-		c.accept() // a batch without requests
+		c.respondAccepted() // a batch without requests
 	} else if final && !c.x.began {
 		c.respond(status, msg)
 	} else {
@@ -138,42 +137,9 @@ func (c *conn) writeCallHead(j *job) {
 	if c.x.began {
 		return
 	}
-	c.beginStream()
+	c.writeStreamHead()
 	if j.legacy.stream != 0 && mcp.ResumableFromStart(j.legacy.ticket.Info.Revision) {
 		c.appendScratch(appendFrame(c.loop.frame[:0], j.legacy.stream, 0, false, nil))
-	}
-}
-
-// appendFrame appends one event. It has an id if stream is not 0, and a type if it is for the
-// transport of 2024-11-05.
-func appendFrame(dst []byte, stream, n uint64, typed bool, msg []byte) []byte {
-	e := sse.Event{Data: msg}
-	if typed {
-		e.Type = "message"
-	}
-	if stream != 0 {
-		var id [32]byte
-		e.ID, e.HasID = string(session.AppendEventID(id[:0], stream, n)), true
-	}
-	return sse.AppendEvent(dst, &e)
-}
-
-// appendScratch puts encoded events, made in the loop's frame, on the stream in loop.out.
-func (c *conn) appendScratch(frame []byte) {
-	c.appendRaw(frame)
-	if cap(frame) > keepOut {
-		frame = nil
-	}
-	c.loop.frame = frame[:0]
-}
-
-// appendRaw puts encoded events on the stream in loop.out. They stay the caller's.
-func (c *conn) appendRaw(events []byte) {
-	l := c.loop
-	if c.has(flagHTTP10) {
-		l.out = append(l.out, events...)
-	} else {
-		l.out = endpoint.AppendChunk(l.out, events)
 	}
 }
 

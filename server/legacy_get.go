@@ -44,15 +44,6 @@ func (s *Server) versionAllowed(version []byte) bool {
 	return version == nil || mcp.LegacyRevision(version)
 }
 
-// refuse answers a request that is refused for its head alone.
-func (c *conn) refuse(now tick, status int, reason string) {
-	l := c.loop
-	l.m.refused.Add(1)
-	h := c.respHead(status)
-	l.out = endpoint.AppendRefusal(l.out, &h, reason)
-	c.finish(now)
-}
-
 // deleteSession serves DELETE: from now on the id is refused, and everything the session held ends.
 func (c *conn) deleteSession(now tick) {
 	var t session.Ticket
@@ -137,7 +128,7 @@ func (s *Server) countStream() bool {
 // The stream is that of session k, or, if replay is not 0, that of a call which c resumes.
 func (c *conn) joinStreams(k session.Key, replay uint64) {
 	l := c.loop
-	c.beginStream()
+	c.writeStreamHead()
 	c.flags |= flagStreaming | flagSession
 	c.uris = &uriSet{session: k, replay: replay}
 	l.m.streams.Add(1)

@@ -6,7 +6,6 @@ import (
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
-	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/server/internal/session"
 	"github.com/mooring-mcp/mooring/sse"
 )
@@ -188,7 +187,7 @@ func (c *conn) refuseSSE(now tick, j *job, e *jsonrpc.Error) {
 		c.respondError(400, j.msg.ID, e)
 	} else {
 		l.sendSSE(j, jsonrpc.AppendError(nil, j.msg.ID, e))
-		c.accept()
+		c.respondAccepted()
 	}
 	l.putJob(j)
 	c.finish(now)
@@ -198,47 +197,21 @@ func (c *conn) refuseSSE(now tick, j *job, e *jsonrpc.Error) {
 func (c *conn) runSSE(now tick, j *job) {
 	l := c.loop
 	j.call.Run(context.Background(), &sseSink{l, j})
-	c.accept()
+	c.respondAccepted()
 	l.putJob(j)
 	c.finish(now)
-}
-
-// accept makes the answer to a POST that needs no more: "the server MUST return HTTP status code
-// 202 Accepted with no body". A stream that has begun ends instead, without a message.
-func (c *conn) accept() {
-	if c.x.began {
-		c.endEvents()
-		return
-	}
-	h := c.respHead(202)
-	c.loop.out = endpoint.AppendHead(c.loop.out, &h, "", 0)
 }
 
 // startSSECall hands j to a worker. If a limit is reached, the POST gets the refusal at once.
 func (c *conn) startSSECall(now tick, j *job, run func(*job)) {
 	l := c.loop
-	s, lc := l.srv, &j.legacy
-	lc.earlier = true
+	j.legacy.earlier = true
 	j.h = handle{}
-	status, refusal := 0, (*jsonrpc.Error)(nil)
-	if s.calls.Add(1) > int64(s.opts.MaxCalls) {
-		status, refusal = 503, errOverload
-		l.count(j.method, outcomeOverload)
-	} else if refusal = l.register(j); refusal != nil {
-		status = refusalStatus(refusal)
-		l.count(j.method, outcomeRefused)
-	}
-	if refusal != nil {
-		s.calls.Add(-1)
-		c.respondError(status, j.msg.ID, refusal)
-		l.putJob(j)
-		c.finish(now)
+	if !c.admitCall(now, j) {
 		return
 	}
-	j.ctx, j.stop = context.WithCancelCause(s.base)
-	j.handed = true
-	l.keepDetached(j, now+s.ticks.call)
-	c.accept()
+	l.keepDetached(j, now+l.srv.ticks.call)
+	c.respondAccepted()
 	c.finish(now)
 	l.hand(j, run)
 }
@@ -249,7 +222,7 @@ func (l *loop) sendSSE(j *job, msg []byte) {
 	if to.IsZero() {
 		return
 	}
-	it := item{kind: itemCarry, buf: takeBuffer(len(msg) + frameRoom)}
+	it := item{kind: itemEvents, buf: takeBuffer(len(msg) + frameRoom)}
 	it.buf.B = appendFrame(it.buf.B[:0], 0, 0, true, msg)
 	if j.call.Kind() == mcp.CallInitialize {
 		it.arg = sseOpened
@@ -331,10 +304,7 @@ func (s *sseSink) Notify(msg []byte) bool {
 // Respond implements mcp.Sink.
 func (s *sseSink) Respond(msg []byte, code jsonrpc.Code) {
 	j := s.j
-	if len(msg) > s.l.srv.opts.MaxResponse {
-		code = jsonrpc.CodeInternalError
-		msg = jsonrpc.AppendError(nil, j.call.ID(), errTooLarge(len(msg)))
-	}
+	msg, code = s.l.srv.opts.limitResponse(&j.call, msg, code)
 	s.l.count(j.method, outcomeOf(code))
 	s.l.sendSSE(j, msg)
 }

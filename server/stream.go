@@ -34,7 +34,7 @@ func (c *conn) listen(now tick, j *job) {
 		return
 	}
 	sub := j.call.Listen()
-	c.beginStream()
+	c.writeStreamHead()
 	l.event = s.mcp.AppendAcknowledged(l.event[:0], sub)
 	c.appendEvent(l.event)
 
