@@ -89,7 +89,7 @@ func (j *job) setLink(to link) (loose int64) {
 //	running ⇄ parked            the handler asked its client; the answers are there, or will not come
 //	running ► left ► running    the client left while a worker decoded the message
 //	running, parked ► timedOut ► answered
-//	running ► answered
+//	running, parked ► answered  a parked one only over HTTP+SSE, without its handler
 type phase uint8
 
 const (
