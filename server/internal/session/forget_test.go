@@ -7,9 +7,9 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
-// B17, B19: at the bound, what is held for a client that can ask for it again goes first, the
-// longest unused of what comes to hand, in whatever shard it is; what has a stream or a call
-// stays, and only when nothing can go is the newcomer refused.
+// B17, B19: at the limit, the table evicts a session that holds only what its client can ask for
+// again: the least recently used of a sample, in any shard. Sessions with a stream or a call stay. A
+// new session is refused only if no other can be evicted.
 func TestSessionCap(t *testing.T) {
 	table := tableOf(8, 100)
 	for i := range 8 {
@@ -44,14 +44,14 @@ func TestSessionCap(t *testing.T) {
 			t.Errorf("session %d was forgotten, though it is in use", i)
 		}
 	}
-	// One that leaves nothing takes no room, and those that are known are served.
+	// A session that leaves nothing takes no room, and sessions with an entry are served.
 	table.with(keyOf(0), true, 100, func(s *entry[*host]) { s.stream = Place{} })
 	if table.with(keyOf(200), true, 100, func(*entry[*host]) {}) != nil || table.count.Load() != 7 {
 		t.Errorf("%d sessions", table.count.Load())
 	}
 }
 
-// The bound on remembered deletions: those that expire first go.
+// At the limit on remembered deletions, those that expire first are dropped.
 func TestRevocationCap(t *testing.T) {
 	table := tableOf(100, 4*Shards)
 	for i := range 10 {
@@ -75,8 +75,8 @@ func TestRevocationCap(t *testing.T) {
 	}
 }
 
-// A session that is deleted while another request of it is under way leaves nothing behind:
-// nothing may enter the table after the deletion.
+// A session that is deleted while another of its requests is in progress leaves nothing behind:
+// nothing can enter the table after the deletion.
 func TestNothingIsHeldForADeletedSession(t *testing.T) {
 	table := tableOf(100, 100)
 	table.revoke(keyOf(1), 1000)
@@ -85,8 +85,8 @@ func TestNothingIsHeldForADeletedSession(t *testing.T) {
 	}
 }
 
-// What a session held when it was deleted is its own: the next session of the shard finds none of
-// it.
+// What a session held when it was deleted is not reused: the next session of the shard finds none
+// of it.
 func TestRevokedSessionKeepsItsOwn(t *testing.T) {
 	table := tableOf(100, 100)
 	fill := func(s *entry[*host]) {
@@ -110,9 +110,9 @@ func TestRevokedSessionKeepsItsOwn(t *testing.T) {
 	}
 }
 
-// First is called when there is something to sweep and was nothing before, Forgot for subscriptions
-// that go in any way but by Unsubscribe; neither with a lock held.
-func TestHostHears(t *testing.T) {
+// First is called when there is something to sweep and there was nothing before. Forgot is called for
+// subscriptions that end in any way other than Unsubscribe. Neither is called with a lock held.
+func TestFirstAndForgot(t *testing.T) {
 	var table *Table[*host]
 	first, forgot := 0, 0
 	table = New[*host](Options{

@@ -30,8 +30,8 @@ func TestEventIDs(t *testing.T) {
 	}
 }
 
-// D6: what is kept of a stream is bounded by bytes, count and the total of all; the oldest goes
-// first, and a position before it cannot be resumed.
+// D6: the events kept of a stream are limited in bytes and number, and in the total of all streams.
+// The oldest are dropped first, and a position before them cannot be resumed.
 func TestReplayBounds(t *testing.T) {
 	b := &budget{max: 1 << 20}
 	r := newReplay(1, Place{}, b)
@@ -62,7 +62,7 @@ func TestReplayBounds(t *testing.T) {
 	if r.append([]byte(strings.Repeat("y", 900)), b, 1<<10, 4); len(r.events) != 1 || r.bytes != 900 {
 		t.Errorf("%d events of %d bytes are held", len(r.events), r.bytes)
 	}
-	// One that is too long for the bound is held alone: an answer is worth more than what came
+	// An event that is too long for the limit is kept alone: an answer is worth more than what came
 	// before it.
 	if n := r.append([]byte(strings.Repeat("z", 2000)), b, 1<<10, 4); n != 13 || len(r.events) != 1 {
 		t.Errorf("number %d, %d events", n, len(r.events))
@@ -82,7 +82,7 @@ func TestReplayBounds(t *testing.T) {
 	}
 }
 
-// The copy of what is resumed is the caller's: the loop that resumes reads it after the lock,
+// The caller owns the copy of the events: the loop that resumes reads it after the lock is released,
 // while another loop adds events.
 func TestReplayAfterIsACopy(t *testing.T) {
 	b := &budget{max: 1 << 20}
@@ -91,13 +91,13 @@ func TestReplayAfterIsACopy(t *testing.T) {
 		r.append(fmt.Appendf(nil, "e%d", i), b, 1<<10, 3)
 	}
 	got, _ := r.after(0)
-	r.append([]byte("e3"), b, 1<<10, 3) // the oldest goes
+	r.append([]byte("e3"), b, 1<<10, 3) // the oldest is dropped
 	if s := strings.Join(texts(got), " "); s != "e0 e1 e2" {
 		t.Errorf("what was resumed changed to %q", s)
 	}
 }
 
-// All replays together stay below the total, small messages and streams without any included.
+// All replays together stay below the total. Small messages and streams without messages count, too.
 func TestReplayTotal(t *testing.T) {
 	const total = 64 << 10
 	b := &budget{max: total}
@@ -125,8 +125,8 @@ func TestReplayTotal(t *testing.T) {
 	}
 }
 
-// A session has a bounded number of streams that can be resumed: of those that ended, the first
-// to end goes.
+// The number of streams of a session that can be resumed is limited. At the limit, the stream that
+// ended first is dropped.
 func TestSessionReplays(t *testing.T) {
 	b := &budget{max: 1 << 30}
 	s := &entry[*host]{details: new(details[*host])}
@@ -148,7 +148,7 @@ func TestSessionReplays(t *testing.T) {
 	}
 }
 
-// Whatever is appended, a resumed client gets exactly what it has not seen, or nothing.
+// A client that resumes gets exactly what it has not seen, or nothing.
 func TestReplayModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := &budget{max: int64(rapid.IntRange(500, 5000).Draw(t, "total"))}
@@ -180,7 +180,7 @@ func TestReplayModel(t *testing.T) {
 	})
 }
 
-// Sessions that keep all they can leave something for who comes next.
+// Sessions that keep as much as they can leave something for the next session.
 func TestReplayTotalIsShared(t *testing.T) {
 	const total = 8 << 20
 	table := tableOf(1000, 1000)

@@ -30,8 +30,7 @@ func tableOf(maxSessions, maxRevoked int) *Table[*host] {
 // somewhere is the place of a connection.
 var somewhere = Place{Loop: 1}
 
-// wantExact holds that the counters say what is in the table, and that it has so many sessions and
-// revocations.
+// wantExact checks that the counters match the table, and how many sessions and revocations it has.
 func (t *Table[J]) wantExact(tb interface{ Fatalf(string, ...any) }, sessions, revoked int) {
 	got, _ := t.Audit()
 	if stats := t.Stats(); got != stats || got.Sessions != int64(sessions) || got.Revoked != int64(revoked) {
@@ -39,7 +38,7 @@ func (t *Table[J]) wantExact(tb interface{ Fatalf(string, ...any) }, sessions, r
 	}
 }
 
-// sessionModel is what a table is to hold, said plainly.
+// sessionModel is a plain model of what the table holds of one session.
 type sessionModel struct {
 	level    string
 	uris     []string
@@ -53,8 +52,8 @@ func (m *sessionModel) empty() bool {
 	return m.level == "" && len(m.uris) == 0 && !m.stream && m.calls == 0 && len(m.replays) == 0
 }
 
-// The table equals a plain map of plain structs, whatever is done to it; its counters are exact;
-// what is empty is not there.
+// The table equals a plain map of plain structs after any sequence of operations. Its counters are
+// exact, and it has no empty entries.
 func TestSessionTableModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		table := tableOf(1000, 1<<20)
@@ -198,7 +197,7 @@ func TestSessionTableModel(t *testing.T) {
 	})
 }
 
-// B14, B16: a shard that was large gives its memory back.
+// B14, B16: a shard that was large frees its memory.
 func TestShardShrinks(t *testing.T) {
 	table := tableOf(1<<20, 100)
 	for i := range 1000 {
@@ -216,7 +215,7 @@ func TestShardShrinks(t *testing.T) {
 	}
 }
 
-// A session with its stream and no more is what a server holds a million of.
+// A server may hold a million sessions that have a stream and nothing else.
 func TestSessionWithStreamIsSmall(t *testing.T) {
 	if size := unsafe.Sizeof(entry[*host]{}); size > 48 {
 		t.Errorf("a session takes %d bytes", size)
@@ -260,7 +259,7 @@ func TestSessionWithStreamIsSmall(t *testing.T) {
 	}
 }
 
-// A fault in what is done under a lock leaves neither the lock nor an empty session behind.
+// After a panic in a function that runs under the lock, the lock is free and there is no empty entry.
 func TestSessionTableSurvivesAPanic(t *testing.T) {
 	table := tableOf(100, 100)
 	func() {
@@ -272,8 +271,8 @@ func TestSessionTableSurvivesAPanic(t *testing.T) {
 	}
 }
 
-// Many goroutines use, evict, revoke and sweep the same few sessions: the counters are exact
-// afterwards. It is for the race detector.
+// Many goroutines use, evict, delete and sweep the same few sessions. The counters are exact
+// afterwards. The test is for the race detector.
 func TestSessionTableConcurrently(t *testing.T) {
 	table := tableOf(20, 64)
 	table.o.Idle = 10

@@ -26,14 +26,14 @@ func ticketsOf(t testing.TB, lifetime time.Duration, keys ...[]byte) *Tickets {
 	return ts
 }
 
-// fullInfo is as long as what a session id says of its session can be.
+// fullInfo returns the longest SessionInfo that an ID can hold.
 func fullInfo() mcp.SessionInfo {
 	return mcp.SessionInfo{Revision: "2025-11-25", Capabilities: math.MaxUint16, ClientName: strings.Repeat("n", 24)}
 }
 
-// An id says what was sealed into it, to every process with the key, also after a restart; it is
-// short, and visible ASCII: "It MUST only contain visible ASCII characters (ranging from 0x21 to
-// 0x7E)" (2025-11-25, basic/transports).
+// Every process with the key can open an ID, even after a restart. An ID is short and consists of
+// visible ASCII: "It MUST only contain visible ASCII characters (ranging from 0x21 to 0x7E)"
+// (2025-11-25, basic/transports).
 func TestSessionIDSurvivesARestart(t *testing.T) {
 	in := Ticket{Info: fullInfo(), principal: principalDigest("ada")}
 	id := ticketsOf(t, time.Hour, keyA).Issue(nil, &in, noon)
@@ -59,7 +59,7 @@ func TestSessionIDSurvivesARestart(t *testing.T) {
 	}
 }
 
-// The first key seals, all open; what was sealed under a key that is gone is no id any more.
+// The first key seals, and all keys open. An ID sealed with a key that was removed is not valid.
 func TestSessionKeysRotate(t *testing.T) {
 	before, during, after := ticketsOf(t, time.Hour, keyA), ticketsOf(t, time.Hour, keyB, keyA), ticketsOf(t, time.Hour, keyB)
 	var tk, out Ticket
@@ -89,7 +89,7 @@ func TestSessionKeysRotate(t *testing.T) {
 	}
 }
 
-// F1: forged, cut, foreign, expired and future ids are no ids, all alike.
+// F1: forged, truncated, foreign, expired and future IDs are not valid.
 func TestSessionIDRefused(t *testing.T) {
 	ts := ticketsOf(t, time.Hour, keyA)
 	tk := Ticket{Info: fullInfo(), principal: principalDigest("ada")}
@@ -136,7 +136,7 @@ func TestSessionIDRefused(t *testing.T) {
 			t.Errorf("%s: accepted is %v", at.why, !at.ok)
 		}
 	}
-	// What the ring sealed, but no ticket.
+	// Sealed by the ring, but not tickets.
 	for _, plain := range [][]byte{nil, make([]byte, ticketFixed-1), make([]byte, ticketFixed), append(make([]byte, ticketFixed), 99, 0, 0), append(make([]byte, ticketFixed), 1, 0, 0, 0xff)} {
 		if ts.Open(&out, ts.ring.Seal(nil, plain, nil), "", time.Unix(0, 0)) {
 			t.Errorf("%d sealed octets pass for a ticket", len(plain))
@@ -144,7 +144,7 @@ func TestSessionIDRefused(t *testing.T) {
 	}
 }
 
-// A revocation is remembered as long as the id would be accepted, however long that is.
+// A deletion is remembered as long as the ID would be accepted, however long that is.
 func TestTicketExpires(t *testing.T) {
 	for _, lifetime := range []time.Duration{time.Second, time.Hour, 100 * 365 * 24 * time.Hour, 1 << 31 * 100 * time.Millisecond} {
 		ts := ticketsOf(t, lifetime, keyA)
