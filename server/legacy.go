@@ -118,8 +118,8 @@ var (
 	errManySubscriptions = &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "too many subscriptions"}
 )
 
-// refusalOf returns the error with which a client is refused for an error of the table of sessions;
-// nil for nil.
+// refusalOf returns the error with which a client is refused for an error of the table of
+// sessions; nil for nil.
 func refusalOf(err error) *jsonrpc.Error {
 	switch {
 	case err == nil:
@@ -171,8 +171,8 @@ func (c *conn) place() session.Place {
 	return session.Place{Loop: uint32(c.loop.idx) + 1, Slot: c.slot, Gen: c.gen}
 }
 
-// loopOf returns the loop of the connection at p, which may be gone; nil if p names none. It may be
-// called from any goroutine.
+// loopOf returns the loop of the connection at p, which may be gone; nil if p names none. It may
+// be called from any goroutine.
 func (s *Server) loopOf(p session.Place) *loop {
 	if p.IsZero() {
 		return nil
@@ -191,8 +191,8 @@ func (s *Server) postTo(p session.Place, it item) bool {
 	return l.postItem(it)
 }
 
-// sweepSessions sweeps a shard of the table for each tick that has passed, or as many as pass while
-// the loops rest. The loops share the shards among them.
+// sweepSessions sweeps a shard of the table for each tick that has passed, or as many as pass
+// while the loops rest. The loops share the shards among them.
 func (l *loop) sweepSessions() {
 	s := l.srv
 	n := min(max(1, l.now-l.sweptAt), sweepRest)

@@ -17,8 +17,8 @@ const (
 	maxAsks = 64  // questions that a handler may ask at once
 )
 
-// Request implements mcp.Requester: it sends what a handler asks of the client on the stream of its
-// call. It runs on the worker.
+// Request implements mcp.Requester: it sends what a handler asks of the client on the stream of
+// its call. It runs on the worker.
 func (j *job) Request(asks []mcp.Ask) bool {
 	lc := &j.legacy
 	if !lc.inSession() || !j.stream && lc.to == nil || len(asks) > maxAsks || j.ctx.Err() != nil {

@@ -10,8 +10,8 @@ import (
 
 // register enters a call that a worker will serve in its session, behind those in flight. It
 // returns the refusal if there are too many. Ids may repeat: some clients send the same one with
-// every request, and each answer goes to the POST of its own request, so only a cancellation has to
-// choose.
+// every request, and each answer goes to the POST of its own request, so only a cancellation has
+// to choose.
 func (l *loop) register(j *job) (refusal *jsonrpc.Error) {
 	lc := &j.legacy
 	if !lc.inSession() {
@@ -64,8 +64,8 @@ func (j *job) forgetPeer() {
 	j.full.Store(false)
 }
 
-// expireDetached ends calls without a connection that have run out of time, at most a slice of them
-// in a tick.
+// expireDetached ends calls without a connection that have run out of time, at most a slice of
+// them in a tick.
 func (l *loop) expireDetached() {
 	ended := 0
 	kept := l.detached[:0]

@@ -149,8 +149,8 @@ func (l *loop) serveLegacy(it *item) {
 	release(it.buf)
 }
 
-// serveEvents writes events of a call on the connection that took its stream over, or on the stream
-// of its session.
+// serveEvents writes events of a call on the connection that took its stream over, or on the
+// stream of its session.
 func (l *loop) serveEvents(it *item) {
 	c := l.lookup(it.h)
 	if c == nil || c.state != connStateStream {

@@ -12,9 +12,9 @@ import (
 // This file serves GET and DELETE of the MCP endpoint, which earlier revisions have: the stream
 // of a session, and the end of a session.
 
-// sessionOf opens the session that the request names. If the request names none it gets 400. If the
-// id is not, or no longer, one of ours it gets 404, with the same text whether the id was forged,
-// expired, deleted or belongs to someone else.
+// sessionOf opens the session that the request names. If the request names none it gets 400. If
+// the id is not, or no longer, one of ours it gets 404, with the same text whether the id was
+// forged, expired, deleted or belongs to someone else.
 func (c *conn) sessionOf(now tick, t *session.Ticket) bool {
 	s := c.loop.srv
 	id := c.loop.req.MCPSessionID
@@ -44,7 +44,8 @@ func (s *Server) versionAllowed(version []byte) bool {
 	return version == nil || mcp.LegacyRevision(version)
 }
 
-// deleteSession serves DELETE: from now on the id is refused, and everything the session held ends.
+// deleteSession serves DELETE: from now on the id is refused, and everything the session held
+// ends.
 func (c *conn) deleteSession(now tick) {
 	var t session.Ticket
 	if !c.sessionOf(now, &t) {
@@ -124,8 +125,8 @@ func (s *Server) countStream() bool {
 	return s.streams.Add(1) <= int64(s.opts.MaxStreams)
 }
 
-// joinStreams writes the head of a stream that was admitted, and adds c to the streams of its loop.
-// The stream is that of session k, or, if replay is not 0, that of a call which c resumes.
+// joinStreams writes the head of a stream that was admitted, and adds c to the streams of its
+// loop. The stream is that of session k, or, if replay is not 0, that of a call which c resumes.
 func (c *conn) joinStreams(k session.Key, replay uint64) {
 	l := c.loop
 	c.writeStreamHead()

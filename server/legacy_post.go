@@ -6,9 +6,9 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/session"
 )
 
-// openSession opens the session that a message names. It is used if the message turns out to be of
-// an earlier revision: modern messages have no session, but the era of a message is known only once
-// it is decoded.
+// openSession opens the session that a message names. It is used if the message turns out to be
+// of an earlier revision: modern messages have no session, but the era of a message is known only
+// once it is decoded.
 func (c *conn) openSession(j *job) {
 	id := c.loop.req.MCPSessionID
 	if id == nil || c.loop.srv.opts.ModernOnly {

@@ -11,9 +11,9 @@ import (
 )
 
 // This file serves the HTTP+SSE transport of 2024-11-05 on a path of its own. A GET opens the one
-// stream of a session, whose first event, "endpoint", says where to POST messages. A POST gets 202,
-// and everything that its message leads to is sent on the stream as events of type "message". The
-// server serves whatever revision initialize agrees on.
+// stream of a session, whose first event, "endpoint", says where to POST messages. A POST gets
+// 202, and everything that its message leads to is sent on the stream as events of type
+// "message". The server serves whatever revision initialize agrees on.
 //
 // A session lives as long as its stream. Its id is sealed like any other, but initialize comes
 // after the id: what it agrees on is kept in the table of sessions, which has the stream anyway.
@@ -121,8 +121,8 @@ func (s *Server) openSSESession(t *session.Ticket, id []byte, now tick) *loop {
 	return s.loopOf(stream)
 }
 
-// dispatchSSE serves a message of HTTP+SSE that was prepared, or refused. A refusal that belongs to
-// no request cannot be sent on the stream, so it is the answer to the POST.
+// dispatchSSE serves a message of HTTP+SSE that was prepared, or refused. A refusal that belongs
+// to no request cannot be sent on the stream, so it is the answer to the POST.
 func (c *conn) dispatchSSE(now tick, j *job) {
 	s, lc := c.loop.srv, &j.legacy
 	lc.earlier = true

@@ -136,8 +136,8 @@ func (t *Table[J]) Asked(k Key, id []byte, now wheel.Tick) (j J, ok bool) {
 }
 
 // Answer takes the question with the given ID, JSON text, from session k, because an answer of n
-// bytes has come. The bytes count until the call asks again or ends. The error is ErrNoQuestion, or
-// ErrManyAnswers, which leaves the question open.
+// bytes has come. The bytes count until the call asks again or ends. The error is ErrNoQuestion,
+// or ErrManyAnswers, which leaves the question open.
 func (t *Table[J]) Answer(k Key, id []byte, n int, now wheel.Tick) (q Question[J], err error) {
 	err = ErrNoQuestion
 	t.look(k, now, func(s *entry[J]) {

@@ -8,8 +8,8 @@ import (
 )
 
 // B17, B19: at the limit, the table evicts a session that holds only what its client can ask for
-// again: the least recently used of a sample, in any shard. Sessions with a stream or a call stay. A
-// new session is refused only if no other can be evicted.
+// again: the least recently used of a sample, in any shard. Sessions with a stream or a call
+// stay. A new session is refused only if no other can be evicted.
 func TestSessionCap(t *testing.T) {
 	table := tableOf(8, 100)
 	for i := range 8 {
@@ -110,8 +110,9 @@ func TestRevokedSessionKeepsItsOwn(t *testing.T) {
 	}
 }
 
-// First is called when there is something to sweep and there was nothing before. Forgot is called for
-// subscriptions that end in any way other than Unsubscribe. Neither is called with a lock held.
+// First is called when there is something to sweep and there was nothing before. Forgot is called
+// for subscriptions that end in any way other than Unsubscribe. Neither is called with a lock
+// held.
 func TestFirstAndForgot(t *testing.T) {
 	var table *Table[*host]
 	first, forgot := 0, 0

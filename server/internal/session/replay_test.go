@@ -30,8 +30,8 @@ func TestEventIDs(t *testing.T) {
 	}
 }
 
-// D6: the events kept of a stream are limited in bytes and number, and in the total of all streams.
-// The oldest are dropped first, and a position before them cannot be resumed.
+// D6: the events kept of a stream are limited in bytes and number, and in the total of all
+// streams. The oldest are dropped first, and a position before them cannot be resumed.
 func TestReplayBounds(t *testing.T) {
 	b := &budget{max: 1 << 20}
 	r := newReplay(1, Place{}, b)
@@ -82,8 +82,8 @@ func TestReplayBounds(t *testing.T) {
 	}
 }
 
-// The caller owns the copy of the events: the loop that resumes reads it after the lock is released,
-// while another loop adds events.
+// The caller owns the copy of the events: the loop that resumes reads it after the lock is
+// released, while another loop adds events.
 func TestReplayAfterIsACopy(t *testing.T) {
 	b := &budget{max: 1 << 20}
 	r := newReplay(1, Place{}, b)
@@ -97,7 +97,8 @@ func TestReplayAfterIsACopy(t *testing.T) {
 	}
 }
 
-// All replays together stay below the total. Small messages and streams without messages count, too.
+// All replays together stay below the total. Small messages and streams without messages count,
+// too.
 func TestReplayTotal(t *testing.T) {
 	const total = 64 << 10
 	b := &budget{max: total}

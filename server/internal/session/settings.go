@@ -5,8 +5,8 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
-// This file has what a client sets in its session: what initialize agrees on over HTTP+SSE, the log
-// level, and subscriptions.
+// This file has what a client sets in its session: what initialize agrees on over HTTP+SSE, the
+// log level, and subscriptions.
 
 // maxURIs is the maximum number of resources that a session subscribes to.
 const maxURIs = 1024

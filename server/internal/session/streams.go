@@ -14,9 +14,9 @@ func (t *Table[J]) Stream(k Key, now wheel.Tick) (at Place) {
 	return at
 }
 
-// TakeOver makes to the stream of session k. It returns the stream whose place that takes, if there
-// is one, and the resources to which the session subscribes. If full, the host has no room for
-// another stream, so there must be one whose place to takes. The error is ErrGone, ErrFull,
+// TakeOver makes to the stream of session k. It returns the stream whose place that takes, if
+// there is one, and the resources to which the session subscribes. If full, the host has no room
+// for another stream, so there must be one whose place to takes. The error is ErrGone, ErrFull,
 // ErrManyStreams or nil.
 func (t *Table[J]) TakeOver(k Key, to Place, full bool, now wheel.Tick) (old Place, uris []string, err error) {
 	refused := t.with(k, true, now, func(s *entry[J]) {

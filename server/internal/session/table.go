@@ -87,7 +87,8 @@ func (t *Table[J]) Stats() Stats {
 	return Stats{t.count.Load(), t.revoked.Load(), t.budget.used.Load(), t.answers.Load()}
 }
 
-// Audit returns what Stats would, and the calls in flight, counted entry by entry. It is for tests.
+// Audit returns what Stats would, and the calls in flight, counted entry by entry. It is for
+// tests.
 func (t *Table[J]) Audit() (s Stats, calls int) {
 	for i := range t.shards {
 		n := t.shards[i].audit(&s)
@@ -191,8 +192,8 @@ func (sh *shard[J]) lend(s *entry[J]) {
 	}
 }
 
-// takeBack takes the details of s if there is nothing in them. Short lists keep their room, because
-// most calls of a session are its only one.
+// takeBack takes the details of s if there is nothing in them. Short lists keep their room,
+// because most calls of a session are its only one.
 func (sh *shard[J]) takeBack(s *entry[J]) {
 	d := s.details
 	if d == nil || !d.blank() {
@@ -217,8 +218,8 @@ func (t *Table[J]) shard(k Key) *shard[J] { return &t.shards[shardOf(k)] }
 
 func shardOf(k Key) int { return int(binary.BigEndian.Uint16(k[:]) % Shards) }
 
-// look calls f with the entry of session k, under the lock, if there is one, and drops the entry if
-// f leaves nothing in it.
+// look calls f with the entry of session k, under the lock, if there is one, and drops the entry
+// if f leaves nothing in it.
 func (t *Table[J]) look(k Key, now wheel.Tick, f func(*entry[J])) {
 	_ = t.with(k, false, now, f)
 }

@@ -30,7 +30,8 @@ func tableOf(maxSessions, maxRevoked int) *Table[*host] {
 // somewhere is the place of a connection.
 var somewhere = Place{Loop: 1}
 
-// wantExact checks that the counters match the table, and how many sessions and revocations it has.
+// wantExact checks that the counters match the table, and how many sessions and revocations it
+// has.
 func (t *Table[J]) wantExact(tb interface{ Fatalf(string, ...any) }, sessions, revoked int) {
 	got, _ := t.Audit()
 	if stats := t.Stats(); got != stats || got.Sessions != int64(sessions) || got.Revoked != int64(revoked) {
@@ -259,7 +260,8 @@ func TestSessionWithStreamIsSmall(t *testing.T) {
 	}
 }
 
-// After a panic in a function that runs under the lock, the lock is free and there is no empty entry.
+// After a panic in a function that runs under the lock, the lock is free and there is no empty
+// entry.
 func TestSessionTableSurvivesAPanic(t *testing.T) {
 	table := tableOf(100, 100)
 	func() {
