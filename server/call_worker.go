@@ -75,9 +75,9 @@ func (j *job) contain() {
 	}
 }
 
-// end returns the job, and with it the worker, to the loop. It returns false when the loop has
+// handBack returns the job, and with it the worker, to the loop. It returns false when the loop has
 // ended.
-func (j *job) end() bool {
+func (j *job) handBack() bool {
 	switch {
 	case j.prepped:
 		return j.loop.postItem(item{kind: itemPrepared, job: j})
@@ -124,7 +124,7 @@ func (j *job) respond(status int, code jsonrpc.Code, msg []byte) {
 	}
 	j.done = true
 	// This is not a copy: msg belongs to the call until the loop takes the job back and sends it.
-	j.status, j.code, j.answer = status, code, msg
+	j.status, j.code, j.response = status, code, msg
 }
 
 // serveReturn takes a job back from its worker and sends the answer that it carries.
@@ -138,7 +138,7 @@ func (l *loop) serveReturn(j *job) {
 		return
 	}
 	if j.legacy.earlier {
-		l.emit(j, j.status, j.code, j.answer, true)
+		l.emit(j, j.status, j.code, j.response, true)
 		return
 	}
 	c := l.lookup(j.h)
@@ -151,7 +151,7 @@ func (l *loop) serveReturn(j *job) {
 	if j.status == 202 {
 		c.respondAccepted()
 	} else {
-		c.respond(j.status, j.answer)
+		c.respond(j.status, j.response)
 	}
 	c.finish(l.now)
 	c.resume(l.now)

@@ -112,8 +112,8 @@ func (c *conn) accepted(now tick, j *job) {
 	c.finish(now)
 }
 
-// respondAccepted makes the answer to a POST that needs no more: "the server MUST return HTTP status
-// code 202 Accepted with no body". A stream that has begun ends instead, without a message.
+// respondAccepted responds to a POST that needs no result: "the server MUST return HTTP status code
+// 202 Accepted with no body". A stream that has begun ends instead, without a message.
 func (c *conn) respondAccepted() {
 	if c.x.began {
 		c.endEvents()

@@ -89,5 +89,3 @@ func (l *loop) endIfParked(r jobRef) bool {
 	l.endParked(r.job, shuttingDown)
 	return true
 }
-
-const shuttingDown = "the server is shutting down"

@@ -57,3 +57,5 @@ func asError(err error) *jsonrpc.Error {
 	}
 	return e
 }
+
+const shuttingDown = "the server is shutting down"

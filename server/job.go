@@ -14,35 +14,42 @@ import (
 // runs it: then the loop may only cancel it. The last post of the worker, itemReturn, returns
 // everything to the loop.
 type job struct {
-	loop      *loop
-	h         handle     // the connection that the message came on
-	method    mcp.Method // MethodOther until the message is prepared
-	id        []byte     // the ID of the request, JSON text in content; nil until then
-	content   *buffer    // the message; the call aliases it
-	msg       jsonrpc.Message
-	call      mcp.Call
-	meta      mcp.RequestMeta
-	stream    bool // the client accepts an event stream
-	json      bool // the client accepts a single message as JSON
-	ctx       context.Context
-	stop      context.CancelCauseFunc
-	worker    *worker[*job]  // the worker that runs the job
-	prepped   bool           // the worker has run prepareBig
-	preparing bool           // the worker runs prepareBig; belongs to the loop
-	handed    bool           // a handler on a worker has seen content, which is then never reused
-	refusal   *jsonrpc.Error // why the message was refused; nil if it was not
-	queued    atomic.Int64   // bytes of notifications that were posted, but not written yet
-	unsent    atomic.Int64   // bytes that the kernel had not taken when last checked
-	full      atomic.Bool    // the loop has been notified that there is no room
-	mu        sync.Mutex     // orders the posts of Notify and Respond
-	done      bool           // Respond was called; guarded by mu
+	// The loop writes these before a worker gets the job; then both may read them.
+	loop   *loop
+	h      handle
+	stream bool // the client accepts an event stream
+	json   bool // the client accepts a single message as JSON
+	ctx    context.Context
+	stop   context.CancelCauseFunc
+
+	// The loop alone uses these.
+	method    mcp.Method    // MethodOther while only a worker can tell
+	id        []byte        // the JSON text of the request's id in content; nil until it is known
+	worker    *worker[*job] // the worker that runs the job
+	preparing bool          // the worker runs prepareBig
+	handed    bool          // a handler on a worker has seen content, which is then never reused
+	gen       uint32        // distinguishes this use of the job from earlier ones
+
+	// These belong to the worker while it runs the job, otherwise to the loop.
+	content *buffer // the message; the call aliases it
+	msg     jsonrpc.Message
+	call    mcp.Call
+	meta    mcp.RequestMeta
+	refusal *jsonrpc.Error // why the message was refused; nil if it was not
+	prepped bool           // the worker has run prepareBig
+
+	// Both use these.
+	queued atomic.Int64 // bytes of notifications that were posted, but not written yet
+	unsent atomic.Int64 // bytes that the kernel had not taken when last checked
+	full   atomic.Bool  // the loop has been notified that there is no room
+	mu     sync.Mutex   // orders the posts of Notify and Respond
+	done   bool         // Respond was called; guarded by mu
 
 	// The arguments of the respond call. They belong to the loop after itemReturn.
-	answer []byte
-	status int // the HTTP status
-	code   jsonrpc.Code
+	response []byte
+	status   int // the HTTP status
+	code     jsonrpc.Code
 
-	gen    uint32 // distinguishes this use of the job from earlier ones
 	legacy legacyCall
 }
 
@@ -78,7 +85,7 @@ func (l *loop) putJob(j *job) {
 	j.h, j.method, j.id = handle{}, mcp.MethodOther, nil
 	j.ctx, j.stop, j.worker = nil, nil, nil
 	j.done, j.prepped, j.refusal = false, false, nil
-	j.answer, j.status, j.code = nil, 0, 0
+	j.response, j.status, j.code = nil, 0, 0
 	j.queued.Store(0)
 	j.unsent.Store(0)
 	j.full.Store(false)

@@ -5,7 +5,6 @@ import (
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/server/internal/session"
-	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
 // The files legacy*.go serve the revisions before 2026-07-28. A call of one of them differs from a
@@ -147,23 +146,6 @@ func refusalStatus(e *jsonrpc.Error) int {
 		return 404
 	}
 	return 400
-}
-
-// newSessions returns the table of the sessions of s.
-func newSessions(s *Server) *session.Table[*job] {
-	o := &s.opts
-	return session.New[*job](session.Options{
-		MaxSessions:  o.MaxSessions,
-		MaxRevoked:   o.MaxRevoked,
-		ReplayTotal:  o.ReplayTotal,
-		ReplayBytes:  o.ReplayBytes,
-		ReplayEvents: o.ReplayEvents,
-		ReplayAge:    wheel.Ticks(o.ReplayAge),
-		AnswersTotal: o.AnswersTotal,
-		Idle:         wheel.Ticks(o.SessionIdle),
-		First:        s.rouse,
-		Forgot:       s.forgotSubscriptions,
-	})
 }
 
 // place returns how the table of sessions names c.

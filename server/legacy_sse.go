@@ -18,22 +18,6 @@ import (
 // A session lives as long as its stream. Its id is sealed like any other, but initialize comes
 // after the id: what it agrees on is kept in the table of sessions, which has the stream anyway.
 
-// messagePath follows Options.SSEPath in the path to which messages are posted.
-const messagePath = "/message"
-
-// checkPaths returns what is wrong with the paths of the endpoints.
-func checkPaths(o *Options) error {
-	if o.SSEPath == "" {
-		return nil
-	}
-	for _, taken := range []string{o.Path, "/healthz", "/readyz"} {
-		if o.SSEPath == taken || o.SSEPath+messagePath == taken {
-			return &OptionError{"SSEPath", o.SSEPath, "is in the way of " + taken}
-		}
-	}
-	return nil
-}
-
 // openSSE serves the GET of HTTP+SSE: a stream, and a session with it.
 func (c *conn) openSSE(now tick) {
 	l := c.loop

@@ -28,7 +28,8 @@ const (
 	retryTime   = 200 * time.Millisecond // time between two checks of a peer that reads nothing
 	retryTold   = 2 * time.Second        // the same, if the engine reports when a peer has read all
 
-	stopGrace = 500 * time.Millisecond // for responses of calls cancelled at the end of the drain
+	beyondTime = time.Second            // for the head of a connection beyond the descriptor limit
+	stopGrace  = 500 * time.Millisecond // for responses of calls cancelled at the end of the drain
 
 	frameRoom = 96       // the most bytes that an event adds to its message
 	keepOut   = 64 << 10 // capacity up to which scratch buffers are kept from turn to turn
@@ -36,3 +37,6 @@ const (
 
 // writeBufferSize is the approximate size to which gnet's first buffer for unsent bytes grows.
 const writeBufferSize = engine.WriteBufferSize
+
+// messagePath follows Options.SSEPath in the path to which messages are posted.
+const messagePath = "/message"

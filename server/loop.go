@@ -111,7 +111,7 @@ func newLoop(s *Server, idx int, base engine.Loop) *loop {
 	}
 	l.wheel = wheel.New(l.now)
 	l.workers.begin = func(j *job) { j.loop.begun.Add(1) }
-	l.workers.end = (*job).end
+	l.workers.end = (*job).handBack
 	l.in.wake, l.in.max = func() { l.execute(l.runInbox) }, int64(s.opts.MaxInbox)
 	l.stalls.total = &s.unsent
 	l.streams.init(func(slot uint32) *streamNode { return &l.slots[slot].streamNode }, s.mcp)

@@ -173,3 +173,16 @@ func nameFault(name string) string {
 	}
 	return ""
 }
+
+// checkPaths returns what is wrong with the paths of the endpoints.
+func checkPaths(o *Options) error {
+	if o.SSEPath == "" {
+		return nil
+	}
+	for _, taken := range []string{o.Path, "/healthz", "/readyz"} {
+		if o.SSEPath == taken || o.SSEPath+messagePath == taken {
+			return &OptionError{"SSEPath", o.SSEPath, "is in the way of " + taken}
+		}
+	}
+	return nil
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/server/internal/engine"
 	"github.com/mooring-mcp/mooring/server/internal/session"
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
 // Server serves an mcp.Server over Streamable HTTP. Its methods may be called from any goroutine,
@@ -190,3 +191,20 @@ func (s *Server) logPanic(l *loop, r any) {
 }
 
 func (s *Server) logger() *slog.Logger { return s.opts.Logger }
+
+// newSessions returns the table of the sessions of s.
+func newSessions(s *Server) *session.Table[*job] {
+	o := &s.opts
+	return session.New[*job](session.Options{
+		MaxSessions:  o.MaxSessions,
+		MaxRevoked:   o.MaxRevoked,
+		ReplayTotal:  o.ReplayTotal,
+		ReplayBytes:  o.ReplayBytes,
+		ReplayEvents: o.ReplayEvents,
+		ReplayAge:    wheel.Ticks(o.ReplayAge),
+		AnswersTotal: o.AnswersTotal,
+		Idle:         wheel.Ticks(o.SessionIdle),
+		First:        s.rouse,
+		Forgot:       s.forgotSubscriptions,
+	})
+}

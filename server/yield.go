@@ -22,7 +22,6 @@ const (
 	yieldWait   = 20 * time.Millisecond  // for the loops to answer
 	yieldRest   = 10 * time.Millisecond  // after a request in vain
 
-	beyondTime = time.Second // for the heads of connections beyond the limit
 )
 
 // yieldKind is which connections give way. Those that never sent anything go first.
