@@ -127,6 +127,21 @@ func (j *job) respond(status int, code jsonrpc.Code, msg []byte) {
 	j.status, j.code, j.response = status, code, msg
 }
 
+// serveNotify sends a notification that a worker posted.
+func (l *loop) serveNotify(it *item) {
+	j := it.job
+	if j.legacy.earlier {
+		l.emit(j, 0, 0, it.buf.B, false)
+		return
+	}
+	c := l.lookup(j.h)
+	if c == nil || c.x == nil || c.x.job != j {
+		return // the client has disconnected or already has an answer
+	}
+	l.serving = c
+	c.notify(j, it.buf.B)
+}
+
 // serveReturn takes a job back from its worker and sends the answer that it carries.
 func (l *loop) serveReturn(j *job) {
 	if j.worker != nil {

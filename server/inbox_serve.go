@@ -61,41 +61,17 @@ func (l *loop) serveBacklog() {
 	}
 }
 
-// serveItem serves one item of the inbox.
+// serveItem serves one item of the inbox and releases its buffer.
 func (l *loop) serveItem(it *item) {
-	j := it.job
 	switch it.kind {
-	case itemReturn:
-		l.serveReturn(j)
-		return
 	case itemNotify:
-		if j.legacy.earlier {
-			l.serveLegacy(it)
-			return
-		}
+		l.serveNotify(it)
 	case itemPrepared:
-		l.servePrepared(j)
-		return
+		l.servePrepared(it.job)
 	case itemFull:
 		l.serveFull(it)
-		return
-	default:
-		l.serveSession(it)
-		return
-	}
-	c := l.lookup(j.h)
-	if c == nil || c.x == nil || c.x.job != j {
-		release(it.buf) // the client has disconnected or already has an answer
-		return
-	}
-	l.serving = c
-	c.notify(j, it.buf.B)
-	release(it.buf)
-}
-
-// serveSession serves an item that has to do with sessions.
-func (l *loop) serveSession(it *item) {
-	switch it.kind {
+	case itemReturn:
+		l.serveReturn(it.job)
 	case itemPark:
 		l.park(it.job)
 	case itemAnswer:

@@ -143,12 +143,6 @@ func (c *conn) writeCallHead(j *job) {
 	}
 }
 
-// serveLegacy sends a notification that a worker posted for a call of an earlier revision.
-func (l *loop) serveLegacy(it *item) {
-	l.emit(it.job, 0, 0, it.buf.B, false)
-	release(it.buf)
-}
-
 // serveEvents writes events of a call on the connection that took its stream over, or on the
 // stream of its session.
 func (l *loop) serveEvents(it *item) {
