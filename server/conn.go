@@ -73,7 +73,7 @@ func (c *conn) canReceive() bool { return c.state <= connStateBody }
 // setState moves c to s and arms the deadline that belongs to it.
 func (c *conn) setState(now tick, s connState) {
 	c.state = s
-	d := &c.loop.srv.ticks
+	d := &c.loop.srv.deadlines
 	switch s {
 	case connStateIdle:
 		c.arm(now + d.idle)
@@ -183,7 +183,7 @@ func isWriteError(s string) bool {
 
 // nextHeartbeat returns when a stream's next heartbeat is due: one period from now, ±10 %.
 func (l *loop) nextHeartbeat() tick {
-	hb := l.srv.ticks.heartbeat
+	hb := l.srv.deadlines.heartbeat
 	if j := hb / 10; j > 0 {
 		hb = hb - j + tick(l.rng.Uint32N(uint32(2*j+1)))
 	}
@@ -193,7 +193,7 @@ func (l *loop) nextHeartbeat() tick {
 // firstHeartbeat returns when a stream's first heartbeat is due. It spreads the streams that were
 // opened together over the whole period.
 func (l *loop) firstHeartbeat() tick {
-	return l.now + 1 + tick(l.rng.Uint32N(uint32(l.srv.ticks.heartbeat)))
+	return l.now + 1 + tick(l.rng.Uint32N(uint32(l.srv.deadlines.heartbeat)))
 }
 
 // nextCallDue returns when to look at a call again: at its time limit or at the next heartbeat,
@@ -207,7 +207,7 @@ func (c *conn) nextCallDue() tick {
 
 // headTime returns how long the head of a request may take to arrive.
 func (c *conn) headTime() tick {
-	d := &c.loop.srv.ticks
+	d := &c.loop.srv.deadlines
 	if c.has(flagBeyond) {
 		return min(d.head, wheel.Ticks(beyondTime))
 	}
@@ -216,4 +216,4 @@ func (c *conn) headTime() tick {
 
 // firstTime returns how long the first byte may take to arrive: as long as a head, but not longer
 // than IdleTimeout, which is the limit between two requests.
-func (c *conn) firstTime() tick { return min(c.headTime(), c.loop.srv.ticks.idle) }
+func (c *conn) firstTime() tick { return min(c.headTime(), c.loop.srv.deadlines.idle) }

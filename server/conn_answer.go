@@ -126,8 +126,8 @@ func (c *conn) respondAccepted() {
 // respondError appends the response for an error of this package or of Prepare to loop.out.
 func (c *conn) respondError(status int, id []byte, e *jsonrpc.Error) {
 	l := c.loop
-	l.event = jsonrpc.AppendError(l.event[:0], id, e)
-	c.respond(status, l.event)
+	l.msg = jsonrpc.AppendError(l.msg[:0], id, e)
+	c.respond(status, l.msg)
 }
 
 // respond appends the response of the exchange to loop.out: msg as JSON, or as the last event of

@@ -45,12 +45,12 @@ func (c *conn) appendEvent(msg []byte) {
 		l.out = sse.AppendData(l.out, msg)
 		return
 	}
-	frame := sse.AppendData(l.frame[:0], msg)
+	frame := sse.AppendData(l.event[:0], msg)
 	l.out = endpoint.AppendChunk(l.out, frame)
 	if cap(frame) > keepOut {
 		frame = nil
 	}
-	l.frame = frame
+	l.event = frame
 }
 
 func (c *conn) appendHeartbeat() {
@@ -89,7 +89,7 @@ func (c *conn) appendScratch(frame []byte) {
 	if cap(frame) > keepOut {
 		frame = nil
 	}
-	c.loop.frame = frame[:0]
+	c.loop.event = frame[:0]
 }
 
 // appendRaw puts encoded events on the stream in loop.out. They stay the caller's.

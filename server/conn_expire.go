@@ -36,7 +36,7 @@ func (c *conn) expireIdle(now tick) {
 	case c.has(flagChoked):
 		c.arm(now + 1)
 	case left > 0:
-		c.arm(now + c.loop.srv.ticks.idle) // not idle: the last response is still on its way
+		c.arm(now + c.loop.srv.deadlines.idle) // not idle: the last response is still on its way
 	default:
 		c.close(closeIdleTimeout)
 	}
@@ -83,7 +83,7 @@ func (c *conn) expireLinger(now tick) {
 	case c.sk.OutboundBuffered() > 0:
 		c.arm(now + c.loop.retry)
 	case !c.has(flagShut):
-		c.wind()
+		c.windDown()
 	default:
 		c.close(c.reason)
 	}

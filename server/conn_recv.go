@@ -33,7 +33,7 @@ func (c *conn) resume(now tick) {
 	if c.canReceive() && c.x != nil && c.x.in != nil {
 		c.parse(now, nil)
 	}
-	c.rest()
+	c.releaseIdle()
 	c.flush()
 }
 
@@ -87,7 +87,7 @@ func (c *conn) parse(now tick, b []byte) {
 	if sliced {
 		c.slice()
 	}
-	c.rest()
+	c.releaseIdle()
 }
 
 // slice postpones c's next request, so that other connections get their turn first.
@@ -121,9 +121,9 @@ func (l *loop) serveSliced() {
 	}
 }
 
-// rest returns the exchange when no request is in progress: an idle connection or an idle stream
+// releaseIdle returns the exchange when no request is in progress: an idle connection or an idle stream
 // holds none.
-func (c *conn) rest() {
+func (c *conn) releaseIdle() {
 	if x := c.x; x != nil && x.in == nil && (c.state == connStateIdle || c.state == connStateStream) {
 		c.x = nil
 		c.loop.putExchange(x)
@@ -206,12 +206,12 @@ func (c *conn) parseHead(now tick, b []byte) int {
 		c.flags |= flagClose
 	}
 	l.beginRequest(x)
-	return n + c.begin(now, b[:n:n], b[n:])
+	return n + c.takeHead(now, b[:n:n], b[n:])
 }
 
-// begin decides on a head and takes as much of its content as has arrived. It returns how many
+// takeHead decides on a head and takes as much of its content as has arrived. It returns how many
 // bytes of rest were content.
-func (c *conn) begin(now tick, head, rest []byte) int {
+func (c *conn) takeHead(now tick, head, rest []byte) int {
 	x, s, req := c.x, c.loop.srv, &c.loop.req
 	x.verdict = s.policy.Check(req, c.trust)
 	if c.has(flagBeyond) {

@@ -20,7 +20,7 @@ func (c *conn) flush() {
 		l.keepScratch(out)
 	}
 	if c.state == connStateLinger {
-		c.wind()
+		c.windDown()
 	}
 }
 
@@ -77,7 +77,7 @@ func (c *conn) makeRoom(j *job) {
 		j.full.Store(false)
 		return
 	}
-	c.hurry()
+	c.shortenStall()
 	c.arm(l.now + 1)
 }
 
@@ -153,14 +153,14 @@ func (c *conn) finish(now tick) {
 	c.setState(now, connStateIdle)
 }
 
-// wind ends a lingering connection in stages: the kernel takes all bytes, then we send our FIN,
+// windDown ends a lingering connection in stages: the kernel takes all bytes, then we send our FIN,
 // then we wait for that of the peer.
 //
 //	"a server typically closes a connection in stages" (RFC 9112 section 9.6)
 //
 // A close with unread input would make the kernel send an RST, which can make the peer lose the
 // response.
-func (c *conn) wind() {
+func (c *conn) windDown() {
 	if c.sk.OutboundBuffered() > 0 {
 		c.arm(c.loop.now + c.loop.retry)
 		return

@@ -1,7 +1,7 @@
 package server
 
-// hurry shortens the clock of a peer that holds up a call by not reading.
-func (c *conn) hurry() {
+// shortenStall shortens the clock of a peer that holds up a call by not reading.
+func (c *conn) shortenStall() {
 	l := c.loop
 	if !c.has(flagStalled) {
 		return
@@ -45,7 +45,7 @@ func (c *conn) stalled(left, added int) {
 	if !armed {
 		own = ^tick(0) // a deadline is being handled, and its handler arms the next
 	}
-	st := stall{due: l.now + l.srv.ticks.write, own: own, left: left}
+	st := stall{due: l.now + l.srv.deadlines.write, own: own, left: left}
 	l.stalls.set(c.slot, st, left)
 	l.wheel.Arm(c.slot, min(st.own, st.due))
 }
@@ -71,13 +71,13 @@ func (c *conn) checkStall(now tick) bool {
 		}
 		left = c.sk.OutboundBuffered()
 	}
-	switch st.check(now, left, l.srv.ticks.write) {
+	switch st.check(now, left, l.srv.deadlines.write) {
 	case stallGoesOn:
 		l.stalls.clocks[c.slot] = st
 	case stallEnded:
 		c.endStall()
 		if c.state == connStateIdle && !c.has(flagChoked) {
-			st.own = now + l.srv.ticks.idle // the idle time begins once the last response is sent
+			st.own = now + l.srv.deadlines.idle // the idle time begins once the last response is sent
 		}
 	case stallUnsent:
 		c.abort(closeUnsent)

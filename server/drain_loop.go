@@ -60,7 +60,7 @@ func (c *conn) drain(d *drainOrder) {
 	case connStateIdle:
 		c.reason = closeDrain
 		c.setState(l.now, connStateLinger) // the last response may still be on its way
-		c.wind()
+		c.windDown()
 	case connStateHead, connStateBody:
 		// The client gets a little time to complete its request, but less than usual.
 		due := l.now + wheel.Ticks(drainHead)

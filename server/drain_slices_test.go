@@ -122,7 +122,7 @@ func TestDetachedExpireSliced(t *testing.T) {
 	look, turns := r.slices("calls out of time", func() int { return int(r.s.calls.Load()) })
 	for range many/sliceLimit + 1 {
 		r.l.now++
-		r.l.guard(r.l.turn)()
+		r.l.guard(r.l.onTick)()
 		look()
 		r.turns(look)
 	}

@@ -186,7 +186,7 @@ func TestFreeStructsKeepLittle(t *testing.T) {
 				t.Errorf("an exchange in the free list keeps %d bytes", n)
 			}
 		}
-		if n := cap(l.out) + cap(l.event) + cap(l.frame); n > 3*keepOut {
+		if n := cap(l.out) + cap(l.msg) + cap(l.event); n > 3*keepOut {
 			t.Errorf("a loop keeps %d bytes of scratch", n)
 		}
 	}

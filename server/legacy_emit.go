@@ -113,7 +113,7 @@ func (c *conn) emit(j *job, status int, msg []byte, n uint64, final bool) {
 		c.respond(status, msg)
 	} else {
 		c.writeCallHead(j)
-		c.appendScratch(appendFrame(l.frame[:0], j.legacy.stream, n, false, msg))
+		c.appendScratch(appendFrame(l.event[:0], j.legacy.stream, n, false, msg))
 		if final {
 			c.endEvents()
 		}
@@ -139,7 +139,7 @@ func (c *conn) writeCallHead(j *job) {
 	}
 	c.writeStreamHead()
 	if j.legacy.stream != 0 && mcp.ResumableFromStart(j.legacy.ticket.Info.Revision) {
-		c.appendScratch(appendFrame(c.loop.frame[:0], j.legacy.stream, 0, false, nil))
+		c.appendScratch(appendFrame(c.loop.event[:0], j.legacy.stream, 0, false, nil))
 	}
 }
 
@@ -201,7 +201,7 @@ func (l *loop) serveCloseStream(it *item) {
 	}
 	c.writeCallHead(j)
 	if it.arg > 0 {
-		c.appendScratch(sse.AppendRetry(l.frame[:0], time.Duration(it.arg)))
+		c.appendScratch(sse.AppendRetry(l.event[:0], time.Duration(it.arg)))
 	}
 	c.endEvents()
 	due := c.x.due

@@ -80,7 +80,7 @@ func (l *loop) serveEndStream(it *item) {
 	}
 	l.serving = c
 	if it.arg > 0 {
-		c.appendScratch(sse.AppendRetry(l.frame[:0], time.Duration(it.arg)))
+		c.appendScratch(sse.AppendRetry(l.event[:0], time.Duration(it.arg)))
 	}
 	c.endSessionStream(l.now)
 	c.flush()

@@ -49,7 +49,7 @@ func (c *conn) resumeStream(now tick, t *session.Ticket, stream, n uint64) bool 
 	s.postTo(from.Old, item{kind: itemMoved, arg: stream})
 	c.joinStreams(t.Key, stream)
 	for i, msg := range from.Events {
-		c.appendScratch(appendFrame(l.frame[:0], stream, n+uint64(i)+1, false, msg))
+		c.appendScratch(appendFrame(l.event[:0], stream, n+uint64(i)+1, false, msg))
 	}
 	if from.Done {
 		l.m.http.Add(1)

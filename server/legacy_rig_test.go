@@ -109,7 +109,7 @@ func (r *port) wait(d time.Duration) {
 	for range d / tickUnit {
 		for _, l := range r.loops {
 			l.now++
-			l.guard(l.turn)()
+			l.guard(l.onTick)()
 		}
 		r.run()
 	}

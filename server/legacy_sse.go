@@ -31,7 +31,7 @@ func (c *conn) openSSE(now tick) {
 	c.joinStreams(t.Key, 0)
 	c.flags |= flagTyped
 	where := append([]byte(s.opts.SSEPath+messagePath+"?"+sessionParam), id...)
-	c.appendScratch(sse.AppendEvent(l.frame[:0], &sse.Event{Type: "endpoint", Data: where}))
+	c.appendScratch(sse.AppendEvent(l.event[:0], &sse.Event{Type: "endpoint", Data: where}))
 	c.toStreamState(now)
 }
 
@@ -194,7 +194,7 @@ func (c *conn) startSSECall(now tick, j *job, run func(*job)) {
 	if !c.admitCall(now, j) {
 		return
 	}
-	l.keepDetached(j, now+l.srv.ticks.call)
+	l.keepDetached(j, now+l.srv.deadlines.call)
 	c.respondAccepted()
 	c.finish(now)
 	l.hand(j, run)

@@ -61,8 +61,8 @@ type loop struct {
 	serving *conn             // the connection that a panic would belong to
 	req     httpparse.Request // the head of the request that is being served
 	out     []byte            // bytes for the connection being served
-	event   []byte            // one encoded message
-	frame   []byte            // one encoded event
+	msg     []byte            // one encoded message
+	event   []byte            // one encoded event
 	page    []byte            // immutable bytes to be sent between out[:pageAt] and the rest
 	pageAt  int
 	pieces  [3][]byte // the pieces of one write
@@ -209,12 +209,12 @@ func (l *loop) serveTick() {
 	l.now = l.srv.tickAt(now)
 	l.m.lag(l.now, now.UnixNano()-l.m.tickPosted.Swap(0))
 	l.rest.Store(uint32(awake))
-	l.turn()
+	l.onTick()
 	l.settle()
 }
 
-// turn does what is due at a tick.
-func (l *loop) turn() {
+// onTick does what is due at a tick.
+func (l *loop) onTick() {
 	l.workers.retire(l.now)
 	l.expireDetached()
 	l.sweepSessions()

@@ -68,7 +68,7 @@ func million(b *testing.B, n int, alone bool) {
 		}
 		return cpuTime() - start, writes() - before
 	}
-	period := int(l.srv.ticks.heartbeat)
+	period := int(l.srv.deadlines.heartbeat)
 	beats(2 * period)                // let jitter spread the heartbeats
 	took, count := beats(2 * period) // covers some 30 s of heartbeats
 	if count < n*18/10 || count > n*23/10 {

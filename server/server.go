@@ -20,15 +20,15 @@ import (
 // Server serves an mcp.Server over Streamable HTTP. Its methods may be called from any goroutine,
 // except that an inline tool must not call Shutdown.
 type Server struct {
-	mcp      *mcp.Server
-	opts     Options
-	ticks    deadlines
-	limits   httpparse.Limits
-	policy   endpoint.Policy
-	start    time.Time
-	smallIDs [1024]string // "0", "1", …: shared by the streams with such an ID
-	base     context.Context
-	cancel   context.CancelCauseFunc
+	mcp       *mcp.Server
+	opts      Options
+	deadlines deadlines
+	limits    httpparse.Limits
+	policy    endpoint.Policy
+	start     time.Time
+	smallIDs  [1024]string // "0", "1", …: shared by the streams with such an ID
+	base      context.Context
+	cancel    context.CancelCauseFunc
 
 	admission *engine.Admission
 	engine    engine.Engine // immutable once started
@@ -71,9 +71,9 @@ type Server struct {
 func New(s *mcp.Server, opts *Options) *Server {
 	o := withDefaults(opts)
 	srv := &Server{
-		mcp:   s,
-		opts:  o,
-		ticks: deadlinesOf(&o),
+		mcp:       s,
+		opts:      o,
+		deadlines: deadlinesOf(&o),
 		limits: httpparse.Limits{
 			RequestLine: o.MaxRequestLine,
 			Head:        o.MaxHead,

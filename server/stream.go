@@ -35,8 +35,8 @@ func (c *conn) listen(now tick, j *job) {
 	}
 	sub := j.call.Listen()
 	c.writeStreamHead()
-	l.event = s.mcp.AppendAcknowledged(l.event[:0], sub)
-	c.appendEvent(l.event)
+	l.msg = s.mcp.AppendAcknowledged(l.msg[:0], sub)
+	c.appendEvent(l.msg)
 
 	c.id = l.intern(sub.ID)
 	c.topics = sub.Topics &^ mcp.TopicResource
@@ -84,8 +84,8 @@ func (c *conn) endGracefully(now tick) {
 	}
 	id := c.id
 	l.endStream(c)
-	l.event = l.srv.mcp.AppendListenResult(l.event[:0], id)
-	c.appendEvent(l.event)
+	l.msg = l.srv.mcp.AppendListenResult(l.msg[:0], id)
+	c.appendEvent(l.msg)
 	c.endEvents()
 	c.flags |= flagClose
 	c.reason = closeDrain

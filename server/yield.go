@@ -165,7 +165,7 @@ func (c *conn) silentSince() tick {
 	case c.has(flagSilent):
 		return due - c.firstTime()
 	}
-	return due - c.loop.srv.ticks.idle
+	return due - c.loop.srv.deadlines.idle
 }
 
 // admitLate decides on the request of a connection that was let in beyond the descriptor limit. If
