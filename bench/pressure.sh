@@ -4,6 +4,7 @@
 # half an hour with five rounds; GROUP=idle, or another group, measures only that. Other work on the
 # machine spoils the times, less so the ratios.
 set -euo pipefail
+[[ $# -eq 0 ]] || { grep "^# " "$0" >&2; exit 2; } # it takes no arguments, and no -h
 cd "$(dirname "$0")/.."
 rounds=${ROUNDS:-5}
 group=${GROUP:-pressure}

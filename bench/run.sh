@@ -3,6 +3,7 @@
 # commands, to bench/results/DATE.md. `make bench` runs it; it takes about ten minutes. Other work on
 # the machine spoils the absolute figures, and the ratios less.
 set -euo pipefail
+[[ $# -eq 0 ]] || { grep "^# " "$0" >&2; exit 2; } # it takes no arguments, and no -h
 cd "$(dirname "$0")/.."
 rounds=${ROUNDS:-5}
 out=${OUT:-bench/results/$(date +%F).md}
