@@ -74,11 +74,13 @@ func (l *loop) serveFanout() {
 		if !l.streams.walk.active && !f.begin(l) {
 			return
 		}
-		slot, ref, ok := l.streams.step()
+		slot, ref, ok := l.streams.at()
 		if !ok {
 			continue
 		}
-		switch c := l.slots[slot]; {
+		c := l.slots[slot]
+		l.streams.pass(&c.streamNode)
+		switch {
 		case f.change.Topic == mcp.TopicResource:
 			l.tellResource(c, ref)
 			n += passCost

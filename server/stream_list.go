@@ -95,24 +95,31 @@ func (s *streamList) walkListeners(uri string) bool {
 	return true
 }
 
-// step returns the next stream of the walk. In a walk over the listeners of a resource, ref is the
-// index of this resource in the stream's uriSet. At the end of the walk, ok is false.
-func (s *streamList) step() (slot, ref uint32, ok bool) {
+// at returns the stream that the walk has come to. In a walk over the listeners of a resource, ref is
+// the index of this resource in the stream's uriSet. At the end of the walk, ok is false. Otherwise
+// the caller passes the stream's node to pass before it does anything with the stream.
+func (s *streamList) at() (slot, ref uint32, ok bool) {
 	w := &s.walk
 	switch {
 	case w.list == nil && w.cursor != noSlot:
-		slot = w.cursor
-		w.cursor = s.node(slot).next
-		return slot, 0, true
+		return w.cursor, 0, true
 	case w.list != nil && w.member > 0:
-		// The walk goes from the end to the front: streams that are added meanwhile stay behind it,
-		// and forget preserves this when others leave.
-		w.member--
-		m := w.list.members[w.member]
+		m := w.list.members[w.member-1]
 		return m.slot, m.ref, true
 	}
 	w.active = false
 	return 0, 0, false
+}
+
+// pass moves the walk on from the stream of n, to which it has come.
+func (s *streamList) pass(n *streamNode) {
+	if s.walk.list == nil {
+		s.walk.cursor = n.next
+		return
+	}
+	// The walk goes from the end to the front: streams that are added meanwhile stay behind it, and
+	// forget preserves this when others leave.
+	s.walk.member--
 }
 
 // uriList holds the streams of a loop that listen to one resource.
