@@ -29,7 +29,8 @@ type legacyCall struct {
 	stream     uint64 // names the event stream in event ids; 0: its events have no ids
 	due        tick   // when the call times out, once it has lost its connection
 
-	// The worker writes these while it runs the handler, and the loop while the call is parked.
+	// The worker writes these while it runs the handler, and the loop from the first answer on. The
+	// locks of the session and of the inbox order them.
 	waiting   int    // answers that have not arrived
 	responses []byte // the answers so far: members of a JSON object
 }

@@ -1,7 +1,7 @@
 package server
 
 // This file and inbox.go hold everything that other goroutines may ask of a loop. The methods here
-// may be called from any goroutine.
+// may be called from any goroutine, except stopWorkers.
 
 // postItem posts an item. It returns false when the loop has ended.
 func (l *loop) postItem(it item) bool { return l.in.post(it) }

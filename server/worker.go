@@ -94,7 +94,7 @@ func (ws *workers[T]) serve(w *worker[T]) {
 		running, busy = k.arg, true
 		ws.begin(k.arg)
 		k.run(k.arg)
-		busy = false
+		running, busy = *new(T), false // an idle worker keeps nothing of its last job
 		if !ws.end(k.arg) {
 			return
 		}

@@ -6,16 +6,31 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 )
 
-const (
-	defaultHealthURL = "http://127.0.0.1:8080/healthz"
-	healthTimeout    = 5 * time.Second
-)
+const healthTimeout = 5 * time.Second
+
+// defaultHealthURL returns the target for a server that listens on the first of addrs, which is a
+// list as in MOORING_LISTEN. An address that stands for all of the machine is reached on loopback.
+func defaultHealthURL(addrs string) string {
+	addr, _, _ := strings.Cut(addrs, ",")
+	if strings.HasPrefix(addr, "unix:") {
+		return addr
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		host, port = "127.0.0.1", "8080"
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port) + "/healthz"
+}
 
 func newHealthcheck() *cobra.Command {
 	var target string
@@ -32,7 +47,7 @@ func newHealthcheck() *cobra.Command {
 			return checkHealth(ctx, target)
 		},
 	}
-	cmd.Flags().StringVar(&target, "url", defaultHealthURL, "`URL` to get, or unix:/path for /healthz on a unix socket")
+	cmd.Flags().StringVar(&target, "url", defaultHealthURL(os.Getenv("MOORING_LISTEN")), "`URL` to get, or unix:/path for /healthz on a unix socket; by default of the first address in MOORING_LISTEN")
 	return cmd
 }
 

@@ -91,3 +91,20 @@ func TestHealthcheckOfAServerThatHangs(t *testing.T) {
 		t.Errorf("a redirect: got %v, want an error with 302", err)
 	}
 }
+
+func TestDefaultHealthURL(t *testing.T) {
+	for listen, want := range map[string]string{
+		"":                              "http://127.0.0.1:8080/healthz",
+		":8080":                         "http://127.0.0.1:8080/healthz",
+		"0.0.0.0:9000":                  "http://127.0.0.1:9000/healthz",
+		"[::]:9000":                     "http://127.0.0.1:9000/healthz",
+		"[::1]:9000":                    "http://[::1]:9000/healthz",
+		"localhost:81,unix:/s":          "http://localhost:81/healthz",
+		"unix:/run/mooring.sock,:8080":  "unix:/run/mooring.sock",
+		"no address, as it has no port": "http://127.0.0.1:8080/healthz",
+	} {
+		if got := defaultHealthURL(listen); got != want {
+			t.Errorf("MOORING_LISTEN=%q: got %s, want %s", listen, got, want)
+		}
+	}
+}
