@@ -32,7 +32,8 @@
 //
 // Handlers need not know which revision a client speaks: what they return is written as that
 // revision has it, and what they ask travels as that revision wants. Names and signatures are those
-// of the official Go SDK, and handlers written for it move here by changing an import.
+// of the official Go SDK. Handlers written for it move here by changing an import, except those
+// that ask the client: here they return their questions.
 //
 // # For transports: from a message to its response
 //

@@ -2,7 +2,9 @@ package mcp_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
@@ -41,8 +43,14 @@ func add(_ *mcp.CallToolRequest, in AddIn) (AddOut, error) { return AddOut{in.A 
 // A printer is the smallest transport: it prints what a client would receive.
 type printer struct{}
 
-func (printer) Notify(msg []byte) bool                { fmt.Printf("notify  %s\n", msg); return true }
-func (printer) Respond(msg []byte, code jsonrpc.Code) { fmt.Printf("respond %d %s\n", code, msg) }
+func (printer) Notify(msg []byte) bool { fmt.Printf("notify  %s\n", msg); return true }
+
+func (printer) Respond(msg []byte, code jsonrpc.Code) {
+	// The form that was sent is sealed in requestState, which is different each time.
+	fmt.Printf("respond %d %s\n", code, sealed.ReplaceAll(msg, []byte(`"requestState":"…"`)))
+}
+
+var sealed = regexp.MustCompile(`"requestState":"[^"]*"`)
 
 // serve answers one message in process, as a transport does with each.
 func serve(s *mcp.Server, text string) {
@@ -140,14 +148,23 @@ func ExampleElicitParams() {
 	mcp.AddTool(s, &mcp.Tool{Name: "moor"}, func(_ context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
 		answer, ok := req.Params.InputResponses["ship"].(*mcp.ElicitResult)
 		if !ok {
-			return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"ship": &mcp.ElicitParams{Message: "Which ship?"}}}, nil, nil
+			question := &mcp.ElicitParams{
+				Message:         "Which ship?",
+				RequestedSchema: json.RawMessage(`{"type":"object","properties":{"name":{"type":"string"}},"required":["name"]}`),
+			}
+			return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"ship": question}}, nil, nil
+		}
+		if answer.Action != mcp.ElicitAccept { // the user declined, or closed the form
+			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "Nothing is moored."}}}, nil, nil
 		}
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: fmt.Sprint("moored: ", answer.Content["name"])}}}, nil, nil
 	})
 	const head = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}},"name":"moor"`
 	serve(s, head+`}}`)
 	serve(s, head+`,"inputResponses":{"ship":{"action":"accept","content":{"name":"Fram"}}}}}`)
+	serve(s, head+`,"inputResponses":{"ship":{"action":"decline"}}}}`)
 	// Output:
-	// respond 0 {"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"harbour","version":"v1.0.0"}},"inputRequests":{"ship":{"method":"elicitation/create","params":{"mode":"form","message":"Which ship?","requestedSchema":{"type":"object","properties":{}}}}}}}
+	// respond 0 {"jsonrpc":"2.0","id":1,"result":{"resultType":"input_required","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"harbour","version":"v1.0.0"}},"inputRequests":{"ship":{"method":"elicitation/create","params":{"mode":"form","message":"Which ship?","requestedSchema":{"type":"object","properties":{"name":{"type":"string"}},"required":["name"]}}}},"requestState":"…"}}
 	// respond 0 {"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"harbour","version":"v1.0.0"}},"content":[{"type":"text","text":"moored: Fram"}]}}
+	// respond 0 {"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"harbour","version":"v1.0.0"}},"content":[{"type":"text","text":"Nothing is moored."}]}}
 }
