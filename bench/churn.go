@@ -12,7 +12,7 @@ import (
 
 var churn = Scenario{
 	Name:  "churn",
-	Title: "What clients leave behind that disconnect without a DELETE",
+	Title: "What clients leave behind when they disconnect without a DELETE",
 	Help: `Runs --clients clients in --rounds rounds, --concurrency at a time. Each does what a client does
 (initialize, notifications/initialized, tools/call; at 2026-07-28 server/discover, tools/call) and
 then closes its connection without a DELETE, as most clients do. With --with-stream each also opens
@@ -37,8 +37,9 @@ rss_growth           memory of the server after the last round, minus that after
 left_per_client      memory of the server after --wait, minus that before the first round, for each
                      client
 client_errors        clients that did not get what they asked for
-health_…             what the prober saw: see the titles (the client's own part of health_p99 is how
-                     late the prober itself was)
+health_p50, _p99, _max
+                     latency of the prober's health checks: median, 99 %, longest (the client's own
+                     part of health_p99 is how late the prober itself was)
 Findings: close_wait (close_wait_final is not 0), connections_kept (established_final is not 0),
 sessions_kept or, where there are no sessions, memory_kept (memory grows with each client, by more
 than chance, and to more than twice what the server had), client_errors, health_failed.`,

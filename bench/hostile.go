@@ -36,8 +36,8 @@ slow_head_dropped           clients with slow heads that the server dropped with
 slow_body_dropped           the same for clients with slow contents
 server_errors               answers that report a failure of the server (5xx except 501 and 505)
 close_wait_final            sockets in CLOSE-WAIT at the end, minus those that were there before
-health_…                    what the prober saw: see the titles (the client's own part of health_p99
-                            is how late the prober itself was)
+health_p50, _p99, _max      latency of the prober's health checks: median, 99 %, longest (the
+                            client's own part of health_p99 is how late the prober itself was)
 Findings: server_error (see server_errors), server_gone (the process has exited, or refuses
 connections), memory_kept (memory grows with each connection, by more than chance, and to more than
 twice what the server had), close_wait, slow_head_kept (no client with a slow head was dropped

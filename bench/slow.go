@@ -41,8 +41,10 @@ large_bytes           size of the large text: --large-bytes, or as much of it as
 large_rss             how much the server's resident memory has grown for each answer that is not
                       read
 large_dropped         percentage of connections with such an answer that the server has ended
-health_…              the health checks, with and without stalled clients (the client's own part of
-                      health_p99 is how late the prober itself was)
+health_p50, _p99, _max
+                      latency of the health checks, with and without stalled clients: median, 99 %,
+                      longest (the client's own part of health_p99 is how late the prober itself
+                      was)
 Findings: stalled_reader_stalls_all (the others' p99 is more than three times as long, and 100 ms
 longer), streams_ended, health_failed.`,
 	Uses:     []string{"streams", "stalled", "rounds", "concurrency", "open-rate", "duration", "wait", "change-tool", "tool", "large-bytes", "health"},

@@ -41,8 +41,10 @@ rss_slope_per_stream  how much that memory grows with each stream that has come 
                       rounds (three or more)
 memory_back           from the end until nine tenths of the memory were given back, median of the
                       rounds; only if it was in all of them
-health_…              health checks from just before the end until the last socket is gone (the
-                      client's own part of health_p99 is how late the prober itself was)
+health_p50, _p99, _max
+                      latency of health checks from just before the end until the last socket is
+                      gone: median, 99 %, longest (the client's own part of health_p99 is how late
+                      the prober itself was)
 streams_ended         streams that were ended, in all rounds
 Findings: close_wait (sockets in CLOSE-WAIT after --wait), connections_kept (others that have not
 ended), dead_peers_kept (connections of silent peers that the server still has), health_failed.`,

@@ -73,17 +73,17 @@ func paramFlags(fs *pflag.FlagSet, p *bench.Params, uses []string, d *bench.Para
 	text(&p.End, "end", d.End, "how streams are closed: fin, rst or silence")
 	if has("tool") {
 		fs.StringVar(&p.Tool, "tool", d.Tool, "a tool that answers at once")
-		fs.StringVar(&p.Args, "args", d.Args, "its arguments, as JSON")
+		fs.StringVar(&p.Args, "args", d.Args, "arguments of --tool, as JSON")
 	}
 	if has("slow-tool") {
 		fs.StringVar(&p.SlowTool, "slow-tool", d.SlowTool, "a tool that takes a second or more")
-		fs.StringVar(&p.SlowArgs, "slow-args", d.SlowArgs, "its arguments, as JSON")
+		fs.StringVar(&p.SlowArgs, "slow-args", d.SlowArgs, "arguments of --slow-tool, as JSON")
 	}
 	if has("change-tool") {
 		fs.StringVar(&p.ChangeTool, "change-tool", d.ChangeTool, "a tool that changes the server's list of tools")
-		fs.StringVar(&p.ChangeArgs, "change-args", d.ChangeArgs, "its arguments, as JSON")
+		fs.StringVar(&p.ChangeArgs, "change-args", d.ChangeArgs, "arguments of --change-tool, as JSON")
 		fs.StringVar(&p.ChangeURL, "change-url", d.ChangeURL, "make the change with a POST to this URL instead")
-		fs.StringVar(&p.ChangeBody, "change-body", d.ChangeBody, "body of that POST")
+		fs.StringVar(&p.ChangeBody, "change-body", d.ChangeBody, "body of the POST to --change-url")
 		fs.StringVar(&p.Event, "event", d.Event, "what the event of a change contains; notifications/tools/list_changed by default")
 	}
 	if has("health") {

@@ -16,8 +16,8 @@ import (
 
 func newRun() *cobra.Command {
 	run := &cobra.Command{
-		Use: "run", Short: "Run a scenario, or all",
-		Long: "Runs a scenario against a server, or all of them. The help of each says what it does and what its figures mean:\nmooring-bench run idle --help",
+		Use: "run", Short: "Run one scenario, or all scenarios, against a server",
+		Long: "Runs one scenario, or all scenarios, against a server. The help of each says what it does and what its figures mean:\nmooring-bench run idle --help",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
