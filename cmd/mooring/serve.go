@@ -101,7 +101,7 @@ func serve(c *config, stderr io.Writer) error {
 	select {
 	case err = <-failed: // until Shutdown is called, only failures arrive
 	case sig := <-signals:
-		logger.Info("draining", "signal", sig.String(), "timeout", c.drainTimeout)
+		logger.Info("draining", "signal", sig.String(), "timeout", c.drainTimeout.String())
 	}
 	go func() {
 		<-signals
