@@ -3,7 +3,7 @@
 #   docker build --build-arg VERSION=v1.2.3 -t mooring .
 #   docker run -p 127.0.0.1:8080:8080 --ulimit nofile=1048576 --stop-timeout 15 mooring
 #
-# --ulimit is the limit of connections. --stop-timeout leaves the drain its ten seconds.
+# --ulimit bounds the number of connections. --stop-timeout leaves the drain its ten seconds.
 
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 WORKDIR /src

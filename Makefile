@@ -52,7 +52,7 @@ fuzz: ## every fuzz target, FUZZTIME (60s) each; PKGS=./sse for some
 bench: ## the figures of docs/benchmarks.md, medians of ROUNDS (5), into bench/results/; ten minutes on a quiet machine
 	bash bench/run.sh
 
-pressure: ## how it is under loads that are meant to hurt, and idle, both engines, ROUNDS (5), into bench/results/; half an hour; GROUP=idle for a part
+pressure: ## figures under adverse loads, and idle, on both engines, medians of ROUNDS (5), into bench/results/; half an hour; GROUP=idle for one group
 	bash bench/pressure.sh
 
 compare: build peers ## measure this server and those of bench/peers: bench/results/DATE.json, DATE.html, docs/benchmarks.md and docs/overview.svg; ARGS="--eras modern" for a part
@@ -64,7 +64,7 @@ report: ## look at the HTML page of the suite in headless Chromium (INSTALL=1 fe
 million: ## a million idle streams in one server process, in the virtual machine of MOORING_VM where the descriptor limit is too low; STREAMS=100000 for fewer
 	bash bench/million.sh
 
-microbench: ## the benchmarks beside the code, COUNT (6) times each, with medians; BENCH=regexp, PKGS=./sse for some
+microbench: ## Go benchmarks of the packages, COUNT (6) times each, with medians; BENCH=regexp, PKGS=./sse for some
 	@mkdir -p bin
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PKGS) | tee bin/bench.txt
 	$(TOOL) benchstat bin/bench.txt
@@ -108,7 +108,7 @@ vet: ## go vet, also in the nested modules
 staticcheck: ## staticcheck, pinned in tools/go.mod
 	$(TOOL) staticcheck ./...
 
-cross: ## everything compiles for TARGETS; where the system differs that is left to vet, which sees the tests too
+cross: ## compile everything for TARGETS; for another system than this one, go vet does so and compiles the tests too
 	@for target in $(TARGETS); do \
 		export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; \
 		if [[ $$GOOS == $$($(GO) env GOHOSTOS) ]]; then echo "build for $$target"; $(GO) build ./...; \
