@@ -359,9 +359,9 @@ func TestBehindNginx(t *testing.T) {
 	call.host = "mcp.example.com"
 	begin := time.Now()
 	stream := eventsOf(t, call.send(t))
-	stream.want("0 crates are on board")
+	stream.want("0 of 2 crates loaded")
 	first := time.Since(begin)
-	stream.want("1 crates are on board")
+	stream.want("1 of 2 crates loaded")
 	stream.want(`"structuredContent":{"loaded":2}`)
 	if all := time.Since(begin); all-first < time.Second/2 {
 		t.Errorf("the first event came after %v, the last after %v: the stream is buffered", first, all)
@@ -370,7 +370,7 @@ func TestBehindNginx(t *testing.T) {
 	call = tool(url, "load", `{"crates":60}`)
 	call.host = "mcp.example.com"
 	resp := call.send(t)
-	eventsOf(t, resp).want("0 crates are on board")
+	eventsOf(t, resp).want("0 of 60 crates loaded")
 	resp.Body.Close() // closes the connection, because the body was not read to its end
 	p.awaitOutput("cancelled after 0 crates")
 	p.wantGracefulEnd()
@@ -463,7 +463,7 @@ func TestReplicas(t *testing.T) {
 	p.wantGracefulEnd()
 }
 
-// TestAddressInUse holds that an example that cannot listen says so and fails.
+// TestAddressInUse checks that an example that cannot listen says so and fails.
 func TestAddressInUse(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

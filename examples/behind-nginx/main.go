@@ -33,7 +33,7 @@ func load(ctx context.Context, req *mcp.CallToolRequest, in loadIn) (*mcp.CallTo
 	defer tick.Stop()
 	for n := range in.Crates {
 		// A client that asked for no progress still gets its result.
-		_ = req.Progress(float64(n), float64(in.Crates), fmt.Sprintf("%d crates are on board", n))
+		_ = req.Progress(float64(n), float64(in.Crates), fmt.Sprintf("%d of %d crates loaded", n, in.Crates))
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -53,8 +53,8 @@ func main() {
 	mcp.AddTool(features, &mcp.Tool{Name: "load", Description: "Loads crates, a second each."}, load)
 
 	s := server.New(features, &server.Options{
-		// On a loopback address the server answers only requests for loopback names, unless it
-		// is told its public one. Pages of that site may call it from a browser.
+		// On a loopback address the server answers only requests for loopback names, unless its
+		// public name is set here. Pages of that site may call it from a browser.
 		AllowedHosts:   []string{*name, "localhost", "127.0.0.1"},
 		AllowedOrigins: []string{"https://" + *name},
 		// The proxy closes a connection on which nothing comes for proxy_read_timeout: send

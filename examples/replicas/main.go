@@ -1,6 +1,6 @@
 // Command replicas runs two servers that share their keys, as two processes of a deployment
 // would. A session that was opened on one is served by the other, since the server keeps no
-// list of sessions: what it must know of one travels, encrypted, in the session id.
+// list of sessions: what it must know of one travels, encrypted, in the session ID.
 package main
 
 import (
@@ -89,7 +89,7 @@ func serve(s *server.Server, addr string, ended chan<- error) (url string) {
 	return url
 }
 
-// openSession opens a session of revision 2025-11-25 and returns its id.
+// openSession opens a session of revision 2025-11-25 and returns its ID.
 func openSession(url string) (string, error) {
 	resp, err := post(url, "", `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",`+
 		`"capabilities":{},"clientInfo":{"name":"example","version":"v1.0.0"}}}`)
