@@ -66,7 +66,7 @@ func (c *config) flags(cmd *cobra.Command) {
 	f.DurationVar(&c.heartbeat, "heartbeat", 15*time.Second, "`time` between comments on an idle stream; 0 disables them")
 	f.DurationVar(&c.keepalive, "keepalive", time.Minute, "`time` without traffic before the kernel checks that a peer is still there; 0 disables the check")
 	f.IntVar(&c.maxConnections, "max-connections", 1_000_000, "maximum `number` of open connections; 0 means no limit")
-	f.StringVar(&c.keyFile, "session-key-file", "", "`file` of session id keys, one per line in hex or base64: the first seals new ids, all open existing ones (default a random key)")
+	f.StringVar(&c.keyFile, "session-key-file", "", "`file` of session ID keys, one per line in hex or base64: the first seals new IDs, all open existing ones (default a random key)")
 	f.DurationVar(&c.lifetime, "session-lifetime", 24*time.Hour, "`time` after which a session expires, even if it is in use")
 	f.IntVar(&c.maxSessions, "max-sessions", 1_000_000, "maximum `number` of sessions that hold state; 0 means no limit")
 	f.Var(&c.replayBytes, "replay-bytes", "maximum `size` of the events kept from a call's stream for a client that reconnects; 0 disables replay")
