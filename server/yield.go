@@ -14,33 +14,35 @@ import (
 // listener may be let in beyond the limit, a few at a time, so that health checks are answered when
 // nothing gives way: see conn.admitLate.
 
+// These are the limits of one request for room.
 const (
-	yieldCount  = 8                      // connections that give way to one request for room
-	yieldSample = 4096                   // connections that a loop looks at for it
-	yieldAfter  = time.Second            // for which a connection that gives way has been silent
-	yieldLate   = 200 * time.Millisecond // or one that was let in beyond the limit
-	yieldWait   = 20 * time.Millisecond  // for the loops to answer
-	yieldRest   = 10 * time.Millisecond  // after a request in vain
-
+	yieldCount  = 8                      // connections that it closes; at least one for each loop
+	yieldSample = 4096                   // connections that each loop looks at
+	yieldAfter  = time.Second            // how long a connection has been silent when it gives way
+	yieldLate   = 200 * time.Millisecond // the same for one that was let in beyond the limit
+	yieldWait   = 20 * time.Millisecond  // how long the loops may take to answer
+	yieldRest   = 10 * time.Millisecond  // pause after a request that closed nothing
 )
 
-// yieldKind is which connections give way. Those that never sent anything go first.
+// yieldKind says which connections give way. Those that never sent anything go first.
 type yieldKind uint8
 
 const (
-	yieldSilent yieldKind = iota // nothing has come since they were accepted
-	yieldIdle                    // their last response is sent
+	yieldSilent yieldKind = iota // nothing has arrived since they were accepted
+	yieldIdle                    // their last response has been sent
 	yieldBeyond                  // they were let in beyond the limit, and their head is not complete
 	numYieldKinds
 )
 
-// yieldRequest asks all loops that connections of a kind give way.
+// yieldRequest asks all loops to close connections of a kind.
 type yieldRequest struct {
-	kind   yieldKind
-	most   int64 // connections that there is room for: a loop that was held may come to it late
+	kind yieldKind
+	// most is the number of connections that there is room for. A loop that was held compares it
+	// with their number when it serves the request late.
+	most   int64
 	closed atomic.Int32
-	loops  atomic.Int32  // that have still to answer
-	done   chan struct{} // closed when all have
+	loops  atomic.Int32  // loops that have not answered yet
+	done   chan struct{} // closed when all have answered
 }
 
 func (r *yieldRequest) answered() {
@@ -49,8 +51,9 @@ func (r *yieldRequest) answered() {
 	}
 }
 
-// makeRoom has connections give way until there are no more than most, as far as it can: it waits
-// for the loops, but not long. It may be called from any goroutine but a loop's.
+// makeRoom asks the loops to close connections until no more than most are left, as far as that is
+// possible. It waits for the loops, but not for long. It may be called from any goroutine that is
+// not a loop's.
 func (s *Server) makeRoom(most int64) {
 	s.yielding.Lock()
 	defer s.yielding.Unlock()
@@ -59,7 +62,7 @@ func (s *Server) makeRoom(most int64) {
 	}
 	for kind := range numYieldKinds {
 		if kind == yieldBeyond && most <= s.admission.Limit() {
-			break // they are what there is to be room for
+			break // the room is meant for them
 		}
 		r := s.askToYield(kind, most)
 		t := time.NewTimer(yieldWait)
@@ -76,7 +79,8 @@ func (s *Server) makeRoom(most int64) {
 	s.yieldNext = s.clock().Add(yieldRest)
 }
 
-// askToYield asks those loops that have served the last request.
+// askToYield asks the loops to close connections, except those that have yet to serve the last
+// request.
 func (s *Server) askToYield(kind yieldKind, most int64) *yieldRequest {
 	r := &yieldRequest{kind: kind, most: most, done: make(chan struct{})}
 	r.loops.Store(1) // this goroutine
@@ -87,8 +91,8 @@ func (s *Server) askToYield(kind yieldKind, most int64) *yieldRequest {
 	return r
 }
 
-// serveYield closes some of the connections that have been silent for the longest: of as many as
-// can be looked at in a turn, others each time.
+// serveYield closes those connections that have been silent for longest. It looks at no more
+// connections than a turn has time for, and at others each time.
 func (l *loop) serveYield(r *yieldRequest) {
 	defer r.answered()
 	l.yieldAsked.Store(false)
@@ -156,7 +160,7 @@ func (c *conn) yields(k yieldKind) bool {
 	return k == yieldIdle
 }
 
-// silentSince returns when c last said something, of a connection that yields.
+// silentSince returns when the client of c last sent something. c is a connection that yields.
 func (c *conn) silentSince() tick {
 	due, _ := c.loop.wheel.Due(c.slot)
 	switch {
@@ -169,8 +173,8 @@ func (c *conn) silentSince() tick {
 }
 
 // admitLate decides on the request of a connection that was let in beyond the descriptor limit. If
-// there is room by now it is one as any other. Otherwise a health check is answered, anything else
-// is refused, and the connection ends with it.
+// there is room by now, it becomes a connection like any other. Otherwise a health check is
+// answered, anything else is refused, and the connection closes after the response.
 func (c *conn) admitLate() {
 	s := c.loop.srv
 	if s.admission.Connections() <= s.admission.Limit() {
