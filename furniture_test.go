@@ -14,7 +14,8 @@ import (
 	goyaml "github.com/goccy/go-yaml"
 )
 
-// What the files around the code say of the repository is held against the repository.
+// The tests of this file compare what the files around the code say of the repository with the
+// repository.
 
 // files returns the paths of all files of the repository that match, with slashes. It does not
 // look into folders that builds and package managers make.
@@ -45,7 +46,7 @@ func unmarshal(t *testing.T, name string, v any) {
 	}
 }
 
-// TestDependabotKnowsEveryManifest holds that .github/dependabot.yml has each folder with a
+// TestDependabotKnowsEveryManifest checks that .github/dependabot.yml has each folder with a
 // go.mod or a package-lock.json, and no other.
 func TestDependabotKnowsEveryManifest(t *testing.T) {
 	var config struct {
@@ -73,7 +74,7 @@ func TestDependabotKnowsEveryManifest(t *testing.T) {
 	}
 }
 
-// TestWorkflows holds that the workflows call what is there.
+// TestWorkflows checks that the workflows call what is there.
 func TestWorkflows(t *testing.T) {
 	targets := makeTargets(t)
 	for _, name := range files(t, func(name string) bool { return strings.HasSuffix(name, ".yml") || strings.HasSuffix(name, ".yaml") }) {
@@ -99,7 +100,7 @@ func TestWorkflows(t *testing.T) {
 	}
 }
 
-// TestIssueForms holds what GitHub demands of a form: without it a form is not offered.
+// TestIssueForms checks what GitHub demands of a form. A form without it is not offered.
 func TestIssueForms(t *testing.T) {
 	for _, form := range []string{"bug", "performance"} {
 		var f struct {
@@ -160,7 +161,7 @@ func TestServiceUnit(t *testing.T) {
 	}
 }
 
-// TestAgentsPage holds that the tests, files, folders and targets that AGENTS.md names exist.
+// TestAgentsPage checks that the tests, files, folders and targets that AGENTS.md names exist.
 func TestAgentsPage(t *testing.T) {
 	page := read(t, "AGENTS.md")
 	tests := map[string]bool{}

@@ -1,4 +1,5 @@
-// Package mooring_test holds what is true of the module as a whole: who may import whom.
+// Package mooring_test checks what concerns the module as a whole, such as which package may import
+// which.
 package mooring_test
 
 import (
@@ -19,8 +20,8 @@ import (
 const module = "github.com/mooring-mcp/mooring"
 
 // A room says what the packages of one folder, and of the folders below it without a rule of their
-// own, may import beside the standard library and each other. Paths end where a path element ends:
-// "mcp" covers "mcp/internal/uritemplate".
+// own, may import in addition to the standard library and each other. Paths end where a path
+// element ends: "mcp" covers "mcp/internal/uritemplate".
 type room struct {
 	dir    string
 	own    []string // folders of this module
@@ -40,7 +41,7 @@ const (
 	byteBufs = "github.com/valyala/bytebufferpool"
 )
 
-// wirecheck holds messages against the official schemas; it is for tests alone.
+// wirecheck checks messages against the official schemas; it is for tests alone.
 const wirecheck = "internal/wirecheck"
 
 // sockdiag counts the kernel's sockets, for tests and for the benchmark suite.
@@ -52,7 +53,7 @@ const seal = "internal/seal"
 // testTools may be imported by any _test.go file.
 var testTools = [...]string{"go.uber.org/goleak", "github.com/google/go-cmp", "pgregory.net/rapid", goSys, module + "/" + wirecheck, module + "/" + sockdiag}
 
-// sockets are the standard packages that only the rooms which know sockets may name.
+// sockets are standard packages that open sockets. Only some folders may import them.
 var sockets = []string{"net", "net/http", "crypto/tls", "syscall"}
 
 // rooms are the arrows of ARCHITECTURE.md, section 1. A folder that no rule covers fails the test:
@@ -105,7 +106,7 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// TestImportRules holds the rules themselves, so that no arrow gets lost when the table changes.
+// TestImportRules checks the rules themselves, so that no arrow gets lost when the table changes.
 func TestImportRules(t *testing.T) {
 	for _, tt := range []struct {
 		file, path string

@@ -13,7 +13,8 @@ import (
 // commentWidth is how many columns a line with a comment may have, a tab counted as one.
 const commentWidth = 100
 
-// TestCommentWidth holds the comments of all Go files, nested modules included, to commentWidth.
+// TestCommentWidth checks that no comment of a Go file, nested modules included, exceeds
+// commentWidth.
 func TestCommentWidth(t *testing.T) {
 	files := 0
 	err := filepath.WalkDir(".", func(name string, entry os.DirEntry, err error) error {
@@ -65,7 +66,7 @@ func wideComments(src []byte) (lines []int) {
 			output = file.Line(pos)
 		}
 		first := file.Line(pos)
-		if output != 0 && first <= output+1 { // what an example prints stands in one line
+		if output != 0 && first <= output+1 { // what an example prints is in one line
 			output = first
 			continue
 		}

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestDocuments holds the parser to the examples of testdata/*.md. Below a heading stands what a
+// TestDocuments checks the parser with the examples of testdata/*.md. Below a heading is what a
 // client sends, as a block "http", and what is read in it, as a block "text":
 //
 //   - A line of the first ends in CRLF on the wire, unless it ends in a backslash, which joins it

@@ -121,8 +121,8 @@ func (l *loop) serveSliced() {
 	}
 }
 
-// releaseIdle returns the exchange when no request is in progress: an idle connection or an idle stream
-// holds none.
+// releaseIdle returns the exchange when no request is in progress: an idle connection or an idle
+// stream holds none.
 func (c *conn) releaseIdle() {
 	if x := c.x; x != nil && x.in == nil && (c.state == connStateIdle || c.state == connStateStream) {
 		c.x = nil

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestReleasesCarryTheirVersion holds that the linker flag of releases and images sets what
+// TestReleasesCarryTheirVersion checks that the linker flag of releases and images sets what
 // mooring version prints.
 func TestReleasesCarryTheirVersion(t *testing.T) {
 	const flag = "-X main.version="

@@ -38,7 +38,7 @@ var (
 	sample = regexp.MustCompile(`(?m)^([a-z_]+)(\{[^}]*\})? `)
 )
 
-// TestDashboardShowsTheMetricsThatExist holds that contrib/grafana.json names metrics and
+// TestDashboardShowsTheMetricsThatExist checks that contrib/grafana.json names metrics and
 // labels that the handler serves, and all metrics of the server.
 func TestDashboardShowsTheMetricsThatExist(t *testing.T) {
 	b, err := os.ReadFile(filepath.FromSlash("../../contrib/grafana.json"))
