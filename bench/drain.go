@@ -29,7 +29,7 @@ streams_left        streams that had not ended when the server had, or after --w
 streams_no_result   at 2026-07-28: streams that got no result
 stream_ended_p50    from the signal until half of the streams had ended
 stream_ended_last   from the signal until all had ended. All at once is not better, because the
-                    clients then come back at once, too. The distribution shows how they are spread
+                    clients then reconnect at once, too. The distribution shows how they are spread
 calls_answered      percentage of calls that were answered although the signal came first
 calls_lost          calls that were not
 calls_last          from the signal until the last answer

@@ -54,7 +54,7 @@ func (o outcomes) taken() (n int) {
 }
 
 // How long a connection waits for an answer. The server need not answer some of the messages,
-// because they might go on. After a few messages without an answer, the wait is short.
+// because they might continue. After a few messages without an answer, the wait is short.
 const (
 	hostilePatience = 250 * time.Millisecond
 	hostileHaste    = 10 * time.Millisecond

@@ -96,7 +96,7 @@ var envelopeTests = []struct {
 	{"case Method", `{"jsonrpc":"2.0","id":1,"method":"a","Method":"evil"}`, "-32600|1"},
 	{"case METHOD alone", `{"jsonrpc":"2.0","id":1,"METHOD":"a"}`, "-32600|1"},
 	{"case ID", `{"jsonrpc":"2.0","ID":1,"method":"a"}`, "-32600|"},
-	{"case iD beside id", `{"jsonrpc":"2.0","iD":2,"id":1,"method":"a"}`, "-32600|1"},
+	{"iD in addition to id", `{"jsonrpc":"2.0","iD":2,"id":1,"method":"a"}`, "-32600|1"},
 	{"case JsonRpc", `{"JsonRpc":"2.0","id":1,"method":"a"}`, "-32600|1"},
 	{"case Params", `{"jsonrpc":"2.0","id":1,"method":"a","Params":{}}`, "-32600|1"},
 	{"case Result", `{"jsonrpc":"2.0","id":1,"Result":{}}`, "-32600|1"},

@@ -25,7 +25,7 @@ type heldState struct {
 	present bool
 }
 
-// shapeInput checks the members that a client adds when it comes back.
+// shapeInput checks the members that a client adds when it repeats a request.
 func (c *Call) shapeInput() *jsonrpc.Error {
 	if c.p.inputResponses != nil && !isObject(c.p.inputResponses) {
 		return invalidParams("inputResponses must be an object")

@@ -46,8 +46,8 @@ func TestEras(t *testing.T) {
 		{"with a wrong Mcp-Method, which nobody reads", request("tools/list", ""), http("2025-06-18", "initialize", session), CallRequest, true, false, 0, 200},
 		{"an unknown version header", request("tools/list", ""), http("1.0", "", session), CallNone, false, false, -32022, 400},
 		{"a modern header, no _meta", request("tools/list", ""), http(modern, "tools/list", session), CallNone, false, false, -32602, 400},
-		{"a modern request beside a session", request("tools/list", meta), http(modern, "tools/list", session), CallRequest, false, true, 0, 200},
-		{"a modern ping beside a session", request("ping", meta), http(modern, "ping", session), CallNone, false, true, -32601, 404},
+		{"a modern request that names a session", request("tools/list", meta), http(modern, "tools/list", session), CallRequest, false, true, 0, 200},
+		{"a modern ping that names a session", request("ping", meta), http(modern, "ping", session), CallNone, false, true, -32601, 404},
 		{"a modern initialize", request("initialize", meta+`,`+hello), http(modern, "initialize", nil), CallNone, false, true, -32601, 404},
 		{"a claim to an unknown revision", request("tools/list", bad), http("2099-01-01", "tools/list", session), CallNone, false, true, -32022, 400},
 		{"a modern claim to an earlier revision", request("tools/list", old), http("2025-11-25", "tools/list", session), CallNone, false, true, -32022, 400},
@@ -76,7 +76,7 @@ func TestEras(t *testing.T) {
 		{"an unknown notification", `{"jsonrpc":"2.0","method":"x"}`, http("", "", session), CallNotification, true, false, 0, 200},
 		{"a notification with an unknown version header", `{"jsonrpc":"2.0","method":"x"}`, http("1.0", "", session), CallNone, false, false, -32022, 400},
 		{"a modern client's farewell", `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`, http(modern, "", nil), CallNotification, false, false, 0, 200},
-		{"a modern notification beside a session", `{"jsonrpc":"2.0","method":"x","params":{` + meta + `}}`, http(modern, "", session), CallNotification, false, true, 0, 200},
+		{"a modern notification that names a session", `{"jsonrpc":"2.0","method":"x","params":{` + meta + `}}`, http(modern, "", session), CallNotification, false, true, 0, 200},
 	} {
 		var m jsonrpc.Message
 		if err := m.Decode([]byte(tt.body)); err != nil {

@@ -78,7 +78,7 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 	if n := changes.Load(); n < 2*rounds*6 {
-		t.Errorf("%d changes told, at least %d were made", n, 2*rounds*6)
+		t.Errorf("%d changes reported, at least %d were made", n, 2*rounds*6)
 	}
 	c := newClient(t, s)
 	for _, uri := range []string{"test://f00", "test://f01"} {

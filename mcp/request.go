@@ -68,21 +68,22 @@ type RequestExtra struct {
 
 // CloseSSEStreamArgs are the arguments of [RequestExtra.CloseSSEStream].
 type CloseSSEStreamArgs struct {
-	// RetryAfter is how long the client should wait before it comes back. 0 leaves it to the
+	// RetryAfter is how long the client should wait before it reconnects. 0 leaves it to the
 	// client.
 	RetryAfter time.Duration
 }
 
-// CloseSSEStream ends the HTTP response while the handler goes on. The client comes back for the
+// CloseSSEStream ends the HTTP response while the handler continues. The client reconnects for the
 // rest, so that a long call needs no open connection (SEP-1699). It does nothing if the client
-// could not come back, as in all revisions but 2025-11-25, or if the request has been answered.
+// could not resume the stream, as in all revisions but 2025-11-25, or if the request has been
+// answered.
 func (x *RequestExtra) CloseSSEStream(args CloseSSEStreamArgs) {
 	if x != nil && x.session != nil {
 		x.session.closeStream(args.RetryAfter)
 	}
 }
 
-// CloseSSEStream ends the HTTP response while the handler goes on. See
+// CloseSSEStream ends the HTTP response while the handler continues. See
 // [RequestExtra.CloseSSEStream].
 func (r *ServerRequest[P]) CloseSSEStream(args CloseSSEStreamArgs) {
 	r.Session.closeStream(args.RetryAfter)

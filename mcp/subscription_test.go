@@ -160,10 +160,10 @@ func (h *hooks) want(t *testing.T, edge string) {
 	select {
 	case got := <-h.came:
 		if got != edge {
-			t.Errorf("told %s, want %s", got, edge)
+			t.Errorf("reported %s, want %s", got, edge)
 		}
 	case <-time.After(10 * time.Second):
-		t.Fatalf("%s was not told", edge)
+		t.Fatalf("%s was not reported", edge)
 	}
 }
 
@@ -217,7 +217,7 @@ func TestSubscribeHooksCoalesce(t *testing.T) {
 	s.Subscribe("end")
 	h.want(t, "+end")
 	if want := []string{"+block", "+b", "+end"}; !slices.Equal(h.edges, want) {
-		t.Errorf("told %q, want %q", h.edges, want)
+		t.Errorf("reported %q, want %q", h.edges, want)
 	}
 	s.Unsubscribe("b")
 	s.Unsubscribe("end")
@@ -299,7 +299,7 @@ func TestOnChangeStops(t *testing.T) {
 	stops[2]()
 	change()
 	if want := [3]int{2, 1, 2}; told != want {
-		t.Errorf("told %v times, want %v", told, want)
+		t.Errorf("reported %v times, want %v", told, want)
 	}
 	if n := len(*s.watchers.Load()); n != 0 {
 		t.Errorf("%d watchers are left", n)

@@ -125,7 +125,7 @@ func (s *Server) AddTool(t *Tool, h ToolHandler) {
 	s.addTool(tt)
 }
 
-// RemoveTools removes the tools with the names. Calls in flight go on.
+// RemoveTools removes the tools with the names. Calls in flight continue.
 func (s *Server) RemoveTools(names ...string) {
 	s.update(TopicTools, func(r *registry) bool {
 		before := r.tools

@@ -41,7 +41,8 @@ func (t *traceText) trace() (Trace, bool) {
 }
 
 // validTraceparent reports whether b is version-traceid-parentid-flags in lower-case hexadecimal,
-// with neither id all zero. Later versions may go on after another dash. Version ff is forbidden.
+// with neither id all zero. Later versions may continue after another dash. Version ff is
+// forbidden.
 func validTraceparent(b []byte) bool {
 	const length = 2 + 1 + 32 + 1 + 16 + 1 + 2
 	if len(b) < length || b[2] != '-' || b[35] != '-' || b[52] != '-' {

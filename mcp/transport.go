@@ -74,7 +74,7 @@ type PageSink interface {
 type StreamCloser interface {
 	Sink
 
-	// CloseStream ends the HTTP response while the call goes on: the client comes back for the
+	// CloseStream ends the HTTP response while the call continues: the client reconnects for the
 	// rest, after retry if that is not 0. It may be called from any goroutine until Respond. It
 	// reports whether the stream was closed. False means that the stream cannot be resumed, or that
 	// the client's revision does not have this.

@@ -133,7 +133,7 @@ func TestSetError(t *testing.T) {
 	r = CallToolResult{Content: []Content{&TextContent{Text: "mine"}}}
 	r.SetError(boom)
 	if got, _ := r.MarshalJSON(); string(got) != `{"content":[{"type":"text","text":"mine"}],"isError":true}` {
-		t.Errorf("SetError beside content: %s", got)
+		t.Errorf("SetError with content: %s", got)
 	}
 }
 

@@ -116,7 +116,7 @@ func TestResourceInEverySpelling(t *testing.T) {
 						told = nil
 						s.ResourceUpdated(updated)
 						if len(told) != 1 || told[0].URI != key {
-							t.Errorf("%s: an update of %q tells %+v", why, updated, told)
+							t.Errorf("%s: an update of %q reports %+v", why, updated, told)
 						}
 					}
 					s.Unsubscribe(key)

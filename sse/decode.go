@@ -69,7 +69,7 @@ func (d *Decoder) Reset() {
 // makes no difference where the stream is cut. An event that is incomplete at the
 // end of the stream is never yielded.
 //
-// The Event and its Data are valid until the loop goes on. If the loop is left
+// The Event and its Data are valid until the loop continues. If the loop is left
 // early, Decode copies the part of src that it has not read, and the next call reads
 // it first. The only error is ErrTooLarge. It is the last thing yielded, and every
 // later call yields only it.

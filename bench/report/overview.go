@@ -137,7 +137,7 @@ func (p panel) row(of *result.Comparison) *result.Row {
 	return nil
 }
 
-// barValue returns the value of the server in column i, if it can be drawn beside the others.
+// barValue returns the value of the server in column i, if it can be drawn next to the others.
 func barValue(row *result.Row, i int) (v float64, ok bool) {
 	if row == nil || row.Cells[i].Figure == nil || row.Cells[i].Figure.Unit != row.Unit || !drawable(row.Cells[i].Figure.Value) {
 		return 0, false

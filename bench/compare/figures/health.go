@@ -83,7 +83,7 @@ func probe(addr string) time.Duration {
 }
 
 // flood runs clients that send calls and read answers as fast as possible, without waiting for the
-// answer before the next call. A client that is disconnected comes back.
+// answer before the next call. A client that is disconnected reconnects.
 func flood(addr string) {
 	calls := bytes.Repeat(requestOf(addr, "add"), 180)
 	for range floodClients {
