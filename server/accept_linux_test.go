@@ -131,7 +131,7 @@ func TestShutdownHandedOn(t *testing.T) {
 		if client != nil {
 			_ = client.SetDeadline(time.Now().Add(10 * time.Second))
 			if n, err := client.Read(make([]byte, 1)); n != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("%s: who comes late: %d bytes, %v", engine, n, err)
+				t.Errorf("%s: a late client: %d bytes, %v", engine, n, err)
 			}
 			_ = client.Close()
 		}
@@ -141,7 +141,7 @@ func TestShutdownHandedOn(t *testing.T) {
 				t.Errorf("%s: Serve: %v", engine, err)
 			}
 		case <-time.After(10 * time.Second):
-			t.Errorf("%s: Serve goes on", engine)
+			t.Errorf("%s: Serve continues", engine)
 		}
 	}
 }

@@ -137,7 +137,7 @@ func BenchmarkLegacyCall(b *testing.B) {
 	k.run(post(session, rev, `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":{"text":"ahoy"}}}`), `"text":"ahoy"`)
 }
 
-// BenchmarkNotice10000 tells 10,000 streams that the list of tools changed.
+// BenchmarkNotice10000 notifies 10,000 streams that the list of tools changed.
 func BenchmarkNotice10000(b *testing.B) {
 	const n = 10_000
 	l := newIdleLoop(b, nil)

@@ -4,8 +4,8 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
-// flush writes what the turn has produced for c, in one system call. If c is lingering, it goes on
-// to close the connection.
+// flush writes what the turn has produced for c, in one system call. If c is lingering, it then
+// proceeds to close the connection.
 func (c *conn) flush() {
 	l := c.loop
 	if len(l.out) > 0 {

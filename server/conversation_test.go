@@ -241,8 +241,8 @@ var (
 	messageLine  = regexp.MustCompile(`(?m)^(?:data: )?([{\[].*)$`)
 )
 
-// wantValid holds the messages of the server to the official schema of the revision, if the file is
-// of one.
+// wantValid checks the messages of the server against the official schema of the revision, if the
+// file is of one.
 func (c *conversation) wantValid(rev string) {
 	if rev == "" {
 		return

@@ -57,6 +57,6 @@
 // The server frees all that belongs to a client as soon as the client disconnects. A response that
 // an event loop makes is written before the loop reads further, and so before it sees a disconnect.
 // If a handler still runs then, the revision decides. On 2026-07-28 a disconnect cancels the call:
-// the handler's context ends, and its result is dropped. On earlier revisions the call goes on, and
-// the client may come back for the result.
+// the handler's context ends, and its result is dropped. On earlier revisions the call continues,
+// and the client may reconnect for the result.
 package server

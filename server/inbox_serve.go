@@ -6,7 +6,7 @@ package server
 func (l *loop) serveInbox() {
 	l.present()
 	defer func() {
-		// If a worker has yet to begin, the loop comes back here.
+		// If a worker has yet to begin, the loop continues here later.
 		if !l.in.settle(l.gave) {
 			l.continueLater()
 		}

@@ -124,12 +124,12 @@ func TestAsksEnd(t *testing.T) {
 			r.callsEnd(tt.why)
 			if !gone {
 				if got := line(s.until(tt.why, p, "END")); !strings.HasPrefix(got, tt.want) {
-					t.Errorf("%s: told %q, want %q", tt.why, got, tt.want)
+					t.Errorf("%s: got %q, want %q", tt.why, got, tt.want)
 				}
 			} else if tt.why != "deleted" && tt.why != "drained" {
 				q := s.get(1, last(asks))
 				if got := line(s.until(tt.why, q, "END")); !strings.HasPrefix(got, tt.want) {
-					t.Errorf("%s, client gone: told %q, want %q", tt.why, got, tt.want)
+					t.Errorf("%s, client gone: got %q, want %q", tt.why, got, tt.want)
 				}
 			}
 			if after := runtime.NumGoroutine(); after > before+1 {
@@ -145,7 +145,7 @@ func TestAsksEnd(t *testing.T) {
 	}
 }
 
-// A client that left while it was asked comes back, reads the question again and answers.
+// A client that disconnected while it was asked reconnects, reads the question again and answers.
 func TestAskedAgainAfterAReconnect(t *testing.T) {
 	r := newPort(t, nil)
 	s := r.initialize("2025-11-25")
@@ -160,7 +160,7 @@ func TestAskedAgainAfterAReconnect(t *testing.T) {
 	asks := s.wantTold("the question", q, "?question 0")
 	s.notify(0, answerBody(askID(asks[0]), "accept"))
 	s.wantTold("the rest", q, "=q0=accept, END")
-	// One that left before it was told anything cannot come back, and is not waited for.
+	// A client that left before it got anything cannot resume, and is not waited for.
 	p = r.dial(0)
 	s.play(p, "2", "b")
 	p.fin()
@@ -228,7 +228,7 @@ func TestCancelFromAnotherConnection(t *testing.T) {
 	if res := q.wantResponse("the other session's", 200); !strings.Contains(res.body, "the end of b") {
 		t.Error(res.body)
 	}
-	// A late order does not hit who has the job by now.
+	// A late order does not reach the call that has the job by now.
 	j := r.loops[0].jobs[len(r.loops[0].jobs)-1]
 	s.play(p, "5", "a")
 	if p.c.x.job != j {

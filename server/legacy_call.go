@@ -31,7 +31,7 @@ func (l *loop) unregister(j *job) {
 	l.srv.sessions.Unregister(j.legacy.ticket.Key, j, l.now)
 }
 
-// jobRef names a call that goes on without its connection. It has ended if its job has another
+// jobRef names a call that continues without its connection. It has ended if its job has another
 // generation.
 type jobRef struct {
 	job *job
@@ -58,7 +58,7 @@ func (l *loop) keepDetached(j *job, due tick) {
 }
 
 // forgetPeer forgets what is known of the connection that the call has lost. How many bytes waited
-// there says nothing about the connection on which the client comes back for the rest.
+// there says nothing about the connection on which the client fetches the rest.
 func (j *job) forgetPeer() {
 	j.unsent.Store(0)
 	j.full.Store(false)

@@ -179,8 +179,8 @@ func (s *sessionClient) events(p *fakePeer) (all []event) {
 	return all
 }
 
-// told is events as one line: the text of log messages and results, the kind of other
-// notifications, "?" with their text for questions, "PRIME", "RETRY" and "END".
+// told returns the events that p got as one line: the text of log messages and results, the kind of
+// other notifications, "?" with their text for questions, "PRIME", "RETRY" and "END".
 func (s *sessionClient) told(p *fakePeer) string {
 	s.t.Helper()
 	return line(s.events(p))
@@ -218,7 +218,7 @@ func line(events []event) string {
 	return strings.Join(b, ", ")
 }
 
-// until collects what p is told until it ends with want.
+// until collects what p gets until it ends with want.
 func (s *sessionClient) until(why string, p *fakePeer, want string) (all []event) {
 	s.t.Helper()
 	s.await(why, func() bool {
@@ -230,7 +230,7 @@ func (s *sessionClient) until(why string, p *fakePeer, want string) (all []event
 	return all
 }
 
-// wantTold awaits that p is told exactly that.
+// wantTold waits until p has got exactly want.
 func (s *sessionClient) wantTold(why string, p *fakePeer, want string) []event {
 	s.t.Helper()
 	var all []event
@@ -248,7 +248,7 @@ func (s *sessionClient) wantTold(why string, p *fakePeer, want string) []event {
 		}
 	}()
 	if !ok {
-		s.t.Fatalf("%s: told %q, want %q; log:\n%s", why, line(all), want, s.log.String())
+		s.t.Fatalf("%s: got %q, want %q; log:\n%s", why, line(all), want, s.log.String())
 	}
 	return all
 }

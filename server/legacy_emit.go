@@ -56,7 +56,7 @@ func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final boo
 		l.serving = c
 		c.emit(j, status, msg, n, final)
 	case !carrier.IsZero() && l.srv.loopOf(carrier).flooded():
-		// The stream ends, and its client comes back for what is kept.
+		// The stream ends, and its client reconnects for what is kept.
 		l.leaveReplay(j, carrier)
 		l.srv.postTo(carrier, item{kind: itemEndStream})
 		if c != nil && final {
@@ -80,7 +80,7 @@ func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final boo
 	}
 }
 
-// remember stores msg for a client that comes back, and returns its number and the connection that
+// remember stores msg for a client that reconnects, and returns its number and the connection that
 // has the stream now.
 func (l *loop) remember(j *job, msg []byte, final bool) (n uint64, carrier session.Place) {
 	lc := &j.legacy
@@ -131,7 +131,7 @@ func (c *conn) emit(j *job, status int, msg []byte, n uint64, final bool) {
 }
 
 // writeCallHead makes the response to a call an event stream. If the revision allows a stream to
-// end before its response, the first event gives the client a position to come back to
+// end before its response, the first event gives the client a position to resume from
 // (SEP-1699). Clients of earlier ones do not expect an event without a message.
 func (c *conn) writeCallHead(j *job) {
 	if c.x.began {
@@ -183,7 +183,7 @@ func (j *job) CloseStream(retry time.Duration) bool {
 	return j.loop.postItem(item{kind: itemCloseStream, job: j, gen: j.gen, arg: uint64(retry)})
 }
 
-// serveCloseStream ends the response of a call that goes on.
+// serveCloseStream ends the response of a call that continues.
 func (l *loop) serveCloseStream(it *item) {
 	j := it.job
 	c := l.lookup(j.h)

@@ -33,7 +33,7 @@ func (c *conn) sessionOf(now tick, t *session.Ticket) bool {
 	return false
 }
 
-// openTicket opens a session id that was not deleted.
+// openTicket opens a session ID that was not deleted.
 func (s *Server) openTicket(t *session.Ticket, id []byte) bool {
 	return s.tickets.Open(t, id, "", s.clock()) && !s.sessions.Deleted(t.Key)
 }
@@ -87,7 +87,7 @@ func (l *loop) serveEndStream(it *item) {
 }
 
 // serveGET serves GET: the stream of a call that is resumed, or else the session's own. If the
-// session has a stream already, the new one replaces it, because the client that comes back knows
+// session has a stream already, the new one replaces it, because the client that reconnects knows
 // best that its old connection is useless.
 func (c *conn) serveGET(now tick) {
 	var t session.Ticket

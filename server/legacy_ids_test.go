@@ -160,7 +160,7 @@ func sampledBody(id string) string {
 }
 
 // Ids in flight may repeat, whatever transport and revision a session has: each call is answered,
-// told of and asked on its own POST, a cancellation ends the newest of its id that was not
+// notified and asked on its own POST, a cancellation ends the newest of its id that was not
 // cancelled, and the next one the next newest; what is detached or waits for its client is in
 // flight as well.
 func TestIDsInFlightRepeat(t *testing.T) {
@@ -191,20 +191,20 @@ func TestIDsInFlightRepeat(t *testing.T) {
 		over := func(f *flyer, x *flight) {
 			f.flights = slices.DeleteFunc(f.flights, func(y *flight) bool { return y == x })
 		}
-		// read awaits text where x is told of, and that nothing of another call is there.
+		// read awaits text on the stream of x, and checks that nothing of another call is there.
 		read := func(f *flyer, x *flight, why, text string) string {
 			for i := 0; i < 2000 && !strings.Contains(string(x.on.got), text); i++ {
 				r.run()
 				time.Sleep(time.Millisecond)
 			}
 			if !strings.Contains(string(x.on.got), text) {
-				rt.Fatalf("%s: call %+v of %s is told %q, want %q", why, *x, f.rev, x.on.got, text)
+				rt.Fatalf("%s: call %+v of %s got %q, want %q", why, *x, f.rev, x.on.got, text)
 			}
 			got := x.on.take()
 			for _, part := range strings.SplitAfter(got, "flight ")[1:] {
 				if n := ""; f.stream == nil {
 					if n, _, _ = strings.Cut(part, `"`); n != fmt.Sprint(x.n) {
-						rt.Fatalf("%s: call %d is told of call %s: %s", why, x.n, n, got)
+						rt.Fatalf("%s: call %d got what belongs to call %s: %s", why, x.n, n, got)
 					}
 				}
 			}

@@ -11,7 +11,8 @@ func (c *conn) startPreparing(now tick, j *job) {
 	c.startCall(now, j, (*job).prepareBig)
 }
 
-// dispatchLeft serves a message whose connection is gone, if it is one that goes on without.
+// dispatchLeft serves a message whose connection has closed. One of 2026-07-28 is cancelled
+// instead.
 func (l *loop) dispatchLeft(j *job) {
 	if j.legacy.phase != phaseLeft { // it was answered in the meantime, or its end is counted
 		l.putJob(j)
@@ -23,7 +24,7 @@ func (l *loop) dispatchLeft(j *job) {
 		return
 	}
 	j.setPhase(phaseRunning)
-	// What there would be to say to the client is said to a connection that nobody sees.
+	// A message needs a connection. This one is closed: what is written to it is dropped.
 	c := &conn{loop: l, x: &exchange{requestState: new(requestState)}, state: connStateClosed}
 	c.x.verdict.JSON = true
 	c.dispatch(l.now, j)

@@ -11,8 +11,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// A call that lost its slow client is not held against what waited there: who comes back with
-// Last-Event-ID gets what it says from then on, however the connection was lost.
+// A call that lost its slow client no longer counts what waited there: a client that reconnects
+// with Last-Event-ID gets what the call says from then on, however the connection was lost.
 func TestDetachedCallForgetsItsPeer(t *testing.T) {
 	for _, way := range []string{"fin", "rst", "closed by its handler", "resumed on its loop", "resumed on another loop", "full on its way"} {
 		t.Run(way, func(t *testing.T) {
@@ -89,7 +89,8 @@ func TestDetachedCallForgetsItsPeer(t *testing.T) {
 }
 
 // A message of a session that a worker decodes is served although its client leaves meanwhile: a
-// call goes on as any other without its connection, and what is no call has its effect.
+// call continues like any other without its connection, and a message that is not a call has its
+// effect.
 func TestClientLeavesWhileItsMessageIsPrepared(t *testing.T) {
 	long := strings.Repeat(" ", bigContent)
 	leave := func(p *fakePeer, text string) {
@@ -113,7 +114,7 @@ func TestClientLeavesWhileItsMessageIsPrepared(t *testing.T) {
 		leave(r.dial(1), s.message(playBody("1", "a")+long))
 		r.await("it runs", func() bool { return r.callsOf(s) == 1 })
 		leave(r.dial(1), s.message(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`+long))
-		r.wantCause("cancelled by one who left", errCancelled)
+		r.wantCause("cancelled by a client that left", errCancelled)
 		leave(r.dial(0), s.message(`{"jsonrpc":"2.0","id":2,"method":"logging/setLevel","params":{"level":"error"}}`+long))
 		r.await("a level", func() bool { return r.s.sessions.Stats().Sessions == 1 && r.s.calls.Load() == 0 })
 		leave(r.dial(0), s.message(`{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"add","arguments":{"a":1,"b":2}}}`+long))
@@ -183,14 +184,14 @@ func TestNoHeartbeatWhileAMessageIsPrepared(t *testing.T) {
 }
 
 // A batch without requests has no answer: a stream that a heartbeat has begun ends without a
-// message, here and for who resumes it.
+// message, here and for a client that resumes it.
 func TestBatchWithoutAnswerEndsItsStream(t *testing.T) {
 	for _, where := range []string{"here", "resumed", "resumed afterwards"} {
 		r := newPort(t, &Options{Heartbeat: time.Second})
 		s := r.initialize("2025-03-26")
 		p := r.dial(0)
 		p.deliver(s.message(`[{"jsonrpc":"2.0","method":"notifications/initialized"}]`))
-		for range 30 { // the loop is not told of the end yet
+		for range 30 { // the loop does not know of the end yet
 			r.l.now++
 			r.l.expireGuarded()
 		}

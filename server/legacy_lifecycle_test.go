@@ -145,7 +145,7 @@ func TestSessionIDRules(t *testing.T) {
 }
 
 // Modern and earlier messages on one connection, in any order: each is served by its own rules,
-// and a session id makes no modern request an earlier one.
+// and a session ID does not turn a modern request into an earlier one.
 func TestErasMixOnOneConnection(t *testing.T) {
 	r := newPort(t, nil)
 	a, b := r.initialize("2025-11-25"), r.initialize("2025-03-26")
@@ -173,7 +173,7 @@ func TestErasMixOnOneConnection(t *testing.T) {
 		p.send(post("", "", initializeBody("2025-06-18")))
 		p.wantResponse("a third", 200)
 	}
-	// An earlier call goes on without its connection, a modern one beside it does not.
+	// An earlier call continues without its connection, a modern one next to it does not.
 	q := r.dial(1)
 	q.send(callTool("wait", "{}").String())
 	q.fin()
@@ -238,7 +238,7 @@ func TestSessionsAcrossProcesses(t *testing.T) {
 	first.wantNothingHeld("the process that opened it")
 }
 
-// A log level and subscriptions are state: they are held while somebody may come back for them,
+// A log level and subscriptions are state: they are kept while a client may reconnect for them,
 // not longer (B3, B8, B11, B18).
 func TestSessionStateIsIdleAtLast(t *testing.T) {
 	r := newPort(t, &Options{SessionIdle: 2 * time.Minute})
@@ -295,8 +295,8 @@ func TestSessionLogLevel(t *testing.T) {
 	}
 }
 
-// The cap on sessions with state: whoever holds most goes on, the newcomer is refused for a
-// moment only (B2, B17, B19).
+// The cap on sessions with state: the session that holds most is kept, and a new one is refused for
+// a moment only (B2, B17, B19).
 func TestSessionsWithStateAreBounded(t *testing.T) {
 	r := newPort(t, &Options{MaxSessions: 3})
 	var clients []*sessionClient

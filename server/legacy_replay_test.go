@@ -216,7 +216,7 @@ func TestReplayOptions(t *testing.T) {
 	}
 }
 
-// SEP-1699: the handler gives the connection back; the client comes back after retry for the
+// SEP-1699: the handler gives the connection back; the client reconnects after retry for the
 // answer. Not before 2025-11-25.
 func TestCloseStream(t *testing.T) {
 	r := newPort(t, nil)
@@ -272,8 +272,8 @@ func TestHeartbeatBeginsAResumableStream(t *testing.T) {
 	s.wantTold("the answer waited", q, "=the end of a, END")
 }
 
-// D7: an answer whose connection is gone when it is made is there for whoever comes back, and a
-// call that never said anything leaves nothing behind.
+// D7: an answer whose connection is gone when it is made is there for a client that reconnects, and
+// a call that never said anything leaves nothing behind.
 func TestCallsOutliveTheirConnection(t *testing.T) {
 	r := newPort(t, nil)
 	s := r.initialize("2025-11-25")
@@ -336,7 +336,7 @@ func TestDetachedCallTimesOut(t *testing.T) {
 	const late = "!the call took longer than the server's limit of 10s, END"
 	s.wantTold("with a connection", d, late)
 	s.wantTold("back for it", s.get(1, last(pe)), late)
-	s.wantTold("back for the other, whose handler goes on", s.get(1, last(de)), late)
+	s.wantTold("back for the other, whose handler continues", s.get(1, last(de)), late)
 	if n := r.s.calls.Load(); n != 1 {
 		t.Errorf("%d calls; a deaf handler keeps its place", n)
 	}

@@ -6,10 +6,10 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/session"
 )
 
-// This file has the streams on which a client comes back: for the rest of a call's stream, or for
+// This file has the streams on which a client reconnects: for the rest of a call's stream, or for
 // what changed while it was away.
 
-// resumed reports whether c is the stream of a call that goes on here.
+// resumed reports whether c is the stream of a call that continues here.
 func (c *conn) resumed() bool { return c.uris != nil && c.uris.replay != 0 }
 
 // missedSince marks what changed after the event id, which names a change, so that the stream
@@ -105,7 +105,7 @@ func (l *loop) leaveSession(c *conn, u *uriSet) {
 	}
 }
 
-// closeResumed ends the stream on which the client came back for a call that goes on.
+// closeResumed ends the stream on which the client resumed a call that continues.
 func (l *loop) closeResumed(j *job, retry uint64) {
 	if j.legacy.stream != 0 {
 		carrier := l.srv.sessions.Carrier(j.legacy.ticket.Key, j.legacy.stream, l.now)

@@ -24,7 +24,7 @@ type playIn struct {
 	Part string `json:"part"`
 }
 
-// newPort returns a port. Changes are told when the test says so.
+// newPort returns a port. Changes are reported when the test says so.
 func newPort(t testing.TB, opts *Options) *port {
 	t.Helper()
 	var o Options
@@ -55,7 +55,7 @@ func newPort(t testing.TB, opts *Options) *port {
 	return r
 }
 
-// play is a handler that follows its cues: "end", "ask N", "close", "deaf"; anything else is told
+// play is a handler that follows its cues: "end", "ask N", "close", "deaf"; anything else is sent
 // to the client.
 func (r *port) play(ctx context.Context, req *mcp.CallToolRequest, in playIn) (*mcp.CallToolResult, any, error) {
 	text := func(s string) (*mcp.CallToolResult, any, error) {
@@ -98,7 +98,7 @@ func (r *port) play(ctx context.Context, req *mcp.CallToolRequest, in playIn) (*
 	}
 }
 
-// tell tells the loops of what has changed.
+// tell notifies the loops of what has changed.
 func (r *port) tell() {
 	r.s.notices.flush()
 	r.run()
@@ -125,7 +125,7 @@ func (r *port) dial(loop int) *fakePeer {
 	return p
 }
 
-// wantHarmony holds the port to what is true between two turns.
+// wantHarmony checks what is true between two turns.
 func (r *port) wantHarmony(why string) {
 	r.t.Helper()
 	if err := r.harmony(); err != nil {
@@ -189,7 +189,7 @@ func (r *port) harmony() error {
 	return nil
 }
 
-// wantNothingHeld holds that nothing of any session is left.
+// wantNothingHeld checks that nothing of any session is left.
 func (r *port) wantNothingHeld(why string) {
 	r.t.Helper()
 	r.wantHarmony(why)

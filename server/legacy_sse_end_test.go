@@ -28,7 +28,7 @@ func TestSSEStreamThatClosesEndsItsCalls(t *testing.T) {
 				t.Errorf("%s: cause %v", end, cause)
 			}
 		case <-time.After(20 * time.Second):
-			t.Fatalf("%s: the call goes on", end)
+			t.Fatalf("%s: the call continues", end)
 		}
 		via := r.connect()
 		if res := p.from(via, sseCall("2", "add", `{"a":1,"b":1}`)); res.status != 404 {
@@ -68,8 +68,8 @@ func TestSSECancellation(t *testing.T) {
 	}
 	r.await("both have ended", func() bool { return r.s.calls.Load() == 0 })
 	p.wantSilence("nothing answers what was cancelled")
-	p.post("the session goes on", sseCall("1", "echo", `{"text":"x"}`))
-	p.want("the session goes on", `"id":1,"result"`)
+	p.post("the session continues", sseCall("1", "echo", `{"text":"x"}`))
+	p.want("the session continues", `"id":1,"result"`)
 }
 
 func TestSSECallsTakeNoLongerThanTheyMay(t *testing.T) {
@@ -110,7 +110,7 @@ func TestSSEBounds(t *testing.T) {
 		t.Errorf("one call too many: %d %q", res.status, res.body)
 	}
 	r.hold <- struct{}{}
-	p.want("the first goes on", `"id":1,"result"`)
+	p.want("the first continues", `"id":1,"result"`)
 
 	r = newSSERig(t, &Options{MaxSessions: 1})
 	p = r.openSSE()

@@ -133,7 +133,7 @@ func TestSSEIsOffByDefaultAndForModernOnly(t *testing.T) {
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Errorf("SSEPath %s beside Path %s is taken", o.SSEPath, o.Path)
+					t.Errorf("SSEPath %s with Path %s is accepted", o.SSEPath, o.Path)
 				}
 			}()
 			New(mcp.NewServer(&mcp.Implementation{Name: "x", Version: "1"}, nil), o)
@@ -202,7 +202,7 @@ func TestSSEAsksItsClient(t *testing.T) {
 	p.want("another question", `"method":"sampling/createMessage"`)
 	p.fin()
 	other.fin()
-	r.wantNoSessions("a question to who is gone")
+	r.wantNoSessions("a question to a client that has disconnected")
 }
 
 func TestSSEChangesAndLevels(t *testing.T) {
@@ -247,7 +247,7 @@ func TestSSEBatchesWhereTheRevisionHasThem(t *testing.T) {
 	p.post("notifications only", `[{"jsonrpc":"2.0","method":"notifications/initialized"}]`)
 	wait := `[{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"wait","arguments":{}}}]`
 	p.post("a batch that waits", fmt.Sprintf(wait, 3))
-	p.post("another beside it", fmt.Sprintf(wait, 4))
+	p.post("another at the same time", fmt.Sprintf(wait, 4))
 	r.hold <- struct{}{}
 	r.hold <- struct{}{}
 	msgs := strings.Join(p.want("two batches at once", "", ""), "")

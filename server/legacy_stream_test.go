@@ -97,8 +97,8 @@ func last(events []event) (id string) {
 	return id
 }
 
-// A client that comes back with the id of a notice is told exactly what changed since, wherever
-// it comes back.
+// A client that reconnects with the ID of a notice is notified of exactly what changed since,
+// wherever it reconnects.
 func TestNoticesResume(t *testing.T) {
 	r := newPort(t, nil)
 	s := r.initialize("2025-11-25")
@@ -161,8 +161,8 @@ func TestNoticesResume(t *testing.T) {
 	}
 }
 
-// An id never promises more than was told: a stream that is slow, or is ended in the middle of a
-// change, is told the rest when it comes back.
+// An ID never promises more than was sent: a stream that is slow, or is ended in the middle of a
+// change, gets the rest when its client reconnects.
 func TestSlowStreamsAreToldTheRest(t *testing.T) {
 	r := newPort(t, nil)
 	s := r.initialize("2025-11-25")
@@ -196,7 +196,7 @@ func TestSlowStreamsAreToldTheRest(t *testing.T) {
 			t.Errorf("an id before the last of the notices: %v", events)
 		}
 	}
-	// A slow stream that catches up is told on its own connection.
+	// A slow stream that catches up is notified on its own connection.
 	p.slow(3)
 	r.ms.ResourceUpdated("rig://a")
 	r.tell()

@@ -44,7 +44,8 @@ func (l *loop) serveSubscribe(it *item) {
 	if c == nil || c.state != connStateStream || c.uris == nil || c.uris.replay != 0 {
 		return
 	}
-	// As of now: requests of a session arrive on several loops, and these items in any order.
+	// This is looked up now and not carried by the item, because requests of a session arrive on
+	// several loops, and these items in any order.
 	wanted := l.srv.sessions.Subscribed(c.uris.session, it.uri, l.now)
 	for i := range c.uris.refs {
 		if r := &c.uris.refs[i]; r.list.uri == it.uri {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// B18, C7: a client that comes back is told exactly what changed since its last id, and all that
-// may have changed when it comes from elsewhere.
+// B18, C7: a client that reconnects is notified of exactly what changed since its last ID, and of
+// all that may have changed if it comes from elsewhere.
 func TestChangeLog(t *testing.T) {
 	var g changeLog
 	g.base, g.seq = 1000, 1000
@@ -47,10 +47,10 @@ func TestChangeLog(t *testing.T) {
 		t.Errorf("%d resources are remembered", len(g.uris))
 	}
 	if !g.updatedSince("c", 1000) || !g.updatedSince("a", 1003) {
-		t.Error("a client that was away for too long is not told what it may have missed")
+		t.Error("a client that was away for too long is not notified of what it may have missed")
 	}
 	if g.updatedSince("c", g.seq) {
-		t.Error("a client that missed nothing is told of something")
+		t.Error("a client that missed nothing is notified of something")
 	}
 	many := make([]string, maxLoggedURIs+10)
 	for i := range many {

@@ -75,8 +75,8 @@ type Options struct {
 	// that is less. Default 1 MiB.
 	MaxUnsent int
 	// UnsentTotal is the maximum number of bytes that may wait for all slow readers together,
-	// including the unused room in their buffers. Above it, the readers with most waiting bytes are
-	// disconnected. Bytes that the kernel has taken do not count; the system limits those
+	// including the unused room in their buffers. Above it, the readers with the most waiting bytes
+	// are disconnected. Bytes that the kernel has taken do not count; the system limits those
 	// (net.ipv4.tcp_wmem, tcp_mem). Default 256 MiB.
 	UnsentTotal int
 	// MaxInbox is the maximum number of bytes that may wait for an event loop that is behind:
@@ -113,7 +113,7 @@ type Options struct {
 	// expire. Default 1,000,000.
 	MaxRevoked int
 	// ReplayBytes, ReplayEvents and ReplayAge limit what is kept of the stream of a call for a
-	// client that comes back. Older events are dropped first. Default 1 MiB, 256 and 60 s.
+	// client that reconnects. Older events are dropped first. Default 1 MiB, 256 and 60 s.
 	ReplayBytes  int
 	ReplayEvents int
 	ReplayAge    time.Duration

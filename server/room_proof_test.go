@@ -88,7 +88,7 @@ func TestIdleGiveWay(t *testing.T) {
 }
 
 // Streams hold all descriptors: nothing gives way, a health check on a loopback listener is
-// answered nevertheless, and a call is told to come back.
+// answered nevertheless, and a call gets 503 with Retry-After.
 func TestHealthAmongStreams(t *testing.T) {
 	c := startChildWith(t, 1024, false)
 	peers := c.crowd(1000, listenRequest(1))

@@ -19,7 +19,7 @@ const (
 	awake tick = 0 // the loop gets every tick
 
 	restAfter = 10 // ticks without work after which a loop rests
-	restLeast = 5  // ticks that a rest must last to be worth while
+	restLeast = 5  // ticks that a rest must last to be worthwhile
 	sweepRest = 10 // ticks between two sweeps of the sessions while the loops rest
 )
 

@@ -203,7 +203,7 @@ func TestAdmitLate(t *testing.T) {
 				t.Errorf("%s: no Retry-After", name)
 			}
 			if len(p.got) > 0 || !p.closed && !p.shut {
-				t.Errorf("%s: the connection goes on, %q", name, p.got)
+				t.Errorf("%s: the connection continues, %q", name, p.got)
 			}
 		}
 	}

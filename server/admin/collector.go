@@ -25,7 +25,7 @@ var (
 	streams       = desc("streams", "Open streams.", "kind")
 	sessions      = desc("sessions_with_state", "Sessions of earlier revisions that hold state.")
 	revoked       = desc("sessions_revoked", "Deleted session IDs that have not expired.")
-	replayBytes   = desc("replay_bytes", "Bytes of events kept for clients that come back.")
+	replayBytes   = desc("replay_bytes", "Bytes of events kept for clients that reconnect.")
 	inboxBytes    = desc("inbox_bytes", "Bytes that wait for event loops.")
 	answerBytes   = desc("answer_bytes", "Bytes of clients' answers that wait for their handlers to run.")
 	unsentBytes   = desc("unsent_bytes", "Bytes that wait for clients to read, including unused room in their buffers.")

@@ -115,7 +115,7 @@ var checkCases = []checkCase{
 	{name: "a message, GET", line: "GET /sse/message", policy: both, want: notAllowed("POST")},
 	{name: "a message, DELETE", line: "DELETE /sse/message", policy: both, want: notAllowed("POST")},
 	{name: "a message from elsewhere", line: "POST /sse/message", origin: "https://evil.example", policy: both, want: forbid},
-	{name: "the MCP endpoint beside HTTP+SSE", policy: both, want: good},
+	{name: "the MCP endpoint next to HTTP+SSE", policy: both, want: good},
 	{name: "a preflight", line: "OPTIONS /mcp", origin: "http://localhost:3000", want: Verdict{Route: RoutePreflight}},
 	{name: "a preflight from elsewhere", line: "OPTIONS /mcp", origin: "https://evil.example", want: forbid},
 	{name: "OPTIONS *", line: "OPTIONS *", host: "evil.example", want: Verdict{Route: RouteOptions}},

@@ -15,7 +15,7 @@ const (
 	MaxPause = time.Second
 )
 
-// Serve accepts until End, and then returns ErrClosed, or until ac cannot go on.
+// Serve accepts until End, and then returns ErrClosed, or until ac cannot continue.
 func (a *Admission) Serve(ac Acceptor) error {
 	pause := MinPause
 	for {

@@ -142,7 +142,7 @@ func (a *Admission) Released() {
 }
 
 // Unreserve is Released for a connection that no loop has taken because there is no room for it:
-// those that wait for room go on waiting.
+// those that wait for room continue to wait.
 func (a *Admission) Unreserve() { a.count.Add(-1) }
 
 // NextLoop returns the index of the loop for the next connection. It picks the loops in turn,

@@ -132,7 +132,7 @@ func (f *fakeAcceptor) ClientWaits() bool { return true }
 func (f *fakeAcceptor) CheckOpen() error  { return nil }
 func (f *fakeAcceptor) Close() error      { return nil }
 
-// Accepting goes on after an error that may pass, such as a lack of descriptors or of epoll
+// Accepting continues after an error that may pass, such as a lack of descriptors or of epoll
 // watches (ENOSPC), and ends with any other.
 func TestServeErrors(t *testing.T) {
 	passing := []error{

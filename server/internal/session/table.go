@@ -15,7 +15,7 @@ import (
 type Place struct {
 	Loop uint32 // the number of its event loop, counted from 1; 0: there is no connection
 	Slot uint32 // where it is on the loop
-	Gen  uint32 // tells it from other connections that had the slot
+	Gen  uint32 // distinguishes it from other connections that had the slot
 }
 
 // IsZero reports whether p names no connection.

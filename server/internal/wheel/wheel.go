@@ -47,7 +47,7 @@ const (
 	firstEntry = size + 1
 )
 
-// New returns an empty wheel that stands at now.
+// New returns an empty wheel whose time is now.
 func New(now Tick) *Wheel {
 	w := &Wheel{now: now, nodes: make([]node, firstEntry)}
 	for i := range w.nodes {

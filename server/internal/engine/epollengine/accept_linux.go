@@ -209,7 +209,7 @@ func (a *acceptor) refuse(fd int) {
 	nc, err := net.FileConn(f)
 	if err != nil {
 		// Without a descriptor for net's own connection it cannot be closed in stages, but the
-		// client is told.
+		// client still gets the refusal.
 		a.adm.CountRefused()
 		_, _ = sysWrite(int32(fd), a.adm.Host.Refusal())
 		return

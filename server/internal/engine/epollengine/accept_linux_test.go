@@ -143,7 +143,7 @@ func TestListenerClosedByHost(t *testing.T) {
 				t.Errorf("full: %v: Serve: %v, want %v", full, err, net.ErrClosed)
 			}
 		case <-time.After(10 * engine.MaxPause):
-			t.Fatalf("full: %v: Serve goes on without its listener", full)
+			t.Fatalf("full: %v: Serve continues without its listener", full)
 		}
 		again, err := net.Listen("tcp", l.Addr().String())
 		if err != nil {

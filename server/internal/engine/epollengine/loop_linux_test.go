@@ -60,7 +60,7 @@ func TestLoopTellsMonitor(t *testing.T) {
 	}
 	time.Sleep(10 * time.Millisecond)
 	if at := told(); !at.IsZero() {
-		t.Errorf("a loop at rest told at %v", at)
+		t.Errorf("a loop at rest notified the monitor at %v", at)
 	}
 	done := make(chan struct{})
 	turns := 0
@@ -75,7 +75,7 @@ func TestLoopTellsMonitor(t *testing.T) {
 	l.Execute(again)
 	<-done
 	if told().IsZero() {
-		t.Errorf("%d turns without a pause, and the monitor was not told", turns)
+		t.Errorf("%d turns without a pause, and the monitor was not notified", turns)
 	}
 }
 

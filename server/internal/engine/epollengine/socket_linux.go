@@ -182,7 +182,7 @@ func (s *socket) SetLinger(secs int) error {
 //
 // The descriptor counts as a connection as long as it exists. If the peer is gone it is closed at
 // the end of the turn, or of one of the next turns when very many are; otherwise at once, because
-// the peer must be told.
+// the peer must get a FIN or RST.
 func (s *socket) close(err error) {
 	if s.closed {
 		return

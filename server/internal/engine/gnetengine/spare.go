@@ -14,7 +14,7 @@ import (
 // accepted connection is duplicated into one while it is enrolled: the enrolment needs a
 // descriptor itself, and where the host has used them all, it fails and closes what it was given.
 // The duplicate outlives that, and is enrolled once there are descriptors again. So no client is
-// accepted and dropped; accept fails instead, and clients in the kernel's queue go on waiting.
+// accepted and dropped; accept fails instead, and clients in the kernel's queue continue to wait.
 //
 // The descriptor is never given up, not even for a moment: what it holds is replaced in one system
 // call.
@@ -94,7 +94,7 @@ func (sp *spare) occupy(nc net.Conn) error {
 	return err
 }
 
-// conn returns the connection that sp holds, and goes on holding.
+// conn returns the connection that sp holds, and continues to hold.
 func (sp *spare) conn() (net.Conn, error) {
 	fd, err := engine.Duplicate(sp.fd)
 	if err != nil {
