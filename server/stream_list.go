@@ -95,9 +95,9 @@ func (s *streamList) walkListeners(uri string) bool {
 	return true
 }
 
-// at returns the stream that the walk has come to. In a walk over the listeners of a resource, ref is
-// the index of this resource in the stream's uriSet. At the end of the walk, ok is false. Otherwise
-// the caller passes the stream's node to pass before it does anything with the stream.
+// at returns the stream that the walk has come to. In a walk over the listeners of a resource, ref
+// is the index of this resource in the stream's uriSet. At the end of the walk, ok is false.
+// Otherwise the caller passes the stream's node to pass before it does anything with the stream.
 func (s *streamList) at() (slot, ref uint32, ok bool) {
 	w := &s.walk
 	switch {
