@@ -24,6 +24,6 @@
 //
 // An acceptor reserves a place for it (Admission.Reserve), picks a loop (Admission.NextLoop), asks
 // the host for its handler (Host.NewConn) and hands it to the loop, which calls Handler.Opened.
-// The place is free again when the descriptor is closed, which is after Handler.Closed: the engine
-// then calls Admission.Released. The host counts nothing.
+// The place is free again when the engine calls Admission.Released, after Handler.Closed and when
+// the descriptor is closed or about to be. The host counts nothing.
 package engine
