@@ -96,3 +96,18 @@ func await(ctx context.Context, done <-chan struct{}) error {
 		return ctx.Err()
 	}
 }
+
+// stopWorkers ends the workers of a loop that has ended: the idle ones, and those whose job the
+// loop did not take back. The others end with their job.
+func (l *loop) stopWorkers() {
+	for _, it := range append(l.backlog, l.in.close()...) {
+		switch it.kind {
+		case itemReturn, itemPrepared, itemPark:
+			if w := it.job.worker; w != nil {
+				w.stop()
+			}
+		}
+	}
+	l.backlog = nil
+	l.workers.stop()
+}

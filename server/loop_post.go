@@ -1,7 +1,7 @@
 package server
 
 // This file and inbox.go hold everything that other goroutines may ask of a loop. The methods here
-// may be called from any goroutine, except stopWorkers.
+// may be called from any goroutine.
 
 // postItem posts an item. It returns false when the loop has ended.
 func (l *loop) postItem(it item) bool { return l.in.post(it) }
@@ -29,19 +29,4 @@ func (l *loop) postYield(r *yieldRequest) {
 		r.loops.Add(1)
 		l.execute(l.guard(func() { l.serveYield(r) }))
 	}
-}
-
-// stopWorkers ends the workers of a loop that has ended: the idle ones, and those whose job the
-// loop did not take back. The others end with their job.
-func (l *loop) stopWorkers() {
-	for _, it := range append(l.backlog, l.in.close()...) {
-		switch it.kind {
-		case itemReturn, itemPrepared, itemPark:
-			if w := it.job.worker; w != nil {
-				w.stop()
-			}
-		}
-	}
-	l.backlog = nil
-	l.workers.stop()
 }

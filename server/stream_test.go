@@ -214,7 +214,7 @@ func TestLeavingDuringAWalk(t *testing.T) {
 				}
 				told := 0
 				for i, p := range peers {
-					events := len(p.more2())
+					events := len(p.moreUnchecked())
 					if p.closed {
 						continue
 					}
@@ -238,8 +238,8 @@ func leave(p *fakePeer) {
 	}
 }
 
-// more2 is more without the check against the schema, for large numbers of listeners.
-func (p *fakePeer) more2() []string {
+// moreUnchecked is more without the check against the schema, for large numbers of listeners.
+func (p *fakePeer) moreUnchecked() []string {
 	content, n, _ := p.dechunk(p.got)
 	p.got = append(p.got[:0], p.got[n:]...)
 	return strings.SplitAfter(content, "\n\n")[:strings.Count(content, "\n\n")]
