@@ -64,11 +64,13 @@ var rooms = [...]room{
 	{dir: "sse", not: sockets},
 	{dir: "jsonrpc", not: sockets, inTest: []string{goJSON}},
 	{dir: seal, not: sockets},
-	{dir: "mcp", own: []string{"jsonrpc", seal}, third: []string{goJSON}, not: sockets},
+	{dir: "auth", not: []string{"crypto/tls", "syscall"}},
+	// mcp names http.Header, which a handler is given, but opens no sockets.
+	{dir: "mcp", own: []string{"auth", "jsonrpc", seal}, third: []string{goJSON}, not: []string{"net", "crypto/tls", "syscall"}},
 	{dir: "mcp/internal/schema", third: []string{goJSON, judge, "github.com/google/jsonschema-go", "golang.org/x/text"}, not: sockets},
 	{dir: wirecheck, third: []string{judge, goJSON}},
 	{dir: sockdiag, third: []string{goSys}},
-	{dir: "server", own: []string{"httpparse", "sse", "jsonrpc", "mcp", seal}, inTest: []string{goJSON, gnet}},
+	{dir: "server", own: []string{"auth", "httpparse", "sse", "jsonrpc", "mcp", seal}, inTest: []string{goJSON, gnet}},
 	{dir: "server/internal/buffers", third: []string{byteBufs}, not: sockets},
 	{dir: "server/internal/engine", third: []string{goSys}},
 	{dir: "server/internal/engine/epollengine", own: []string{"server/internal/engine", "server/internal/buffers"}, third: []string{goSys}},
@@ -80,7 +82,9 @@ var rooms = [...]room{
 	{dir: "bench", own: []string{"sse", "jsonrpc", sockdiag}, third: []string{goJSON, goSys, hdr}, inTest: []string{judge}},
 	{dir: "cmd/mooring", own: []string{"server", "server/admin", "mcp", "jsonrpc"}, third: []string{cobra, yaml, goSys}},
 	{dir: "cmd/mooring-conformance", own: []string{"server", "mcp", "jsonrpc"}, third: []string{cobra}},
-	{dir: "examples", own: []string{"server", "mcp"}}, // what any user of the library has
+	// An example imports what any user of the library has.
+	{dir: "examples", own: []string{"auth", "mcp", "mcptest", "server"}},
+	{dir: "mcptest", own: []string{"auth", "jsonrpc", "mcp", "server"}, third: []string{goJSON}},
 	{dir: "cmd/mooring-bench", own: []string{"bench"}, third: []string{cobra, "github.com/spf13/pflag"}},
 }
 
