@@ -14,7 +14,7 @@ func wantAllocs(t *testing.T, what string, f func()) {
 }
 
 func TestAllocs(t *testing.T) {
-	var m Message
+	var m Envelope
 	for _, bt := range benchTexts {
 		wantAllocs(t, "Decode "+bt.name, func() { m.Decode(bt.text) })
 	}

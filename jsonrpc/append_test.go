@@ -85,7 +85,7 @@ func TestError(t *testing.T) {
 }
 
 func TestErrorObject(t *testing.T) {
-	var m Message
+	var m Envelope
 	in := []byte(`{"jsonrpc":"2.0","id":1,"error":{"co\u0064e":-32601,"message":"a\tb","data":[1, 2],"more":0}}`)
 	if err := m.Decode(in); err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ type Batch struct {
 }
 
 // IsBatch reports whether data begins as an array, that is, whether it is for
-// [DecodeBatch] and not for [Message.Decode].
+// [DecodeBatch] and not for [Envelope.Decode].
 func IsBatch(data []byte) bool {
 	i := skipSpace(data, 0)
 	return i < len(data) && data[i] == '['
@@ -51,7 +51,7 @@ func (b Batch) Len() int { return b.n }
 
 // Messages decodes one element after another into m and yields the error of
 // m.Decode, which is nil or an *Error with CodeInvalidRequest.
-func (b Batch) Messages(m *Message) iter.Seq[error] {
+func (b Batch) Messages(m *Envelope) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		for element := range Elements(b.data) {
 			if !yield(m.Decode(element)) {

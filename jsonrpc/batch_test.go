@@ -29,7 +29,7 @@ func TestBatch(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var m Message
+			var m Envelope
 			var got []string
 			b, err := DecodeBatch([]byte(tt.in))
 			if err != nil {
@@ -52,7 +52,7 @@ func TestBatchLeftEarly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var m Message
+	var m Envelope
 	for err := range b.Messages(&m) {
 		var e *Error
 		if !errors.As(err, &e) || e.Code != CodeInvalidRequest {

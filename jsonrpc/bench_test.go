@@ -23,7 +23,7 @@ var benchTexts = []struct {
 func BenchmarkDecode(b *testing.B) {
 	for _, bt := range benchTexts {
 		b.Run(bt.name, func(b *testing.B) {
-			var m Message
+			var m Envelope
 			b.SetBytes(int64(len(bt.text)))
 			b.ReportAllocs()
 			for b.Loop() {
@@ -80,7 +80,7 @@ func BenchmarkDistinctNames(b *testing.B) {
 	for _, n := range []int{16, 17, 100, 10_000, 400_000} {
 		text := distinctNames(n)
 		b.Run("", func(b *testing.B) {
-			var m Message
+			var m Envelope
 			for b.Loop() {
 				if err := m.Decode(text); err != nil {
 					b.Fatal(err)
@@ -92,7 +92,7 @@ func BenchmarkDistinctNames(b *testing.B) {
 }
 
 func BenchmarkMember(b *testing.B) {
-	var m Message
+	var m Envelope
 	if err := m.Decode(benchTexts[1].text); err != nil {
 		b.Fatal(err)
 	}

@@ -35,8 +35,8 @@ const (
 // m.ID is the id of the message if it has a valid one.
 //
 // Data is not changed; the slices of m alias it.
-func (m *Message) Decode(data []byte) error {
-	*m = Message{}
+func (m *Envelope) Decode(data []byte) error {
+	*m = Envelope{}
 	if uint64(len(data)) > maxText {
 		return errSize
 	}
@@ -50,7 +50,7 @@ func (m *Message) Decode(data []byte) error {
 		}
 		return errNotObject
 	}
-	var env envelope
+	var env outline
 	var seen names
 	i := env.scan(data, start, m, &seen)
 	seen.release()
@@ -58,18 +58,18 @@ func (m *Message) Decode(data []byte) error {
 		i = scanEnd(data, i)
 	}
 	if i < 0 {
-		*m = Message{}
+		*m = Envelope{}
 		return scanError(i)
 	}
 	if err := env.check(m); err != nil {
-		*m = Message{ID: m.ID}
+		*m = Envelope{ID: m.ID}
 		return err
 	}
 	return nil
 }
 
-// An envelope is what is known of the message's object in addition to the Message.
-type envelope struct {
+// An outline is what is known of the message's object in addition to the Envelope.
+type outline struct {
 	version []byte // the value of jsonrpc
 	method  []byte // the value of method
 	misCase bool   // a name differs only in case
@@ -80,7 +80,7 @@ type envelope struct {
 // scan validates the object at i and collects its members. It does not decide
 // whether they form a message: that comes after the end of the text, because a
 // text that is not JSON is refused for that.
-func (env *envelope) scan(b []byte, i int, m *Message, seen *names) int {
+func (env *outline) scan(b []byte, i int, m *Envelope, seen *names) int {
 	i = skipSpace(b, i+1)
 	if i < len(b) && b[i] == '}' {
 		return i + 1
@@ -142,7 +142,7 @@ func present(raw []byte) []byte {
 
 // check sets m.Kind and m.Method, or returns why the members are not a message. It
 // has all rules of JSON-RPC 2.0, sections 4 and 5, that are not about syntax.
-func (env *envelope) check(m *Message) error {
+func (env *outline) check(m *Envelope) error {
 	switch {
 	case env.misCase:
 		return errCase
@@ -187,7 +187,7 @@ func (env *envelope) check(m *Message) error {
 }
 
 // checkResponse sets m.Kind if the members are a response.
-func checkResponse(m *Message) error {
+func checkResponse(m *Envelope) error {
 	switch {
 	case m.Result == nil && m.Error == nil:
 		return errNoKind

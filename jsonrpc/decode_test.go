@@ -125,7 +125,7 @@ var envelopeTests = []struct {
 }
 
 // describe returns the result of Decode in the form of envelopeTests.
-func describe(m *Message, err error) string {
+func describe(m *Envelope, err error) string {
 	var e *Error
 	if errors.As(err, &e) {
 		return strconv.FormatInt(int64(e.Code), 10) + "|" + string(m.ID)
@@ -134,7 +134,7 @@ func describe(m *Message, err error) string {
 }
 
 func TestDecode(t *testing.T) {
-	var m Message // reused: nothing of an earlier message may be left
+	var m Envelope // reused: nothing of an earlier message may be left
 	for _, tt := range envelopeTests {
 		t.Run(tt.name, func(t *testing.T) {
 			in := []byte(tt.in)

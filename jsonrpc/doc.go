@@ -15,12 +15,12 @@
 // null, and params is an object. Because serializers are less strict than
 // JSON-RPC, an optional member that is null counts as absent.
 //
-// [Message.Decode] is one pass of the package's own scanner. It reads nothing
+// [Envelope.Decode] is one pass of the package's own scanner. It reads nothing
 // twice and copies nothing. Fuzz tests check that it accepts exactly what
 // github.com/goccy/go-json/jsontext accepts within the depth limit, and nothing
 // that encoding/json refuses. See design/2026-11-22-envelope-scanner.md.
 //
-// The slices of a Message alias the bytes given to Decode. They are validated
+// The slices of an Envelope alias the bytes given to Decode. They are validated
 // JSON, so that [Member], [Members], [Elements], [Unquote], [StringValue] and
 // [IntValue] can walk them quickly. On anything else those functions return
 // meaningless results, but they end and do not panic.

@@ -6,8 +6,8 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-func ExampleMessage_Decode() {
-	var m jsonrpc.Message
+func ExampleEnvelope_Decode() {
+	var m jsonrpc.Envelope
 	err := m.Decode([]byte(`{"jsonrpc":"2.0","id":"a-1","method":"tools/call","params":{"name":"echo","arguments":{"text":"hello"}}}`))
 	if err != nil {
 		fmt.Println(err)
@@ -23,8 +23,8 @@ func ExampleMessage_Decode() {
 	// arguments = {"text":"hello"}
 }
 
-func ExampleMessage_Decode_refused() {
-	var m jsonrpc.Message
+func ExampleEnvelope_Decode_refused() {
+	var m jsonrpc.Envelope
 	for _, text := range []string{
 		`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":[1]}`,
 		`{"jsonrpc":"2.0","id":7,"method":"a","method":"b"}`,
@@ -48,7 +48,7 @@ func ExampleDecodeBatch() {
 		fmt.Println(err)
 		return
 	}
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	for err := range batch.Messages(&m) {
 		fmt.Println(m.Kind, err)
 	}

@@ -55,7 +55,7 @@ func agreeBatch(t *testing.T, data []byte) {
 		t.Errorf("%q: %d elements, encoding/json reads %d, %v", data, b.Len(), len(elements), err)
 		return
 	}
-	var m, alone Message
+	var m, alone Envelope
 	i := 0
 	for err := range b.Messages(&m) {
 		aloneErr := alone.Decode(elements[i])
@@ -66,7 +66,7 @@ func agreeBatch(t *testing.T, data []byte) {
 	}
 }
 
-// FuzzSequence decodes texts one after another into one Message. Nothing of an
+// FuzzSequence decodes texts one after another into one Envelope. Nothing of an
 // earlier text, even of a refused one, may be visible in a later one. The texts are
 // the lines of the input.
 func FuzzSequence(f *testing.F) {
@@ -74,9 +74,9 @@ func FuzzSequence(f *testing.F) {
 	f.Add([]byte("{\"id\":1}\n{\"a\":1,\"a\":1}\n{\"jsonrpc\":\"2.0\",\"method\":\"\\u0061\"}"))
 	f.Add(append(append(distinctNames(smallNames+1), '\n'), distinctNames(smallNames+2)...))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var m Message
+		var m Envelope
 		for _, line := range bytes.Split(data, []byte{'\n'}) {
-			var fresh Message
+			var fresh Envelope
 			err, freshErr := m.Decode(line), fresh.Decode(bytes.Clone(line))
 			if got, want := describe(&m, err), describe(&fresh, freshErr); got != want || err != freshErr {
 				t.Errorf("%q: reused %s (%v), fresh %s (%v)", line, got, err, want, freshErr)
@@ -108,7 +108,7 @@ func FuzzAppend(f *testing.F) {
 		}
 		e := &Error{Code: Code(code), Message: text, Data: value}
 
-		var m Message
+		var m Envelope
 		decode := func(data []byte) {
 			t.Helper()
 			if err := m.Decode(data); err != nil {

@@ -13,7 +13,7 @@ import (
 func acceptsText(t *testing.T, text string) bool {
 	t.Helper()
 	data := []byte(text)
-	var m Message
+	var m Envelope
 	got := acceptedJSON(m.Decode(data))
 	if _, err := DecodeBatch(data); acceptedJSON(err) != got {
 		t.Errorf("%q: Decode and DecodeBatch do not agree", text)
@@ -35,7 +35,7 @@ func acceptedJSON(err error) bool {
 // the same rules except for the depth, and encoding/json has fewer.
 func agree(t *testing.T, data []byte) {
 	t.Helper()
-	var m Message
+	var m Envelope
 	err := m.Decode(data)
 	got := acceptedJSON(err)
 	want := jsontext.Value(data).IsValid() && depth(data) <= MaxDepth
@@ -51,7 +51,7 @@ func agree(t *testing.T, data []byte) {
 }
 
 // agreeMessage compares a decoded message with what encoding/json reads into a map.
-func agreeMessage(t *testing.T, data []byte, m *Message) {
+func agreeMessage(t *testing.T, data []byte, m *Envelope) {
 	t.Helper()
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(data, &members); err != nil {

@@ -74,10 +74,10 @@ func TestNamesTwice(t *testing.T) {
 					fmt.Fprintf(&b, `%s:{"n0":%d},`, spell[variant&1](i), i)
 				}
 				text := func(last string) string { return "{" + b.String() + last + ":0}" }
-				if got := acceptedJSON(new(Message).Decode([]byte(text(spell[variant>>1](n))))); !got {
+				if got := acceptedJSON(new(Envelope).Decode([]byte(text(spell[variant>>1](n))))); !got {
 					t.Fatalf("%d distinct names and one more: refused", n)
 				}
-				if got := new(Message).Decode([]byte(text(spell[variant>>1](twice)))); got != error(errDuplicate) {
+				if got := new(Envelope).Decode([]byte(text(spell[variant>>1](twice)))); got != error(errDuplicate) {
 					t.Fatalf("%d distinct names and the one at %d again: %v", n, twice, got)
 				}
 			}
@@ -93,7 +93,7 @@ func TestNamesForgotten(t *testing.T) {
 	text := distinctNames(500)
 	nested := []byte(`{"jsonrpc":"2.0","method":"m","params":{"a":[` + strings.Repeat(string(text)+",", 5) + string(text) + `]}}`)
 	bad := append(distinctNames(500)[:len(text)-2], `,"0":0}}`...)
-	var m Message
+	var m Envelope
 	for range 20 {
 		for range 3 {
 			if err := m.Decode(nested); err != nil {
@@ -132,7 +132,7 @@ func TestNamesLinear(t *testing.T) {
 		shortest := time.Duration(math.MaxInt64)
 		for range 3 {
 			start := time.Now()
-			if err := new(Message).Decode(text); err != nil {
+			if err := new(Envelope).Decode(text); err != nil {
 				t.Fatal(err)
 			}
 			shortest = min(shortest, time.Since(start))

@@ -15,7 +15,7 @@ func TestTooLong(t *testing.T) {
 		t.Skip("no address space for the test: ", err)
 	}
 	defer syscall.Munmap(data)
-	var m Message
+	var m Envelope
 	if err := m.Decode(data); err != error(errSize) {
 		t.Errorf("Decode: %v, want %v", err, errSize)
 	}

@@ -157,7 +157,7 @@ func TestDepth(t *testing.T) {
 			t.Errorf("%s: accepted %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	var m Message
+	var m Envelope
 	envelope := func(depth int) []byte {
 		return []byte(`{"jsonrpc":"2.0","id":1,"method":"m","params":{"a":` + nest("[", "]", depth-2) + `}}`)
 	}

@@ -116,7 +116,7 @@ func TestStrings(t *testing.T) {
 func TestAppendToAliases(t *testing.T) {
 	for _, seed := range mutationSeeds {
 		data := []byte(seed)
-		var m Message
+		var m Envelope
 		if err := m.Decode(data); err != nil {
 			t.Fatal(err)
 		}

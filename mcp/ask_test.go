@@ -28,7 +28,7 @@ func (a *asker) Request(asks []Ask) bool {
 
 func prepareLegacy(t *testing.T, s *Server, caps, members string) *Call {
 	t.Helper()
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	if err := m.Decode([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{` + members + `}}`)); err != nil {
 		t.Fatal(err)
 	}

@@ -28,8 +28,8 @@ var hotCases = []struct {
 }
 
 // hotMessage returns a decoded request and the meta that an HTTP transport gives.
-func hotMessage(t testing.TB, method, target, params string) (*jsonrpc.Message, *RequestMeta) {
-	var m jsonrpc.Message
+func hotMessage(t testing.TB, method, target, params string) (*jsonrpc.Envelope, *RequestMeta) {
+	var m jsonrpc.Envelope
 	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":12345,"method":%q,"params":{%s}}`, method, params)
 	if err := m.Decode([]byte(body)); err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func hotMessage(t testing.TB, method, target, params string) (*jsonrpc.Message, 
 }
 
 // answerHot prepares and runs one message.
-func answerHot(t testing.TB, s *Server, c *Call, m *jsonrpc.Message, meta *RequestMeta, w Sink) {
+func answerHot(t testing.TB, s *Server, c *Call, m *jsonrpc.Envelope, meta *RequestMeta, w Sink) {
 	if e := s.Prepare(c, m, meta); e != nil {
 		t.Fatal(e)
 	}

@@ -37,7 +37,7 @@
 //
 // # For transports: from a message to its response
 //
-// A transport decodes a message ([jsonrpc.Message]) and adds what it knows of it in a
+// A transport decodes a message ([jsonrpc.Envelope]) and adds what it knows of it in a
 // [RequestMeta]. [Server.Prepare] checks the message and readies a [Call] for it; it never blocks
 // and never calls a handler. If it refuses the message, it returns the error that answers it, and
 // [Call.Status] gives the HTTP status. Otherwise [Call.Kind] says what to do with the message

@@ -54,7 +54,7 @@ var sealed = regexp.MustCompile(`"requestState":"[^"]*"`)
 
 // serve answers one message in process, as a transport does with each.
 func serve(s *mcp.Server, text string) {
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	if err := m.Decode([]byte(text)); err != nil {
 		fmt.Println(err)
 		return
@@ -85,7 +85,7 @@ func request(s *mcp.Server, method, params string) {
 		`"io.modelcontextprotocol/protocolVersion":"2026-07-28",` +
 		`"io.modelcontextprotocol/clientInfo":{"name":"docs","version":"v1.0.0"},` +
 		`"io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}}` + params + `}}`
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	if err := m.Decode([]byte(text)); err != nil {
 		fmt.Println(err)
 		return

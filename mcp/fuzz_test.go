@@ -59,7 +59,7 @@ func FuzzPrepare(f *testing.F) {
 	s := fuzzServer(f)
 	c := newClient(f, s)
 	f.Fuzz(func(t *testing.T, body, version, method, name, field, value []byte) {
-		var m jsonrpc.Message
+		var m jsonrpc.Envelope
 		if m.Decode(body) != nil {
 			return
 		}
@@ -108,7 +108,7 @@ func FuzzPrepareInSession(f *testing.F) {
 	s := fuzzServer(f)
 	c := newClient(f, s)
 	f.Fuzz(func(t *testing.T, body, ticket, version []byte, level string, reply []byte) {
-		var m jsonrpc.Message
+		var m jsonrpc.Envelope
 		info := &SessionInfo{}
 		if m.Decode(body) != nil || info.UnmarshalBinary(ticket) != nil {
 			return
@@ -135,14 +135,14 @@ func FuzzPrepareInSession(f *testing.F) {
 }
 
 // askFuzzed answers every question of the call with reply.
-func askFuzzed(t *testing.T, c *client, call *Call, m *jsonrpc.Message, reply []byte) {
+func askFuzzed(t *testing.T, c *client, call *Call, m *jsonrpc.Envelope, reply []byte) {
 	w := &asker{recorder: recorder{t: t}, can: true}
 	call.Run(t.Context(), w)
 	for call.Asking() {
 		responses := []byte{'{'}
 		for i := range w.asks {
 			c.schema.Message(t, call.rev.name, "", AppendAsk(nil, []byte("1"), &w.asks[i]))
-			var r jsonrpc.Message
+			var r jsonrpc.Envelope
 			if r.Decode(reply) == nil {
 				responses = AppendAskAnswer(responses, w.asks[i].Key, &r)
 			}
@@ -156,7 +156,7 @@ func askFuzzed(t *testing.T, c *client, call *Call, m *jsonrpc.Message, reply []
 }
 
 // wantRefusal checks the response to a message that was refused.
-func wantRefusal(t *testing.T, c *client, call *Call, m *jsonrpc.Message, e *jsonrpc.Error) {
+func wantRefusal(t *testing.T, c *client, call *Call, m *jsonrpc.Envelope, e *jsonrpc.Error) {
 	revision, status := modern, call.Status(e.Code)
 	if call.rev != nil {
 		revision = call.rev.name
@@ -169,7 +169,7 @@ func wantRefusal(t *testing.T, c *client, call *Call, m *jsonrpc.Message, e *jso
 	}
 }
 
-func answerFuzzed(t *testing.T, c *client, call *Call, m *jsonrpc.Message) {
+func answerFuzzed(t *testing.T, c *client, call *Call, m *jsonrpc.Envelope) {
 	switch call.Kind() {
 	case CallAnswer:
 		if m.Kind != jsonrpc.KindResult && m.Kind != jsonrpc.KindErrorResponse || call.ID() == nil {
@@ -194,7 +194,7 @@ func answerFuzzed(t *testing.T, c *client, call *Call, m *jsonrpc.Message) {
 }
 
 // wantAnswer checks the response to a request.
-func wantAnswer(t *testing.T, c *client, call *Call, m *jsonrpc.Message, w *recorder) {
+func wantAnswer(t *testing.T, c *client, call *Call, m *jsonrpc.Envelope, w *recorder) {
 	if w.responses != 1 || !bytes.Contains([]byte(w.body), append([]byte(`{"jsonrpc":"2.0","id":`), m.ID...)) {
 		t.Fatalf("%d responses: %s", w.responses, w.body)
 	}
@@ -216,7 +216,7 @@ func FuzzPrepareUndecoded(f *testing.F) {
 	f.Add([]byte(`completion/complete`), []byte(`{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}},"ref":{"type":"},"argument":{`), []byte(nil))
 	s := fuzzServer(f)
 	f.Fuzz(func(t *testing.T, method, params, id []byte) {
-		m := jsonrpc.Message{Kind: jsonrpc.KindRequest, ID: id, Method: method, Params: params}
+		m := jsonrpc.Envelope{Kind: jsonrpc.KindRequest, ID: id, Method: method, Params: params}
 		var call Call
 		if s.Prepare(&call, &m, &RequestMeta{HTTP: true, ProtocolVersion: []byte(modern), Method: method, Params: fields("A", "1")}) == nil {
 			call.Run(t.Context(), &recorder{t: t})

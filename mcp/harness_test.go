@@ -148,7 +148,7 @@ func (c *client) send(body string, meta *RequestMeta) *answer {
 	if meta.Session == nil {
 		meta.Session = c.session
 	}
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	if err := m.Decode([]byte(body)); err != nil {
 		c.t.Fatalf("%s: %v", body, err)
 	}

@@ -230,7 +230,7 @@ func TestStateAloneRunsAgain(t *testing.T) {
 				})
 				for _, request := range []string{`"method":"tools/call","params":{"name":"ask"}`, `"method":"prompts/get","params":{"name":"ask"}`, `"method":"resources/read","params":{"uri":"test://ask"}`} {
 					runs = 0
-					var m jsonrpc.Message
+					var m jsonrpc.Envelope
 					if err := m.Decode([]byte(`{"jsonrpc":"2.0","id":1,` + request + `}`)); err != nil {
 						t.Fatal(err)
 					}

@@ -14,7 +14,7 @@ func AppendAsk(dst, id []byte, a *Ask) []byte {
 // is the first: the answer that m, a response of the client, gives to the ask with the key. Dst
 // has the object from its opening brace on, and the caller closes it. An error response is an
 // answer too; it ends the call.
-func AppendAskAnswer(dst []byte, key string, m *jsonrpc.Message) []byte {
+func AppendAskAnswer(dst []byte, key string, m *jsonrpc.Envelope) []byte {
 	if n := len(dst); n > 0 && dst[n-1] != '{' {
 		dst = append(dst, ',')
 	}

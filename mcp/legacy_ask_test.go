@@ -36,7 +36,7 @@ func asking(t *testing.T, want *InputRequestMap) *Server {
 func prepareAsk(t *testing.T, s *Server, rev, caps string) *Call {
 	t.Helper()
 	session := newLegacyClient(t, s, rev, caps).session
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	if err := m.Decode([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ask"}}`)); err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestAskRounds(t *testing.T) {
 			if !ok {
 				continue
 			}
-			var m jsonrpc.Message
+			var m jsonrpc.Envelope
 			if err := m.Decode([]byte(text)); err != nil {
 				t.Fatal(err)
 			}
@@ -213,7 +213,7 @@ func TestAbandon(t *testing.T) {
 	s := newTestServer(t, nil)
 	addAsker(s)
 	for _, tt := range askers {
-		var m jsonrpc.Message
+		var m jsonrpc.Envelope
 		if err := m.Decode([]byte(`{"jsonrpc":"2.0","id":1,"method":"` + tt.method + `","params":{` + tt.members + `}}`)); err != nil {
 			t.Fatal(err)
 		}

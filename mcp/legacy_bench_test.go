@@ -22,8 +22,8 @@ var legacyCases = []struct {
 }
 
 // legacyMessage returns a decoded request and the meta of its session.
-func legacyMessage(t testing.TB, rev, method, params string) (*jsonrpc.Message, *RequestMeta) {
-	var m jsonrpc.Message
+func legacyMessage(t testing.TB, rev, method, params string) (*jsonrpc.Envelope, *RequestMeta) {
+	var m jsonrpc.Envelope
 	if err := m.Decode(fmt.Appendf(nil, `{"jsonrpc":"2.0","id":12345,"method":%q,"params":{%s}}`, method, params)); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestLegacyAllocations(t *testing.T) {
 		}
 	}
 	var c Call
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	if err := m.Decode([]byte(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}`)); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestLegacyCallCost(t *testing.T) {
 		modernMsg, modernMeta := hotMessage(t, tt.method, tt.target, tt.params)
 		legacyMsg, legacyMeta := legacyMessage(t, "2025-11-25", legacyCases[i].method, legacyCases[i].params)
 		var c Call
-		run := func(m *jsonrpc.Message, meta *RequestMeta) time.Duration {
+		run := func(m *jsonrpc.Envelope, meta *RequestMeta) time.Duration {
 			start := time.Now()
 			for range 500 {
 				answerHot(t, s, &c, m, meta, &w)
@@ -112,7 +112,7 @@ func BenchmarkLegacyCall(b *testing.B) {
 
 func BenchmarkInitialize(b *testing.B) {
 	s := newTestServer(b, nil)
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	if err := m.Decode([]byte(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{"elicitation":{},"sampling":{},"roots":{"listChanged":true}},"clientInfo":{"name":"bench","version":"1"}}}`)); err != nil {
 		b.Fatal(err)
 	}

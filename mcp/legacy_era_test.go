@@ -78,7 +78,7 @@ func TestEras(t *testing.T) {
 		{"a modern client's farewell", `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`, http(modern, "", nil), CallNotification, false, false, 0, 200},
 		{"a modern notification that names a session", `{"jsonrpc":"2.0","method":"x","params":{` + meta + `}}`, http(modern, "", session), CallNotification, false, true, 0, 200},
 	} {
-		var m jsonrpc.Message
+		var m jsonrpc.Envelope
 		if err := m.Decode([]byte(tt.body)); err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +113,7 @@ func TestErasOnOneCall(t *testing.T) {
 		if i%2 == 1 {
 			meta, params, want = current, client.params(`"name":"add","arguments":{"a":1,"b":2}`), `{"jsonrpc":"2.0","id":1,"result":{"resultType":`
 		}
-		var m jsonrpc.Message
+		var m jsonrpc.Envelope
 		if err := m.Decode([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":` + params + `}`)); err != nil {
 			t.Fatal(err)
 		}
@@ -138,7 +138,7 @@ func TestCancelled(t *testing.T) {
 		`{"requestId":12}`: `12`, `{"requestId":"a\"b","reason":"r"}`: `"a\"b"`,
 		`{"requestId":null}`: ``, `{"requestId":{}}`: ``, `{"requestId":1.5}`: ``, `{}`: ``,
 	} {
-		var m jsonrpc.Message
+		var m jsonrpc.Envelope
 		if err := m.Decode([]byte(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":` + params + `}`)); err != nil {
 			t.Fatal(err)
 		}

@@ -72,7 +72,7 @@ func headerVersion(meta *RequestMeta) *jsonrpc.Error {
 // prepareNotification readies c for a notification. Only its version header can be refused. Modern
 // revisions define no notifications over HTTP, but clients send a cancellation when they close,
 // without any _meta. Unknown notifications of sessions must be ignored.
-func (c *Call) prepareNotification(m *jsonrpc.Message, meta *RequestMeta) *jsonrpc.Error {
+func (c *Call) prepareNotification(m *jsonrpc.Envelope, meta *RequestMeta) *jsonrpc.Error {
 	c.env.version = claimOf(m.Params)
 	if meta.inSession() && c.env.version == nil {
 		if e := headerVersion(meta); e != nil && e != errNoMeta {

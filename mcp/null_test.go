@@ -129,7 +129,7 @@ func (n *nullTester) effect(method string, params any) (text string, code jsonrp
 	if n.revision != modern && method != "initialize" {
 		c.session = &SessionInfo{Revision: n.revision}
 	}
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	if err := m.Decode(body); err != nil {
 		return err.Error(), err.(*jsonrpc.Error).Code
 	}

@@ -69,7 +69,7 @@ var specs = [methodCount]methodSpec{
 // types of the params, the standard header fields, what the params name, and the header fields of
 // a tool's params. If it refuses the message, it returns the error that answers it; [Call.Status]
 // gives the HTTP status for its code. A refusal may be shared and must not be changed.
-func (s *Server) Prepare(c *Call, m *jsonrpc.Message, meta *RequestMeta) *jsonrpc.Error {
+func (s *Server) Prepare(c *Call, m *jsonrpc.Envelope, meta *RequestMeta) *jsonrpc.Error {
 	if meta == nil {
 		meta = new(RequestMeta)
 	}

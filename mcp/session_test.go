@@ -131,7 +131,7 @@ func TestNotificationNotDelivered(t *testing.T) {
 func runOn(t *testing.T, s *Server, w Sink, meta, members string) {
 	t.Helper()
 	c := &client{t: t, caps: `{}`, meta: "," + meta}
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	if err := m.Decode([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":` + c.params(members) + `}`)); err != nil {
 		t.Fatal(err)
 	}

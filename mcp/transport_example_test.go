@@ -14,7 +14,7 @@ func ExampleCall() {
 	s := mcp.NewServer(&mcp.Implementation{Name: "sums", Version: "v1.0.0"}, nil)
 	mcp.AddInlineTool(s, &mcp.Tool{Name: "add"}, add)
 
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	err := m.Decode([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":{"a":40,"b":2}}}`))
 	if err != nil {
 		fmt.Println(err)

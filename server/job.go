@@ -32,7 +32,7 @@ type job struct {
 
 	// These belong to the worker while it runs the job, otherwise to the loop.
 	content *buffer // the message; the call aliases it
-	msg     jsonrpc.Message
+	msg     jsonrpc.Envelope
 	call    mcp.Call
 	meta    mcp.RequestMeta
 	refusal *jsonrpc.Error // why the message was refused; nil if it was not
@@ -80,7 +80,7 @@ func (l *loop) putJob(j *job) {
 	}
 	j.handed = false
 	j.call.Reset()
-	j.msg = jsonrpc.Message{}
+	j.msg = jsonrpc.Envelope{}
 	j.meta = mcp.RequestMeta{}
 	j.h, j.method, j.id = handle{}, mcp.MethodOther, nil
 	j.ctx, j.stop, j.worker = nil, nil, nil

@@ -45,7 +45,7 @@ func (j *job) Request(asks []mcp.Ask) bool {
 // deliverAnswer posts a client's answer to the loop of the call that asked. An answer to no
 // question is ignored. If there is no room for the answer, deliverAnswer returns the refusal, and
 // the question stays open. It may be called from any goroutine.
-func (s *Server) deliverAnswer(k session.Key, now tick, m *jsonrpc.Message) (refusal *jsonrpc.Error) {
+func (s *Server) deliverAnswer(k session.Key, now tick, m *jsonrpc.Envelope) (refusal *jsonrpc.Error) {
 	if j, ok := s.sessions.Asked(k, m.ID, now); ok && j.loop.flooded() {
 		return errFlooded
 	}

@@ -43,7 +43,7 @@ func (j *job) runBatch() {
 		return
 	}
 	sink := &batchSink{j: j, out: []byte{'['}}
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	for err := range b.Messages(&m) {
 		if e := asError(err); e != nil {
 			sink.add(jsonrpc.AppendError(nil, m.ID, e))
@@ -59,7 +59,7 @@ func (j *job) runBatch() {
 }
 
 // runBatched serves one message of a batch.
-func (j *job) runBatched(m *jsonrpc.Message, sink *batchSink) {
+func (j *job) runBatched(m *jsonrpc.Envelope, sink *batchSink) {
 	s, k := j.loop.srv, j.legacy.ticket.Key
 	var call mcp.Call
 	if e := s.mcp.Prepare(&call, m, &j.meta); e != nil {

@@ -18,7 +18,7 @@ const (
 // whether the request failed: the message is an error response, or the result of a tool with
 // isError true. Result does not allocate.
 func Result(body []byte) (id int64, isError, ok bool) {
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	if m.Decode(body) != nil || m.Kind != jsonrpc.KindResult && m.Kind != jsonrpc.KindErrorResponse || m.ID == nil {
 		return 0, false, false
 	}
@@ -35,7 +35,7 @@ func Result(body []byte) (id int64, isError, ok bool) {
 // Method returns the method of a notification or a request, or nil. It aliases body unless the
 // method was written with escapes.
 func Method(body []byte) []byte {
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	if m.Decode(body) != nil {
 		return nil
 	}

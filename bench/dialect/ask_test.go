@@ -40,7 +40,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, _ := io.ReadAll(r.Body)
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	if err := m.Decode(body); err != nil {
 		f.t.Errorf("%s: %v", body, err)
 	}

@@ -125,7 +125,7 @@ func (a *answer) readStream(body io.Reader) error {
 
 // result returns the result with that id, or a refusal that says what there is instead.
 func (a *answer) result(what string, id int64) ([]byte, error) {
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	decodeErr := m.Decode(a.message)
 	if e := m.ErrorObject(); e != nil {
 		return nil, &refusal{fmt.Sprintf("returned %d and error %d %s for %s", a.status, int64(e.Code), quote([]byte(e.Message)), what)}

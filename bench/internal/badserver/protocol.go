@@ -56,7 +56,7 @@ func (s *Server) servePost(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	if err := m.Decode(content); err != nil {
 		var e *jsonrpc.Error
 		errors.As(err, &e)
@@ -73,7 +73,7 @@ func (s *Server) servePost(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Server) serveModern(w http.ResponseWriter, r *http.Request, m *jsonrpc.Message) {
+func (s *Server) serveModern(w http.ResponseWriter, r *http.Request, m *jsonrpc.Envelope) {
 	if m.Kind != jsonrpc.KindRequest {
 		w.WriteHeader(http.StatusAccepted)
 		return
@@ -103,12 +103,12 @@ func (s *Server) serveModern(w http.ResponseWriter, r *http.Request, m *jsonrpc.
 	}
 }
 
-func (s *Server) serveInitialize(w http.ResponseWriter, m *jsonrpc.Message) {
+func (s *Server) serveInitialize(w http.ResponseWriter, m *jsonrpc.Envelope) {
 	w.Header().Set("Mcp-Session-Id", s.newSession())
 	answer(w, m.ID, `{"protocolVersion":"`+legacyRevision+`","capabilities":`+capabilities+`,"serverInfo":`+serverInfo+`}`)
 }
 
-func (s *Server) serveLegacy(w http.ResponseWriter, r *http.Request, m *jsonrpc.Message) {
+func (s *Server) serveLegacy(w http.ResponseWriter, r *http.Request, m *jsonrpc.Envelope) {
 	if m.Kind != jsonrpc.KindRequest {
 		w.WriteHeader(http.StatusAccepted)
 		return

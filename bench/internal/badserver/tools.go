@@ -9,7 +9,7 @@ import (
 )
 
 // call answers tools/call. rest are further members of the result that the era requires.
-func (s *Server) call(w http.ResponseWriter, r *http.Request, m *jsonrpc.Message, rest string) {
+func (s *Server) call(w http.ResponseWriter, r *http.Request, m *jsonrpc.Envelope, rest string) {
 	name, _ := jsonrpc.Member(m.Params, "name")
 	tool, _ := jsonrpc.StringValue(name)
 	arguments, _ := jsonrpc.Member(m.Params, "arguments")

@@ -28,7 +28,7 @@ func TestAsk(t *testing.T) {
 	const caps = `"io.modelcontextprotocol/clientCapabilities":{"elicitation":{}}`
 	modern := func(more string) string {
 		t.Helper()
-		var m jsonrpc.Message
+		var m jsonrpc.Envelope
 		body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":%q,%s},"name":"ask"%s}}`, revision, caps, more)
 		if err := m.Decode([]byte(body)); err != nil {
 			t.Fatal(err)
@@ -63,7 +63,7 @@ func TestAsk(t *testing.T) {
 	}
 	for _, rev := range []string{"2025-11-25", "2025-06-18"} {
 		for answer, want := range answers {
-			var m jsonrpc.Message
+			var m jsonrpc.Envelope
 			if err := m.Decode([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ask","arguments":{"question":"Who?"}}}`)); err != nil {
 				t.Fatal(err)
 			}

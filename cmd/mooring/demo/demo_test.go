@@ -59,7 +59,7 @@ func (c *client) prepare(call *mcp.Call, method, params string) *jsonrpc.Error {
 	c.t.Helper()
 	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":%q,"params":{"_meta":{"io.modelcontextprotocol/protocolVersion":%q,`+
 		`"io.modelcontextprotocol/clientCapabilities":{}%s}%s}}`, method, revision, c.meta, params)
-	var m jsonrpc.Message
+	var m jsonrpc.Envelope
 	if err := m.Decode([]byte(body)); err != nil {
 		c.t.Fatalf("%s: %v", body, err)
 	}

@@ -1,6 +1,6 @@
 package jsonrpc
 
-// A Kind says which of the four messages of JSON-RPC a [Message] is.
+// A Kind says which of the four messages of JSON-RPC an [Envelope] is.
 type Kind uint8
 
 const (
@@ -20,13 +20,13 @@ func (k Kind) String() string {
 	return kindNames[0]
 }
 
-// A Message is one JSON-RPC message. The zero Message is ready for Decode. A
-// Message may be reused, and may be used by one goroutine at a time.
+// An Envelope is one JSON-RPC message, taken apart. The zero Envelope is ready for Decode. An
+// Envelope may be reused, and may be used by one goroutine at a time.
 //
-// After Decode its slices are valid until the decoded bytes change: Decode copies
-// nothing, except for a method name that is written with escapes. All slices but
-// Method are JSON text without surrounding white space.
-type Message struct {
+// After Decode its slices are valid until the decoded bytes change: Decode copies nothing, except
+// for a method name that is written with escapes. All slices but Method are JSON text without
+// surrounding white space.
+type Envelope struct {
 	Kind   Kind
 	ID     []byte // the id as written, to be echoed verbatim; nil if absent
 	Method []byte // the unescaped method name; nil in a response
@@ -37,7 +37,7 @@ type Message struct {
 
 // ErrorObject returns the error object of an error response, or nil if m is not an
 // error response. Data is a copy.
-func (m *Message) ErrorObject() *Error {
+func (m *Envelope) ErrorObject() *Error {
 	if m.Kind != KindErrorResponse {
 		return nil
 	}
