@@ -2,8 +2,11 @@ package mcp
 
 import (
 	"context"
+	"net/http"
+	"net/netip"
 	"runtime/debug"
 
+	"github.com/mooring-mcp/mooring/auth"
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
@@ -41,11 +44,14 @@ type callState struct {
 	run    func(*Call, context.Context, Sink) // answers requests of the method
 	inline bool
 
-	id        []byte
-	principal string
-	bound     int // length of the longest message that the transport sends; 0 for no limit
-	p         params
-	env       requestEnvelope
+	id         []byte
+	principal  string
+	header     http.Header // this and the next two are RequestMeta's
+	tokenInfo  *auth.TokenInfo
+	remoteAddr netip.AddrPort
+	bound      int // length of the longest message that the transport sends; 0 for no limit
+	p          params
+	env        requestEnvelope
 
 	// The method's bind sets these; which ones depends on the method.
 	page     []byte // the response after its id

@@ -21,6 +21,7 @@ func (x *exchange[P]) open(c *Call, ctx context.Context, w Sink) context.Context
 	}
 	x.sess.bound, x.sess.told = c.bound, c.told
 	x.extra.Principal = c.principal
+	x.extra.Header, x.extra.TokenInfo, x.extra.RemoteAddr = c.header, c.tokenInfo, c.remoteAddr
 	x.extra.session = &x.sess
 	x.req = ServerRequest[*P]{Session: &x.sess, Params: &x.params, Extra: &x.extra}
 	if m := metaOf(any(&x.params)); m != nil {

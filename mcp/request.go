@@ -1,6 +1,12 @@
 package mcp
 
-import "time"
+import (
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/mooring-mcp/mooring/auth"
+)
 
 // A ServerRequest is a request to a server, with the params of its method. It is valid until its
 // handler returns, and so are the bytes in Params ([CallToolParamsRaw.Arguments]). Strings may be
@@ -54,6 +60,19 @@ type DiscoverParams struct {
 type RequestExtra struct {
 	// Principal is the authenticated caller, "" if anonymous.
 	Principal string
+
+	// Header holds header fields of the HTTP request, under their canonical names. It is nil unless
+	// the host has asked for header fields, and it may hold only those that the host has named. It
+	// is shared by all that see the request, and must not be changed. It may be kept.
+	Header http.Header
+
+	// TokenInfo is what the bearer token of the request says. It is nil if nobody has verified one.
+	// It must not be changed.
+	TokenInfo *auth.TokenInfo
+
+	// RemoteAddr is the address of the network peer, which may be a proxy. It is zero if the
+	// transport does not say, or if the peer has no IP address, as over a Unix socket or stdio.
+	RemoteAddr netip.AddrPort
 
 	// Trace is the trace context of the request, zero if it has none. Handlers with a context find
 	// it there too, see [TraceContext].

@@ -2,12 +2,15 @@ package mcp
 
 import (
 	"iter"
+	"net/http"
+	"net/netip"
 	"time"
 
+	"github.com/mooring-mcp/mooring/auth"
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// RequestMeta is what a transport knows of a message apart from its bytes. Prepare reads its
+// RequestMeta is what a transport knows of a message apart from its bytes. Prepare reads its byte
 // slices; nothing reads them later.
 type RequestMeta struct {
 	// HTTP says that header fields came with the message and must agree with it (SEP-2243).
@@ -38,8 +41,16 @@ type RequestMeta struct {
 	SSE2024 bool
 
 	// Principal is the authenticated caller, "" if anonymous. The state of a multi round trip is
-	// bound to it.
+	// bound to it. The transport sets it: where TokenInfo is set, to TokenInfo.UserID. Prepare does
+	// not derive one from the other.
 	Principal string
+
+	// Header, TokenInfo and RemoteAddr become the fields of the same names of a handler's
+	// [RequestExtra]. Prepare keeps Header itself, not a copy, so it must not change before the
+	// call ends. The zero values mean that the transport does not say.
+	Header     http.Header
+	TokenInfo  *auth.TokenInfo
+	RemoteAddr netip.AddrPort
 
 	// MaxResponse is the length in bytes of the longest response that the transport sends; 0 means
 	// no limit. Pages of lists are cut so that they stay well below it.
