@@ -61,7 +61,7 @@ func bindComplete(c *Call, _ *RequestMeta) *jsonrpc.Error {
 func runComplete(c *Call, ctx context.Context, w Sink) {
 	var res *CompleteResult
 	if !c.inline {
-		x := new(exchange[CompleteParams])
+		x := new(exchange[CompleteParams, *CompleteParams])
 		ctx = x.open(c, ctx, w)
 		c.completeParams(&x.params)
 		var err error

@@ -10,37 +10,51 @@ import (
 // With middleware, the results of the list methods and of server/discover pass through it as values
 // and are encoded for each request.
 
-// list is the innermost handler of the list methods.
-func (s *Server) list(method string, req *ListToolsRequest) (Result, error) {
-	ss, cursor := req.Session, []byte(req.Params.Cursor)
-	reg := ss.reg
-	pager := func(l *listing) pager { return pager{l, &s.heads[ss.rev.index], ss.rev, ss.bound, s.opts.Logger} }
+// toolsResult is the innermost handler of tools/list.
+func (s *Server) toolsResult(req *ListToolsRequest) (Result, error) {
+	p, reg := s.pagerFor(req.Session, &s.listTools), req.Session.reg
+	res := &ListToolsResult{Cacheable: p.hints, Tools: []*Tool{}}
 	var err error
-	switch methodOf([]byte(method)) {
-	case MethodListTools:
-		res := &ListToolsResult{Cacheable: s.listTools.hints, Tools: []*Tool{}}
-		res.NextCursor, err = collect(pager(&s.listTools), reg.tools, cursor, func(t *tool) { res.Tools = append(res.Tools, t.def) })
-		return res, err
-	case MethodListPrompts:
-		res := &ListPromptsResult{Cacheable: s.listPrm.hints, Prompts: []*Prompt{}}
-		res.NextCursor, err = collect(pager(&s.listPrm), reg.prompts, cursor, func(p *prompt) { res.Prompts = append(res.Prompts, p.def) })
-		return res, err
-	case MethodListResources:
-		res := &ListResourcesResult{Cacheable: s.listRes.hints, Resources: []*Resource{}}
-		res.NextCursor, err = collect(pager(&s.listRes), reg.resources, cursor, func(r *resource) { res.Resources = append(res.Resources, r.def) })
-		return res, err
-	case MethodListResourceTemplates:
-		res := &ListResourceTemplatesResult{Cacheable: s.listTmpl.hints, ResourceTemplates: []*ResourceTemplate{}}
-		res.NextCursor, err = collect(pager(&s.listTmpl), reg.templates, cursor, func(t *resourceTemplate) { res.ResourceTemplates = append(res.ResourceTemplates, t.def) })
-		return res, err
-	}
-	return nil, fmt.Errorf("mcp: middleware passed on a list request as %q", method)
+	res.NextCursor, err = collect(p, reg.tools, req.Params.Cursor, func(t *tool) { res.Tools = append(res.Tools, t.def) })
+	return res, err
+}
+
+// promptsResult is the innermost handler of prompts/list.
+func (s *Server) promptsResult(req *ListPromptsRequest) (Result, error) {
+	p, reg := s.pagerFor(req.Session, &s.listPrm), req.Session.reg
+	res := &ListPromptsResult{Cacheable: p.hints, Prompts: []*Prompt{}}
+	var err error
+	res.NextCursor, err = collect(p, reg.prompts, req.Params.Cursor, func(p *prompt) { res.Prompts = append(res.Prompts, p.def) })
+	return res, err
+}
+
+// resourcesResult is the innermost handler of resources/list.
+func (s *Server) resourcesResult(req *ListResourcesRequest) (Result, error) {
+	p, reg := s.pagerFor(req.Session, &s.listRes), req.Session.reg
+	res := &ListResourcesResult{Cacheable: p.hints, Resources: []*Resource{}}
+	var err error
+	res.NextCursor, err = collect(p, reg.resources, req.Params.Cursor, func(r *resource) { res.Resources = append(res.Resources, r.def) })
+	return res, err
+}
+
+// templatesResult is the innermost handler of resources/templates/list.
+func (s *Server) templatesResult(req *ListResourceTemplatesRequest) (Result, error) {
+	p, reg := s.pagerFor(req.Session, &s.listTmpl), req.Session.reg
+	res := &ListResourceTemplatesResult{Cacheable: p.hints, ResourceTemplates: []*ResourceTemplate{}}
+	var err error
+	res.NextCursor, err = collect(p, reg.templates, req.Params.Cursor, func(t *resourceTemplate) { res.ResourceTemplates = append(res.ResourceTemplates, t.def) })
+	return res, err
+}
+
+// pagerFor returns the pager that writes the list l for the request of ss.
+func (s *Server) pagerFor(ss *ServerSession, l *listing) pager {
+	return pager{l, &s.heads[ss.rev.index], ss.rev, ss.bound, s.opts.Logger}
 }
 
 // collect passes the features of the page after cursor to add and returns the cursor of the next
 // page.
-func collect[T feature](p pager, f *featureSet[T], cursor []byte, add func(T)) (next string, err error) {
-	start, ok := pageStart(f, p.listing, cursor)
+func collect[T feature](p pager, f *featureSet[T], cursor string, add func(T)) (next string, err error) {
+	start, ok := pageStart(f, p.listing, []byte(cursor))
 	if !ok {
 		return "", errCursor
 	}
@@ -73,15 +87,17 @@ func (s *Server) discoverResult(r *registry) *DiscoverResult {
 func (c *Call) runListChain(ctx context.Context, w Sink) {
 	var res Result
 	var err error
-	if c.method == MethodDiscover {
-		x := new(exchange[DiscoverParams])
-		ctx = x.open(c, ctx, w)
-		res, err = through[Result](c, ctx, &x.req)
-	} else {
-		x := new(exchange[ListParams])
-		ctx = x.open(c, ctx, w)
-		x.params.Cursor = string(c.name)
-		res, err = through[Result](c, ctx, &x.req)
+	switch cursor := string(c.name); c.method {
+	case MethodDiscover:
+		res, err = chainResult(c, ctx, w, new(DiscoverParams))
+	case MethodListTools:
+		res, err = chainResult(c, ctx, w, &ListToolsParams{Cursor: cursor})
+	case MethodListPrompts:
+		res, err = chainResult(c, ctx, w, &ListPromptsParams{Cursor: cursor})
+	case MethodListResources:
+		res, err = chainResult(c, ctx, w, &ListResourcesParams{Cursor: cursor})
+	case MethodListResourceTemplates:
+		res, err = chainResult(c, ctx, w, &ListResourceTemplatesParams{Cursor: cursor})
 	}
 	if err != nil {
 		c.fail(w, protocolError(err, c.rev))
@@ -93,6 +109,14 @@ func (c *Call) runListChain(ctx context.Context, w Sink) {
 		return
 	}
 	c.respond(w, append(msg, `}}`...), 0)
+}
+
+// chainResult sends a request with the params through the middleware.
+func chainResult[T any, P paramsOf[T]](c *Call, ctx context.Context, w Sink, params P) (Result, error) {
+	x := new(exchange[T, P])
+	x.params = *params
+	ctx = x.open(c, ctx, w)
+	return through[Result](c, ctx, &x.req)
 }
 
 // appendList appends the response for a result that came through middleware.

@@ -9,17 +9,15 @@ import (
 // A Request is a request in the form that middleware sees: one of the *ServerRequest types, such as
 // *[CallToolRequest].
 type Request interface {
-	GetSession() *ServerSession
-	GetParams() any
+	GetSession() Session
+	GetParams() Params
 	GetExtra() *RequestExtra
+
+	isRequest()
 }
 
-// A Result is a result in the form that middleware sees: a pointer to the result type of the
-// method, such as *[CallToolResult].
-type Result any
-
 // A MethodHandler answers a request. Exactly one of the returned values is nil.
-type MethodHandler func(ctx context.Context, method string, req Request) (Result, error)
+type MethodHandler func(ctx context.Context, method string, req Request) (result Result, err error)
 
 // Middleware wraps a MethodHandler. It may change the request before and the result after, answer
 // itself, or return an error, which becomes the error response. It runs on the worker's goroutine.
@@ -67,7 +65,7 @@ func through[R Result](c *Call, ctx context.Context, req Request) (R, error) {
 
 // dispatch is the innermost MethodHandler. A nil pointer from a handler means that it has no
 // result.
-func (s *Server) dispatch(ctx context.Context, method string, req Request) (Result, error) {
+func (s *Server) dispatch(ctx context.Context, _ string, req Request) (Result, error) {
 	switch req := req.(type) {
 	case *CallToolRequest:
 		return s.callTool(ctx, req)
@@ -77,8 +75,14 @@ func (s *Server) dispatch(ctx context.Context, method string, req Request) (Resu
 		return s.getPrompt(ctx, req)
 	case *CompleteRequest:
 		return s.complete(ctx, req)
-	case *ListToolsRequest: // and the other lists: their params are one type
-		return s.list(method, req)
+	case *ListToolsRequest:
+		return s.toolsResult(req)
+	case *ListPromptsRequest:
+		return s.promptsResult(req)
+	case *ListResourcesRequest:
+		return s.resourcesResult(req)
+	case *ListResourceTemplatesRequest:
+		return s.templatesResult(req)
 	case *DiscoverRequest:
 		return s.discoverResult(req.Session.reg), nil
 	}

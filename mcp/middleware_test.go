@@ -93,7 +93,7 @@ func TestMiddlewareRedirects(t *testing.T) {
 			case *ReadResourceRequest:
 				r.Params.URI = "test://" + target
 			case *ListToolsRequest:
-				method = target
+				r.Params.Cursor = target
 			}
 			return next(ctx, method, req)
 		}
@@ -108,7 +108,9 @@ func TestMiddlewareRedirects(t *testing.T) {
 		target = "nowhere"
 		c.call(r.method, r.members).wantError(r.method, -32602, 400)
 	}
-	c.call("tools/list", "").wantError("a list of nothing", -32603, 200)
+	c.call("tools/list", "").wantError("a page of nowhere", -32602, 400)
+	target = ""
+	c.call("tools/list", "").wantResult("the first page", `"name":"f01"`)
 
 	s.AddReceivingMiddleware(func(MethodHandler) MethodHandler {
 		return func(context.Context, string, Request) (Result, error) { return nil, nil }

@@ -72,9 +72,9 @@ func nullServer(t *testing.T) (s *Server) {
 
 // seen returns what a handler sees of a request as text. It leaves out nested nulls in _meta,
 // because _meta passes through as the client wrote it.
-func seen[P any](req *ServerRequest[P], params any) string {
-	meta := *metaOf(params)
-	*metaOf(params) = nil
+func seen[P Params](req *ServerRequest[P], params P) string {
+	meta := params.GetMeta()
+	params.SetMeta(nil)
 	for _, value := range meta {
 		withoutNulls(value)
 	}

@@ -118,7 +118,7 @@ func bindGetPrompt(c *Call, _ *RequestMeta) *jsonrpc.Error {
 
 // runGetPrompt answers prompts/get.
 func runGetPrompt(c *Call, ctx context.Context, w Sink) {
-	x := new(exchange[GetPromptParams])
+	x := new(exchange[GetPromptParams, *GetPromptParams])
 	ctx = x.open(c, ctx, w)
 	x.params.Name = c.prompt.def.Name
 	x.params.Arguments = stringMap(c.p.arguments)

@@ -11,7 +11,7 @@ import (
 // A ServerRequest is a request to a server, with the params of its method. It is valid until its
 // handler returns, and so are the bytes in Params ([CallToolParamsRaw.Arguments]). Strings may be
 // kept.
-type ServerRequest[P any] struct {
+type ServerRequest[P Params] struct {
 	Session *ServerSession
 	Params  P
 	Extra   *RequestExtra
@@ -28,33 +28,20 @@ type (
 	CompleteRequest = ServerRequest[*CompleteParams]
 )
 
-// Only middleware sees these requests.
+// Only middleware and the hooks of [ServerOptions] see these requests and notifications.
 type (
-	DiscoverRequest              = ServerRequest[*DiscoverParams]
-	ListToolsRequest             = ServerRequest[*ListToolsParams]
-	ListPromptsRequest           = ServerRequest[*ListPromptsParams]
-	ListResourcesRequest         = ServerRequest[*ListResourcesParams]
-	ListResourceTemplatesRequest = ServerRequest[*ListResourceTemplatesParams]
+	DiscoverRequest                   = ServerRequest[*DiscoverParams]
+	InitializedRequest                = ServerRequest[*InitializedParams]
+	ListToolsRequest                  = ServerRequest[*ListToolsParams]
+	ListPromptsRequest                = ServerRequest[*ListPromptsParams]
+	ListResourcesRequest              = ServerRequest[*ListResourcesParams]
+	ListResourceTemplatesRequest      = ServerRequest[*ListResourceTemplatesParams]
+	ProgressNotificationServerRequest = ServerRequest[*ProgressNotificationParams]
+	RootsListChangedRequest           = ServerRequest[*RootsListChangedParams]
+	SubscribeRequest                  = ServerRequest[*SubscribeParams]
+	SubscriptionsListenRequest        = ServerRequest[*SubscriptionsListenParams]
+	UnsubscribeRequest                = ServerRequest[*UnsubscribeParams]
 )
-
-// ListParams are the params of the list methods.
-type ListParams struct {
-	Meta   Meta   `json:"_meta,omitempty"`
-	Cursor string `json:"cursor,omitempty"`
-}
-
-// These are the params of the list methods under their own names.
-type (
-	ListToolsParams             = ListParams
-	ListPromptsParams           = ListParams
-	ListResourcesParams         = ListParams
-	ListResourceTemplatesParams = ListParams
-)
-
-// DiscoverParams are the params of server/discover.
-type DiscoverParams struct {
-	Meta Meta `json:"_meta,omitempty"`
-}
 
 // RequestExtra is what is known of a request apart from its params.
 type RequestExtra struct {
@@ -132,11 +119,13 @@ func (r *ServerRequest[P]) Log(level LoggingLevel, logger string, data any) erro
 	return r.Session.log(level, logger, data)
 }
 
-// GetSession returns r.Session.
-func (r *ServerRequest[P]) GetSession() *ServerSession { return r.Session }
+// GetSession returns r.Session, which is a *[ServerSession].
+func (r *ServerRequest[P]) GetSession() Session { return r.Session }
 
 // GetParams returns r.Params.
-func (r *ServerRequest[P]) GetParams() any { return r.Params }
+func (r *ServerRequest[P]) GetParams() Params { return r.Params }
 
 // GetExtra returns r.Extra.
 func (r *ServerRequest[P]) GetExtra() *RequestExtra { return r.Extra }
+
+func (*ServerRequest[P]) isRequest() {}

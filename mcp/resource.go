@@ -192,7 +192,7 @@ func bindReadResource(c *Call, _ *RequestMeta) *jsonrpc.Error {
 
 // runReadResource answers resources/read.
 func runReadResource(c *Call, ctx context.Context, w Sink) {
-	x := new(exchange[ReadResourceParams])
+	x := new(exchange[ReadResourceParams, *ReadResourceParams])
 	ctx = x.open(c, ctx, w)
 	x.params.URI = string(c.name)
 	if e := c.takeInput(&x.params.InputResponses, &x.params.RequestState); e != nil {

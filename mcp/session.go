@@ -34,6 +34,16 @@ type ServerSession struct {
 	infoRead bool
 }
 
+// A Session is a session in the form that a [Request] has it: a *[ServerSession].
+type Session interface {
+	// ID returns the ID of the session, or "" if there is none.
+	ID() string
+
+	isSession()
+}
+
+func (*ServerSession) isSession() {}
+
 // toldProgress is the progress that was last reported to the client. Progress "MUST increase with
 // each notification", even across the rounds of a handler that asks.
 type toldProgress struct {

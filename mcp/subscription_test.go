@@ -276,7 +276,7 @@ func TestMiddleware(t *testing.T) {
 	}
 
 	s.AddReceivingMiddleware(func(MethodHandler) MethodHandler {
-		return func(context.Context, string, Request) (Result, error) { return "nonsense", nil }
+		return func(context.Context, string, Request) (Result, error) { return new(ElicitResult), nil }
 	})
 	c.call("tools/call", `"name":"add","arguments":{"a":1,"b":2}`).wantError("a result of another type", -32603, 200)
 	c.call("tools/list", "").wantError("a list of another type", -32603, 200)

@@ -12,7 +12,7 @@ const maxCompletions = 100
 
 // CompleteParams are the params of completion/complete.
 type CompleteParams struct {
-	Meta     Meta                   `json:"_meta,omitempty"`
+	Meta     `json:"_meta,omitempty"`
 	Argument CompleteParamsArgument `json:"argument"`
 	Context  *CompleteContext       `json:"context,omitzero"` // since 2025-06-18
 	Ref      *CompleteReference     `json:"ref"`
@@ -64,7 +64,7 @@ func (r *CompleteReference) UnmarshalJSON(data []byte) error {
 
 // CompleteResult is the result of completion/complete.
 type CompleteResult struct {
-	Meta       Meta                    `json:"_meta,omitempty"`
+	Meta       `json:"_meta,omitempty"`
 	Completion CompletionResultDetails `json:"completion"`
 }
 

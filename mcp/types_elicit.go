@@ -13,7 +13,7 @@ import (
 // In URL mode (since 2025-11-25) URL is required; ElicitationID is made if a revision wants one
 // and it is "". Form mode must never ask for secrets.
 type ElicitParams struct {
-	Meta            Meta   `json:"_meta,omitempty"`
+	Meta            `json:"_meta,omitempty"`
 	Mode            string `json:"mode,omitempty"` // "form" or "url"; if "", the other fields decide
 	Message         string `json:"message"`
 	RequestedSchema any    `json:"requestedSchema,omitempty"`
@@ -68,7 +68,7 @@ const (
 // ElicitResult is the user's answer. Content is set if Action is "accept" in form mode. The content
 // that a handler gets conforms to its form.
 type ElicitResult struct {
-	Meta    Meta           `json:"_meta,omitempty"`
+	Meta    `json:"_meta,omitempty"`
 	Action  string         `json:"action"`
 	Content map[string]any `json:"content,omitempty"`
 }

@@ -19,10 +19,39 @@ func (c Cacheable) GetTTLMs() int { return c.TTLMs }
 // GetCacheScope returns the scope. "" means that the server chooses it for the kind of result.
 func (c Cacheable) GetCacheScope() string { return c.CacheScope }
 
+// ListToolsParams are the params of tools/list.
+type ListToolsParams struct {
+	Meta   `json:"_meta,omitempty"`
+	Cursor string `json:"cursor,omitempty"` // NextCursor of the page before; "" for the first page
+}
+
+// ListPromptsParams are the params of prompts/list. See [ListToolsParams].
+type ListPromptsParams struct {
+	Meta   `json:"_meta,omitempty"`
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// ListResourcesParams are the params of resources/list. See [ListToolsParams].
+type ListResourcesParams struct {
+	Meta   `json:"_meta,omitempty"`
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// ListResourceTemplatesParams are the params of resources/templates/list. See [ListToolsParams].
+type ListResourceTemplatesParams struct {
+	Meta   `json:"_meta,omitempty"`
+	Cursor string `json:"cursor,omitempty"`
+}
+
+// DiscoverParams are the params of server/discover, which exists since 2026-07-28.
+type DiscoverParams struct {
+	Meta `json:"_meta,omitempty"`
+}
+
 // ListToolsResult is the result of tools/list in the form that clients decode and middleware sees.
 // Without middleware, a server sends lists that were encoded before.
 type ListToolsResult struct {
-	Meta Meta `json:"_meta,omitempty"`
+	Meta `json:"_meta,omitempty"`
 	Cacheable
 	NextCursor string  `json:"nextCursor,omitempty"`
 	Tools      []*Tool `json:"tools"`
@@ -30,7 +59,7 @@ type ListToolsResult struct {
 
 // ListResourcesResult is the result of resources/list. See [ListToolsResult].
 type ListResourcesResult struct {
-	Meta Meta `json:"_meta,omitempty"`
+	Meta `json:"_meta,omitempty"`
 	Cacheable
 	NextCursor string      `json:"nextCursor,omitempty"`
 	Resources  []*Resource `json:"resources"`
@@ -38,7 +67,7 @@ type ListResourcesResult struct {
 
 // ListResourceTemplatesResult is the result of resources/templates/list. See [ListToolsResult].
 type ListResourceTemplatesResult struct {
-	Meta Meta `json:"_meta,omitempty"`
+	Meta `json:"_meta,omitempty"`
 	Cacheable
 	NextCursor        string              `json:"nextCursor,omitempty"`
 	ResourceTemplates []*ResourceTemplate `json:"resourceTemplates"`
@@ -46,7 +75,7 @@ type ListResourceTemplatesResult struct {
 
 // ListPromptsResult is the result of prompts/list. See [ListToolsResult].
 type ListPromptsResult struct {
-	Meta Meta `json:"_meta,omitempty"`
+	Meta `json:"_meta,omitempty"`
 	Cacheable
 	NextCursor string    `json:"nextCursor,omitempty"`
 	Prompts    []*Prompt `json:"prompts"`
@@ -54,7 +83,7 @@ type ListPromptsResult struct {
 
 // DiscoverResult is the result of server/discover, which exists since 2026-07-28.
 type DiscoverResult struct {
-	Meta Meta `json:"_meta,omitempty"`
+	Meta `json:"_meta,omitempty"`
 	Cacheable
 	SupportedVersions []string            `json:"supportedVersions"`
 	Capabilities      *ServerCapabilities `json:"capabilities"`

@@ -41,7 +41,7 @@ func (l LoggingLevel) rank() int {
 // LoggingMessageParams are the params of notifications/message. Data is any value that marshals;
 // nil becomes null.
 type LoggingMessageParams struct {
-	Meta   Meta         `json:"_meta,omitempty"`
+	Meta   `json:"_meta,omitempty"`
 	Data   any          `json:"data"`
 	Level  LoggingLevel `json:"level"`
 	Logger string       `json:"logger,omitempty"`
@@ -51,7 +51,7 @@ type LoggingMessageParams struct {
 // ProgressToken is a string or an integer. Progress must grow from one
 // notification to the next.
 type ProgressNotificationParams struct {
-	Meta          Meta    `json:"_meta,omitempty"`
+	Meta          `json:"_meta,omitempty"`
 	ProgressToken any     `json:"progressToken"`
 	Message       string  `json:"message,omitempty"` // since 2025-03-26
 	Progress      float64 `json:"progress"`
@@ -61,21 +61,21 @@ type ProgressNotificationParams struct {
 // CancelledParams are the params of notifications/cancelled. RequestID is a
 // string or an integer.
 type CancelledParams struct {
-	Meta      Meta   `json:"_meta,omitempty"`
+	Meta      `json:"_meta,omitempty"`
 	Reason    string `json:"reason,omitempty"`
 	RequestID any    `json:"requestId"`
 }
 
 // ResourceUpdatedNotificationParams are the params of notifications/resources/updated.
 type ResourceUpdatedNotificationParams struct {
-	Meta Meta   `json:"_meta,omitempty"`
+	Meta `json:"_meta,omitempty"`
 	URI  string `json:"uri"`
 }
 
 // ElicitationCompleteParams are the params of notifications/elicitation/complete,
 // which only 2025-11-25 has.
 type ElicitationCompleteParams struct {
-	Meta          Meta   `json:"_meta,omitempty"`
+	Meta          `json:"_meta,omitempty"`
 	ElicitationID string `json:"elicitationId"`
 }
 
@@ -90,7 +90,7 @@ type NotificationSubscriptions struct {
 
 // SubscriptionsListenParams are the params of subscriptions/listen.
 type SubscriptionsListenParams struct {
-	Meta          Meta                       `json:"_meta,omitempty"`
+	Meta          `json:"_meta,omitempty"`
 	Notifications *NotificationSubscriptions `json:"notifications"`
 }
 
@@ -98,6 +98,27 @@ type SubscriptionsListenParams struct {
 // notifications/subscriptions/acknowledged: the part of the filter that the
 // server agrees to.
 type SubscriptionsAcknowledgedParams struct {
-	Meta          Meta                      `json:"_meta,omitempty"`
+	Meta          `json:"_meta,omitempty"`
 	Notifications NotificationSubscriptions `json:"notifications"`
+}
+
+// SubscriptionsListenResult is the result of subscriptions/listen. A server sends it when it ends
+// the subscription itself.
+type SubscriptionsListenResult struct {
+	Meta `json:"_meta"`
+}
+
+// ToolListChangedParams are the params of notifications/tools/list_changed.
+type ToolListChangedParams struct {
+	Meta `json:"_meta,omitempty"`
+}
+
+// PromptListChangedParams are the params of notifications/prompts/list_changed.
+type PromptListChangedParams struct {
+	Meta `json:"_meta,omitempty"`
+}
+
+// ResourceListChangedParams are the params of notifications/resources/list_changed.
+type ResourceListChangedParams struct {
+	Meta `json:"_meta,omitempty"`
 }

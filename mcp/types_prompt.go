@@ -2,7 +2,7 @@ package mcp
 
 // A Prompt is a template of messages that a user may choose. Name is required.
 type Prompt struct {
-	Meta        Meta              `json:"_meta,omitempty"`
+	Meta        `json:"_meta,omitempty"`
 	Arguments   []*PromptArgument `json:"arguments,omitempty"`
 	Description string            `json:"description,omitempty"`
 	Name        string            `json:"name"`
@@ -38,7 +38,7 @@ func (m *PromptMessage) appendJSON(dst []byte) ([]byte, error) {
 
 // GetPromptParams are the params of prompts/get.
 type GetPromptParams struct {
-	Meta      Meta              `json:"_meta,omitempty"`
+	Meta      `json:"_meta,omitempty"`
 	Arguments map[string]string `json:"arguments,omitempty"`
 	Name      string            `json:"name"`
 	// answers to an earlier result's InputRequests
@@ -50,7 +50,7 @@ type GetPromptParams struct {
 // GetPromptResult is the result of prompts/get. A handler that needs an answer from the client sets
 // InputRequests, RequestState or both instead of Messages.
 type GetPromptResult struct {
-	Meta          Meta             `json:"_meta,omitempty"`
+	Meta          `json:"_meta,omitempty"`
 	Description   string           `json:"description,omitempty"`
 	Messages      []*PromptMessage `json:"messages"`
 	InputRequests InputRequestMap  `json:"inputRequests,omitempty"`

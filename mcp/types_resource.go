@@ -3,7 +3,7 @@ package mcp
 // A Resource is something that resources/read can fetch. URI and Name are
 // required.
 type Resource struct {
-	Meta        Meta         `json:"_meta,omitempty"`
+	Meta        `json:"_meta,omitempty"`
 	Annotations *Annotations `json:"annotations,omitzero"`
 	Description string       `json:"description,omitempty"`
 	MIMEType    string       `json:"mimeType,omitempty"`
@@ -18,7 +18,7 @@ type Resource struct {
 // A ResourceTemplate is a family of resources, named by an RFC 6570 template.
 // URITemplate and Name are required.
 type ResourceTemplate struct {
-	Meta        Meta         `json:"_meta,omitempty"`
+	Meta        `json:"_meta,omitempty"`
 	Annotations *Annotations `json:"annotations,omitzero"`
 	Description string       `json:"description,omitempty"`
 	// if it is the same for all matching resources
@@ -56,7 +56,7 @@ func (r *ResourceContents) appendJSON(dst []byte) ([]byte, error) {
 
 // ReadResourceParams are the params of resources/read.
 type ReadResourceParams struct {
-	Meta Meta   `json:"_meta,omitempty"`
+	Meta `json:"_meta,omitempty"`
 	URI  string `json:"uri"`
 	// answers to an earlier result's InputRequests
 	InputResponses InputResponseMap `json:"inputResponses,omitempty"`
@@ -67,7 +67,7 @@ type ReadResourceParams struct {
 // ReadResourceResult is the result of resources/read. A handler that needs an answer from the
 // client sets InputRequests, RequestState or both instead of Contents.
 type ReadResourceResult struct {
-	Meta Meta `json:"_meta,omitempty"`
+	Meta `json:"_meta,omitempty"`
 	Cacheable
 	Contents      []*ResourceContents `json:"contents"`
 	InputRequests InputRequestMap     `json:"inputRequests,omitempty"`

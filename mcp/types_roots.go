@@ -8,14 +8,14 @@ import (
 
 // ListRootsParams asks the client for its roots.
 type ListRootsParams struct {
-	Meta Meta `json:"_meta,omitempty"`
+	Meta `json:"_meta,omitempty"`
 }
 
 func (*ListRootsParams) askMethod() string { return askRoots }
 
 // ListRootsResult is the client's answer.
 type ListRootsResult struct {
-	Meta  Meta    `json:"_meta,omitempty"`
+	Meta  `json:"_meta,omitempty"`
 	Roots []*Root `json:"roots"`
 }
 
@@ -42,7 +42,13 @@ func (r *ListRootsResult) UnmarshalJSON(data []byte) error {
 
 // A Root is a place where the server may work. URI is a file: URI.
 type Root struct {
-	Meta Meta   `json:"_meta,omitempty"`
+	Meta `json:"_meta,omitempty"`
 	Name string `json:"name,omitempty"`
 	URI  string `json:"uri"`
+}
+
+// RootsListChangedParams are the params of notifications/roots/list_changed, which clients send in
+// revisions before 2026-07-28.
+type RootsListChangedParams struct {
+	Meta `json:"_meta,omitempty"`
 }

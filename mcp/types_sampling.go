@@ -9,7 +9,7 @@ import (
 
 // CreateMessageParams asks the client's model for a message. MaxTokens and Messages are required.
 type CreateMessageParams struct {
-	Meta Meta `json:"_meta,omitempty"`
+	Meta `json:"_meta,omitempty"`
 	// "none", "thisServer" or "allServers"
 	IncludeContext string             `json:"includeContext,omitempty"`
 	MaxTokens      int64              `json:"maxTokens"`
@@ -37,7 +37,7 @@ func (p *CreateMessageParams) MarshalJSON() ([]byte, error) {
 // CreateMessageWithToolsParams is [CreateMessageParams] with tools that the
 // model may use, and messages of several blocks; since 2025-11-25.
 type CreateMessageWithToolsParams struct {
-	Meta             Meta                 `json:"_meta,omitempty"`
+	Meta             `json:"_meta,omitempty"`
 	IncludeContext   string               `json:"includeContext,omitempty"`
 	MaxTokens        int64                `json:"maxTokens"`
 	Messages         []*SamplingMessageV2 `json:"messages"`
@@ -114,7 +114,7 @@ func (m *SamplingMessageV2) MarshalJSON() ([]byte, error) {
 // CreateMessageResult is the message that the client's model wrote. Before 2025-11-25 it has
 // exactly one block.
 type CreateMessageResult struct {
-	Meta    Meta      `json:"_meta,omitempty"`
+	Meta    `json:"_meta,omitempty"`
 	Content []Content `json:"content"`
 	Model   string    `json:"model"`
 	Role    Role      `json:"role"`

@@ -7,7 +7,7 @@ import (
 // A Tool describes a function that a client may call. Name and InputSchema are required on the
 // wire. The generic [AddTool] infers InputSchema and OutputSchema from its types if they are nil.
 type Tool struct {
-	Meta        Meta             `json:"_meta,omitempty"`
+	Meta        `json:"_meta,omitempty"`
 	Annotations *ToolAnnotations `json:"annotations,omitzero"` // since 2025-03-26
 	Description string           `json:"description,omitempty"`
 	// InputSchema is a value that marshals to a JSON Schema of type object. Clients get it
@@ -33,7 +33,7 @@ type ToolAnnotations struct {
 
 // CallToolParams are the params of tools/call that a client builds.
 type CallToolParams struct {
-	Meta           Meta             `json:"_meta,omitempty"`
+	Meta           `json:"_meta,omitempty"`
 	Name           string           `json:"name"`
 	Arguments      any              `json:"arguments,omitempty"`
 	InputResponses InputResponseMap `json:"inputResponses,omitempty"`
@@ -43,7 +43,7 @@ type CallToolParams struct {
 // CallToolParamsRaw are the params of tools/call that a server receives. Arguments is the JSON
 // object in the message, or nil.
 type CallToolParamsRaw struct {
-	Meta      Meta            `json:"_meta,omitempty"`
+	Meta      `json:"_meta,omitempty"`
 	Name      string          `json:"name"`
 	Arguments json.RawMessage `json:"arguments,omitempty"`
 	// answers to an earlier result's InputRequests
@@ -55,7 +55,7 @@ type CallToolParamsRaw struct {
 // CallToolResult is the result of tools/call. A handler that needs an answer from the client sets
 // InputRequests, RequestState or both instead of Content and StructuredContent.
 type CallToolResult struct {
-	Meta              Meta            `json:"_meta,omitempty"`
+	Meta              `json:"_meta,omitempty"`
 	Content           []Content       `json:"content"`
 	StructuredContent any             `json:"structuredContent,omitempty"` // since 2025-06-18
 	IsError           bool            `json:"isError,omitzero"`
