@@ -1,0 +1,261 @@
+package auth
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// RequireBearerTokenOptions configure [RequireBearerToken]. The zero value demands a valid token
+// that expires, of any scope.
+type RequireBearerTokenOptions struct {
+	// ResourceMetadataURL is the absolute URL of the protected resource metadata, which clients
+	// read to find the authorization server. It is part of each challenge. See
+	// [ProtectedResourceMetadataHandler].
+	ResourceMetadataURL string
+
+	// Scopes are the scopes that a token must have, all of them. They are part of each challenge.
+	Scopes []string
+
+	// AllowMissingExpiration accepts tokens whose TokenInfo has no Expiration. The verifier must
+	// then notice by itself that a token is no longer valid.
+	AllowMissingExpiration bool
+
+	// ClockSkew is how long after its Expiration a token is still accepted, because clocks differ.
+	// The default is 0.
+	ClockSkew time.Duration
+
+	// Logger gets the errors of the verifier that are not the client's. The default is
+	// slog.Default().
+	Logger *slog.Logger
+}
+
+// maxGrantedScopes is the length in bytes up to which the scopes that a token has already are added
+// to a challenge.
+const maxGrantedScopes = 2 << 10
+
+// firstModern is the revision since which a client keeps the scopes that it has been granted when
+// it asks for those of a challenge (SEP-2350).
+const firstModern = "2026-07-28"
+
+// The codes of RFC 6750, section 3.1.
+const (
+	invalidRequest    = "invalid_request"
+	invalidToken      = "invalid_token"
+	insufficientScope = "insufficient_scope"
+)
+
+// A refusal is the reason for which a request is not served. Its text is fixed: what a verifier
+// says of a token is not for whoever sent it.
+type refusal struct {
+	status int
+	code   string // of RFC 6750; "" if the request brought no token
+	text   string
+}
+
+var (
+	errNoToken      = &refusal{http.StatusUnauthorized, "", "a bearer token is required"}
+	errTwice        = &refusal{http.StatusBadRequest, invalidRequest, "more than one Authorization field"}
+	errMalformed    = &refusal{http.StatusBadRequest, invalidRequest, "the bearer token is malformed"}
+	errOAuth        = &refusal{http.StatusBadRequest, invalidRequest, "the token request is not valid"}
+	errInvalid      = &refusal{http.StatusUnauthorized, invalidToken, "the token is not valid"}
+	errExpired      = &refusal{http.StatusUnauthorized, invalidToken, "the token has expired"}
+	errNoExpiration = &refusal{http.StatusUnauthorized, invalidToken, "the token does not expire"}
+	errScope        = &refusal{http.StatusForbidden, insufficientScope, "the token lacks a scope"}
+	errVerifier     = &refusal{http.StatusInternalServerError, "", "the token could not be verified"}
+)
+
+// RequireBearerToken returns middleware that serves only requests with a bearer token (RFC 6750)
+// that verifier accepts. The handler finds the TokenInfo by [TokenInfoFromContext], and handlers of
+// tools find it in RequestExtra.TokenInfo.
+//
+// Other requests get 401 with a challenge in WWW-Authenticate, which names no error if the request
+// brought no token, and invalid_token otherwise; 403 with insufficient_scope if the token lacks a
+// scope; 400 with invalid_request if the Authorization field is malformed or repeated, or the error
+// of verifier wraps [ErrOAuth]; and 500 if its error wraps neither that nor [ErrInvalidToken]. The
+// token is read from the Authorization field only, never from the query.
+//
+// Nil opts are the defaults; opts are copied. RequireBearerToken panics if verifier is nil.
+func RequireBearerToken(verifier TokenVerifier, opts *RequireBearerTokenOptions) func(http.Handler) http.Handler {
+	if verifier == nil {
+		panic("auth: RequireBearerToken: nil verifier")
+	}
+	g := &guard{verifier: verifier}
+	if opts != nil {
+		g.opts = *opts
+		g.opts.Scopes = slices.Clone(opts.Scopes)
+	}
+	if g.opts.Logger == nil {
+		g.opts.Logger = slog.Default()
+	}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			info, refused := g.check(r, time.Now())
+			if refused != nil {
+				g.refuse(w, r, info, refused)
+				return
+			}
+			next.ServeHTTP(w, r.WithContext(ContextWithTokenInfo(r.Context(), info)))
+		})
+	}
+}
+
+// A guard is the middleware with its settings.
+type guard struct {
+	verifier TokenVerifier
+	opts     RequireBearerTokenOptions
+}
+
+// check returns what the token of r says, or why r is refused. With errScope it returns both.
+func (g *guard) check(r *http.Request, now time.Time) (*TokenInfo, *refusal) {
+	token, refused := bearerToken(r.Header)
+	if refused != nil {
+		return nil, refused
+	}
+	info, err := g.verifier(r.Context(), token, r)
+	switch {
+	case errors.Is(err, ErrInvalidToken):
+		return nil, errInvalid
+	case errors.Is(err, ErrOAuth):
+		return nil, errOAuth
+	case err != nil:
+		g.opts.Logger.ErrorContext(r.Context(), "auth: verifying a token", "error", err)
+		return nil, errVerifier
+	case info == nil:
+		g.opts.Logger.ErrorContext(r.Context(), "auth: the verifier returned neither a TokenInfo nor an error")
+		return nil, errVerifier
+	case info.Expiration.IsZero():
+		if !g.opts.AllowMissingExpiration {
+			return nil, errNoExpiration
+		}
+	case info.Expiration.Add(g.opts.ClockSkew).Before(now):
+		return nil, errExpired
+	}
+	for _, s := range g.opts.Scopes {
+		if !slices.Contains(info.Scopes, s) {
+			return info, errScope
+		}
+	}
+	return info, nil
+}
+
+// bearerToken returns the token in the Authorization field of h.
+//
+// "If the request lacks any authentication information (e.g., the client was unaware that
+// authentication is necessary or attempted using an unsupported authentication method), the
+// resource server SHOULD NOT include an error code or other error information."
+// https://www.rfc-editor.org/rfc/rfc6750#section-3.1
+func bearerToken(h http.Header) (string, *refusal) {
+	fields := h["Authorization"]
+	switch len(fields) {
+	case 0:
+		return "", errNoToken
+	case 1:
+	default:
+		return "", errTwice
+	}
+	scheme, token, _ := strings.Cut(strings.Trim(fields[0], " \t"), " ")
+	token = strings.TrimLeft(token, " ")
+	switch {
+	case !strings.EqualFold(scheme, "Bearer"), token == "":
+		return "", errNoToken
+	case !isToken68(token):
+		return "", errMalformed
+	}
+	return token, nil
+}
+
+// isToken68 reports whether s is a token68 of RFC 9110, section 11.2, as bearer tokens are.
+func isToken68(s string) bool {
+	body := strings.TrimRight(s, "=")
+	for i := range len(body) {
+		switch c := body[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case strings.IndexByte("-._~+/", c) >= 0:
+		default:
+			return false
+		}
+	}
+	return body != ""
+}
+
+// refuse answers r. Info is what its token says, if that is known.
+func (g *guard) refuse(w http.ResponseWriter, r *http.Request, info *TokenInfo, refused *refusal) {
+	if refused != errVerifier {
+		scopes := g.opts.Scopes
+		if refused == errScope && r.Header.Get("MCP-Protocol-Version") < firstModern {
+			scopes = withGranted(scopes, info.Scopes)
+		}
+		w.Header().Add("WWW-Authenticate", g.challenge(refused, scopes))
+	}
+	http.Error(w, refused.text, refused.status)
+}
+
+// challenge returns a challenge of RFC 6750, section 3, with the parameter of RFC 9728, section
+// 5.1. It begins with the scheme, because some clients look for it there only.
+func (g *guard) challenge(refused *refusal, scopes []string) string {
+	b := []byte("Bearer")
+	param := func(name, value string) {
+		if value == "" {
+			return
+		}
+		if len(b) > len("Bearer") {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, ' '), name...), '=')
+		b = appendQuoted(b, value)
+	}
+	param("error", refused.code)
+	if refused.code != "" {
+		param("error_description", refused.text)
+	}
+	param("resource_metadata", g.opts.ResourceMetadataURL)
+	param("scope", strings.Join(scopes, " "))
+	return string(b)
+}
+
+// withGranted returns need with what of granted it lacks. A client of an earlier revision asks for
+// exactly the scopes of the challenge and would lose the others.
+func withGranted(need, granted []string) []string {
+	all := slices.Clone(need)
+	room := maxGrantedScopes
+	for _, s := range granted {
+		if room -= len(s) + 1; room < 0 {
+			break
+		}
+		if isScopeToken(s) && !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// isScopeToken reports whether s is a scope-token of RFC 6749, section 3.3.
+func isScopeToken(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// appendQuoted appends s as a quoted-string of RFC 9110, section 5.6.4. Control characters, which
+// have no place in it, become spaces.
+func appendQuoted(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c < ' ' || c == 0x7f:
+			dst = append(dst, ' ')
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
+}
