@@ -1,39 +1,19 @@
 package jsonrpc
 
-import (
-	"encoding/json"
-	"strconv"
-)
+import "encoding/json"
 
 // A Code is the code of a JSON-RPC error object. The codes of MCP belong to
 // package mcp.
-type Code int64
+type Code = int64
 
 // These are the codes of JSON-RPC 2.0, section 5.1.
 const (
-	CodeParseError     Code = -32700 // the text is not a JSON value that this package accepts
-	CodeInvalidRequest Code = -32600 // the text is JSON, but not a JSON-RPC message
-	CodeMethodNotFound Code = -32601
-	CodeInvalidParams  Code = -32602
-	CodeInternalError  Code = -32603
+	CodeParseError     = -32700 // the text is not a JSON value that this package accepts
+	CodeInvalidRequest = -32600 // the text is JSON, but not a JSON-RPC message
+	CodeMethodNotFound = -32601
+	CodeInvalidParams  = -32602
+	CodeInternalError  = -32603
 )
-
-// String returns the name of c in the specification, or its digits.
-func (c Code) String() string {
-	switch c {
-	case CodeParseError:
-		return "Parse error"
-	case CodeInvalidRequest:
-		return "Invalid Request"
-	case CodeMethodNotFound:
-		return "Method not found"
-	case CodeInvalidParams:
-		return "Invalid params"
-	case CodeInternalError:
-		return "Internal error"
-	}
-	return strconv.FormatInt(int64(c), 10)
-}
 
 // An Error is the error object of an error response (section 5.1) and a Go error.
 // Errors that this package returns are shared and must not be changed.
@@ -43,9 +23,13 @@ type Error struct {
 	Data    json.RawMessage `json:"data,omitempty"` // valid JSON, or nil for no data member
 }
 
-// Error returns the code and the message on one line.
-func (e *Error) Error() string {
-	return "jsonrpc: " + e.Message + " (" + strconv.FormatInt(int64(e.Code), 10) + ")"
+// Error returns the message.
+func (e *Error) Error() string { return e.Message }
+
+// Is reports whether target is an *Error with the code of e, for [errors.Is].
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t != nil && t.Code == e.Code
 }
 
 // These are the refusals of Decode and DecodeBatch.

@@ -55,7 +55,7 @@ func ExampleDecodeBatch() {
 	// Output:
 	// request <nil>
 	// notification <nil>
-	// invalid jsonrpc: Invalid Request: a message must be an object (-32600)
+	// invalid Invalid Request: a message must be an object
 }
 
 func ExampleAppendResult() {

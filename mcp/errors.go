@@ -8,16 +8,24 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// The codes that MCP adds to those of JSON-RPC (basic/index, "Error Codes").
+// The codes that MCP adds to those of JSON-RPC (basic/index, "Error Codes"). A handler may return
+// any of them in every revision: a client gets the code that its revision has in its place.
 const (
 	// CodeHeaderMismatch means that a header field is missing, malformed or differs from the body.
-	CodeHeaderMismatch jsonrpc.Code = -32020
-	// CodeMissingRequiredClientCapability means that the request needs a capability that its client
-	// did not declare. The data is a [MissingRequiredClientCapabilityData].
-	CodeMissingRequiredClientCapability jsonrpc.Code = -32021
+	CodeHeaderMismatch = -32020
+	// CodeMissingRequiredClientCapabilities means that the request needs a capability that its
+	// client did not declare. The data is a [MissingRequiredClientCapabilityData].
+	CodeMissingRequiredClientCapabilities = -32021
 	// CodeUnsupportedProtocolVersion means that the server does not serve the request's revision.
 	// The data is an [UnsupportedProtocolVersionData].
-	CodeUnsupportedProtocolVersion jsonrpc.Code = -32022
+	CodeUnsupportedProtocolVersion = -32022
+	// CodeResourceNotFound means that there is no such resource. Since 2026-07-28 clients get
+	// [jsonrpc.CodeInvalidParams] in its place.
+	CodeResourceNotFound = -32002
+	// CodeURLElicitationRequired means that the user must visit URLs before the request can be
+	// served. Only 2025-11-25 has it; clients of other revisions get an internal error. See
+	// [URLElicitationRequiredError].
+	CodeURLElicitationRequired = -32042
 )
 
 // ErrNotDelivered is returned for a notification that the transport did not take, because the
@@ -25,16 +33,37 @@ const (
 var ErrNotDelivered = errors.New("mcp: notification not delivered")
 
 // ResourceNotFoundError returns the error with which a [ResourceHandler] reports that there is no
-// resource uri. The client gets the code of its revision, and the URI in the data.
-func ResourceNotFoundError(uri string) error { return &resourceNotFound{uri: uri} }
+// resource uri. It is a *[jsonrpc.Error] with the URI in the data.
+func ResourceNotFoundError(uri string) error { return resourceNotFound(uri) }
 
-type resourceNotFound struct{ uri string }
+func resourceNotFound(uri string) *jsonrpc.Error {
+	data := jsonrpc.AppendString([]byte(`{"uri":`), uri)
+	return &jsonrpc.Error{Code: CodeResourceNotFound, Message: "Resource not found", Data: append(data, '}')}
+}
 
-func (e *resourceNotFound) Error() string { return "mcp: resource not found: " + e.uri }
+// noResource returns the refusal of a request for uri in the revision of c.
+func (c *Call) noResource(uri string) *jsonrpc.Error {
+	e := resourceNotFound(uri)
+	e.Code = c.rev.code(e.Code)
+	return e
+}
 
-func (e *resourceNotFound) wire(rev *revision) *jsonrpc.Error {
-	data := jsonrpc.AppendString([]byte(`{"uri":`), e.uri)
-	return &jsonrpc.Error{Code: rev.resourceNotFound, Message: "Resource not found", Data: append(data, '}')}
+// URLElicitationRequiredError returns the error with which a handler reports that the user must
+// visit the URLs of elicitations before the request can be served. It is a *[jsonrpc.Error], for
+// clients of 2025-11-25. Handlers that return the elicitations as an [InputRequestMap] ask the
+// clients of every revision that has elicitation by URL. It panics if an elicitation is nil, is not
+// in URL mode or cannot be encoded, which are programming errors.
+func URLElicitationRequiredError(elicitations []*ElicitParams) error {
+	for _, e := range elicitations {
+		if e == nil || e.mode() != ElicitModeURL {
+			panic("mcp: URLElicitationRequiredError: an elicitation is not in URL mode")
+		}
+	}
+	data, err := marshal(map[string]any{"elicitations": elicitations})
+	if err != nil {
+		panic(fmt.Sprintf("mcp: URLElicitationRequiredError: %v", err))
+	}
+	return &jsonrpc.Error{Code: CodeURLElicitationRequired, Message: "URL elicitation required", Data: data}
 }
 
 // MissingCapabilityError returns the error with which a handler reports that it needs capabilities
@@ -48,7 +77,7 @@ func MissingCapabilityError(need *ClientCapabilities) error {
 }
 
 func missingCapability(data []byte) *jsonrpc.Error {
-	return &jsonrpc.Error{Code: CodeMissingRequiredClientCapability, Message: "Missing required client capability", Data: data}
+	return &jsonrpc.Error{Code: CodeMissingRequiredClientCapabilities, Message: "Missing required client capability", Data: data}
 }
 
 // unsupportedVersion returns the refusal of a revision that is not served.
@@ -89,30 +118,17 @@ var (
 	errState         = invalidParams("requestState is not valid for this request")
 )
 
-// protocolError returns the error response for an error that a handler returned: the
-// *[jsonrpc.Error] in its chain if there is one, and otherwise an internal error with the
-// handler's text.
+// protocolError returns the error response for an error that a handler returned. It has the code
+// and the data of the *[jsonrpc.Error] in the chain of err if there is one, and is otherwise an
+// internal error. The message is the text of err.
 func protocolError(err error, rev *revision) *jsonrpc.Error {
 	var wire *jsonrpc.Error
-	if errors.As(err, &wire) && wire != nil {
-		e := *wire
-		e.Code = rev.code(e.Code)
-		if e.Data != nil && !json.Valid(e.Data) {
-			e.Data = nil // it would spoil the message
-		}
-		return &e
+	if !errors.As(err, &wire) || wire == nil {
+		return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: err.Error()}
 	}
-	var missing *resourceNotFound
-	if errors.As(err, &missing) {
-		return missing.wire(rev)
+	e := &jsonrpc.Error{Code: rev.code(wire.Code), Message: err.Error(), Data: wire.Data}
+	if e.Data != nil && !json.Valid(e.Data) {
+		e.Data = nil // it would spoil the message
 	}
-	return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: err.Error()}
-}
-
-// isProtocolError reports whether err asks for an error response even where other
-// errors become part of a result.
-func isProtocolError(err error) bool {
-	var wire *jsonrpc.Error
-	var missing *resourceNotFound
-	return errors.As(err, &wire) || errors.As(err, &missing)
+	return e
 }

@@ -65,11 +65,11 @@ func TestAskPerRevision(t *testing.T) {
 	}{
 		{"roots", &ListRootsParams{}, "2024-11-05", 0, nil},
 		{"a form", form(`{"type":"object","properties":{"s":{"type":"string","default":"d"},"n":{"type":"integer","default":3},"e":{"type":"string","enum":["a"],"enumNames":["A"]}}}`),
-			"2025-06-18", CodeMissingRequiredClientCapability, map[string]string{`"mode":"form"`: "2025-11-25", `"default":"d"`: "2025-06-18"}},
-		{"an empty form", &ElicitParams{Message: "yes?"}, "2025-06-18", CodeMissingRequiredClientCapability, map[string]string{`"properties":{}`: "2025-06-18"}},
+			"2025-06-18", CodeMissingRequiredClientCapabilities, map[string]string{`"mode":"form"`: "2025-11-25", `"default":"d"`: "2025-06-18"}},
+		{"an empty form", &ElicitParams{Message: "yes?"}, "2025-06-18", CodeMissingRequiredClientCapabilities, map[string]string{`"properties":{}`: "2025-06-18"}},
 		{"a form with a list", form(`{"type":"object","properties":{"l":{"type":"array","items":{"type":"string","enum":["a"]}}}}`),
 			"2025-11-25", 0, nil},
-		{"a URL", &ElicitParams{Message: "m", URL: "https://example.com/", RequestedSchema: 7}, "2025-11-25", CodeMissingRequiredClientCapability,
+		{"a URL", &ElicitParams{Message: "m", URL: "https://example.com/", RequestedSchema: 7}, "2025-11-25", CodeMissingRequiredClientCapabilities,
 			map[string]string{`"elicitationId":"`: "2025-11-25", `"requestedSchema"`: none}},
 		{"sampling", &CreateMessageParams{MaxTokens: 3, IncludeContext: "thisServer", Messages: []*SamplingMessage{
 			{Role: RoleUser, Content: &TextContent{Text: "q", Meta: Meta{"k": 1}, Annotations: &Annotations{LastModified: "2026-01-01T00:00:00Z"}}},
@@ -81,7 +81,7 @@ func TestAskPerRevision(t *testing.T) {
 		{"tools in sampling", &CreateMessageWithToolsParams{MaxTokens: 3, Tools: []*Tool{{Name: "t", InputSchema: json.RawMessage(`{"type":"object"}`)}}, Messages: []*SamplingMessageV2{
 			{Role: RoleAssistant, Content: []Content{&ToolUseContent{ID: "1", Name: "t"}}},
 			{Role: RoleUser, Content: []Content{&ToolResultContent{ToolUseID: "1", Content: []Content{link}, StructuredContent: []int{1}}}},
-		}}, "2025-11-25", CodeMissingRequiredClientCapability, map[string]string{`"structuredContent"`: none}},
+		}}, "2025-11-25", CodeMissingRequiredClientCapabilities, map[string]string{`"structuredContent"`: none}},
 		{"the use of a tool", &CreateMessageWithToolsParams{MaxTokens: 3, Messages: []*SamplingMessageV2{
 			{Role: RoleAssistant, Content: []Content{&ToolUseContent{ID: "1", Name: "t"}}},
 		}}, "2025-11-25", 0, nil},
@@ -104,7 +104,7 @@ func TestAskPerRevision(t *testing.T) {
 					code = jsonrpc.CodeInternalError
 				}
 				if _, ok := tt.ask.(*ElicitParams); ok && !since(rev, "2025-06-18") {
-					code = CodeMissingRequiredClientCapability // no client of the revision can declare it
+					code = CodeMissingRequiredClientCapabilities // no client of the revision can declare it
 				}
 				if w.asked != 0 || w.code != code || c.Asking() {
 					t.Errorf("%s at %s: asked %d, code %d, want %d: %s", tt.why, rev, w.asked, w.code, code, w.body)
@@ -146,7 +146,7 @@ func TestAskUndeclared(t *testing.T) {
 		w := &asker{recorder: recorder{t: t}, can: true}
 		c := prepareAsk(t, s, "2025-11-25", tt.caps)
 		c.Run(context.Background(), w)
-		if w.asked != 0 || w.code != CodeMissingRequiredClientCapability || !strings.Contains(w.body, `"requiredCapabilities":`+tt.need) || c.Status(w.code) != 200 {
+		if w.asked != 0 || w.code != CodeMissingRequiredClientCapabilities || !strings.Contains(w.body, `"requiredCapabilities":`+tt.need) || c.Status(w.code) != 200 {
 			t.Errorf("%s: asked %d, status %d: %s", tt.caps, w.asked, c.Status(w.code), w.body)
 		}
 	}

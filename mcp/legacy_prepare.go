@@ -216,7 +216,7 @@ func bindSubscribe(c *Call, meta *RequestMeta) *jsonrpc.Error {
 		return invalidParams("uri is too long")
 	}
 	if !c.reg.serves(c.name) {
-		return (&resourceNotFound{string(c.name)}).wire(c.rev)
+		return c.noResource(string(c.name))
 	}
 	c.s.subscribe.spell(c.op.URI, string(c.name))
 	return bindSessionOp(c, meta)

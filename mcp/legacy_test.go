@@ -187,7 +187,7 @@ func TestLegacyHandlerCodes(t *testing.T) {
 		AddTool(s, &Tool{Name: name}, func(context.Context, *CallToolRequest, struct{}) (*CallToolResult, any, error) { return nil, nil, err })
 	}
 	everyLegacy(t, s, `{}`, func(t *testing.T, rev string, c *client) {
-		url := jsonrpc.CodeInternalError
+		var url jsonrpc.Code = jsonrpc.CodeInternalError
 		if since(rev, "2025-11-25") {
 			url = -32042
 		}

@@ -185,7 +185,7 @@ func bindReadResource(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	}
 	uri := string(c.name)
 	if c.template, _ = c.reg.templateFor(uri); c.template == nil {
-		return (&resourceNotFound{uri}).wire(c.rev)
+		return c.noResource(uri)
 	}
 	return c.openState()
 }

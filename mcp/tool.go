@@ -24,8 +24,8 @@ type ToolHandler func(context.Context, *CallToolRequest) (*CallToolResult, error
 // validated against the output schema, and its text becomes the content if the result has none. A
 // nil result stands for an empty one.
 //
-// An error becomes a result with isError, so that the model sees it. A *[jsonrpc.Error] in its
-// chain becomes the error response instead.
+// An error becomes a result with isError, so that the model sees it. An error that is a
+// *[jsonrpc.Error], not one that wraps it, becomes the error response instead.
 //
 // A worker handler runs on a goroutine of its own and may block. It should return when its context
 // ends: then the client has disconnected or given up.

@@ -129,10 +129,12 @@ func (t *tool) check(out toolOutput) (toolOutput, error) {
 	return out, nil
 }
 
-// failedTool returns what a handler's error becomes.
+// failedTool returns what a handler's error becomes. Only an error that is itself a
+// *[jsonrpc.Error] is meant for the protocol. One that is wrapped in another has often come from a
+// request that the tool made itself.
 func failedTool(err error) (toolOutput, error) {
-	if isProtocolError(err) {
-		return toolOutput{}, err
+	if wire, ok := err.(*jsonrpc.Error); ok && wire != nil {
+		return toolOutput{}, wire
 	}
 	res := new(CallToolResult)
 	res.SetError(err)

@@ -23,7 +23,10 @@ func TestTypedTools(t *testing.T) {
 		return nil, addOut{}, errors.New("the harbour is closed")
 	})
 	AddTool(s, &Tool{Name: "protocol"}, func(context.Context, *CallToolRequest, struct{}) (*CallToolResult, any, error) {
-		return nil, nil, fmt.Errorf("wrapped: %w", &jsonrpc.Error{Code: -7, Message: "seven", Data: json.RawMessage(`{"x":1}`)})
+		return nil, nil, &jsonrpc.Error{Code: -7, Message: "seven", Data: json.RawMessage(`{"x":1}`)}
+	})
+	AddTool(s, &Tool{Name: "wrapped"}, func(context.Context, *CallToolRequest, struct{}) (*CallToolResult, any, error) {
+		return nil, nil, fmt.Errorf("upstream: %w", &jsonrpc.Error{Code: -7, Message: "seven"})
 	})
 	AddTool(s, &Tool{Name: "nothing"}, func(context.Context, *CallToolRequest, any) (*CallToolResult, any, error) { return nil, nil, nil })
 	AddTool(s, &Tool{Name: "both"}, func(_ context.Context, _ *CallToolRequest, in addIn) (*CallToolResult, addOut, error) {
@@ -67,6 +70,7 @@ func TestTypedTools(t *testing.T) {
 		{"open", `{"A":99}`, 0, []string{`{"sum":0}`}},
 		{"fails", `{}`, 0, []string{`"isError":true`, `the harbour is closed`}},
 		{"protocol", `{}`, -7, []string{`"message":"seven","data":{"x":1}`}},
+		{"wrapped", `{}`, 0, []string{`"isError":true`, `"text":"upstream: seven"`}},
 		{"nothing", `{"any":1}`, 0, []string{`"content":[]`}},
 		{"both", `{"a":1,"b":2}`, 0, []string{`"com.example/x":1`, `"text":"own"`, `"structuredContent":{"sum":1}`, `"name":"test"`}},
 		{"list", `{}`, 0, []string{`"text":"own"`, `"text":"[\"a\\\"b\"]"`, `"structuredContent":["a\"b"]`}},

@@ -24,9 +24,6 @@ type revision struct {
 	// asks are the client capabilities that the revision has.
 	asks CapabilityBits
 
-	// resourceNotFound is the code for resources/read of an unknown URI.
-	resourceNotFound jsonrpc.Code
-
 	// code returns the code that is sent for the one that a handler chose. Some codes belong to
 	// other revisions, and 0 is not a code.
 	code func(jsonrpc.Code) jsonrpc.Code
@@ -76,20 +73,19 @@ const revisionCount = 5
 
 // revisions are the revisions that are served, the newest first.
 var revisions = [revisionCount]revision{{
-	index:            0,
-	name:             "2026-07-28",
-	requestMeta:      true,
-	headers:          true,
-	resultType:       true,
-	serverInfo:       true,
-	cacheHints:       true,
-	inputRequired:    true,
-	inputResult:      true,
-	resourceNotFound: jsonrpc.CodeInvalidParams,
-	code:             code20260728,
-	status:           status20260728,
-	methods:          &modernMethods,
-	asks:             asks20251125,
+	index:         0,
+	name:          "2026-07-28",
+	requestMeta:   true,
+	headers:       true,
+	resultType:    true,
+	serverInfo:    true,
+	cacheHints:    true,
+	inputRequired: true,
+	inputResult:   true,
+	code:          code20260728,
+	status:        status20260728,
+	methods:       &modernMethods,
+	asks:          asks20251125,
 	wire: wire{
 		titles: true, meta: true, icons: true, profile: true, toolAnnotations: true, lastModified: true,
 		audio: true, resourceLinks: true, progressMessage: true, completions: true, extensions: true,
@@ -101,7 +97,6 @@ var revisions = [revisionCount]revision{{
 	tag:                4,
 	resumableFromStart: true,
 	inputResult:        true,
-	resourceNotFound:   codeResourceNotFound20251125,
 	code:               code20251125,
 	status:             statusLegacy,
 	methods:            &legacyMethods,
@@ -112,38 +107,35 @@ var revisions = [revisionCount]revision{{
 		schemas: true, elicitMode: true, manyBlocks: true, elicitID: true, structured: structuredObject,
 	},
 }, {
-	index:            2,
-	name:             "2025-06-18",
-	tag:              3,
-	resourceNotFound: codeResourceNotFound20251125,
-	code:             codeLegacy,
-	status:           statusLegacy,
-	methods:          &legacyMethods,
-	asks:             asks20250618,
+	index:   2,
+	name:    "2025-06-18",
+	tag:     3,
+	code:    codeLegacy,
+	status:  statusLegacy,
+	methods: &legacyMethods,
+	asks:    asks20250618,
 	wire: wire{
 		titles: true, meta: true, toolAnnotations: true, lastModified: true,
 		audio: true, resourceLinks: true, progressMessage: true, completions: true, structured: structuredObject,
 	},
 }, {
-	index:            3,
-	name:             "2025-03-26",
-	tag:              2,
-	batches:          true,
-	resourceNotFound: codeResourceNotFound20251125,
-	code:             codeLegacy,
-	status:           statusLegacy,
-	methods:          &legacyMethods,
-	asks:             asks20241105,
-	wire:             wire{toolAnnotations: true, audio: true, progressMessage: true, completions: true},
+	index:   3,
+	name:    "2025-03-26",
+	tag:     2,
+	batches: true,
+	code:    codeLegacy,
+	status:  statusLegacy,
+	methods: &legacyMethods,
+	asks:    asks20241105,
+	wire:    wire{toolAnnotations: true, audio: true, progressMessage: true, completions: true},
 }, {
-	index:            4,
-	name:             "2024-11-05",
-	tag:              1,
-	resourceNotFound: codeResourceNotFound20251125,
-	code:             codeLegacy,
-	status:           statusLegacy,
-	methods:          &legacyMethods,
-	asks:             asks20241105,
+	index:   4,
+	name:    "2024-11-05",
+	tag:     1,
+	code:    codeLegacy,
+	status:  statusLegacy,
+	methods: &legacyMethods,
+	asks:    asks20241105,
 }}
 
 const (
@@ -195,19 +187,13 @@ func revisionNamed(name []byte) *revision {
 	return nil
 }
 
-// These codes exist only in earlier revisions. In later ones "Implementations MUST NOT emit" them
-// (basic/index, "Error Codes").
-const (
-	codeResourceNotFound20251125 jsonrpc.Code = -32002
-	codeURLElicitation20251125   jsonrpc.Code = -32042
-)
-
-// code20260728 returns the code that is sent for the one that a handler chose.
+// code20260728 returns the code that is sent for the one that a handler chose. Codes of earlier
+// revisions are replaced: "Implementations MUST NOT emit" them (basic/index, "Error Codes").
 func code20260728(code jsonrpc.Code) jsonrpc.Code {
 	switch code {
-	case codeResourceNotFound20251125:
+	case CodeResourceNotFound:
 		return jsonrpc.CodeInvalidParams
-	case codeURLElicitation20251125, 0:
+	case CodeURLElicitationRequired, 0:
 		return jsonrpc.CodeInternalError
 	}
 	return code
@@ -222,7 +208,7 @@ func status20260728(code jsonrpc.Code) int {
 	case jsonrpc.CodeMethodNotFound:
 		return 404
 	case jsonrpc.CodeParseError, jsonrpc.CodeInvalidRequest, jsonrpc.CodeInvalidParams,
-		CodeHeaderMismatch, CodeMissingRequiredClientCapability, CodeUnsupportedProtocolVersion:
+		CodeHeaderMismatch, CodeMissingRequiredClientCapabilities, CodeUnsupportedProtocolVersion:
 		return 400
 	}
 	return 200
@@ -238,7 +224,7 @@ func code20251125(code jsonrpc.Code) jsonrpc.Code {
 
 // codeLegacy is like code20251125, for revisions without elicitation by URL.
 func codeLegacy(code jsonrpc.Code) jsonrpc.Code {
-	if code == codeURLElicitation20251125 {
+	if code == CodeURLElicitationRequired {
 		return jsonrpc.CodeInternalError
 	}
 	return code20251125(code)

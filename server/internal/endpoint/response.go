@@ -94,7 +94,7 @@ func AppendPreflight(dst []byte, h *ResponseHead) []byte {
 // AppendRefusal appends the response to a request that was refused because of its head or framing.
 // Its content is a JSON-RPC error without an ID, which gives the reason.
 func AppendRefusal(dst []byte, h *ResponseHead, reason string) []byte {
-	code := jsonrpc.CodeInvalidRequest
+	var code jsonrpc.Code = jsonrpc.CodeInvalidRequest
 	if h.Status >= 500 {
 		code = jsonrpc.CodeInternalError
 	}
