@@ -80,12 +80,12 @@ func missingCapability(data []byte) *jsonrpc.Error {
 	return &jsonrpc.Error{Code: CodeMissingRequiredClientCapabilities, Message: "Missing required client capability", Data: data}
 }
 
-// unsupportedVersion returns the refusal of a revision that is not served.
-func unsupportedVersion(requested []byte) *jsonrpc.Error {
+// unsupportedVersion returns the refusal of a revision that is not in the set.
+func (s servedSet) unsupportedVersion(requested []byte) *jsonrpc.Error {
 	const longest = 128 // octets that are echoed
 	requested = requested[:min(len(requested), longest)]
 	data := append([]byte(nil), `{"supported":`...)
-	data = appendSupported(data)
+	data = s.appendNames(data)
 	data = append(data, `,"requested":`...)
 	data = jsonrpc.AppendString(data, string(requested))
 	return &jsonrpc.Error{Code: CodeUnsupportedProtocolVersion, Message: "Unsupported protocol version", Data: append(data, '}')}

@@ -132,18 +132,6 @@ func legacyTagged(tag byte) *revision {
 	return nil
 }
 
-// newestLegacy returns the revision for clients that ask for one that is not a legacy revision:
-// "the server MUST respond with another protocol version it supports. This SHOULD be the latest"
-// (basic/lifecycle of 2025-11-25).
-func newestLegacy() *revision {
-	for i := range revisions {
-		if revisions[i].tag != 0 {
-			return &revisions[i]
-		}
-	}
-	return nil
-}
-
 // AllowsBatches reports whether a client in a session of the named revision may send several
 // messages as one array (JSON-RPC 2.0, section 6). Only 2025-03-26 allows that.
 func AllowsBatches(name string) bool {

@@ -10,7 +10,7 @@ import (
 // session. Without one it gets the refusals of a modern request: they tell a client of neither era
 // best what its request lacks.
 func (c *Call) joinSession(meta *RequestMeta) *jsonrpc.Error {
-	if e := headerVersion(meta); e != nil {
+	if e := c.headerVersion(meta); e != nil {
 		return e
 	}
 	if !meta.inSession() {
@@ -19,8 +19,9 @@ func (c *Call) joinSession(meta *RequestMeta) *jsonrpc.Error {
 		}
 		return errNoMeta
 	}
-	if c.rev = sessionRevision(meta); c.rev == nil {
-		return unsupportedVersion([]byte(meta.Session.Revision))
+	name := sessionRevision(meta)
+	if c.rev = c.s.served.legacy(name); c.rev == nil {
+		return c.s.served.unsupportedVersion([]byte(name))
 	}
 	c.env.logRank = LevelInfo.rank()
 	if i := meta.Session; i != nil {
@@ -41,28 +42,28 @@ func (c *Call) joinSession(meta *RequestMeta) *jsonrpc.Error {
 // claim.
 func (meta *RequestMeta) inSession() bool { return meta.Session != nil || meta.SSE2024 }
 
-// sessionRevision returns the session's revision, or nil if it is not served. "If the server does
+// sessionRevision returns the name of the session's revision. "If the server does
 // not receive an MCP-Protocol-Version header, and has no other way to identify the version […] the
 // server SHOULD assume protocol version 2025-03-26" (basic/transports of 2025-06-18).
-func sessionRevision(meta *RequestMeta) *revision {
+func sessionRevision(meta *RequestMeta) string {
 	switch {
 	case meta.Session != nil && meta.Session.Revision != "":
-		return legacyNamed([]byte(meta.Session.Revision))
+		return meta.Session.Revision
 	case meta.SSE2024:
-		return legacyNamed([]byte("2024-11-05"))
+		return "2024-11-05"
 	}
-	return legacyNamed([]byte("2025-03-26"))
+	return "2025-03-26"
 }
 
 // headerVersion refuses a message without a modern claim if its version header names a revision
 // that is not served, or a modern one, which the body then had to claim too.
-func headerVersion(meta *RequestMeta) *jsonrpc.Error {
+func (c *Call) headerVersion(meta *RequestMeta) *jsonrpc.Error {
 	if !meta.HTTP || meta.ProtocolVersion == nil {
 		return nil
 	}
 	switch rev := revisionNamed(meta.ProtocolVersion); {
-	case rev == nil:
-		return unsupportedVersion(meta.ProtocolVersion)
+	case !c.s.served.has(rev):
+		return c.s.served.unsupportedVersion(meta.ProtocolVersion)
 	case rev.requestMeta:
 		return errNoMeta
 	}
@@ -75,10 +76,10 @@ func headerVersion(meta *RequestMeta) *jsonrpc.Error {
 func (c *Call) prepareNotification(m *jsonrpc.Envelope, meta *RequestMeta) *jsonrpc.Error {
 	c.env.version = claimOf(m.Params)
 	if meta.inSession() && c.env.version == nil {
-		if e := headerVersion(meta); e != nil && e != errNoMeta {
+		if e := c.headerVersion(meta); e != nil && e != errNoMeta {
 			return e
 		}
-		c.rev = sessionRevision(meta)
+		c.rev = c.s.served.legacy(sessionRevision(meta))
 	}
 	if c.method == MethodNotifyCancelled {
 		if id := member(m.Params, "requestId"); id != nil && validToken(id) {
@@ -100,10 +101,10 @@ func (c *Call) prepareAnswer(meta *RequestMeta) *jsonrpc.Error {
 	if !meta.inSession() || c.id == nil {
 		return errResponse
 	}
-	if e := headerVersion(meta); e != nil {
+	if e := c.headerVersion(meta); e != nil {
 		return e
 	}
-	c.rev = sessionRevision(meta)
+	c.rev = c.s.served.legacy(sessionRevision(meta))
 	c.kind = CallAnswer
 	return nil
 }
@@ -123,7 +124,7 @@ func shapeInitialize(c *Call) *jsonrpc.Error {
 	if !isObject(info) || !ok {
 		return invalidParams("clientInfo is required and must have a name")
 	}
-	if rev := legacyNamed(asked); rev != nil {
+	if rev := c.s.served.legacy(string(asked)); rev != nil {
 		c.rev = rev
 	}
 	c.opened = &SessionInfo{

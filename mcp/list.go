@@ -19,13 +19,17 @@ func shapeList(c *Call) *jsonrpc.Error {
 	return nil
 }
 
-// bindList finds the page that the request asks for. Without middleware the call runs inline.
+// listsInline reports whether lists and the result of server/discover are encoded before they are
+// asked for: nothing of the host's takes part in the answer.
+func (c *Call) listsInline() bool { return c.reg.chain == nil && c.s.opts.SetCacheable == nil }
+
+// bindList finds the page that the request asks for.
 func bindList[T feature](c *Call, f *featureSet[T], l *listing) *jsonrpc.Error {
 	start, ok := pageStart(f, l, c.name)
 	if !ok {
 		return errCursor
 	}
-	if c.inline = c.reg.chain == nil; c.inline {
+	if c.inline = c.listsInline(); c.inline {
 		c.page = page(c.pager(l), f, start)
 	}
 	return nil
@@ -66,7 +70,7 @@ func bindListPrompts(c *Call, _ *RequestMeta) *jsonrpc.Error {
 
 // bindDiscover finds the response to server/discover.
 func bindDiscover(c *Call, _ *RequestMeta) *jsonrpc.Error {
-	if c.inline = c.reg.chain == nil; c.inline {
+	if c.inline = c.listsInline(); c.inline {
 		c.page = c.s.discovery(c.reg, c.rev)
 	}
 	return nil
@@ -77,7 +81,7 @@ func (s *Server) discovery(r *registry, rev *revision) []byte {
 	d := &r.discover[rev.index]
 	d.once.Do(func() {
 		b := append([]byte(nil), s.heads[rev.index].complete...)
-		b = appendSupported(append(b, `"supportedVersions":`...))
+		b = s.served.appendNames(append(b, `"supportedVersions":`...))
 		b = s.appendCapabilities(append(b, `,"capabilities":`...), r, rev)
 		if s.opts.Instructions != "" {
 			b = jsonrpc.AppendString(append(b, `,"instructions":`...), s.opts.Instructions)
@@ -92,7 +96,7 @@ const maxCopiedPage = 8 << 10
 
 // runPage answers with a response that has been encoded before.
 func runPage(c *Call, ctx context.Context, w Sink) {
-	if c.reg.chain != nil {
+	if !c.inline {
 		c.runListChain(ctx, w)
 		return
 	}

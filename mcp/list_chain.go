@@ -7,43 +7,54 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// With middleware, the results of the list methods and of server/discover pass through it as values
-// and are encoded for each request.
+// With middleware or SetCacheable, the results of the list methods and of server/discover pass
+// through it as values and are encoded for each request.
 
 // toolsResult is the innermost handler of tools/list.
-func (s *Server) toolsResult(req *ListToolsRequest) (Result, error) {
+func (s *Server) toolsResult(ctx context.Context, req *ListToolsRequest) (Result, error) {
 	p, reg := s.pagerFor(req.Session, &s.listTools), req.Session.reg
 	res := &ListToolsResult{Cacheable: p.hints, Tools: []*Tool{}}
 	var err error
 	res.NextCursor, err = collect(p, reg.tools, req.Params.Cursor, func(t *tool) { res.Tools = append(res.Tools, t.def) })
+	s.setCacheable(ctx, req, &res.Cacheable)
 	return res, err
 }
 
 // promptsResult is the innermost handler of prompts/list.
-func (s *Server) promptsResult(req *ListPromptsRequest) (Result, error) {
+func (s *Server) promptsResult(ctx context.Context, req *ListPromptsRequest) (Result, error) {
 	p, reg := s.pagerFor(req.Session, &s.listPrm), req.Session.reg
 	res := &ListPromptsResult{Cacheable: p.hints, Prompts: []*Prompt{}}
 	var err error
 	res.NextCursor, err = collect(p, reg.prompts, req.Params.Cursor, func(p *prompt) { res.Prompts = append(res.Prompts, p.def) })
+	s.setCacheable(ctx, req, &res.Cacheable)
 	return res, err
 }
 
 // resourcesResult is the innermost handler of resources/list.
-func (s *Server) resourcesResult(req *ListResourcesRequest) (Result, error) {
+func (s *Server) resourcesResult(ctx context.Context, req *ListResourcesRequest) (Result, error) {
 	p, reg := s.pagerFor(req.Session, &s.listRes), req.Session.reg
 	res := &ListResourcesResult{Cacheable: p.hints, Resources: []*Resource{}}
 	var err error
 	res.NextCursor, err = collect(p, reg.resources, req.Params.Cursor, func(r *resource) { res.Resources = append(res.Resources, r.def) })
+	s.setCacheable(ctx, req, &res.Cacheable)
 	return res, err
 }
 
 // templatesResult is the innermost handler of resources/templates/list.
-func (s *Server) templatesResult(req *ListResourceTemplatesRequest) (Result, error) {
+func (s *Server) templatesResult(ctx context.Context, req *ListResourceTemplatesRequest) (Result, error) {
 	p, reg := s.pagerFor(req.Session, &s.listTmpl), req.Session.reg
 	res := &ListResourceTemplatesResult{Cacheable: p.hints, ResourceTemplates: []*ResourceTemplate{}}
 	var err error
 	res.NextCursor, err = collect(p, reg.templates, req.Params.Cursor, func(t *resourceTemplate) { res.ResourceTemplates = append(res.ResourceTemplates, t.def) })
+	s.setCacheable(ctx, req, &res.Cacheable)
 	return res, err
+}
+
+// setCacheable lets the host decide the caching fields of a result.
+func (s *Server) setCacheable(ctx context.Context, req Request, c *Cacheable) {
+	if s.opts.SetCacheable != nil {
+		s.opts.SetCacheable(ctx, req, c)
+	}
 }
 
 // pagerFor returns the pager that writes the list l for the request of ss.
@@ -71,15 +82,14 @@ func collect[T feature](p pager, f *featureSet[T], cursor string, add func(T)) (
 }
 
 // discoverResult is the innermost handler of server/discover.
-func (s *Server) discoverResult(r *registry) *DiscoverResult {
+func (s *Server) discoverResult(ctx context.Context, req *DiscoverRequest) *DiscoverResult {
 	res := &DiscoverResult{
-		Cacheable:    s.opts.Cache.Discover,
-		Capabilities: s.capabilities(r),
-		Instructions: s.opts.Instructions,
+		Cacheable:         s.opts.Cache.Discover,
+		SupportedVersions: s.served.names(),
+		Capabilities:      s.capabilities(req.Session.reg),
+		Instructions:      s.opts.Instructions,
 	}
-	for i := range revisions {
-		res.SupportedVersions = append(res.SupportedVersions, revisions[i].name)
-	}
+	s.setCacheable(ctx, req, &res.Cacheable)
 	return res
 }
 

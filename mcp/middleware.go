@@ -76,15 +76,15 @@ func (s *Server) dispatch(ctx context.Context, _ string, req Request) (Result, e
 	case *CompleteRequest:
 		return s.complete(ctx, req)
 	case *ListToolsRequest:
-		return s.toolsResult(req)
+		return s.toolsResult(ctx, req)
 	case *ListPromptsRequest:
-		return s.promptsResult(req)
+		return s.promptsResult(ctx, req)
 	case *ListResourcesRequest:
-		return s.resourcesResult(req)
+		return s.resourcesResult(ctx, req)
 	case *ListResourceTemplatesRequest:
-		return s.templatesResult(req)
+		return s.templatesResult(ctx, req)
 	case *DiscoverRequest:
-		return s.discoverResult(req.Session.reg), nil
+		return s.discoverResult(ctx, req), nil
 	}
 	return nil, fmt.Errorf("mcp: middleware passed on a %T", req)
 }

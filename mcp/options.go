@@ -17,8 +17,8 @@ type ServerOptions struct {
 	// encoded. Default slog.Default().
 	Logger *slog.Logger
 
-	// PageSize is the maximum number of entries on a page of a list. Default 1000; negative means
-	// no limit.
+	// PageSize is the maximum number of entries on a page of a list. Default [DefaultPageSize];
+	// negative means no limit.
 	PageSize int
 
 	// PageBytes is the maximum length of a page of a list in bytes. A page that would be longer
@@ -49,8 +49,33 @@ type ServerOptions struct {
 	// subscribers of a URI come and go while a hook runs, only the net change is reported.
 	OnSubscribe, OnUnsubscribe func(uri string)
 
+	// HasTools, HasPrompts and HasResources declare the capability even before the first feature of
+	// the kind is added. Capabilities can do the same.
+	HasTools, HasPrompts, HasResources bool
+
+	// SupportedProtocolVersions are the revisions to serve, of those that the function
+	// [SupportedProtocolVersions] returns. Default: all. The newest of them that has sessions is
+	// offered to clients that open one with another revision; if there is none, such clients get
+	// [CodeUnsupportedProtocolVersion], as do requests of other revisions.
+	SupportedProtocolVersions []string
+
+	// SchemaCache keeps schemas for several servers with the same tools. Nil means no cache.
+	SchemaCache *SchemaCache
+
+	// GetSessionID is here so that programs for the official SDK compile. It is never called,
+	// which NewServer logs: the ID of a session is sealed, because it holds what the server knows
+	// of the session.
+	GetSessionID func() string
+
 	// Cache says how long and for whom clients may keep results.
 	Cache CacheHints
+
+	// SetCacheable decides the caching fields of each result that has them: those of the lists, of
+	// server/discover and of resources/read. It is called after the handler, with c holding the
+	// fields of the result, or of Cache if the handler sets none. Its price is that of middleware:
+	// lists run on a worker and are encoded for each request. Cache costs nothing. SetCacheable
+	// may be called from many goroutines at once.
+	SetCacheable func(ctx context.Context, req Request, c *Cacheable)
 
 	// StateKey seals the state that a handler leaves with the client between the rounds of a
 	// request. Replicas share it. Default: a random key. OldStateKeys open what was sealed before
@@ -85,8 +110,10 @@ type CacheHints struct {
 	ReadResource      Cacheable // of results whose handler sets none
 }
 
+// DefaultPageSize is the default of ServerOptions.PageSize.
+const DefaultPageSize = 1000
+
 const (
-	defaultPageSize      = 1000
 	defaultPageBytes     = 1 << 20
 	defaultStateTTL      = 10 * time.Minute
 	defaultMaxListenURIs = 1024
@@ -104,7 +131,7 @@ func (o *ServerOptions) withDefaults() ServerOptions {
 		out.Logger = slog.Default()
 	}
 	if out.PageSize == 0 {
-		out.PageSize = defaultPageSize
+		out.PageSize = DefaultPageSize
 	}
 	if out.PageBytes == 0 {
 		out.PageBytes = defaultPageBytes

@@ -131,7 +131,7 @@ func (s *Server) Prepare(c *Call, m *jsonrpc.Envelope, meta *RequestMeta) *jsonr
 func (c *Call) chooseRevision(meta *RequestMeta) *jsonrpc.Error {
 	if c.env.version != nil {
 		version, ok := stringOf(c.env.version)
-		if c.rev = modernNamed(version); c.rev != nil {
+		if c.rev = c.s.served.modern(version); c.rev != nil {
 			return nil
 		}
 		switch {
@@ -141,12 +141,16 @@ func (c *Call) chooseRevision(meta *RequestMeta) *jsonrpc.Error {
 		case meta.HTTP && meta.ProtocolVersion != nil && !bytes.Equal(meta.ProtocolVersion, version):
 			return errVersion // header and body differ, so neither is the requested version
 		default:
-			return unsupportedVersion(version)
+			return c.s.served.unsupportedVersion(version)
 		}
 	}
 	// From here on the request makes no modern claim in its body.
 	if c.method == MethodInitialize {
-		c.rev = newestLegacy() // until shapeInitialize reads which one is asked for
+		// until shapeInitialize reads which one is asked for
+		if c.rev = c.s.served.newestLegacy(); c.rev == nil {
+			version, _ := stringOf(c.p.version)
+			return c.s.served.unsupportedVersion(version)
+		}
 		return nil
 	}
 	return c.joinSession(meta)

@@ -221,7 +221,7 @@ func runReadResource(c *Call, ctx context.Context, w Sink) {
 		return
 	}
 	hints := res.Cacheable
-	if hints == (Cacheable{}) {
+	if hints == (Cacheable{}) && c.s.opts.SetCacheable == nil {
 		hints = c.s.opts.Cache.ReadResource
 	}
 	hints.normalize()
@@ -256,6 +256,10 @@ func (s *Server) readResource(ctx context.Context, req *ReadResourceRequest) (*R
 		return nil, errNoContents
 	}
 	out := *res
+	if out.Cacheable == (Cacheable{}) {
+		out.Cacheable = s.opts.Cache.ReadResource
+	}
+	s.setCacheable(ctx, req, &out.Cacheable)
 	out.Contents = make([]*ResourceContents, len(res.Contents))
 	for i, c := range res.Contents {
 		if c == nil {

@@ -12,8 +12,9 @@ import (
 // A Server is a set of features that clients use over any number of transports. Its methods may be
 // called from any goroutine.
 type Server struct {
-	opts ServerOptions
-	impl Implementation
+	opts   ServerOptions
+	impl   Implementation
+	served servedSet
 
 	heads     [revisionCount]resultHead
 	infos     [revisionCount][]byte // impl as JSON
@@ -47,6 +48,13 @@ func NewServer(impl *Implementation, opts *ServerOptions) *Server {
 		}
 		s.infos[i], s.heads[i] = info, newResultHead(rev, info)
 	}
+	var err error
+	if s.served, err = servedRevisions(s.opts.SupportedProtocolVersions); err != nil {
+		panic(fmt.Sprintf("mcp: NewServer: %v", err))
+	}
+	if s.opts.GetSessionID != nil {
+		s.opts.Logger.Warn("mcp: ServerOptions.GetSessionID is never called: the IDs of sessions are sealed")
+	}
 	if _, err := marshal(s.opts.Capabilities); err != nil {
 		panic(fmt.Sprintf("mcp: NewServer: capabilities: %v", err))
 	}
@@ -54,7 +62,6 @@ func NewServer(impl *Implementation, opts *ServerOptions) *Server {
 	if len(s.opts.StateKey) > 0 {
 		keys = append([][]byte{s.opts.StateKey}, s.opts.OldStateKeys...)
 	}
-	var err error
 	if s.states, err = seal.NewRing("requestState", keys...); err != nil {
 		panic(fmt.Sprintf("mcp: NewServer: state key: %v", err))
 	}
@@ -63,7 +70,9 @@ func NewServer(impl *Implementation, opts *ServerOptions) *Server {
 	s.listRes = listing{"resources", 'r', hints.Resources, size, bytes}
 	s.listTmpl = listing{"resourceTemplates", 'm', hints.ResourceTemplates, size, bytes}
 	s.listPrm = listing{"prompts", 'p', hints.Prompts, size, bytes}
-	s.reg.Store(newRegistry())
+	reg := newRegistry()
+	reg.hasTools, reg.hasPrompts, reg.hasResources = s.opts.HasTools, s.opts.HasPrompts, s.opts.HasResources
+	s.reg.Store(reg)
 	s.watchers.Store(new([]*watcher))
 	s.subscribe.init(s.opts.OnSubscribe, s.opts.OnUnsubscribe, s.listedURI)
 	return s

@@ -147,19 +147,18 @@ func (s *Server) addTool(t *tool) {
 func (s *Server) newTypedTool(t *Tool, in, out reflect.Type) *tool {
 	def := *t
 	if def.InputSchema == nil {
-		def.InputSchema = inferSchema(t.Name, "input", in)
+		def.InputSchema = s.inferSchema(t.Name, in, false)
 	}
 	if def.OutputSchema == nil && out.Kind() != reflect.Interface {
-		def.OutputSchema = inferSchema(t.Name, "output", out)
+		def.OutputSchema = s.inferSchema(t.Name, out, true)
 	}
 	return s.newTool(&def)
 }
 
 // newTool returns a copy of t with compiled schemas, without a handler.
 func (s *Server) newTool(t *Tool) *tool {
-	compile := schema.Compile
-	if s.opts.UncheckedPatterns {
-		compile = schema.CompileUnchecked
+	compile := func(text []byte) (*schema.Schema, error) {
+		return s.opts.SchemaCache.compile(text, s.opts.UncheckedPatterns)
 	}
 	refuse := func(format string, args ...any) {
 		panic(fmt.Sprintf("mcp: AddTool %q: %s", t.Name, fmt.Sprintf(format, args...)))
@@ -211,18 +210,19 @@ func (s *Server) newTool(t *Tool) *tool {
 	return tt
 }
 
-// inferSchema returns the schema of t. That of an empty interface admits any object.
-func inferSchema(name, which string, t reflect.Type) json.RawMessage {
+// inferSchema returns the schema of t, as the input or the output of the tool. That of an empty
+// interface admits any object.
+func (s *Server) inferSchema(tool string, t reflect.Type, output bool) json.RawMessage {
 	if t.Kind() == reflect.Interface && t.NumMethod() == 0 {
 		return json.RawMessage(`{"type":"object"}`)
 	}
-	infer := schema.Infer
-	if which == "output" {
-		infer = schema.InferOutput
-	}
-	text, err := infer(t)
+	text, err := s.opts.SchemaCache.infer(t, output)
 	if err != nil {
-		panic(fmt.Sprintf("mcp: AddTool %q: %s schema: %v", name, which, err))
+		which := "input"
+		if output {
+			which = "output"
+		}
+		panic(fmt.Sprintf("mcp: AddTool %q: %s schema: %v", tool, which, err))
 	}
 	return text
 }

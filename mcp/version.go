@@ -1,6 +1,10 @@
 package mcp
 
-import "github.com/mooring-mcp/mooring/jsonrpc"
+import (
+	"fmt"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+)
 
 // A revision holds all that differs between the dated versions of the specification. Nothing else
 // in the package compares versions.
@@ -242,14 +246,83 @@ func statusLegacy(code jsonrpc.Code) int {
 	return 200
 }
 
-// appendSupported appends the JSON array of the names of the served revisions.
-func appendSupported(dst []byte) []byte {
-	dst = append(dst, '[')
+// SupportedProtocolVersions returns the names of the revisions that this package serves, the newest
+// first. A server serves all of them unless ServerOptions.SupportedProtocolVersions says otherwise.
+func SupportedProtocolVersions() []string {
+	var all servedSet
+	return all.names()
+}
+
+// A servedSet is a set of revisions, as a bit for each index that is not in it: the zero servedSet
+// has all revisions.
+type servedSet uint8
+
+// servedRevisions returns the set of the revisions with the names. It returns an error if one has
+// another name. No names mean all revisions.
+func servedRevisions(names []string) (servedSet, error) {
+	var in uint8
+	for _, name := range names {
+		rev := revisionNamed([]byte(name))
+		if rev == nil {
+			return 0, fmt.Errorf("unknown protocol version %q", name)
+		}
+		in |= 1 << rev.index
+	}
+	if in == 0 {
+		return 0, nil
+	}
+	return servedSet(^in), nil
+}
+
+// has reports whether rev is in the set. Nil is not.
+func (s servedSet) has(rev *revision) bool { return rev != nil && s&(1<<rev.index) == 0 }
+
+// modern returns the modern revision with the name, or nil.
+func (s servedSet) modern(name []byte) *revision {
+	if rev := modernNamed(name); s.has(rev) {
+		return rev
+	}
+	return nil
+}
+
+// legacy returns the legacy revision with the name, or nil.
+func (s servedSet) legacy(name string) *revision {
+	if rev := legacyNamed([]byte(name)); s.has(rev) {
+		return rev
+	}
+	return nil
+}
+
+// newestLegacy returns the revision for clients that ask for one that is not in the set: "the
+// server MUST respond with another protocol version it supports. This SHOULD be the latest"
+// (basic/lifecycle of 2025-11-25). It returns nil if the set has no legacy revision.
+func (s servedSet) newestLegacy() *revision {
 	for i := range revisions {
+		if rev := &revisions[i]; rev.tag != 0 && s.has(rev) {
+			return rev
+		}
+	}
+	return nil
+}
+
+// names returns the names of the revisions, the newest first.
+func (s servedSet) names() (names []string) {
+	for i := range revisions {
+		if rev := &revisions[i]; s.has(rev) {
+			names = append(names, rev.name)
+		}
+	}
+	return names
+}
+
+// appendNames appends the JSON array of the names.
+func (s servedSet) appendNames(dst []byte) []byte {
+	dst = append(dst, '[')
+	for i, name := range s.names() {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = jsonrpc.AppendString(dst, revisions[i].name)
+		dst = jsonrpc.AppendString(dst, name)
 	}
 	return append(dst, ']')
 }
