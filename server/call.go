@@ -25,6 +25,9 @@ func (c *conn) message(now tick) {
 		j.content = takeBuffer(0) // a POST without content is not JSON
 	}
 	meta := &j.meta
+	if g := c.gate(); g != nil {
+		g.describe(j)
+	}
 	meta.HTTP, meta.MaxResponse = true, l.srv.opts.MaxResponse
 	meta.ProtocolVersion, meta.Method, meta.Name = l.req.MCPProtocolVersion, l.req.MCPMethod, l.req.MCPName
 	meta.Duplicate = l.req.DuplicateMCP
@@ -68,6 +71,7 @@ func (c *conn) dispatch(now tick, j *job) {
 	if j.legacy.earlier && !c.beginLegacy(now, j) {
 		return
 	}
+	c.dropStream(j)
 	switch j.call.Kind() {
 	case mcp.CallNotification:
 		c.accepted(now, j)

@@ -45,7 +45,7 @@ func (c *conn) admitCall(now tick, j *job) bool {
 		c.finish(now)
 		return false
 	}
-	j.ctx, j.stop = context.WithCancelCause(s.base)
+	j.ctx, j.stop = context.WithCancelCause(j.parent())
 	j.handed = !j.preparing
 	return true
 }

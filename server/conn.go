@@ -60,6 +60,7 @@ const (
 	flagBeyond                          // the connection was accepted beyond the descriptor limit
 	flagChoked                          // the next request waits until the peer has read more
 	flagSliced                          // the next request waits for a turn, in loop.sliced
+	flagGate                            // the socket is a gate: net/http serves the request
 )
 
 // has reports whether any of the flags in f is set.
@@ -86,6 +87,9 @@ func (c *conn) setState(now tick, s connState) {
 		c.arm(c.nextCallDue())
 	case connStateStream:
 		c.arm(c.loop.firstHeartbeat())
+		if g := c.gate(); g != nil {
+			g.stay()
+		}
 	case connStateLinger:
 		c.arm(now + wheel.Ticks(lingerTime))
 	case connStateClosed:
@@ -124,7 +128,7 @@ func (c *conn) close(r closeReason) {
 		return
 	}
 	c.reason = r
-	c.loop.base.CloseSocket(c.sk)
+	c.loop.closeSocket(c.sk)
 }
 
 // abort closes the connection with an RST. What the kernel still holds for the peer is dropped.

@@ -214,6 +214,10 @@ func (c *conn) parseHead(now tick, b []byte) int {
 func (c *conn) takeHead(now tick, head, rest []byte) int {
 	x, s, req := c.x, c.loop.srv, &c.loop.req
 	x.verdict = s.policy.Check(req, c.trust)
+	g := c.gate()
+	if g != nil {
+		x.verdict = g.adjust(x.verdict)
+	}
 	if c.has(flagBeyond) {
 		c.admitLate()
 	}
@@ -228,7 +232,10 @@ func (c *conn) takeHead(now tick, head, rest []byte) int {
 		x.verdict = endpoint.Refuse(400, "field line sent more than once")
 	}
 	n := 0
-	if req.HasContent() {
+	switch {
+	case g != nil:
+		x.content = c.takeContent(g)
+	case req.HasContent():
 		room := int64(len(rest))
 		if !req.Chunked {
 			room = min(room, req.ContentLength)

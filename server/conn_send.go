@@ -165,7 +165,7 @@ func (c *conn) windDown() {
 		c.arm(c.loop.now + c.loop.retry)
 		return
 	}
-	if !c.has(flagUnread) {
+	if !c.has(flagUnread) || c.has(flagGate) {
 		c.close(c.reason)
 		return
 	}

@@ -100,8 +100,13 @@ func await(ctx context.Context, done <-chan struct{}) error {
 // stopWorkers ends the workers of a loop that has ended: the idle ones, and those whose job the
 // loop did not take back. The others end with their job.
 func (l *loop) stopWorkers() {
-	for _, it := range append(l.backlog, l.in.close()...) {
+	left := append(l.backlog, l.in.close()...)
+	l.closeGates()
+	for _, it := range left {
 		switch it.kind {
+		case itemOpen:
+			l.srv.admission.Released()
+			it.gate.finish(gateCut)
 		case itemReturn, itemPrepared, itemPark:
 			if w := it.job.worker; w != nil {
 				w.stop()

@@ -88,6 +88,12 @@ func (l *loop) serveItem(it *item) {
 		l.serveMoved(it)
 	case itemSubscribe:
 		l.serveSubscribe(it)
+	case itemOpen:
+		l.serveGate(it.gate)
+	case itemGone:
+		l.serveGone(it.gate)
+	case itemPassed:
+		l.servePassed(it)
 	}
 	release(it.buf)
 }

@@ -23,6 +23,11 @@ const (
 	// deleted, or that the handler of a resumed call closes it. arg is as for itemCloseStream.
 	itemEndStream
 
+	// These are of requests that net/http serves: see gate.
+	itemOpen   // a request has come
+	itemGone   // its client has disconnected
+	itemPassed // its client has taken bytes that a conn waits for; h names the conn
+
 	itemMoved     // the stream of a call was resumed elsewhere; arg is its number
 	itemSubscribe // the session of a stream has subscribed to uri, or has ended its subscription
 )
@@ -35,6 +40,7 @@ type item struct {
 	job  *job
 	buf  *buffer // owned by the item; nil if there is none
 	h    handle
+	gate *gate
 	arg  uint64
 	uri  string
 }

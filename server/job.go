@@ -21,6 +21,8 @@ type job struct {
 	json   bool // the client accepts a single message as JSON
 	ctx    context.Context
 	stop   context.CancelCauseFunc
+	values context.Context // of the request, if net/http serves it; otherwise nil
+	plain  bool            // the host wants a single message as the answer
 
 	// The loop alone uses these.
 	method    mcp.Method    // MethodOther while only a worker can tell
@@ -84,6 +86,7 @@ func (l *loop) putJob(j *job) {
 	j.meta = mcp.RequestMeta{}
 	j.h, j.method, j.id = handle{}, mcp.MethodOther, nil
 	j.ctx, j.stop, j.worker = nil, nil, nil
+	j.values, j.plain = nil, false
 	j.done, j.prepped, j.refusal = false, false, nil
 	j.response, j.status, j.code = nil, 0, 0
 	j.queued.Store(0)

@@ -39,9 +39,10 @@ type legacyCall struct {
 type membership uint8
 
 const (
-	membershipNone    membership = iota // it names no session
-	membershipUnknown                   // the id that it names cannot be opened, or was deleted
-	membershipMember                    // it belongs to the session of its ticket
+	membershipNone      membership = iota // it names no session
+	membershipUnknown                     // the id that it names cannot be opened, or was deleted
+	membershipMember                      // it belongs to the session of its ticket
+	membershipStateless                   // it needs no session, as the handler has none
 )
 
 // setMembership sets the membership of j. If j is a member, mcp gets the session, whose id is id.

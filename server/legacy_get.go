@@ -23,7 +23,7 @@ func (c *conn) sessionOf(now tick, t *session.Ticket) bool {
 		c.refuse(now, 400, "field line sent more than once")
 	case id == nil:
 		c.refuse(now, 400, "Mcp-Session-Id is required")
-	case !s.openTicket(t, id):
+	case !s.openTicket(t, id, c.caller()):
 		c.refuse(now, 404, sessionGone)
 	case !s.versionAllowed(c.loop.req.MCPProtocolVersion):
 		c.refuse(now, 400, "unsupported MCP-Protocol-Version")
@@ -33,9 +33,10 @@ func (c *conn) sessionOf(now tick, t *session.Ticket) bool {
 	return false
 }
 
-// openTicket opens a session ID that was not deleted.
-func (s *Server) openTicket(t *session.Ticket, id []byte) bool {
-	return s.tickets.Open(t, id, "", s.clock()) && !s.sessions.Deleted(t.Key)
+// openTicket opens a session ID that was not deleted. principal is the authenticated caller, "" if
+// anonymous: the ID must be of one of the caller's sessions.
+func (s *Server) openTicket(t *session.Ticket, id []byte, principal string) bool {
+	return s.tickets.Open(t, id, principal, s.clock()) && !s.sessions.Deleted(t.Key)
 }
 
 // versionAllowed reports whether a request of a session may carry the MCP-Protocol-Version. If the

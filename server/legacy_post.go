@@ -11,11 +11,16 @@ import (
 // once it is decoded.
 func (c *conn) openSession(j *job) {
 	id := c.loop.req.MCPSessionID
+	if j.legacy.membership == membershipStateless {
+		j.legacy.ticket.Info.Revision = string(j.meta.ProtocolVersion)
+		j.meta.Session = &j.legacy.ticket.Info
+		return
+	}
 	if id == nil || c.loop.srv.opts.ModernOnly {
 		return
 	}
 	lc := &j.legacy
-	if !c.loop.srv.openTicket(&lc.ticket, id) {
+	if !c.loop.srv.openTicket(&lc.ticket, id, j.meta.Principal) {
 		j.setMembership(membershipUnknown, nil)
 		return
 	}
@@ -61,9 +66,17 @@ func errModernOnly(params []byte) *jsonrpc.Error {
 func (c *conn) beginLegacy(now tick, j *job) bool {
 	lc := &j.legacy
 	s := c.loop.srv
+	if lc.membership == membershipStateless {
+		if j.call.Kind() == mcp.CallAnswer {
+			c.accepted(now, j)
+			return false
+		}
+		return true
+	}
 	switch j.call.Kind() {
 	case mcp.CallInitialize:
 		t := session.Ticket{Info: *j.call.NewSession()}
+		t.SetPrincipal(j.meta.Principal)
 		c.x.session = s.tickets.Issue(c.x.session[:0], &t, s.clock())
 	case mcp.CallSession:
 		if e := s.applyOp(now, &lc.ticket, j.call.Op()); e != nil {

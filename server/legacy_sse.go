@@ -23,6 +23,7 @@ func (c *conn) openSSE(now tick) {
 	l := c.loop
 	s := l.srv
 	t := session.Ticket{SSE: true}
+	t.SetPrincipal(c.caller())
 	id := s.tickets.Issue(nil, &t, s.clock())
 	if _, _, err := s.sessions.TakeOver(t.Key, c.place(), !s.countStream(), now); err != nil {
 		c.refuseStream(now, err)
@@ -30,9 +31,18 @@ func (c *conn) openSSE(now tick) {
 	}
 	c.joinStreams(t.Key, 0)
 	c.flags |= flagTyped
-	where := append([]byte(s.opts.SSEPath+messagePath+"?"+sessionParam), id...)
+	where := append([]byte(c.messagesURL()+sessionParam), id...)
 	c.appendScratch(sse.AppendEvent(l.event[:0], &sse.Event{Type: "endpoint", Data: where}))
 	c.toStreamState(now)
+}
+
+// messagesURL returns the URL reference to which the client of the stream posts its messages, up to
+// the session's parameter.
+func (c *conn) messagesURL() string {
+	if g := c.gate(); g != nil {
+		return g.messages
+	}
+	return c.loop.srv.opts.SSEPath + messagePath + "?"
 }
 
 const sessionParam = "sessionId="
@@ -59,7 +69,10 @@ func (c *conn) messageSSE(now tick) {
 		return
 	}
 	j := l.takeJob()
-	to := l.srv.openSSESession(&j.legacy.ticket, id, now)
+	if g := c.gate(); g != nil {
+		g.describe(j)
+	}
+	to := l.srv.openSSESession(&j.legacy.ticket, id, j.meta.Principal, now)
 	if to == nil {
 		l.putJob(j)
 		c.refuse(now, 404, "session not found: open a new stream")
@@ -93,9 +106,9 @@ func (c *conn) messageSSE(now tick) {
 
 // openSSESession opens the id of a session whose stream is open, returns the loop of that stream,
 // and adds to t what was agreed since the id was issued.
-func (s *Server) openSSESession(t *session.Ticket, id []byte, now tick) *loop {
+func (s *Server) openSSESession(t *session.Ticket, id []byte, principal string, now tick) *loop {
 	t.SSE = true
-	if !s.openTicket(t, id) {
+	if !s.openTicket(t, id, principal) {
 		return nil
 	}
 	info, stream := s.sessions.Agreed(t.Key, now)

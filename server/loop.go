@@ -71,6 +71,7 @@ type loop struct {
 	exchanges []*exchange     // free exchanges
 	requests  []*requestState // free request states
 	jobs      []*job          // free jobs
+	conns     []*conn         // free conns of gates
 	workers   workers[*job]
 	handed    int64     // how many calls workers have been handed
 	gave      bool      // a worker got one since the loop last gave up its processor

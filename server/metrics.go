@@ -145,6 +145,7 @@ func (s *Server) Stats() Stats {
 		Closes:        make(map[string]uint64, numCloseReasons),
 		AcceptErrors:  s.admission.Errors(),
 		AcceptRefused: s.admission.Refused(),
+		Refused:       s.outside.Load(),
 
 		SessionsWithState: held.Sessions,
 		RevokedSessions:   held.Revoked,

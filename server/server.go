@@ -60,10 +60,11 @@ type Server struct {
 
 	streams   atomic.Int64
 	calls     atomic.Int64
-	loose     atomic.Int64 // calls of earlier revisions that continue without a connection
-	unsent    atomic.Int64 // bytes that wait for peers, as last counted
-	yielding  sync.Mutex   // guards yieldNext; held while connections are asked to give way
-	yieldNext time.Time    // no connection is asked to give way before this time
+	loose     atomic.Int64  // calls of earlier revisions that continue without a connection
+	outside   atomic.Uint64 // requests of net/http that were refused before a loop got them
+	unsent    atomic.Int64  // bytes that wait for peers, as last counted
+	yielding  sync.Mutex    // guards yieldNext; held while connections are asked to give way
+	yieldNext time.Time     // no connection is asked to give way before this time
 }
 
 // New returns a Server for s. It copies opts, which may be nil for the defaults. Nothing runs

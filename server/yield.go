@@ -152,7 +152,7 @@ func (c *conn) yields(k yieldKind) bool {
 	switch {
 	case c.has(flagBeyond):
 		return k == yieldBeyond && (c.state == connStateIdle || c.state == connStateHead)
-	case c.state != connStateIdle || c.x != nil || c.has(flagStalled|flagChoked) || c.sk.OutboundBuffered() > 0:
+	case c.state != connStateIdle || c.x != nil || c.has(flagStalled|flagChoked|flagGate) || c.sk.OutboundBuffered() > 0:
 		return false
 	case c.has(flagSilent):
 		return k == yieldSilent

@@ -39,6 +39,10 @@ func (t *Ticket) use() []byte {
 
 var useSSE = []byte("sse")
 
+// SetPrincipal makes the session one of the principal's: nobody else can open its ID. "" stands for
+// anonymous callers, who then may all use it. It is called before the ID is issued.
+func (t *Ticket) SetPrincipal(name string) { t.principal = principalDigest(name) }
+
 const (
 	ticketFixed = 12 + 4 + 16
 

@@ -1,0 +1,199 @@
+package server
+
+import (
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/mooring-mcp/mooring/auth"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+	"github.com/mooring-mcp/mooring/server/internal/engine"
+)
+
+// A gate is the socket of a request that net/http serves. The request passes through it to a loop,
+// where it has a conn like any other, and the response passes back to the goroutine of net/http.
+// So there is one code path: the conn does not know how far the way to its client is.
+//
+// The conn sees a client of HTTP/1.0 that sends one request. Its response therefore has no chunked
+// coding, which is net/http's to add, and it ends when the conn closes its socket.
+//
+// The goroutine owns the gate until it posts it (itemOpen), and again once it has seen the end.
+type gate struct {
+	// The goroutine sets these before it posts the gate, and does not change them.
+	httpRequest
+	loop *loop
+	in   *buffer // the head of the request, as bytes of HTTP
+
+	// The loop alone uses these.
+	conn    *conn
+	at      handle  // of conn; set before the conn writes, so that the goroutine may read it then
+	content *buffer // of the request; the conn takes it
+	held    bool    // the goroutine is woken at the end of the turn
+	cut     bool    // what waits for the client is dropped
+	closed  bool
+
+	wake chan struct{} // has room for one
+	left atomic.Int64  // bytes that the conn has written and the goroutine has not passed on
+
+	mu    sync.Mutex // guards what follows
+	out   *buffer    // what the conn has written and the goroutine has not taken; nil if nothing
+	end   gateEnd
+	stays bool // the response is a stream that stays open
+}
+
+// An httpRequest is what a loop sees of a request that net/http serves, except its bytes.
+type httpRequest struct {
+	r        *http.Request // the loop uses its header fields and the values of its context
+	h        *mount
+	token    *auth.TokenInfo
+	peer     netip.AddrPort
+	trust    endpoint.Trust
+	flushes  bool   // the response can be sent piece by piece
+	messages string // of HTTP+SSE: the URL reference to post to, up to the session's parameter
+}
+
+// A mount says how the requests of a handler are served.
+type mount struct {
+	sse       bool // the handler is of HTTP+SSE
+	own       bool // the handler is the Server itself: a request has its own path
+	stateless bool // there are no sessions
+	json      bool // the answer to a call is a single message
+}
+
+// gateEnd says how the conn of a gate has ended.
+type gateEnd uint8
+
+const (
+	gateOpen  gateEnd = iota
+	gateEnded         // the response is complete once the client has all that waits
+	gateCut           // the response is not complete, and the client must notice
+)
+
+// gateRoom is how many bytes may wait in a gate before they count as unsent. They are on their way
+// to the kernel, as in the buffer of a socket.
+const gateRoom = 16 << 10
+
+var _ engine.Socket = (*gate)(nil)
+
+var gates = sync.Pool{New: func() any { return &gate{wake: make(chan struct{}, 1)} }}
+
+// takeGate returns a gate for a request. Its in and content are empty.
+func takeGate(of httpRequest) *gate {
+	g := gates.Get().(*gate)
+	g.httpRequest = of
+	return g
+}
+
+// putGate takes back a gate that no loop knows any more.
+func putGate(g *gate) {
+	release(g.in)
+	release(g.content)
+	release(g.out)
+	select {
+	case <-g.wake:
+	default:
+	}
+	g.httpRequest, g.loop, g.in = httpRequest{}, nil, nil
+	g.conn, g.at, g.content = nil, handle{}, nil
+	g.held, g.cut, g.closed = false, false, false
+	g.out, g.end, g.stays = nil, gateOpen, false
+	g.left.Store(0)
+	gates.Put(g)
+}
+
+// Next implements engine.Socket.
+func (g *gate) Next(int) ([]byte, error) {
+	b := g.in.B
+	g.in.B = g.in.B[len(b):]
+	return b, nil
+}
+
+// Write implements engine.Socket. It runs on the loop.
+func (g *gate) Write(b []byte) (int, error) {
+	g.mu.Lock()
+	if g.out == nil {
+		g.out = takeBuffer(len(b))
+	}
+	g.out.Add(b)
+	g.left.Add(int64(len(b)))
+	g.mu.Unlock()
+	if !g.held {
+		g.ring()
+	}
+	return len(b), nil
+}
+
+// OutboundBuffered implements engine.Socket.
+func (g *gate) OutboundBuffered() int { return max(0, int(g.left.Load())-gateRoom) }
+
+// Flush implements engine.Socket. The goroutine is under way.
+func (g *gate) Flush() error { return nil }
+
+// SetLinger implements engine.Socket.
+func (g *gate) SetLinger(int) error {
+	g.cut = true
+	return nil
+}
+
+// ring wakes the goroutine.
+func (g *gate) ring() {
+	select {
+	case g.wake <- struct{}{}:
+	default: // it has yet to see what woke it before
+	}
+}
+
+// stay notes that the response is a stream that stays open. It runs on the loop.
+func (g *gate) stay() {
+	g.mu.Lock()
+	g.stays = true
+	g.mu.Unlock()
+}
+
+// take returns what the conn has written since, nil if nothing, how it has ended, and whether its
+// response is a stream that stays open. The goroutine calls it.
+func (g *gate) take() (out *buffer, end gateEnd, stays bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out, g.out = g.out, nil
+	return out, g.end, g.stays
+}
+
+// passed notes that the client has n bytes more, or that they are with net/http. A conn that has
+// waited for that is notified. The goroutine calls it.
+func (g *gate) passed(n int) {
+	if left := g.left.Add(-int64(n)); left <= gateRoom && left+int64(n) > gateRoom {
+		g.loop.postItem(item{kind: itemPassed, h: g.at})
+	}
+}
+
+// close is engine.Loop.CloseSocket for a gate. err is nil if this side closes. From the end of
+// close on the gate is the goroutine's.
+func (g *gate) close(err error) {
+	if g.closed {
+		return
+	}
+	g.closed = true // first: what ends the conn may try to close it
+	c, l := g.conn, g.loop
+	end := gateEnded
+	if g.cut || c.state != connStateLinger {
+		end = gateCut
+	}
+	c.closed(err)
+	l.srv.admission.Released()
+	l.putConn(c)
+	g.finish(end)
+}
+
+// finish gives the gate back to the goroutine.
+func (g *gate) finish(end gateEnd) {
+	g.mu.Lock()
+	g.end = end
+	wake := g.wake
+	g.mu.Unlock()
+	select {
+	case wake <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,241 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/mooring-mcp/mooring/auth"
+	"github.com/mooring-mcp/mooring/httpparse"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+)
+
+// This file makes the bytes of a request that net/http has read, and reads its content. It runs on
+// the goroutine of net/http.
+
+// requestOf returns what the loop needs to know of r besides its bytes.
+func requestOf(w http.ResponseWriter, r *http.Request, m *mount) httpRequest {
+	ctx := r.Context()
+	q := httpRequest{r: r, h: m, token: auth.TokenInfoFromContext(ctx), flushes: canFlush(w)}
+	q.peer, _ = netip.ParseAddrPort(r.RemoteAddr)
+	if local, ok := ctx.Value(http.LocalAddrContextKey).(net.Addr); ok {
+		q.trust = trustOf(local)
+	}
+	return q
+}
+
+// canFlush reports whether w can send a response piece by piece.
+func canFlush(w http.ResponseWriter) bool {
+	for {
+		switch t := w.(type) {
+		case http.Flusher, interface{ FlushError() error }:
+			return true
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = t.Unwrap()
+		default:
+			return false
+		}
+	}
+}
+
+// errMalformed means that a request has octets that HTTP does not allow. net/http refuses them, but
+// middleware and tests may make a request of their own.
+var errMalformed = errors.New("server: the request is malformed")
+
+// appendRequest appends the head of r to dst, for a mount of s. The length of the content is n.
+func (s *Server) appendRequest(dst []byte, r *http.Request, m *mount, n int64) ([]byte, error) {
+	method := r.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	path, query := s.targetOf(r, m)
+	if !isToken(method) || !isTarget(path) || !isTarget(query) {
+		return dst, errMalformed
+	}
+	dst = append(append(append(dst, method...), ' '), path...)
+	if query != "" {
+		dst = append(append(dst, '?'), query...)
+	}
+	dst = append(dst, " HTTP/1.0\r\n"...)
+	if r.Host != "" {
+		var ok bool
+		if dst, ok = appendField(dst, "Host", r.Host); !ok {
+			return dst, errMalformed
+		}
+	}
+	for name, values := range r.Header {
+		if isHopByHop(name) {
+			continue
+		}
+		for _, v := range values {
+			var ok bool
+			if dst, ok = appendField(dst, name, v); !ok {
+				return dst, errMalformed
+			}
+		}
+	}
+	if n > 0 {
+		dst = append(dst, "Content-Length: "...)
+		dst = strconv.AppendInt(dst, n, 10)
+		dst = append(dst, "\r\n"...)
+	}
+	return append(dst, "\r\n"...), nil
+}
+
+// targetOf returns the path and the query with which a loop gets r.
+func (s *Server) targetOf(r *http.Request, m *mount) (path, query string) {
+	switch {
+	case m.own:
+		return r.URL.EscapedPath(), r.URL.RawQuery
+	case !m.sse:
+		return s.policy.Path, ""
+	case r.Method == http.MethodPost:
+		return s.policy.Messages, r.URL.RawQuery
+	}
+	return s.policy.SSE, ""
+}
+
+// isHopByHop reports whether a field is about the connection of net/http, or is written otherwise.
+// name is canonical.
+func isHopByHop(name string) bool {
+	switch name {
+	case "Connection", "Content-Length", "Expect", "Host", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
+}
+
+// appendField appends a field line. It reports false if the field cannot be one.
+func appendField(dst []byte, name, value string) ([]byte, bool) {
+	if !isToken(name) {
+		return dst, false
+	}
+	for i := range len(value) {
+		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return dst, false
+		}
+	}
+	dst = append(append(dst, name...), ": "...)
+	return append(append(dst, value...), "\r\n"...), true
+}
+
+// isToken reports whether s is a token (RFC 9110 section 5.6.2).
+func isToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '-'
+		if !letter && strings.IndexByte("!#$%&'*+.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// isTarget reports whether s can be part of a request-target.
+func isTarget(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+const (
+	// smallContent is the length up to which content is read without a look at the head: mostly
+	// net/http has all of it already.
+	smallContent = 4 << 10
+	firstContent = 16 << 10 // the most memory that is taken before any content has arrived
+)
+
+// lengthOf returns the length of the content of r: -1 if it is not known before it is read, and 0
+// if nobody wants to read it, because a loop will refuse the request for its head.
+func (s *Server) lengthOf(r *http.Request, q *httpRequest) int64 {
+	n := r.ContentLength
+	switch {
+	case r.Body == nil || r.Body == http.NoBody || n == 0:
+		return 0
+	case 0 < n && n <= smallContent && r.Header["Expect"] == nil:
+		return n
+	case n > s.opts.MaxBody || s.refusesHead(r, q):
+		return 0
+	}
+	return n
+}
+
+var parsers = sync.Pool{New: func() any { return new(httpparse.Request) }}
+
+// refusesHead reports whether a loop will refuse r for its head.
+func (s *Server) refusesHead(r *http.Request, q *httpRequest) bool {
+	b := takeBuffer(1 << 10)
+	defer func() { release(b) }()
+	var err error
+	if b.B, err = s.appendRequest(b.B, r, q.h, max(r.ContentLength, 1)); err != nil {
+		return true
+	}
+	req := parsers.Get().(*httpparse.Request)
+	defer parsers.Put(req)
+	defer req.Reset()
+	if _, err := httpparse.ParseRequest(req, b.B, 0, &s.limits); err != nil {
+		return true
+	}
+	v := s.policy.Check(req, q.trust)
+	return !v.Route.TakesMessage() || req.Duplicate && endpoint.SentTwice(req)
+}
+
+// errContentTooLong means that the content is longer than Options.MaxBody.
+var errContentTooLong = errors.New("server: the content is too long")
+
+// readContent reads content of n bytes, or of unknown length if n is negative. It returns nil for
+// no content.
+func (s *Server) readContent(body io.Reader, n int64) (*buffer, error) {
+	if n == 0 {
+		return nil, nil
+	}
+	limit := s.opts.MaxBody
+	b := takeBuffer(int(min(max(n, 512), firstContent)))
+	for n < 0 || int64(len(b.B)) < n {
+		if len(b.B) == cap(b.B) {
+			if int64(len(b.B)) > limit {
+				release(b)
+				return nil, errContentTooLong
+			}
+			more := limit + 1
+			if n > 0 {
+				more = n
+			}
+			// Memory is taken as content arrives, not because it is announced.
+			b.Reserve(1, int(more-int64(len(b.B))))
+		}
+		room := b.B[len(b.B):cap(b.B)]
+		if n > 0 {
+			room = room[:min(int64(len(room)), n-int64(len(b.B)))]
+		}
+		k, err := body.Read(room)
+		b.B = b.B[:len(b.B)+k]
+		switch {
+		case err == io.EOF && n > 0 && int64(len(b.B)) < n:
+			err = io.ErrUnexpectedEOF
+		case err == io.EOF:
+			err = nil
+			n = int64(len(b.B))
+		}
+		if err != nil {
+			release(b)
+			return nil, err
+		}
+	}
+	if int64(len(b.B)) > limit {
+		release(b)
+		return nil, errContentTooLong
+	}
+	if len(b.B) == 0 {
+		return release(b), nil
+	}
+	return b, nil
+}

@@ -1,0 +1,281 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+)
+
+// This file runs on the goroutine of net/http that serves a request: it hands the request to a loop
+// and passes the response on to the client.
+
+// serveHTTP serves a request of net/http.
+func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request, m *mount) {
+	if err := s.ensureStarted(); err != nil || s.draining.Load() {
+		s.refuseHTTP(w, 503, shuttingDown)
+		return
+	}
+	q := requestOf(w, r, m)
+	if m.sse && q.r.Method != http.MethodPost {
+		q.messages = messagesOf(r)
+	}
+	content, err := s.contentOf(w, r, &q)
+	length := r.ContentLength
+	switch {
+	case errors.Is(err, errContentTooLong):
+		length = s.opts.MaxBody + 1 // the loop refuses it
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		w.Header().Set("Connection", "close")
+		s.refuseHTTP(w, 408, "the content took too long")
+		return
+	case err != nil:
+		s.refuseHTTP(w, 400, "the content did not arrive")
+		return
+	case content != nil:
+		length = int64(len(content.B))
+	}
+	g := takeGate(q)
+	g.content = content
+	g.in = takeBuffer(headRoom)
+	if g.in.B, err = s.appendRequest(g.in.B, r, m, length); err != nil {
+		putGate(g)
+		s.refuseHTTP(w, 400, "malformed request")
+		return
+	}
+	if _, ok := s.admission.Reserve(false); !ok {
+		putGate(g)
+		s.admission.CountRefused()
+		s.refuseHTTP(w, 503, tooManyConnections)
+		return
+	}
+	g.loop = s.loops[s.admission.NextLoop(1)]
+	if !g.loop.postItem(item{kind: itemOpen, gate: g}) {
+		s.admission.Released()
+		putGate(g)
+		s.refuseHTTP(w, 503, shuttingDown)
+		return
+	}
+	p := passage{g: g, w: w}
+	p.run()
+}
+
+// headRoom is the size of the buffer in which the head of a request is written. Most fit.
+const headRoom = 1 << 10
+
+// contentOf reads the content of r. It sets a deadline for that if the http.Server has none.
+func (s *Server) contentOf(w http.ResponseWriter, r *http.Request, q *httpRequest) (*buffer, error) {
+	n := s.lengthOf(r, q)
+	if n == 0 {
+		return nil, nil
+	}
+	if hs, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && hs.ReadTimeout <= 0 {
+		rc := http.NewResponseController(w)
+		if rc.SetReadDeadline(time.Now().Add(s.opts.BodyTimeout)) == nil {
+			// The deadline must not end the request itself: net/http continues to read, and takes
+			// an error for the end of the client.
+			defer func() { _ = rc.SetReadDeadline(time.Time{}) }()
+		}
+	}
+	return s.readContent(r.Body, n)
+}
+
+// refuseHTTP answers a request that no loop gets.
+func (s *Server) refuseHTTP(w http.ResponseWriter, status int, reason string) {
+	s.outside.Add(1)
+	code := jsonrpc.CodeInvalidRequest
+	if status >= 500 {
+		code = jsonrpc.CodeInternalError
+	}
+	h := w.Header()
+	h.Set("Content-Type", endpoint.TypeJSON)
+	if status == 503 {
+		h.Set("Retry-After", "1")
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(jsonrpc.AppendError(nil, nil, &jsonrpc.Error{Code: jsonrpc.Code(code), Message: reason}))
+}
+
+// messagesOf returns the reference, relative to the URL of r, to which the client of an HTTP+SSE
+// stream posts its messages, up to the session's parameter. It has no path: whatever middleware has
+// removed from it, the client knows the URL that it has used.
+func messagesOf(r *http.Request) string {
+	if q := r.URL.RawQuery; q != "" && isTarget(q) {
+		return "?" + q + "&"
+	}
+	return "?"
+}
+
+// A passage passes the response of a gate on to its client.
+type passage struct {
+	g    *gate
+	w    http.ResponseWriter
+	gone bool // the client has disconnected, and the loop has been told
+
+	began    bool // the head has been passed on
+	stream   bool // the response is an event stream
+	deadline bool // a deadline for writes is set
+}
+
+// run passes everything on, and returns when the response is complete and the gate has been put
+// back. If the response cannot be completed it panics with http.ErrAbortHandler, so that the client
+// sees a cut.
+func (p *passage) run() {
+	g := p.g
+	done := g.r.Context().Done()
+	for {
+		out, end, stays := g.take()
+		switch {
+		case end == gateCut && p.gone:
+			release(out)
+			p.end()
+			return
+		case end == gateCut:
+			release(out)
+			p.end()
+			panic(http.ErrAbortHandler)
+		case out != nil:
+			p.pass(out, end, stays)
+			release(out)
+			continue
+		case end == gateEnded:
+			p.end()
+			return
+		}
+		select {
+		case <-g.wake:
+		case <-done:
+			done = nil
+			p.leave()
+		}
+	}
+}
+
+// end ends the passage. The gate is not used afterwards.
+func (p *passage) end() {
+	if p.deadline && !p.gone {
+		_ = http.NewResponseController(p.w).SetWriteDeadline(time.Time{})
+	}
+	if !p.gone { // otherwise an item on its way may name the gate
+		putGate(p.g)
+	}
+}
+
+// leave tells the loop that the client has disconnected. The gate ends soon.
+func (p *passage) leave() {
+	if !p.gone {
+		p.gone = true
+		p.g.loop.postItem(item{kind: itemGone, gate: p.g})
+	}
+}
+
+// pass passes on what the conn has written.
+func (p *passage) pass(out *buffer, end gateEnd, stays bool) {
+	b := out.B
+	if !p.began {
+		n := p.passHead(b)
+		p.g.passed(n)
+		b = b[n:]
+	}
+	for len(b) > 0 {
+		n := min(len(b), passSize)
+		if !p.gone {
+			p.write(b[:n], end)
+		}
+		p.g.passed(n)
+		b = b[n:]
+	}
+	if p.stream && end == gateOpen && !p.gone {
+		if http.NewResponseController(p.w).Flush() != nil {
+			p.leave()
+		}
+	}
+}
+
+// passSize is how much is written at a time: the loop must see that a slow client takes something.
+const passSize = 32 << 10
+
+// passHead passes on the head at the beginning of b, and returns its length. The conn writes a head
+// with one call.
+func (p *passage) passHead(b []byte) int {
+	status, fields, n := endpoint.ReadHead(b)
+	h := p.w.Header()
+	values := make([]string, 0, 8)
+	for name, value := range endpoint.Fields(fields) {
+		switch key := fieldName(name); key {
+		case "", "Date", "Connection":
+		case "Vary":
+			h.Add(key, string(value))
+		default:
+			if h[key] != nil && isCORS(key) {
+				continue // middleware of the host's decides on that
+			}
+			values = append(values, fieldValue(value))
+			h[key] = values[len(values)-1 : len(values) : len(values)]
+			p.stream = p.stream || key == "Content-Type" && string(value) == typeStream
+		}
+	}
+	p.began = true
+	p.w.WriteHeader(status)
+	return n
+}
+
+const typeStream = "text/event-stream"
+
+// fieldName returns the name of a field that endpoint writes, as a constant.
+func fieldName(name []byte) string {
+	switch string(name) {
+	case "Content-Type":
+		return "Content-Type"
+	case "Content-Length":
+		return "Content-Length"
+	case "Date":
+		return "Date"
+	case "Connection":
+		return "Connection"
+	case "Cache-Control":
+		return "Cache-Control"
+	case "Mcp-Session-Id":
+		return "Mcp-Session-Id"
+	}
+	return http.CanonicalHeaderKey(string(name))
+}
+
+// fieldValue returns value, as a constant if it is one of the most frequent.
+func fieldValue(value []byte) string {
+	switch string(value) {
+	case endpoint.TypeJSON:
+		return endpoint.TypeJSON
+	case typeStream:
+		return typeStream
+	}
+	return string(value)
+}
+
+// isCORS reports whether a field says which origins may see a response.
+func isCORS(key string) bool {
+	const prefix = "Access-Control-"
+	return len(key) > len(prefix) && key[:len(prefix)] == prefix
+}
+
+// write writes a piece. If the client does not take it in time, it is gone.
+func (p *passage) write(b []byte, end gateEnd) {
+	if p.stream || len(b) > smallContent || end == gateOpen {
+		p.limit()
+	}
+	if _, err := p.w.Write(b); err != nil && !errors.Is(err, http.ErrBodyNotAllowed) {
+		p.leave()
+	}
+}
+
+// limit sets the deadline of the next write. A response that net/http keeps in its own buffer until
+// the handler returns needs none.
+func (p *passage) limit() {
+	o := &p.g.loop.srv.opts
+	if o.WriteTimeout < forever && http.NewResponseController(p.w).SetWriteDeadline(time.Now().Add(o.WriteTimeout)) == nil {
+		p.deadline = true
+	}
+}
