@@ -78,6 +78,7 @@ type callState struct {
 	told     toldProgress // the progress reported in earlier rounds
 	buf      []byte
 	session  *ServerSession // of the handler that runs; nil if there is none
+	peer     *peer          // the client of a connection; nil over HTTP
 }
 
 // maxKeptBuffer is the capacity of the largest buffer that a Call keeps for its next message.

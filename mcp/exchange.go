@@ -20,6 +20,7 @@ func (x *exchange[T, P]) open(c *Call, ctx context.Context, w Sink) context.Cont
 		x.sess.logRank = 0 // "Servers that emit log messages MUST declare the logging capability"
 	}
 	x.sess.bound, x.sess.told = c.bound, c.told
+	x.sess.peer, x.sess.inline = c.peer, c.inline
 	x.extra.Principal = c.principal
 	x.extra.Header, x.extra.TokenInfo, x.extra.RemoteAddr = c.header, c.tokenInfo, c.remoteAddr
 	x.extra.session = &x.sess

@@ -67,6 +67,22 @@ type ServerOptions struct {
 	// of the session.
 	GetSessionID func() string
 
+	// InitializedHandler is called when a client is ready for notifications of its session,
+	// RootsListChangedHandler when it says that its roots have changed, and
+	// ProgressNotificationHandler when it reports progress of what it was asked. The messages of
+	// these names exist only before 2026-07-28. Handlers run one after another for each session,
+	// and may block and ask the client. Over HTTP the session that they get can only be read.
+	InitializedHandler          func(context.Context, *InitializedRequest)
+	RootsListChangedHandler     func(context.Context, *RootsListChangedRequest)
+	ProgressNotificationHandler func(context.Context, *ProgressNotificationServerRequest)
+
+	// KeepAlive is the time between pings to the client of a connection with a session of a
+	// revision before 2026-07-28. A client that has not answered KeepAliveFailureThreshold pings
+	// in a row loses its session; less than 1 means 1. Default 0, which means no pings. Over HTTP
+	// it is ignored: there the kernel and heartbeats find out who is gone.
+	KeepAlive                 time.Duration
+	KeepAliveFailureThreshold int
+
 	// Cache says how long and for whom clients may keep results.
 	Cache CacheHints
 

@@ -30,6 +30,7 @@ type Server struct {
 
 	watchers  atomic.Pointer[[]*watcher] // replaced under mu
 	subscribe subscribers
+	peers     peerSet // the clients of connections
 }
 
 // NewServer returns a server that identifies itself as impl. Nil opts are the defaults. NewServer

@@ -11,10 +11,14 @@ import (
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// A ServerSession is the client's side of one request: what a client says with every request in
-// modern revisions, and once for a whole session in earlier ones. Its methods may be called from
-// any goroutine. Once the request is answered, they do nothing and return nil.
+// A ServerSession is the client's side of one request, or of a connection made by [Server.Connect]:
+// what a client says with every request in modern revisions, and once for a whole session in
+// earlier ones. Each request has a ServerSession of its own. Its methods may be called from any
+// goroutine. Once the request is answered, those of a connection's session go on to work, and
+// others do nothing and return nil.
 type ServerSession struct {
+	peer    *peer // the client of a connection; nil over HTTP
+	inline  bool  // the request runs on an event loop
 	rev     *revision
 	reg     *registry
 	id      string
@@ -66,6 +70,13 @@ func (ss *ServerSession) close() toldProgress {
 	return ss.told
 }
 
+// answered reports whether the session belongs to no request, or to one that is answered.
+func (ss *ServerSession) answered() bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return ss.sink == nil
+}
+
 // ID returns the ID of the session that the request belongs to. It is "" in modern revisions, which
 // have no sessions.
 func (ss *ServerSession) ID() string { return ss.id }
@@ -73,7 +84,12 @@ func (ss *ServerSession) ID() string { return ss.id }
 // NotifyProgress reports to the client how far the request is. It does nothing if the client did
 // not ask for progress, or if p.Progress is not greater than what was reported before. It ignores
 // p.ProgressToken and uses that of the request.
+//
+// Outside of a request it sends p as it is, if the client of a connection has a session.
 func (ss *ServerSession) NotifyProgress(_ context.Context, p *ProgressNotificationParams) error {
+	if ss.peer != nil && !ss.modern() && ss.answered() {
+		return ss.peer.progress(p)
+	}
 	return ss.progress(p.Progress, p.Total, p.Message)
 }
 
@@ -104,6 +120,9 @@ func (ss *ServerSession) progress(progress, total float64, message string) error
 // client did not ask for log messages of this level. Clients ask with each request; in earlier
 // revisions they ask for a session and get info and above until they do.
 func (ss *ServerSession) Log(_ context.Context, p *LoggingMessageParams) error {
+	if ss.peer != nil && !ss.modern() && ss.answered() {
+		return ss.peer.log(p)
+	}
 	return ss.log(p.Level, p.Logger, p.Data)
 }
 

@@ -21,6 +21,7 @@ type revision struct {
 	inputRequired      bool // a handler's questions travel as a result of type input_required
 	batches            bool // a session may send arrays of messages
 	resumableFromStart bool // streams of a session can be resumed before their first message
+	nullID             bool // an error response to an unknown request has the id null, not none
 	inputResult        bool // a result says what is wrong with a tool's arguments (SEP-1303)
 
 	wire wire
@@ -113,6 +114,7 @@ var revisions = [revisionCount]revision{{
 }, {
 	index:   2,
 	name:    "2025-06-18",
+	nullID:  true,
 	tag:     3,
 	code:    codeLegacy,
 	status:  statusLegacy,
@@ -125,6 +127,7 @@ var revisions = [revisionCount]revision{{
 }, {
 	index:   3,
 	name:    "2025-03-26",
+	nullID:  true,
 	tag:     2,
 	batches: true,
 	code:    codeLegacy,
@@ -135,6 +138,7 @@ var revisions = [revisionCount]revision{{
 }, {
 	index:   4,
 	name:    "2024-11-05",
+	nullID:  true,
 	tag:     1,
 	code:    codeLegacy,
 	status:  statusLegacy,

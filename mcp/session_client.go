@@ -1,0 +1,299 @@
+package mcp
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+)
+
+// An Asker is a [Sink] of a call that can ask the client while the handler waits.
+type Asker interface {
+	Sink
+
+	// Ask sends a as a request and waits for the answer, which is the JSON of the result, or for
+	// the end of ctx. An error response is a *jsonrpc.Error. Ask may be called from any goroutine
+	// until Respond, also concurrently.
+	Ask(ctx context.Context, a *Ask) ([]byte, error)
+}
+
+// InitializeParams returns what the client has said of itself: the params of the session's
+// initialize or, at 2026-07-28, what it says with this request. It returns nil if it has said
+// nothing yet. Of a session over HTTP it has what the ID of the session holds: the revision, the
+// capabilities that servers act on, and the client's name and version, shortened if they are long.
+func (ss *ServerSession) InitializeParams() *InitializeParams {
+	if p := ss.peer; p != nil && !ss.modern() {
+		return p.initializeParams()
+	}
+	if ss.rev == nil {
+		return nil
+	}
+	return &InitializeParams{ProtocolVersion: ss.rev.name, Capabilities: ss.clientCapabilities(), ClientInfo: ss.clientInfo()}
+}
+
+// modern reports whether ss is that of a modern request.
+func (ss *ServerSession) modern() bool { return ss.rev != nil && ss.rev.requestMeta }
+
+// initializeParams returns the params of the session's initialize, or nil before it.
+func (p *peer) initializeParams() *InitializeParams {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.opened == nil && p.info != nil {
+		params := new(InitializeParams)
+		if p.params == nil || decodeExact(p.params, params) != nil {
+			params = &InitializeParams{ProtocolVersion: p.info.Revision, Capabilities: p.info.Capabilities.clientCapabilities()}
+			params.ClientInfo = &Implementation{Name: p.info.ClientName}
+		}
+		p.opened, p.params = params, nil
+	}
+	return p.opened
+}
+
+// Elicit asks the user of the client, and waits for the answer. The content of an accepted form
+// conforms to it.
+//
+// Elicit works in sessions of revisions before 2026-07-28. Since then servers do not send requests:
+// Elicit returns an error, and a handler returns its questions instead (see
+// [CallToolResult.InputRequests]), which works in all revisions and holds no goroutine meanwhile.
+// The same is true of the other methods that ask. In a handler of an inline tool they return an
+// error.
+func (ss *ServerSession) Elicit(ctx context.Context, params *ElicitParams) (*ElicitResult, error) {
+	if params == nil {
+		return nil, errors.New("mcp: ElicitParams are nil")
+	}
+	return ask[*ElicitResult](ctx, ss, params)
+}
+
+// CreateMessage asks the client's model for a message of one block. See [ServerSession.Elicit].
+func (ss *ServerSession) CreateMessage(ctx context.Context, params *CreateMessageParams) (*CreateMessageResult, error) {
+	if params == nil {
+		params = new(CreateMessageParams)
+	}
+	return ask[*CreateMessageResult](ctx, ss, params)
+}
+
+// CreateMessageWithTools asks the client's model for a message, which may use tools. See
+// [ServerSession.Elicit].
+func (ss *ServerSession) CreateMessageWithTools(ctx context.Context, params *CreateMessageWithToolsParams) (*CreateMessageWithToolsResult, error) {
+	if params == nil {
+		params = new(CreateMessageWithToolsParams)
+	}
+	return ask[*CreateMessageWithToolsResult](ctx, ss, params)
+}
+
+// ListRoots asks the client for its roots. See [ServerSession.Elicit].
+func (ss *ServerSession) ListRoots(ctx context.Context, params *ListRootsParams) (*ListRootsResult, error) {
+	if params == nil {
+		params = new(ListRootsParams)
+	}
+	return ask[*ListRootsResult](ctx, ss, params)
+}
+
+// Ping asks the client whether it is there. See [ServerSession.Elicit].
+func (ss *ServerSession) Ping(ctx context.Context, params *PingParams) error {
+	var text []byte
+	if params != nil && len(params.Meta) > 0 {
+		var err error
+		if text, err = marshal(params); err != nil {
+			return err
+		}
+	}
+	_, err := ss.request(ctx, &Ask{Method: MethodPing.String(), Params: text})
+	return err
+}
+
+// ask asks what request asks and returns the answer.
+func ask[R InputResponse](ctx context.Context, ss *ServerSession, request InputRequest) (R, error) {
+	var none R
+	rev, err := ss.askable(request.askMethod())
+	if err != nil {
+		return none, err
+	}
+	if need := undeclared(ss.declaredBits(), rev, InputRequestMap{"": request}); need != nil {
+		return none, missing(need)
+	}
+	asks, asked, err := rev.wire.questions(InputRequestMap{"": request})
+	if err != nil {
+		return none, err
+	}
+	answer, err := ss.request(ctx, &asks[0])
+	if err != nil {
+		return none, err
+	}
+	if !asked[0].isAnswer(answer) {
+		return none, fmt.Errorf("mcp: the answer to %s is not its result", asks[0].Method)
+	}
+	r, err := asked[0].decode(answer)
+	if err != nil {
+		return none, fmt.Errorf("mcp: the answer to %s: %w", asks[0].Method, err)
+	}
+	return r.(R), nil
+}
+
+// missing returns the error for a client that lacks the capabilities in need.
+func missing(need *ClientCapabilities) error {
+	switch e := need.Elicitation; {
+	case e != nil && e.URL != nil:
+		return errors.New(`mcp: the client does not support "url" elicitation`)
+	case e != nil:
+		return errors.New(`mcp: the client does not support "form" elicitation`)
+	case need.Sampling != nil && need.Sampling.Tools != nil:
+		return errors.New("mcp: the client does not support tools in sampling")
+	case need.Sampling != nil && need.Sampling.Context != nil:
+		return errors.New("mcp: the client does not support context in sampling")
+	case need.Sampling != nil:
+		return errors.New("mcp: the client does not support sampling")
+	}
+	return errors.New("mcp: the client does not support roots")
+}
+
+// askable returns the revision of the session, or why its client cannot be asked by the method.
+func (ss *ServerSession) askable(method string) (*revision, error) {
+	rev := ss.rev
+	if p := ss.peer; rev == nil && p != nil {
+		p.mu.Lock()
+		rev = p.rev
+		p.mu.Unlock()
+	}
+	switch {
+	case rev == nil:
+		return nil, fmt.Errorf("calling %q: %w", method, errNoAsking)
+	case rev.requestMeta:
+		return nil, fmt.Errorf("%q cannot be sent while serving a request on protocol version %s: "+
+			"return an InputRequests map instead (multi round-trip requests, SEP-2322)", method, rev.name)
+	}
+	return rev, nil
+}
+
+// declaredBits returns what the client declared in its session.
+func (ss *ServerSession) declaredBits() CapabilityBits {
+	p := ss.peer
+	if p == nil || ss.rev != nil {
+		return ss.bits
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.info.Capabilities & p.rev.asks
+}
+
+// request sends a request to the client and waits for the answer.
+func (ss *ServerSession) request(ctx context.Context, a *Ask) ([]byte, error) {
+	if _, err := ss.askable(a.Method); err != nil {
+		return nil, err
+	}
+	if ss.inline {
+		return nil, fmt.Errorf("calling %q: %w", a.Method, errInlineAsk)
+	}
+	if ss.peer != nil {
+		return ss.peer.request(ctx, a.Method, a.Params)
+	}
+	ss.mu.Lock()
+	sink := ss.sink
+	ss.mu.Unlock()
+	w, ok := sink.(Asker)
+	if !ok {
+		return nil, fmt.Errorf("calling %q: %w", a.Method, errNoAsker)
+	}
+	answer, err := w.Ask(ctx, a)
+	if err != nil && err != ctx.Err() {
+		err = fmt.Errorf("calling %q: %w", a.Method, err)
+	}
+	return answer, err
+}
+
+var (
+	errInlineAsk = errors.New("mcp: an inline tool must not wait for the client")
+	errNoAsker   = errors.New("mcp: the client cannot be asked here")
+)
+
+// NotifyElicitationComplete tells the client that the elicitation by URL with p.ElicitationID is
+// over. Only 2025-11-25 has that; in other revisions it does nothing.
+func (ss *ServerSession) NotifyElicitationComplete(_ context.Context, p *ElicitationCompleteParams) error {
+	if p == nil || p.ElicitationID == "" {
+		return errors.New("mcp: an ElicitationCompleteParams needs an ElicitationID")
+	}
+	rev, err := ss.askable("notifications/elicitation/complete")
+	if err != nil || !rev.wire.elicitID {
+		return nil
+	}
+	params, err := marshal(p)
+	if err != nil {
+		return err
+	}
+	return ss.notify(jsonrpc.AppendNotification(nil, "notifications/elicitation/complete", params))
+}
+
+// notify sends msg with the messages of the request, or on the connection if it is answered.
+func (ss *ServerSession) notify(msg []byte) error {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	switch {
+	case ss.sink != nil:
+		if !ss.sink.Notify(msg) {
+			return ErrNotDelivered
+		}
+	case ss.peer != nil && !ss.modern():
+		return ss.peer.notify(msg)
+	}
+	return nil
+}
+
+// notify sends a notification to the session of an earlier revision.
+func (p *peer) notify(msg []byte) error {
+	p.mu.Lock()
+	err := ErrNotDelivered
+	if p.ended {
+		err = ErrConnectionClosed
+	} else if p.out.room(len(msg)) {
+		p.out.put(msg)
+		err = nil
+	}
+	p.mu.Unlock()
+	p.out.flush()
+	return err
+}
+
+// progress sends progress outside of a request, with the token of p.
+func (p *peer) progress(n *ProgressNotificationParams) error {
+	if !p.hasSession() || n.ProgressToken == nil || !finite(n.Progress) {
+		return nil
+	}
+	own := *n
+	p.mu.Lock()
+	if !p.rev.wire.progressMessage {
+		own.Message = ""
+	}
+	p.mu.Unlock()
+	if !finite(own.Total) {
+		own.Total = 0
+	}
+	params, err := marshal(&own)
+	if err != nil {
+		return err
+	}
+	return p.notify(jsonrpc.AppendNotification(nil, MethodNotifyProgress.String(), params))
+}
+
+// log sends a log message outside of a request.
+func (p *peer) log(l *LoggingMessageParams) error {
+	p.mu.Lock()
+	rank := LevelInfo.rank()
+	if r := p.level.rank(); r != 0 {
+		rank = r
+	}
+	wanted := p.info != nil && p.s.opts.Capabilities.Logging != nil && l.Level.rank() >= rank
+	p.mu.Unlock()
+	if !wanted {
+		return nil
+	}
+	params, err := marshal(l)
+	if err != nil {
+		return err
+	}
+	if bytes.HasPrefix(params, []byte("null")) {
+		return nil
+	}
+	return p.notify(jsonrpc.AppendNotification(nil, "notifications/message", params))
+}

@@ -1,0 +1,370 @@
+package mcp
+
+import (
+	"context"
+	"sync"
+
+	"github.com/mooring-mcp/mooring/jsonrpc"
+)
+
+// A servedCall is one message of a connection, from its bytes to its response. It is the Sink of
+// its call.
+type servedCall struct {
+	p     *peer
+	call  Call
+	msg   jsonrpc.Envelope
+	meta  RequestMeta
+	batch *servedBatch // that it is a member of; nil for none
+	ctx   context.Context
+	stop  context.CancelCauseFunc
+	now   bool // it runs on the leader, which writes later
+
+	// The peer's lock guards the rest.
+	key       string // under which it is in flight; "" if it is not
+	running   bool   // a goroutine runs it
+	silent    bool   // it was cancelled: nothing is sent any more
+	waiting   int    // questions without an answer
+	responses []byte // the answers so far: members of a JSON object
+}
+
+var servedCalls = sync.Pool{New: func() any { return new(servedCall) }}
+
+// release gives c back, whose call has ended.
+func (c *servedCall) release() {
+	if c.stop != nil {
+		c.stop(context.Canceled)
+	}
+	c.call.Reset()
+	c.p, c.msg, c.meta, c.batch, c.ctx, c.stop, c.now = nil, jsonrpc.Envelope{}, RequestMeta{}, nil, nil, nil, false
+	c.key, c.running, c.silent, c.waiting, c.responses = "", false, false, 0, nil
+	servedCalls.Put(c)
+}
+
+// handle handles a text as the leader of the term.
+func (p *peer) handle(term int, text []byte) {
+	if jsonrpc.IsBatch(text) {
+		p.handleBatch(term, text)
+		return
+	}
+	c := servedCalls.Get().(*servedCall)
+	c.p = p
+	if err := c.msg.Decode(text); err != nil {
+		p.refuse(c.msg.ID, err.(*jsonrpc.Error))
+		c.release()
+		return
+	}
+	c.serve(term)
+}
+
+// serve handles the message that c has decoded.
+func (c *servedCall) serve(term int) {
+	p := c.p
+	p.join(c)
+	if e := p.s.Prepare(&c.call, &c.msg, &c.meta); e != nil {
+		if c.msg.Kind == jsonrpc.KindRequest {
+			c.refuse(e)
+		}
+		c.drop() // a response in a session that has none is ignored
+		return
+	}
+	c.call.peer = p
+	switch c.call.Kind() {
+	case CallNotification:
+		p.notified(c)
+		c.drop()
+	case CallAnswer:
+		p.answered(&c.msg)
+		c.drop()
+	case CallListen:
+		c.serveListen()
+	case CallInitialize:
+		c.serveInitialize()
+	case CallSession:
+		if e := p.apply(c.call.Op()); e != nil {
+			c.refuse(e)
+			c.drop()
+			return
+		}
+		c.runNow()
+	default:
+		if c.call.Inline() {
+			c.runNow()
+			return
+		}
+		p.retain(term)
+		c.start()
+	}
+}
+
+// join tells c what the session of its peer says.
+func (p *peer) join(c *servedCall) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.meta.Session, c.meta.SessionID = p.info, p.session.id
+	// "The client SHOULD NOT send requests other than pings before the server has responded to the
+	// initialize request" (basic/lifecycle of 2025-11-25).
+	if p.info == nil && string(c.msg.Method) == "ping" {
+		c.meta.Session = new(SessionInfo)
+	}
+}
+
+// runNow runs a call that does not wait, on the goroutine that reads.
+func (c *servedCall) runNow() {
+	if c.p.inFlight(c.call.ID()) {
+		c.refuse(errInFlight)
+		c.drop()
+		return
+	}
+	c.now = true
+	c.call.Run(context.Background(), c)
+	c.drop()
+}
+
+// serveInitialize opens the session.
+func (c *servedCall) serveInitialize() {
+	p := c.p
+	switch e := p.open(&c.call, c.msg.Params); {
+	case c.batch != nil:
+		c.refuse(errInBatch)
+	case e != nil:
+		c.refuse(e)
+	default:
+		c.runNow()
+		return
+	}
+	c.drop()
+}
+
+// maxKeptParams is the length of the longest params of initialize that are kept.
+const maxKeptParams = 64 << 10
+
+// open opens the session that an initialize asks for.
+func (p *peer) open(c *Call, params []byte) *jsonrpc.Error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.info != nil {
+		return errInitialized
+	}
+	p.info, p.rev = c.NewSession(), c.rev
+	p.info.LogLevel = p.level
+	if len(params) <= maxKeptParams {
+		p.params = append([]byte(nil), params...)
+	}
+	return nil
+}
+
+// apply does what a CallSession asks of its session.
+func (p *peer) apply(op SessionOp) *jsonrpc.Error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch op.Kind {
+	case OpSetLevel:
+		p.level = op.Level
+		info := *p.info // calls in flight have the old one
+		info.LogLevel = op.Level
+		p.info = &info
+	case OpSubscribe:
+		return p.subscribe(op.URI)
+	case OpUnsubscribe:
+		p.unsubscribe(op.URI)
+	}
+	return nil
+}
+
+// start runs a call on a goroutine of its own.
+func (c *servedCall) start() {
+	p := c.p
+	c.ctx, c.stop = context.WithCancelCause(p.base)
+	c.running = true
+	if e := p.enter(c); e != nil {
+		c.refuse(e)
+		c.drop()
+		return
+	}
+	go c.run(false)
+}
+
+// enter puts c among the calls in flight and counts its goroutine.
+func (p *peer) enter(c *servedCall) *jsonrpc.Error {
+	key := idKey(c.call.ID())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.ended:
+		return errManyCalls
+	case p.taken(key):
+		return errInFlight
+	case p.opts.MaxCalls >= 0 && len(p.calls)+len(p.listens) >= p.opts.MaxCalls:
+		return errManyCalls
+	}
+	c.key = key
+	p.calls[key] = c
+	p.running.Add(1)
+	return nil
+}
+
+// taken reports whether a request with the key is in flight. It is called with p.mu held.
+func (p *peer) taken(key string) bool {
+	if _, ok := p.calls[key]; ok {
+		return true
+	}
+	_, ok := p.listens[key]
+	return ok
+}
+
+// inFlight reports whether a request with the id is in flight.
+func (p *peer) inFlight(id []byte) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.calls)+len(p.listens) > 0 && p.taken(idKey(id))
+}
+
+// idKey returns the key of a request with the id, which is valid. Ids that are equal have the same
+// key.
+func idKey(id []byte) string {
+	for _, b := range id {
+		if b == '\\' {
+			s, _ := jsonrpc.StringValue(id)
+			return string(jsonrpc.AppendString(nil, s))
+		}
+	}
+	return string(id)
+}
+
+// run runs the handler of c, and again whenever its questions are answered.
+func (c *servedCall) run(resume bool) {
+	p := c.p
+	defer p.running.Done()
+	for {
+		if resume {
+			responses := append(c.responses, '}')
+			c.responses = nil
+			c.call.Resume(c.ctx, c, responses)
+		} else {
+			c.call.Run(c.ctx, c)
+		}
+		if !c.call.Asking() {
+			c.drop()
+			return
+		}
+		if resume = p.park(c); !resume {
+			return
+		}
+	}
+}
+
+// park lets a call that has asked its client wait without a goroutine. It reports whether all its
+// questions are answered already.
+func (p *peer) park(c *servedCall) bool {
+	p.mu.Lock()
+	if c.waiting == 0 && !c.silent {
+		p.mu.Unlock()
+		return true
+	}
+	gone := c.silent || p.ended
+	c.running = gone
+	p.mu.Unlock()
+	if gone {
+		c.abandon("the request has ended")
+	}
+	return false
+}
+
+// abandon answers a parked call whose questions get no answer.
+func (c *servedCall) abandon(reason string) {
+	c.p.forgetQuestions(c)
+	c.call.Abandon(c, reason)
+	c.drop()
+}
+
+// leave takes c from the calls in flight, and reports whether its response is to be sent.
+func (c *servedCall) leave() bool {
+	p := c.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.key != "" && p.calls[c.key] == c {
+		delete(p.calls, c.key)
+	}
+	c.key = ""
+	return !c.silent
+}
+
+// drop gives c back after its end.
+func (c *servedCall) drop() {
+	if b := c.batch; b != nil {
+		b.leave(c.p)
+	}
+	c.release()
+}
+
+// refuse answers with e.
+func (c *servedCall) refuse(e *jsonrpc.Error) {
+	c.now = true
+	c.send(jsonrpc.AppendError(nil, c.msg.ID, e))
+}
+
+// send sends a response, in one or two parts.
+func (c *servedCall) send(parts ...[]byte) {
+	if c.batch != nil {
+		c.batch.add(parts...)
+		return
+	}
+	c.p.out.put(parts...)
+	if !c.now {
+		c.p.out.flush()
+	}
+}
+
+// Notify implements Sink.
+func (c *servedCall) Notify(msg []byte) bool {
+	p := c.p
+	if c.ctx != nil && c.ctx.Err() != nil || !p.out.room(len(msg)) {
+		return false
+	}
+	p.out.put(msg)
+	if !c.now {
+		p.out.flush()
+	}
+	return true
+}
+
+// Respond implements Sink.
+func (c *servedCall) Respond(msg []byte, _ jsonrpc.Code) {
+	if c.leave() {
+		c.send(msg)
+	}
+}
+
+// RespondPage implements PageSink.
+func (c *servedCall) RespondPage(head, page []byte) {
+	if c.leave() {
+		c.send(head, page)
+	}
+}
+
+// cancel ends the request with the id because its client has cancelled it: its context ends, and
+// nothing is sent for it any more.
+func (p *peer) cancel(id []byte) {
+	p.mu.Lock()
+	key := idKey(id)
+	if l := p.listens[key]; l != nil {
+		p.unlisten(key)
+		p.mu.Unlock()
+		return
+	}
+	c := p.calls[key]
+	if c == nil {
+		p.mu.Unlock()
+		return
+	}
+	delete(p.calls, key)
+	c.silent = true
+	parked := !c.running
+	c.running = true
+	stop := c.stop
+	p.mu.Unlock()
+	stop(errCancelled)
+	if parked {
+		c.abandon("the request was cancelled")
+	}
+}
