@@ -1,6 +1,8 @@
 package server
 
 import (
+	"errors"
+	"net"
 	"testing"
 
 	"github.com/mooring-mcp/mooring/mcp"
@@ -39,6 +41,8 @@ func (f *idleBase) Execute(t engine.Task)          { f.tasks = append(f.tasks, t
 func (f *idleBase) Again(t engine.Task)            { f.later = append(f.later, t) }
 func (f *idleBase) CloseSocket(sk engine.Socket)   { sk.(*idleSocket).end(nil) }
 func (f *idleBase) CloseWrite(engine.Socket) error { return nil }
+
+func (f *idleBase) Duplicate(engine.Socket) (net.Conn, error) { return nil, errors.ErrUnsupported }
 func (f *idleBase) ReportsCaughtUp() bool          { return false }
 
 // newIdleLoop returns a loop of a server with the rig's features.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -65,6 +66,9 @@ func (f *fakeBase) take() []engine.Task {
 func (f *fakeBase) CloseSocket(sk engine.Socket)      { peerOf(sk).onClose(nil) }
 func (f *fakeBase) CloseWrite(sk engine.Socket) error { return peerOf(sk).onCloseWrite() }
 func (f *fakeBase) ReportsCaughtUp() bool             { return false }
+
+// Duplicate implements engine.Loop: a fake peer has no socket.
+func (f *fakeBase) Duplicate(engine.Socket) (net.Conn, error) { return nil, errors.ErrUnsupported }
 
 func peerOf(sk engine.Socket) *fakePeer {
 	if v, ok := sk.(*vectorPeer); ok {

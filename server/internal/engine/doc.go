@@ -18,7 +18,7 @@
 // # Ownership
 //
 // The methods of Handler and Socket run on their loop, and so do those of Loop except Execute. The
-// methods of Host and Admission may be called from any goroutine.
+// methods of Host and Admission, and Engine.Adopt, may be called from any goroutine.
 //
 // # Life of a connection
 //
@@ -26,4 +26,7 @@
 // the host for its handler (Host.NewConn) and hands it to the loop, which calls Handler.Opened.
 // The place is free again when the engine calls Admission.Released, after Handler.Closed and when
 // the descriptor is closed or about to be. The host counts nothing.
+//
+// A connection that the host has taken from net/http comes by Engine.Adopt instead, with a place
+// that the host has reserved. Loop.Duplicate is the way back.
 package engine

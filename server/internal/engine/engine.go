@@ -18,11 +18,16 @@ const (
 	WriteBufferSize = 16 << 10
 )
 
-// ErrClosed is returned once Admission.End has been called.
-var ErrClosed = errors.New("engine: closed")
+var (
+	// ErrClosed is returned once Admission.End has been called.
+	ErrClosed = errors.New("engine: closed")
+	// ErrUnsent is returned for a socket that holds bytes which the kernel has not taken.
+	ErrUnsent = errors.New("engine: bytes wait for the peer")
+)
 
 // Engine waits for the sockets of its loops, and accepts for them. Its methods are called in this
-// order, each once except NewAcceptor. All engines do the same, and the same tests hold them.
+// order, each once except NewAcceptor and Adopt. All engines do the same, and the same tests hold
+// them.
 type Engine interface {
 	// Start starts the loops and returns them, by index.
 	Start() ([]Loop, error)
@@ -32,6 +37,20 @@ type Engine interface {
 	// NewAcceptor returns the acceptor of a listener, and takes ownership of l unless it fails. It
 	// may be called from any goroutine.
 	NewAcceptor(l net.Listener) (Acceptor, error)
+	// Adopt gives nc, which something else has accepted, to the loop with that index: nc is closed,
+	// and the loop has its socket, with the options of an accepted one, and calls h.Opened. Bytes
+	// that nc has not read yet are the loop's. nc is a *net.TCPConn or a *net.UnixConn, or has a
+	// method NetConn() net.Conn that leads to one; see BareConn. Nothing may use it meanwhile.
+	//
+	// The caller has counted the connection (Admission.Reserve). After an error the place is still
+	// its own, to be released, and so is nc, which may be closed; h was not called. Otherwise the
+	// place is the engine's, which calls Admission.Released once, after h.Closed. h.Closed may come
+	// without h.Opened, with ErrClosed, if the engine stops first.
+	//
+	// Where descriptors are lacking Adopt waits for them, as accepting does, and it may wait for
+	// the loop: it may be called from any goroutine except that of a loop, after OpenAccepting.
+	// Once Admission.End has been called it returns ErrClosed.
+	Adopt(loop int, nc net.Conn, h Handler) error
 	// EndAccepting waits until no connection is on its way to a loop, or until ctx ends. An
 	// acceptor that has not returned by then closes the connections that it still accepts.
 	EndAccepting(ctx context.Context) error
@@ -68,6 +87,11 @@ type Loop interface {
 	CloseSocket(sk Socket)
 	// CloseWrite sends a FIN and leaves the receiving side open.
 	CloseWrite(sk Socket) error
+	// Duplicate returns a connection of net's own on a duplicate of sk's descriptor. As long as it
+	// is open, CloseSocket sends neither a FIN nor an RST: so it takes sk out of the loop. Bytes
+	// that the loop has read are not in it. Duplicate fails where there is no descriptor, where the
+	// peer is gone, and with ErrUnsent while bytes wait for the peer. sk is as before then.
+	Duplicate(sk Socket) (net.Conn, error)
 	// ReportsCaughtUp reports whether the loop calls Handler.CaughtUp.
 	ReportsCaughtUp() bool
 }
@@ -115,7 +139,7 @@ type Host interface {
 // Handler serves one connection. Its methods run on the connection's loop and recover from their
 // own panics.
 type Handler interface {
-	// Opened begins the connection's life. It comes first.
+	// Opened begins the connection's life. It comes first: see Engine.Adopt for the exception.
 	Opened(sk Socket)
 	// Received is called when bytes have been read: see Socket.Next.
 	Received()

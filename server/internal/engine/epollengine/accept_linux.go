@@ -136,7 +136,7 @@ func (a *acceptor) acceptConn() (int, error) {
 		_ = nc.Close()
 		return 0, engine.ErrClosed
 	}
-	fd, err := a.descriptorOf(nc)
+	fd, err := descriptorOf(a.adm, nc)
 	_ = nc.Close()
 	if err != nil {
 		a.adm.Fail("connection lost on its way to an event loop", err)
@@ -146,38 +146,6 @@ func (a *acceptor) acceptConn() (int, error) {
 		return 0, err
 	}
 	return 1, nil
-}
-
-var errNoDescriptor = errors.New("epollengine: the connection has no descriptor")
-
-// descriptorOf returns a duplicate of nc's descriptor. While there is no room for one it waits, so
-// that no client is accepted and dropped.
-func (a *acceptor) descriptorOf(nc net.Conn) (fd int, err error) {
-	switch nc.(type) {
-	case *net.TCPConn, *net.UnixConn:
-	default:
-		return 0, errNoDescriptor
-	}
-	rc, err := nc.(syscall.Conn).SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	for pause := engine.MinPause; ; pause = min(2*pause, engine.MaxPause) {
-		if cerr := rc.Control(func(own uintptr) { fd, err = engine.Duplicate(int(own)) }); cerr != nil {
-			return 0, cerr
-		}
-		if err == nil {
-			// A host that looked at its options by File and Fd has made it blocking.
-			_ = unix.SetNonblock(fd, true)
-		}
-		if !engine.IsExhausted(err) {
-			return fd, err
-		}
-		a.adm.Fail("no descriptor for a connection, waiting", err)
-		if !a.adm.WaitForRoom(pause, nil) {
-			return 0, engine.ErrClosed
-		}
-	}
 }
 
 // admit gives a connection to a loop, or refuses it above the limit. It owns fd. After an error,
@@ -193,7 +161,7 @@ func (a *acceptor) admit(fd int) error {
 		_ = a.adm.Sockets.TuneSocket(fd)
 	}
 	i := a.adm.NextLoop(1)
-	if err := a.engine.loops[i].add(fd, a.adm.Host.NewConn(i, a.From, beyond)); err != nil {
+	if err := a.engine.loops[i].add(fd, a.adm.Host.NewConn(i, a.From, beyond), false); err != nil {
 		_ = unix.Close(fd)
 		a.adm.Unreserve()
 		return err

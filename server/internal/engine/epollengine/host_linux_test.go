@@ -98,7 +98,7 @@ func addPair(t *testing.T, l *loop) (*socket, int) {
 	}
 	l.adm.Reserve(false)
 	c := new(fakeConn)
-	if err := l.add(fds[0], c); err != nil {
+	if err := l.add(fds[0], c, false); err != nil {
 		t.Fatal(err)
 	}
 	var s *socket

@@ -125,8 +125,9 @@ func (l *loop) Again(t engine.Task) { l.Execute(t) }
 // may be called from any goroutine.
 //
 // add does not wake the loop, which opens the connection when the client sends something, or at
-// its next task: see engine.Host.Visit.
-func (l *loop) add(fd int, h engine.Handler) error {
+// its next task: see engine.Host.Visit. The handler of an adopted connection learns if that is
+// never.
+func (l *loop) add(fd int, h engine.Handler, adopted bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock() // until it is among those added: its first event may be there before
 	if l.closed {
@@ -146,7 +147,7 @@ func (l *loop) add(fd int, h engine.Handler) error {
 		l.slots++
 	}
 	l.gen++
-	l.added = append(l.added, &socket{loop: l, handler: h, fd: int32(fd), slot: slot, gen: l.gen})
+	l.added = append(l.added, &socket{loop: l, handler: h, fd: int32(fd), slot: slot, gen: l.gen, adopted: adopted})
 	return nil
 }
 
@@ -269,9 +270,14 @@ func (l *loop) end() {
 	}
 	l.closeSome(len(l.closing))
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.closed = true
-	for _, s := range l.added { // by an acceptor that did not end with the others
+	added := l.added
+	l.added = nil
+	l.mu.Unlock()
+	for _, s := range added { // by an acceptor that did not end with the others
+		if s.closed = true; s.adopted {
+			s.handler.Closed(engine.ErrClosed)
+		}
 		sysClose(s.fd)
 		l.adm.Released()
 	}

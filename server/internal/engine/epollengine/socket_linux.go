@@ -20,6 +20,7 @@ type socket struct {
 	slot    uint32 // index in loop.sockets
 	gen     uint32 // distinguishes the socket from others that had the slot
 	closed  bool
+	adopted bool // it came by Engine.Adopt
 }
 
 var _ engine.Socket = (*socket)(nil)

@@ -43,7 +43,9 @@ func (e *gnetEngine) OpenAccepting(n int) error {
 	}
 	e.share = int32(max(1, n/(2*len(e.loops))))
 	e.enrolments = make([]chan *spare, len(e.loops))
+	e.adoptions = make([]chan struct{}, len(e.loops))
 	for i := range e.enrolments {
+		e.adoptions[i] = make(chan struct{}, e.share)
 		ch := make(chan *spare, n)
 		e.enrolments[i] = ch
 		e.enroller.Go(func() { e.runEnrolments(ch) })
@@ -116,12 +118,17 @@ func (e *gnetEngine) enrol(sp *spare, nc net.Conn) {
 
 // await returns nil when the loop has the connection. Otherwise the descriptor that was to be
 // enrolled is closed, and the handler was never called.
-func (sp *spare) await() error {
+func (e *gnetEngine) await(sp *spare) error {
 	if sp.err != nil {
 		return sp.err
 	}
-	if r := <-sp.result; r.Err != nil {
-		return r.Err
+	select {
+	case r := <-sp.result:
+		if r.Err != nil {
+			return r.Err
+		}
+	case <-e.stopped: // the loop has ended without a look at it
+		return engine.ErrClosed
 	}
 	if !sp.opened {
 		// gnet reports no error when epoll refuses the descriptor, and closes it. OnOpen has not
@@ -134,7 +141,7 @@ func (sp *spare) await() error {
 // runEnrolments sees the enrolments of one loop through: a loop that is held delays only its own.
 func (e *gnetEngine) runEnrolments(of <-chan *spare) {
 	for sp := range of {
-		err := sp.await()
+		err := e.await(sp)
 		e.adm.Coming(sp.loop, -1)
 		switch {
 		case err == nil:
@@ -150,6 +157,16 @@ func (e *gnetEngine) runEnrolments(of <-chan *spare) {
 // enrolLater enrols a connection for which there was no descriptor. As many may wait here as there
 // are spares; then accepting waits too.
 func (e *gnetEngine) enrolLater(sp *spare, err error) {
+	if err = e.enrolAgain(sp, err); err != nil {
+		e.enrolFailed(sp, err)
+		return
+	}
+	e.spares.put(sp)
+}
+
+// enrolAgain enrols what sp holds as soon as there is a descriptor for it. err says that there was
+// none.
+func (e *gnetEngine) enrolAgain(sp *spare, err error) error {
 	e.adm.Fail("no descriptor to enrol a connection, waiting", err)
 	for pause := engine.MinPause; engine.IsExhausted(err); pause = min(2*pause, engine.MaxPause) {
 		if !e.adm.WaitForRoom(pause, nil) {
@@ -160,13 +177,9 @@ func (e *gnetEngine) enrolLater(sp *spare, err error) {
 			continue
 		}
 		e.enrol(sp, nc)
-		err = sp.await()
+		err = e.await(sp)
 	}
-	if err != nil {
-		e.enrolFailed(sp, err)
-		return
-	}
-	e.spares.put(sp)
+	return err
 }
 
 var errNotOpened = errors.New("gnetengine: the event loop did not take the connection")

@@ -26,9 +26,11 @@ type gnetEngine struct {
 	loops  []*loop // by index
 
 	spares     spares
-	share      int32          // of the spares for one loop, while others have fewer
-	enrolments []chan *spare  // by index of the loop
-	enroller   sync.WaitGroup // ends before the engine
+	share      int32           // of the spares for one loop, while others have fewer
+	enrolments []chan *spare   // by index of the loop
+	adoptions  []chan struct{} // by index of the loop; each has room for share of them
+	enroller   sync.WaitGroup  // ends before the engine
+	stopped    chan struct{}   // closed when the loops have ended
 
 	admitting sync.RWMutex // held for reading while a connection is given to a loop; guards ended
 	ended     bool         // enrolments is closed
@@ -40,7 +42,9 @@ var (
 )
 
 // New returns an engine with adm.Loops loops.
-func New(adm *engine.Admission) engine.Engine { return &gnetEngine{adm: adm} }
+func New(adm *engine.Admission) engine.Engine {
+	return &gnetEngine{adm: adm, stopped: make(chan struct{})}
+}
 
 // Start implements engine.Engine. It learns the loops: gnet does not list them, but every
 // connection names its own.
@@ -103,7 +107,10 @@ func (e *gnetEngine) learn(n int) error {
 	return nil
 }
 
-func (e *gnetEngine) Stop() { _ = e.client.Stop() }
+func (e *gnetEngine) Stop() {
+	_ = e.client.Stop()
+	close(e.stopped)
+}
 
 // The context of a gnet.Conn is the spare that holds it during its enrolment, and then its
 // handler; that of a loop's own socket is the loop.

@@ -159,7 +159,7 @@ func TestNotOpened(t *testing.T) {
 	result := make(chan gnet.RegisteredResult)
 	close(result)
 	sp.result = result
-	err := sp.await()
+	err := e.await(sp)
 	if err != errNotOpened {
 		t.Errorf("await: %v, want %v", err, errNotOpened)
 	}

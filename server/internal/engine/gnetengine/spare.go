@@ -96,16 +96,5 @@ func (sp *spare) occupy(nc net.Conn) error {
 
 // conn returns the connection that sp holds, and continues to hold.
 func (sp *spare) conn() (net.Conn, error) {
-	fd, err := engine.Duplicate(sp.fd)
-	if err != nil {
-		return nil, err
-	}
-	nc, err := engine.ConnOf(fd)
-	if err == nil && nc.RemoteAddr() == nil {
-		// The peer has sent an RST meanwhile. gnet would look at the address, panic, and leak the
-		// descriptor.
-		_ = nc.Close()
-		return nil, syscall.ENOTCONN
-	}
-	return nc, err
+	return engine.DuplicateConn(sp.fd) // without an address gnet would panic, and leak the descriptor
 }

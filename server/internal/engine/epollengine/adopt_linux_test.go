@@ -1,0 +1,9 @@
+package epollengine
+
+import (
+	"testing"
+
+	"github.com/mooring-mcp/mooring/server/internal/engine/enginetest"
+)
+
+func TestAdopt(t *testing.T) { enginetest.Adopt(t, New) }
