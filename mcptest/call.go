@@ -113,31 +113,6 @@ func toolRequest(tool string, in any) (*request, error) {
 	return q, err
 }
 
-// decodeResult decodes the text of a result into res, and what it asks into asks.
-func decodeResult(text []byte, res any, asks *mcp.InputRequestMap) error {
-	requests, asking := jsonrpc.Member(text, "inputRequests")
-	if !asking {
-		if err := json.Unmarshal(text, res); err != nil {
-			return fmt.Errorf("mcptest: the result: %w", err)
-		}
-		return nil
-	}
-	// The types of results are a server's and have no decoder for questions.
-	if err := json.Unmarshal(without(text, "inputRequests"), res); err != nil {
-		return fmt.Errorf("mcptest: the result: %w", err)
-	}
-	all := make(mcp.InputRequestMap)
-	for key, value := range jsonrpc.Members(requests) {
-		ask, err := decodeAsk(askOf(value))
-		if err != nil {
-			return err
-		}
-		all[string(jsonrpc.Unquote(nil, key))] = ask
-	}
-	*asks = all
-	return nil
-}
-
 // only returns the client of a call, or nil for the default one.
 func only(as []*Client) *Client {
 	switch len(as) {

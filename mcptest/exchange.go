@@ -41,7 +41,7 @@ func (q *request) send(ctx context.Context, s *mcp.Server, c *Client) ([]byte, e
 		}
 	}
 	for range maxRounds {
-		msg, err := q.append(nil, c, session)
+		msg, err := q.append(make([]byte, 0, 512), c, session)
 		if err != nil {
 			return nil, err
 		}
