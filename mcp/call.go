@@ -17,6 +17,8 @@ const (
 	CallNone         CallKind = iota // nothing is prepared
 	CallRequest                      // Run answers it
 	CallNotification                 // it is accepted; there is nothing to run or to answer
+	// RequestMeta.NoWait was set, but Visible may wait: Reset the call and Prepare again where it may
+	CallUnprepared
 	// Listen says what to register; the listener ends with the response
 	CallListen
 
@@ -49,7 +51,8 @@ type callState struct {
 	header     http.Header // this and the next two are RequestMeta's
 	tokenInfo  *auth.TokenInfo
 	remoteAddr netip.AddrPort
-	bound      int // length of the longest message that the transport sends; 0 for no limit
+	caller     *Caller // nil if everything is visible
+	bound      int     // length of the longest message that the transport sends; 0 for no limit
 	p          params
 	env        requestEnvelope
 
@@ -92,6 +95,9 @@ func (c *Call) Reset() {
 	}
 	if c.session == &c.own.sess {
 		c.own = toolExchange{}
+	}
+	if c.caller != nil {
+		c.caller.sess.close() // the envelope aliases the message
 	}
 	c.callState = callState{buf: buf[:0]}
 }

@@ -40,7 +40,7 @@ func bindComplete(c *Call, _ *RequestMeta) *jsonrpc.Error {
 		if !ok {
 			return invalidParams("ref/prompt needs a name")
 		}
-		if _, found := c.reg.prompts.find(name); !found {
+		if _, found := lookup(c.caller, c.reg.prompts, name); !found {
 			return invalidParams("unknown prompt")
 		}
 	case jsonrpc.EqualString(kind, RefResource):
@@ -48,7 +48,7 @@ func bindComplete(c *Call, _ *RequestMeta) *jsonrpc.Error {
 		if !ok {
 			return invalidParams("ref/resource needs a uri")
 		}
-		if _, found := c.reg.templates.find([]byte(normalTemplate(string(uri)))); !found && !c.reg.serves(uri) {
+		if _, found := lookup(c.caller, c.reg.templates, []byte(normalTemplate(string(uri)))); !found && !c.reg.serves(c.caller, uri) {
 			return invalidParams("unknown resource template")
 		}
 	default:

@@ -20,6 +20,7 @@
 //     [ResourceTemplate] with a [ResourceHandler]. [Server.ResourceUpdated] notifies subscribers.
 //   - Prompts: [Server.AddPrompt] adds a [Prompt] with a [PromptHandler].
 //   - Completion: ServerOptions.CompletionHandler answers completion/complete.
+//   - Features per caller: ServerOptions.Visible decides which of them a [Caller] has.
 //   - Middleware: [Server.AddReceivingMiddleware] puts a [Middleware] around the handlers.
 //
 // A handler gets a [ServerRequest], such as a [CallToolRequest]. Its methods report progress
@@ -38,10 +39,10 @@
 // # For transports: from a message to its response
 //
 // A transport decodes a message ([jsonrpc.Envelope]) and adds what it knows of it in a
-// [RequestMeta]. [Server.Prepare] checks the message and readies a [Call] for it; it never blocks
-// and never calls a handler. If it refuses the message, it returns the error that answers it, and
-// [Call.Status] gives the HTTP status. Otherwise [Call.Kind] says what to do with the message
-// ([CallKind]).
+// [RequestMeta]. [Server.Prepare] checks the message and readies a [Call] for it. It never calls a
+// handler, and with RequestMeta.NoWait it never blocks. If it refuses the message, it returns the
+// error that answers it, and [Call.Status] gives the HTTP status. Otherwise [Call.Kind] says what
+// to do with the message ([CallKind]).
 //
 // [Call.Run] answers a request. It gives the messages of the call to the transport's [Sink]: first
 // all notifications, then exactly one response, whatever the handler does. A Sink may also be a

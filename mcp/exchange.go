@@ -16,6 +16,7 @@ type toolExchange = exchange[CallToolParamsRaw, *CallToolParamsRaw]
 func (x *exchange[T, P]) open(c *Call, ctx context.Context, w Sink) context.Context {
 	x.sess.open(c.rev, &c.env, w)
 	x.sess.reg, x.sess.id, x.sess.bits, x.sess.client = c.reg, c.sessionID, c.caps, c.client
+	x.sess.caller = c.caller
 	if c.s.opts.Capabilities.Logging == nil {
 		x.sess.logRank = 0 // "Servers that emit log messages MUST declare the logging capability"
 	}

@@ -8,8 +8,9 @@ import (
 // A feature is a tool, a resource, a resource template or a prompt with what the
 // server keeps about it. It is immutable.
 type feature interface {
-	key() string                // identifies it in its set
-	entry(rev *revision) []byte // its JSON in a list
+	key() string                  // identifies it in its set
+	entry(rev *revision) []byte   // its JSON in a list
+	shown() (FeatureKind, string) // what Visible calls it
 }
 
 // A featureSet is an immutable set of features, sorted by key. It keeps the pages of its list from
@@ -17,6 +18,10 @@ type feature interface {
 type featureSet[T feature] struct {
 	items []T
 	lists [revisionCount]listCaches
+
+	// The rest is for parts of a set: see seenBy.
+	whole   *featureSet[T]  // what it is a part of; nil if it is not
+	encoded func(bytes int) // called when pages have been encoded; nil to call nothing
 }
 
 // find returns the index of the feature with the key and whether there is one. If there is none,

@@ -216,7 +216,7 @@ func bindSubscribe(c *Call, meta *RequestMeta) *jsonrpc.Error {
 	if len(c.name) > c.s.opts.MaxListenBytes {
 		return invalidParams("uri is too long")
 	}
-	if !c.reg.serves(c.name) {
+	if !c.reg.serves(c.caller, c.name) {
 		return c.noResource(string(c.name))
 	}
 	c.s.subscribe.spell(c.op.URI, string(c.name))

@@ -25,6 +25,7 @@ func (c *Call) listsInline() bool { return c.reg.chain == nil && c.s.opts.SetCac
 
 // bindList finds the page that the request asks for.
 func bindList[T feature](c *Call, f *featureSet[T], l *listing) *jsonrpc.Error {
+	f = seenBy(c.caller, f)
 	start, ok := pageStart(f, l, c.name)
 	if !ok {
 		return errCursor

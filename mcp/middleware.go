@@ -91,7 +91,7 @@ func (s *Server) dispatch(ctx context.Context, _ string, req Request) (Result, e
 
 // callTool is the innermost handler of tools/call behind middleware.
 func (s *Server) callTool(ctx context.Context, req *CallToolRequest) (*CallToolResult, error) {
-	t, ok := req.Session.reg.tools.get([]byte(req.Params.Name))
+	t, ok := lookup(req.Session.caller, req.Session.reg.tools, []byte(req.Params.Name))
 	if !ok {
 		return nil, invalidParams("unknown tool")
 	}

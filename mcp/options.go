@@ -83,6 +83,42 @@ type ServerOptions struct {
 	KeepAlive                 time.Duration
 	KeepAliveFailureThreshold int
 
+	// Visible decides which features a caller has; nil shows all features to all callers. A feature
+	// that is not visible to the caller does not exist for it: it is not in lists, calls and reads
+	// of it get the error for an unknown one, and nobody can subscribe to it or ask for completions
+	// of its arguments. A URI that an invisible resource has may still be served by a template that
+	// is visible.
+	//
+	// Caller says who asks, and ctx is [RequestMeta].Context. Visible is called for the feature that
+	// a request names, and for every feature of the kind when a list is asked for. It must give the
+	// same answers to the same caller while nothing has changed that the caller can be told of. It
+	// may be called from many goroutines at once. If it panics, the feature is not visible.
+	//
+	// By default Visible may wait, for a database for example. Then a worker calls it, and a request
+	// that was inline takes its turn among the workers first. See VisibleInline.
+	//
+	// The encoded lists are kept for each set of visible features, so that all callers with equal
+	// rights get the same bytes (VisibleBytes). The cacheScope of lists and of the results of
+	// resources/read is private, whatever Cache, a handler or middleware says.
+	//
+	// Visible is asked when a request arrives. A subscription that was agreed on continues when its
+	// resource is no longer visible. The notices that a list has changed name no feature, and go to
+	// all who listen. Capabilities are those of the whole server.
+	Visible func(ctx context.Context, caller *Caller, kind FeatureKind, name string) bool
+
+	// VisibleInline says that Visible never waits and takes next to no time, because it decides by
+	// what the caller has brought along: the scopes of its token, for example. Then it is called
+	// where the message was read, usually on an event loop with thousands of other connections, and
+	// lists and inline tools stay inline. What Visible has to look up, it should look up when the
+	// token is verified, and keep in the token's Extra.
+	VisibleInline bool
+
+	// VisibleBytes is the maximum total length in bytes of the lists that are kept encoded for
+	// callers that do not see everything. The least recently used are dropped first, and all of them
+	// when a feature is added or removed. Default 16 MiB; negative means that none is kept, so that
+	// each request encodes its page.
+	VisibleBytes int
+
 	// Cache says how long and for whom clients may keep results.
 	Cache CacheHints
 
@@ -135,6 +171,7 @@ const (
 	defaultMaxListenURIs = 1024
 
 	defaultMaxListenBytes = 64 << 10
+	defaultVisibleBytes   = 16 << 20
 )
 
 // withDefaults returns a copy of o with every default filled in.
@@ -161,6 +198,9 @@ func (o *ServerOptions) withDefaults() ServerOptions {
 	if out.MaxListenBytes == 0 {
 		out.MaxListenBytes = defaultMaxListenBytes
 	}
+	if out.VisibleBytes == 0 {
+		out.VisibleBytes = defaultVisibleBytes
+	}
 	if out.Capabilities == nil {
 		out.Capabilities = &ServerCapabilities{Logging: &LoggingCapabilities{}}
 	}
@@ -168,7 +208,21 @@ func (o *ServerOptions) withDefaults() ServerOptions {
 	for _, c := range []*Cacheable{&h.Discover, &h.Tools, &h.Prompts, &h.Resources, &h.ResourceTemplates, &h.ReadResource} {
 		c.normalize()
 	}
+	if out.Visible != nil {
+		for _, c := range []*Cacheable{&h.Tools, &h.Prompts, &h.Resources, &h.ResourceTemplates, &h.ReadResource} {
+			c.CacheScope = CachePrivate
+		}
+	}
 	return out
+}
+
+// normalize makes the hints of a list or a resource valid in a result of c. What depends on the
+// caller must not be shared.
+func (c *Call) normalize(hints *Cacheable) {
+	hints.normalize()
+	if c.caller != nil {
+		hints.CacheScope = CachePrivate
+	}
 }
 
 // normalize makes c valid on the wire, with a time that is not negative and a known scope.

@@ -92,6 +92,9 @@ func report[T feature](p pager, f *featureSet[T]) {
 	if single < 0 {
 		return
 	}
+	if f.whole != nil {
+		f = f.whole
+	}
 	f.lists[p.rev.index].of(p.bound).report.Do(func() {
 		for _, item := range f.items {
 			if n := len(item.entry(p.rev)); p.fixedLen(item.key())+n > single {
@@ -147,12 +150,13 @@ func page[T feature](p pager, f *featureSet[T], start int) []byte {
 	cache := f.lists[p.rev.index].of(p.bound)
 	cache.once.Do(func() {
 		report(p, f)
-		for at := 0; ; {
-			body, next := encodePage(p, f.items, at)
-			cache.pages = append(cache.pages, listPage{at, body})
-			if at = next; at >= len(f.items) {
-				return
+		cache.pages = encodePages(p, f.items)
+		if f.encoded != nil {
+			size := 0
+			for i := range cache.pages {
+				size += cap(cache.pages[i].body)
 			}
+			f.encoded(size)
 		}
 	})
 	i, found := slices.BinarySearchFunc(cache.pages, start, func(p listPage, at int) int { return p.start - at })
@@ -161,6 +165,17 @@ func page[T feature](p pager, f *featureSet[T], start int) []byte {
 	}
 	body, _ := encodePage(p, f.items, start)
 	return body
+}
+
+// encodePages encodes the pages that one gets by listing from the start.
+func encodePages[T feature](p pager, items []T) (pages []listPage) {
+	for at := 0; ; {
+		body, next := encodePage(p, items, at)
+		pages = append(pages, listPage{at, body})
+		if at = next; at >= len(items) {
+			return pages
+		}
+	}
 }
 
 // encodePage encodes one page. It also returns the index of the first feature of the next page.

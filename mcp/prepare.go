@@ -15,6 +15,8 @@ type methodSpec struct {
 	shape func(*Call) *jsonrpc.Error
 	// named says that Mcp-Name repeats c.name.
 	named bool
+	// visible says that bind depends on which features the caller sees.
+	visible bool
 	// bind finds what the request asks for and decides whether the call runs inline.
 	bind func(*Call, *RequestMeta) *jsonrpc.Error
 	// run answers the request; nil if the method has nothing to run.
@@ -24,35 +26,35 @@ type methodSpec struct {
 var specs = [methodCount]methodSpec{
 	MethodDiscover: {bind: bindDiscover, run: runPage},
 	MethodListTools: {
-		offered: offersTools, shape: shapeList, bind: bindListTools, run: runPage,
+		offered: offersTools, shape: shapeList, visible: true, bind: bindListTools, run: runPage,
 	},
 	MethodCallTool: {
-		offered: offersTools, shape: shapeCallTool, named: true, bind: bindCallTool, run: runCallTool,
+		offered: offersTools, shape: shapeCallTool, named: true, visible: true, bind: bindCallTool, run: runCallTool,
 	},
 	MethodListResources: {
-		offered: offersResources, shape: shapeList, bind: bindListResources, run: runPage,
+		offered: offersResources, shape: shapeList, visible: true, bind: bindListResources, run: runPage,
 	},
 	MethodListResourceTemplates: {
-		offered: offersResources, shape: shapeList, bind: bindListResourceTemplates, run: runPage,
+		offered: offersResources, shape: shapeList, visible: true, bind: bindListResourceTemplates, run: runPage,
 	},
 	MethodReadResource: {
-		offered: offersResources, shape: shapeReadResource, named: true, bind: bindReadResource, run: runReadResource,
+		offered: offersResources, shape: shapeReadResource, named: true, visible: true, bind: bindReadResource, run: runReadResource,
 	},
 	MethodListPrompts: {
-		offered: offersPrompts, shape: shapeList, bind: bindListPrompts, run: runPage,
+		offered: offersPrompts, shape: shapeList, visible: true, bind: bindListPrompts, run: runPage,
 	},
 	MethodGetPrompt: {
-		offered: offersPrompts, shape: shapeGetPrompt, named: true, bind: bindGetPrompt, run: runGetPrompt,
+		offered: offersPrompts, shape: shapeGetPrompt, named: true, visible: true, bind: bindGetPrompt, run: runGetPrompt,
 	},
 	MethodComplete: {
-		offered: offersCompletions, shape: shapeComplete, bind: bindComplete, run: runComplete,
+		offered: offersCompletions, shape: shapeComplete, visible: true, bind: bindComplete, run: runComplete,
 	},
-	MethodListen:     {shape: shapeListen, bind: bindListen},
+	MethodListen:     {shape: shapeListen, visible: true, bind: bindListen},
 	MethodInitialize: {shape: shapeInitialize, bind: bindInitialize, run: runFixed},
 	MethodPing:       {bind: bindPing, run: runFixed},
 	MethodSetLevel:   {offered: offersLogging, shape: shapeSetLevel, bind: bindSessionOp, run: runFixed},
 	MethodSubscribe: {
-		offered: offersSubscribe, shape: shapeSubscribe, bind: bindSubscribe, run: runFixed,
+		offered: offersSubscribe, shape: shapeSubscribe, visible: true, bind: bindSubscribe, run: runFixed,
 	},
 	MethodUnsubscribe: {
 		offered: offersSubscribe, shape: shapeSubscribe, bind: bindSessionOp, run: runFixed,
@@ -60,10 +62,10 @@ var specs = [methodCount]methodSpec{
 }
 
 // Prepare checks m as a message of its revision and readies c to run it. C is zero or has been
-// reset. Prepare never blocks and calls no handler. It takes O(len(m)) time, multiplied by the
-// number of things that it looks for in m: resource templates, a tool's header params, a prompt's
-// required arguments. C aliases the slices of m, which must not change until Run has returned or c
-// has been reset.
+// reset. Prepare calls no handler. It blocks only in a ServerOptions.Visible that may wait, and not
+// if meta.NoWait is set. It takes O(len(m)) time, multiplied by the number of things that it looks
+// for in m: resource templates, a tool's header params, a prompt's required arguments. C aliases
+// the slices of m, which must not change until Run has returned or c has been reset.
 //
 // Prepare checks in this order: the shape of the message, the era, the envelope, the method, the
 // types of the params, the standard header fields, what the params name, and the header fields of
@@ -116,6 +118,13 @@ func (s *Server) Prepare(c *Call, m *jsonrpc.Envelope, meta *RequestMeta) *jsonr
 		}
 	}
 	c.run = spec.run
+	if spec.visible && s.opts.Visible != nil {
+		if meta.NoWait && !s.opts.VisibleInline {
+			c.kind = CallUnprepared
+			return nil
+		}
+		c.caller = s.newCaller(c, meta)
+	}
 	if e := spec.bind(c, meta); e != nil {
 		return e
 	}

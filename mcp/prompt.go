@@ -21,6 +21,8 @@ type prompt struct {
 func (p *prompt) key() string                { return p.def.Name }
 func (p *prompt) entry(rev *revision) []byte { return p.text[rev.index] }
 
+func (p *prompt) shown() (FeatureKind, string) { return FeaturePrompt, p.def.Name }
+
 // AddPrompt adds a prompt, or replaces the prompt of that name. It copies p. It panics if the
 // prompt or an argument has no name, which is a programming error. It may be called from any
 // goroutine.
@@ -100,7 +102,7 @@ func stringMap(raw []byte) map[string]string {
 
 // bindGetPrompt finds the prompt and checks that no required argument is missing.
 func bindGetPrompt(c *Call, _ *RequestMeta) *jsonrpc.Error {
-	p, ok := c.reg.prompts.get(c.name)
+	p, ok := lookup(c.caller, c.reg.prompts, c.name)
 	if !ok {
 		return invalidParams("unknown prompt")
 	}
@@ -152,7 +154,7 @@ func runGetPrompt(c *Call, ctx context.Context, w Sink) {
 
 // getPrompt is the innermost handler of prompts/get.
 func (s *Server) getPrompt(ctx context.Context, req *GetPromptRequest) (*GetPromptResult, error) {
-	p, ok := req.Session.reg.prompts.get([]byte(req.Params.Name))
+	p, ok := lookup(req.Session.caller, req.Session.reg.prompts, []byte(req.Params.Name))
 	if !ok {
 		return nil, invalidParams("unknown prompt")
 	}

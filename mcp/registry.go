@@ -51,6 +51,9 @@ func (s *Server) update(topic Topic, change func(*registry) bool) {
 		s.reg.Store(&next)
 	}
 	s.mu.Unlock()
+	if changed {
+		s.views.clear()
+	}
 	if changed && topic != 0 {
 		s.tell(Change{Topic: topic})
 	}

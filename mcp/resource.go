@@ -29,6 +29,8 @@ type resource struct {
 func (r *resource) key() string                { return r.uri }
 func (r *resource) entry(rev *revision) []byte { return r.text[rev.index] }
 
+func (r *resource) shown() (FeatureKind, string) { return FeatureResource, r.def.URI }
+
 // A resourceTemplate is a [ResourceTemplate] with its handler.
 type resourceTemplate struct {
 	def     *ResourceTemplate
@@ -40,6 +42,10 @@ type resourceTemplate struct {
 
 func (r *resourceTemplate) key() string                { return r.name }
 func (r *resourceTemplate) entry(rev *revision) []byte { return r.text[rev.index] }
+
+func (r *resourceTemplate) shown() (FeatureKind, string) {
+	return FeatureResourceTemplate, r.def.URITemplate
+}
 
 // AddResource adds a resource, or replaces the resource with that URI. It copies r. It panics if
 // the URI is not a valid absolute URI or if the name is missing, which are programming errors. It
@@ -127,9 +133,9 @@ func (s *Server) RemoveResourceTemplates(uriTemplates ...string) {
 	})
 }
 
-// templateFor returns the template that serves uri, and the spelling of uri that it matches. It
-// returns nil if there is none. A host keeps its case if the template has a variable for it.
-func (r *registry) templateFor(uri string) (t *resourceTemplate, spelling string) {
+// templateFor returns the template that serves uri to w, and the spelling of uri that it matches.
+// It returns nil if there is none. A host keeps its case if the template has a variable for it.
+func (r *registry) templateFor(w *Caller, uri string) (t *resourceTemplate, spelling string) {
 	if len(r.templates.items) == 0 {
 		return nil, ""
 	}
@@ -140,29 +146,33 @@ func (r *registry) templateFor(uri string) (t *resourceTemplate, spelling string
 	}
 	for _, t := range r.templates.items {
 		if t.match.Matches(kept) {
-			return t, kept
+			spelling = kept
+		} else if kept != folded && t.match.Matches(folded) {
+			spelling = folded
+		} else {
+			continue
 		}
-		if kept != folded && t.match.Matches(folded) {
-			return t, folded
+		if w.sees(t) {
+			return t, spelling
 		}
 	}
 	return nil, ""
 }
 
-// resourceAt returns the resource with the uri, in any equivalent spelling.
-func (r *registry) resourceAt(uri []byte) (*resource, bool) {
+// resourceAt returns the resource with the uri, in any equivalent spelling, if w sees it.
+func (r *registry) resourceAt(w *Caller, uri []byte) (*resource, bool) {
 	if !isNormalURI(uri) {
 		uri = appendNormalURI(nil, string(uri), foldHost, false)
 	}
-	return r.resources.get(uri)
+	return lookup(w, r.resources, uri)
 }
 
-// serves reports whether r has a resource or a template for uri.
-func (r *registry) serves(uri []byte) bool {
-	if _, ok := r.resourceAt(uri); ok {
+// serves reports whether r has a resource or a template for uri that w sees.
+func (r *registry) serves(w *Caller, uri []byte) bool {
+	if _, ok := r.resourceAt(w, uri); ok {
 		return true
 	}
-	t, _ := r.templateFor(string(uri))
+	t, _ := r.templateFor(w, string(uri))
 	return t != nil
 }
 
@@ -180,11 +190,11 @@ func shapeReadResource(c *Call) *jsonrpc.Error {
 // registered looks the same as one that its handler does not find.
 func bindReadResource(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	var ok bool
-	if c.resource, ok = c.reg.resourceAt(c.name); ok {
+	if c.resource, ok = c.reg.resourceAt(c.caller, c.name); ok {
 		return c.openState()
 	}
 	uri := string(c.name)
-	if c.template, _ = c.reg.templateFor(uri); c.template == nil {
+	if c.template, _ = c.reg.templateFor(c.caller, uri); c.template == nil {
 		return c.noResource(uri)
 	}
 	return c.openState()
@@ -224,7 +234,7 @@ func runReadResource(c *Call, ctx context.Context, w Sink) {
 	if hints == (Cacheable{}) && c.s.opts.SetCacheable == nil {
 		hints = c.s.opts.Cache.ReadResource
 	}
-	hints.normalize()
+	c.normalize(&hints)
 	c.respond(w, append(appendHints(msg, c.rev, hints), `}}`...), 0)
 }
 
@@ -237,9 +247,10 @@ func (s *Server) readResource(ctx context.Context, req *ReadResourceRequest) (*R
 	uri := req.Params.URI
 	var h ResourceHandler
 	var mimeType string
-	if r, ok := req.Session.reg.resourceAt([]byte(uri)); ok {
+	reg, caller := req.Session.reg, req.Session.caller
+	if r, ok := reg.resourceAt(caller, []byte(uri)); ok {
 		h, mimeType = r.handler, r.def.MIMEType
-	} else if t, spelling := req.Session.reg.templateFor(uri); t != nil {
+	} else if t, spelling := reg.templateFor(caller, uri); t != nil {
 		h, mimeType = t.handler, t.def.MIMEType
 		req.Extra.Variables, _ = t.match.Match(spelling)
 	} else {

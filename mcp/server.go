@@ -28,6 +28,8 @@ type Server struct {
 	mu  sync.Mutex // held while reg is replaced
 	reg atomic.Pointer[registry]
 
+	views viewCache // with ServerOptions.Visible
+
 	watchers  atomic.Pointer[[]*watcher] // replaced under mu
 	subscribe subscribers
 	peers     peerSet // the clients of connections
@@ -71,6 +73,7 @@ func NewServer(impl *Implementation, opts *ServerOptions) *Server {
 	s.listRes = listing{"resources", 'r', hints.Resources, size, bytes}
 	s.listTmpl = listing{"resourceTemplates", 'm', hints.ResourceTemplates, size, bytes}
 	s.listPrm = listing{"prompts", 'p', hints.Prompts, size, bytes}
+	s.views.max = s.opts.VisibleBytes
 	reg := newRegistry()
 	reg.hasTools, reg.hasPrompts, reg.hasResources = s.opts.HasTools, s.opts.HasPrompts, s.opts.HasResources
 	s.reg.Store(reg)

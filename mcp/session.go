@@ -21,6 +21,7 @@ type ServerSession struct {
 	inline  bool  // the request runs on an event loop
 	rev     *revision
 	reg     *registry
+	caller  *Caller // nil if everything is visible
 	id      string
 	bits    CapabilityBits // what the client declared, in revisions with sessions
 	client  string         // the client's name, in revisions with sessions

@@ -87,7 +87,7 @@ func bindListen(c *Call, _ *RequestMeta) *jsonrpc.Error {
 				if size += len(uri); size > c.s.opts.MaxListenBytes {
 					return invalidParams("resourceSubscriptions are too long")
 				}
-				if offered&TopicResource != 0 && c.reg.serves(uri) {
+				if offered&TopicResource != 0 && c.reg.serves(c.caller, uri) {
 					l.addURI(c.s, string(uri))
 				}
 			}

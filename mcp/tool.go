@@ -59,6 +59,8 @@ type toolOutput struct {
 func (t *tool) key() string                { return t.def.Name }
 func (t *tool) entry(rev *revision) []byte { return t.text[rev.index] }
 
+func (t *tool) shown() (FeatureKind, string) { return FeatureTool, t.def.Name }
+
 // AddTool adds a tool with a typed handler to s, or replaces the tool of that name. It infers the
 // schemas that t does not have: the input schema from In, and the output schema from Out unless Out
 // is an interface. It copies t. It panics if the name or a schema is not valid, which is a

@@ -28,7 +28,7 @@ const maxInlineArguments = 1 << 10
 
 // bindCallTool finds the tool.
 func bindCallTool(c *Call, meta *RequestMeta) *jsonrpc.Error {
-	t, ok := c.reg.tools.get(c.name)
+	t, ok := lookup(c.caller, c.reg.tools, c.name)
 	if !ok {
 		return invalidParams("unknown tool")
 	}

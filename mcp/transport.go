@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"context"
 	"iter"
 	"net/http"
 	"net/netip"
@@ -51,6 +52,14 @@ type RequestMeta struct {
 	Header     http.Header
 	TokenInfo  *auth.TokenInfo
 	RemoteAddr netip.AddrPort
+
+	// Context is what ServerOptions.Visible gets as its context, with values that say who asks. Nil
+	// means context.Background(). The handler's context is the one given to [Call.Run].
+	Context context.Context
+
+	// NoWait says that Prepare must not wait, as on an event loop. It then readies nothing where it
+	// would have to call a Visible that may wait: the call is a CallUnprepared.
+	NoWait bool
 
 	// MaxResponse is the length in bytes of the longest response that the transport sends; 0 means
 	// no limit. Pages of lists are cut so that they stay well below it.

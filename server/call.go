@@ -43,6 +43,7 @@ func (c *conn) message(now tick) {
 		c.startPreparing(now, j)
 		return
 	}
+	meta.NoWait = true
 	j.refusal = j.prepare(l.srv.mcp)
 	c.dispatch(now, j)
 }
@@ -50,6 +51,12 @@ func (c *conn) message(now tick) {
 // dispatch serves a message that has been prepared or refused.
 func (c *conn) dispatch(now tick, j *job) {
 	l, x := c.loop, c.x
+	if j.call.Kind() == mcp.CallUnprepared {
+		j.call.Reset()
+		detachMeta(&j.meta)
+		c.startPreparing(now, j)
+		return
+	}
 	if j.legacy.link == linkSSE {
 		c.dispatchSSE(now, j)
 		return

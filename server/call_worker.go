@@ -56,10 +56,12 @@ func (j *job) run() {
 	j.call.Run(j.ctx, j)
 }
 
-// prepareBig prepares a message that is too long to be decoded on the loop. A worker calls it; then
-// the loop serves the message like any other.
+// prepareBig prepares a message that is too long to be decoded on the loop, or about which the host
+// decides in a function that may wait. A worker calls it; then the loop serves the message like any
+// other.
 func (j *job) prepareBig() {
 	defer j.contain()
+	j.meta.NoWait = false
 	j.refusal = j.prepare(j.loop.srv.mcp)
 	j.prepped = true
 }

@@ -1,11 +1,11 @@
 package server
 
-// This file is for messages that are too long to be decoded on a loop, and whose client
-// disconnects while a worker decodes them. Those of earlier revisions are served nevertheless:
-// "disconnection SHOULD NOT be interpreted as the client cancelling its request" (2025-11-25,
-// basic/transports).
+// This file is for messages that are too long to be decoded on a loop, or that cannot be prepared
+// there, and whose client disconnects while a worker prepares them. Those of earlier revisions are
+// served nevertheless: "disconnection SHOULD NOT be interpreted as the client cancelling its
+// request" (2025-11-25, basic/transports).
 
-// startPreparing has a worker decode the message, which is then served like any other.
+// startPreparing has a worker prepare the message, which is then served like any other.
 func (c *conn) startPreparing(now tick, j *job) {
 	j.preparing = true
 	c.startCall(now, j, (*job).prepareBig)

@@ -100,8 +100,9 @@ func (c *conn) messageSSE(now tick) {
 		c.startPreparing(now, j) // the request is answered when it is known what it holds
 		return
 	}
+	j.meta.NoWait = true
 	j.refusal = j.prepare(l.srv.mcp)
-	c.dispatchSSE(now, j)
+	c.dispatch(now, j)
 }
 
 // openSSESession opens the id of a session whose stream is open, returns the loop of that stream,
