@@ -72,7 +72,10 @@ func TestEraIsChosenForEachRequest(t *testing.T) {
 		}
 		c.send(modernCall(`"m"`, tool, `{"text":"ahoy"}`))
 		c.want("modern, after initialize", `"id":"m"`, `"resultType":"complete"`, `ahoy`)
-		line := func() string { c.send(call(`"l"`, tool, `{"text":"ahoy"}`)); return c.want("legacy", `"id":"l"`, `ahoy`) }()
+		line := func() string {
+			c.send(call(`"l"`, tool, `{"text":"ahoy"}`))
+			return c.want("legacy", `"id":"l"`, `ahoy`)
+		}()
 		if strings.Contains(line, "resultType") {
 			t.Errorf("a legacy result has a type: %s", line)
 		}
