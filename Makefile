@@ -86,7 +86,7 @@ soak: ## all tests with the race detector in random order and the long ones at f
 		MOORING_LONG=1 $(GO) test -race -shuffle on -count 1 -timeout 40m ./...; \
 	done; echo "$$round rounds"
 
-conformance: ## the official MCP conformance suite, every revision, against cmd/mooring-conformance; RUNS=5 for five runs in a row
+conformance: ## the official MCP conformance suite, every revision, against cmd/mooring-conformance; RUNS=5 for five runs in a row, OVER=... for another transport
 	RUNS=$(RUNS) bash test/conformance/run.sh
 
 clients: ## real MCP clients of every revision and transport against cmd/mooring

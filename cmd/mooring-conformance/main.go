@@ -18,17 +18,27 @@ import (
 func main() {
 	listen := flag.String("listen", "127.0.0.1:8081", "address to serve /mcp on")
 	ssePath := flag.String("sse-path", "", "path to serve HTTP+SSE of 2024-11-05 on (default off)")
+	over := flag.String("over", "loops", "what serves it: loops, net/http, middleware, h2, stdio or bridge")
 	flag.Parse()
-	if err := run(*listen, &server.Options{SSEPath: *ssePath}); err != nil {
+	if err := run(*over, *listen, &server.Options{SSEPath: *ssePath}); err != nil {
 		fmt.Fprintln(os.Stderr, "mooring-conformance:", err)
 		os.Exit(1)
 	}
 }
 
 // run serves until SIGTERM or SIGINT.
-func run(listen string, opts *server.Options) error {
+func run(over, listen string, opts *server.Options) error {
+	serve, ok := ways[over]
+	if !ok {
+		return fmt.Errorf("--over %s is not known", over)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	return serve(ctx, listen, opts)
+}
+
+// serveLoops serves the fixture on event loops.
+func serveLoops(ctx context.Context, listen string, opts *server.Options) error {
 	m := fixture.New(nil)
 	defer m.Close()
 	s := server.New(m, opts)

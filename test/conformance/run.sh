@@ -5,6 +5,8 @@
 #   RUNS=n        number of runs in a row, against the same server (default 1)
 #   SEQUENTIAL=1  run the six suites one after the other
 #   SUITES=...    only these, for example SUITES="required-2025-11-25 all-2025-06-18" (default: all)
+#   OVER=...      how the fixture is served: loops (default), net/http, middleware, h2 (TLS and HTTP/2)
+#                 or bridge (stdio), or several of them, one after another
 #   URL=...       test a server that is already running, for example http://127.0.0.1:3000/mcp
 #   OUT=dir       keep the suite's own results there (default: a temporary directory, whose name is
 #                 printed at the end if a run failed)
@@ -14,7 +16,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=../lib.sh
 source "$here/../lib.sh"
 
-suites=${SUITES:-required-2025-11-25 required-2026-07-28 all-2025-11-25 all-2025-06-18 all-2025-03-26 0.1.16-all}
+everything="required-2025-11-25 required-2026-07-28 all-2025-11-25 all-2025-06-18 all-2025-03-26 0.1.16-all"
+# Without those that resume a stream of HTTP, which a server on stdio does not have.
+stdio="required-2025-11-25 required-2026-07-28 all-2025-06-18 all-2025-03-26"
 runs=${RUNS:-1}
 [[ $runs =~ ^[1-9][0-9]*$ ]] || die "RUNS must be a positive number, not \"$runs\""
 out=${OUT:-$WORKDIR/out}
@@ -47,38 +51,50 @@ start() {
 	echo "$rc" >"$2/rc"
 }
 
-install_node "$here"
-if [[ -n ${URL:-} ]]; then
-	url=$URL
-else
-	start_server mooring-conformance
-	url=$BASE/mcp
-fi
-for suite in $suites; do
-	arguments "$suite"
-	node "$program" list --server ${which[@]+"${which[@]}"} >"$WORKDIR/list-$suite" || die "the suite does not list its scenarios"
-done
+# list prints into WORKDIR the scenarios that the suites have.
+list() {
+	local suite
+	for suite in ${SUITES:-$everything}; do
+		arguments "$suite"
+		node "$program" list --server ${which[@]+"${which[@]}"} >"$WORKDIR/list-$suite" || die "the suite does not list its scenarios"
+	done
+}
 
-failed=0
-for ((round = 1; round <= runs; round++)); do
-	echo "conformance run $round of $runs at $url"
-	jobs=()
+# round DIR runs all suites against $url. It returns 1 unless every required scenario passed.
+round() {
+	local dir=$1 jobs=() good=0 suite
 	for suite in $suites; do
-		start "$suite" "$out/run-$round/$suite" &
+		start "$suite" "$dir/$suite" &
 		jobs+=($!)
 		[[ -z ${SEQUENTIAL:-} ]] || wait "$!"
 	done
 	wait "${jobs[@]}"
 	server_alive
-	good=1
 	for suite in $suites; do
 		arguments "$suite"
-		dir=$out/run-$round/$suite
-		node "$here/summary.mjs" "$suite" "$WORKDIR/list-$suite" "$count" "$dir" "$(cat "$dir/rc")" || good=0
+		OVER=$over node "$here/summary.mjs" "$suite" "$WORKDIR/list-$suite" "$count" "$dir/$suite" "$(cat "$dir/$suite/rc")" || good=1
 	done
-	[[ $good -eq 1 ]] || failed=$((failed + 1))
-done
+	return "$good"
+}
 
-[[ $failed -eq 0 ]] || die "$failed of $runs runs failed"
-stop_server
-echo "conformance: $runs of $runs runs passed"
+install_node "$here"
+list
+failed=0 all=0
+for over in ${OVER:-loops}; do
+	suites=${SUITES:-$everything}
+	[[ $over != bridge ]] || suites=${SUITES:-$stdio}
+	if [[ -n ${URL:-} ]]; then
+		url=$URL
+	else
+		start_server mooring-conformance --over "$over"
+		url=$BASE/mcp
+	fi
+	for ((n = 1; n <= runs; n++)); do
+		echo "conformance run $n of $runs over $over at $url"
+		all=$((all + 1))
+		round "$out/${over/\//-}-$n" || failed=$((failed + 1))
+	done
+	[[ $failed -eq 0 ]] || die "$failed of $all runs failed"
+	stop_server
+done
+echo "conformance: $all of $all runs passed"
