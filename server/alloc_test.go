@@ -43,7 +43,7 @@ func (f *idleBase) CloseSocket(sk engine.Socket)   { sk.(*idleSocket).end(nil) }
 func (f *idleBase) CloseWrite(engine.Socket) error { return nil }
 
 func (f *idleBase) Duplicate(engine.Socket) (net.Conn, error) { return nil, errors.ErrUnsupported }
-func (f *idleBase) ReportsCaughtUp() bool          { return false }
+func (f *idleBase) ReportsCaughtUp() bool                     { return false }
 
 // newIdleLoop returns a loop of a server with the rig's features.
 func newIdleLoop(tb testing.TB, opts *Options) *loop {
