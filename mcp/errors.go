@@ -123,7 +123,7 @@ var (
 // internal error. The message is the text of err.
 func protocolError(err error, rev *revision) *jsonrpc.Error {
 	var wire *jsonrpc.Error
-	if !errors.As(err, &wire) || wire == nil {
+	if !errors.As(err, &wire) || wire == nil || isAskError(err) {
 		return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: err.Error()}
 	}
 	e := &jsonrpc.Error{Code: rev.code(wire.Code), Message: err.Error(), Data: wire.Data}

@@ -35,6 +35,19 @@ var (
 	errNoAsking = errors.New("mcp: the client has no session and cannot be asked")
 )
 
+// An askError says why a request to the client has no answer. A refusal of the client is not one
+// for the request that is being served, so that it is not passed on as an error response.
+type askError struct {
+	method string
+	err    error
+}
+
+func (e *askError) Error() string { return fmt.Sprintf("mcp: calling %q: %v", e.method, e.err) }
+
+func (e *askError) Unwrap() error { return e.err }
+
+func isAskError(err error) bool { return errors.As(err, new(*askError)) }
+
 // newQuestion gives q an id. It is called with p.mu held.
 func (p *peer) newQuestion(q *question) (id int64) {
 	if p.asks == nil {
@@ -61,24 +74,29 @@ func (p *peer) request(ctx context.Context, method string, params []byte) ([]byt
 	}
 	if err != nil {
 		p.mu.Unlock()
-		return nil, fmt.Errorf("calling %q: %w", method, err)
+		return nil, &askError{method, err}
 	}
 	id := p.newQuestion(q)
 	p.mu.Unlock()
+	p.handOver()
 	text := strconv.AppendInt(nil, id, 10)
 	p.out.put(jsonrpc.AppendRequest(nil, text, method, params))
 	p.out.flush()
 	select {
 	case a := <-q.answer:
 		if a.err != nil {
-			return nil, fmt.Errorf("calling %q: %w", method, a.err)
+			return nil, &askError{method, a.err}
 		}
 		return a.result, nil
 	case <-ctx.Done():
 	}
 	p.mu.Lock()
 	delete(p.asks, id)
+	ended := p.ended
 	p.mu.Unlock()
+	if ended {
+		return nil, ctx.Err()
+	}
 	cancel := append(append([]byte(`{"requestId":`), text...), `,"reason":`...)
 	cancel = append(jsonrpc.AppendString(cancel, ctx.Err().Error()), '}')
 	p.out.put(jsonrpc.AppendNotification(nil, MethodNotifyCancelled.String(), cancel))
@@ -114,6 +132,7 @@ func (p *peer) answered(m *jsonrpc.Envelope) {
 	if c.waiting--; c.waiting == 0 && !c.running && !p.ended {
 		c.running = true
 		p.running.Add(1)
+		c.term = noTerm
 		go c.run(true)
 	}
 }

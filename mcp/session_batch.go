@@ -51,7 +51,7 @@ func (p *peer) handleBatch(term int, text []byte) {
 		b.join()
 		c.serve(term)
 	}
-	b.leave(p)
+	b.leave(p, term)
 }
 
 func (b *servedBatch) join() {
@@ -73,11 +73,13 @@ func (b *servedBatch) add(parts ...[]byte) {
 }
 
 // leave takes out a member that has ended. With the last one go the responses, if there are any.
-func (b *servedBatch) leave(p *peer) {
+func (b *servedBatch) leave(p *peer, term int) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.left--; b.left == 0 && len(b.out) > 1 {
+	b.left--
+	last := b.left == 0 && len(b.out) > 1
+	b.mu.Unlock()
+	if last { // so that nobody changes b.out any more
 		p.out.put(b.out, []byte{']'})
-		p.out.flush()
+		p.flush(term)
 	}
 }

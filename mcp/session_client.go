@@ -159,7 +159,7 @@ func (ss *ServerSession) askable(method string) (*revision, error) {
 	}
 	switch {
 	case rev == nil:
-		return nil, fmt.Errorf("calling %q: %w", method, errNoAsking)
+		return nil, &askError{method, errNoAsking}
 	case rev.requestMeta:
 		return nil, fmt.Errorf("%q cannot be sent while serving a request on protocol version %s: "+
 			"return an InputRequests map instead (multi round-trip requests, SEP-2322)", method, rev.name)
@@ -184,7 +184,7 @@ func (ss *ServerSession) request(ctx context.Context, a *Ask) ([]byte, error) {
 		return nil, err
 	}
 	if ss.inline {
-		return nil, fmt.Errorf("calling %q: %w", a.Method, errInlineAsk)
+		return nil, &askError{a.Method, errInlineAsk}
 	}
 	if ss.peer != nil {
 		return ss.peer.request(ctx, a.Method, a.Params)
@@ -194,11 +194,11 @@ func (ss *ServerSession) request(ctx context.Context, a *Ask) ([]byte, error) {
 	ss.mu.Unlock()
 	w, ok := sink.(Asker)
 	if !ok {
-		return nil, fmt.Errorf("calling %q: %w", a.Method, errNoAsker)
+		return nil, &askError{a.Method, errNoAsker}
 	}
 	answer, err := w.Ask(ctx, a)
 	if err != nil && err != ctx.Err() {
-		err = fmt.Errorf("calling %q: %w", a.Method, err)
+		err = &askError{a.Method, err}
 	}
 	return answer, err
 }

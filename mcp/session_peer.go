@@ -56,6 +56,8 @@ func newPeer(ctx context.Context, s *Server, conn Connection, opts ServerSession
 	if p.texts, ok = conn.(textConn); !ok {
 		p.texts = &valueConn{Connection: conn}
 	}
+	p.reader.timer = time.AfterFunc(time.Hour, p.impatient)
+	p.reader.timer.Stop()
 	p.base, p.stop = context.WithCancelCause(ctx)
 	p.out.init(func(lines []byte) error { return p.texts.writeLines(p.base, lines) }, p.end, opts.MaxUnsent, opts.WriteTimeout)
 	p.session.peer, p.session.id = p, conn.SessionID()
@@ -131,10 +133,10 @@ func (p *peer) finish() {
 	if cause == io.EOF || cause == ErrConnectionClosed {
 		why = errEndedWhile
 	}
-	p.stop(why)
 	for _, q := range asks {
 		q.fail(why)
 	}
+	p.stop(why)
 	for _, c := range parked {
 		c.abandon("the session has ended")
 	}

@@ -7,23 +7,34 @@ import (
 
 // One goroutine reads the messages of a connection and handles them: it leads. A message that can
 // be answered at once it answers at once, without another goroutine and, as long as more messages
-// are there, without a write for each. If that takes long after all (because the client does not
-// read, say), a new goroutine leads on, and the old one ends once it is done with its message.
+// are there, without a write for each. That holds for inline tools, and for other tools whose last
+// call was quick: a goroutine for it, and a write of its own, would take longer than the call. If a
+// handler or a write takes long after all, a new goroutine leads on, and the old one ends once it is
+// done. All else that a message does happens before the next message is looked at.
 
-// leadPatience is how long a leader may be busy with one message before another takes over, and at
-// most twice as long.
+// leadPatience is how long a handler or a write may take before another goroutine leads, and at most
+// twice as long.
 const leadPatience = time.Millisecond
+
+// quickCall is the time within which a tool must return to be called by the leader.
+const quickCall = 10 * time.Microsecond
+
+// maxQuick is the number of tools above which it is forgotten which were quick.
+const maxQuick = 1000
 
 // A leadership says which goroutine reads.
 type leadership struct {
-	mu      sync.Mutex // guards the rest, and calls of next and retain; fill is called if not busy
-	term    int        // names the goroutine that leads
-	busy    bool       // it handles messages or writes
-	over    bool       // nobody leads any more
-	ended   error      // why nothing more comes; nil if something may come
-	handled uint64     // messages so far
-	seen    uint64     // messages when the timer was last set
-	timer   *time.Timer
+	mu    sync.Mutex // guards the rest, and calls of next and retain; fill is called if not busy
+	term  int        // names the goroutine that leads
+	busy  bool       // it is in a handler or a write, so that another may lead
+	over  bool       // nobody leads any more
+	ended error      // why nothing more comes; nil if something may come
+	begun uint64     // handlers and writes so far
+	seen  uint64     // begun when the timer was last set
+	armed bool       // the timer is set
+	timer *time.Timer
+	quick map[*tool]struct{} // whose last call was quick
+	tool  *tool              // that the leader calls; nil if it does not
 }
 
 // lead reads and handles messages as the leader of the term, until another takes over or nothing
@@ -44,8 +55,7 @@ func (p *peer) lead(term int) {
 func (p *peer) leadOn(term int) bool {
 	l := &p.reader
 	if !p.out.room(0) {
-		p.out.flush()
-		if !p.rest(term) {
+		if !p.write(term) {
 			return false
 		}
 		p.out.waitRoom()
@@ -62,11 +72,6 @@ func (p *peer) leadOn(term int) bool {
 		l.mu.Unlock()
 		return p.await(term, ended)
 	}
-	l.handled++
-	if !l.busy {
-		l.busy = true
-		p.arm()
-	}
 	l.mu.Unlock()
 	if err != nil {
 		p.refuse(nil, errLongLine)
@@ -79,8 +84,7 @@ func (p *peer) leadOn(term int) bool {
 // await writes what is to be written and waits for more messages. If nothing more comes because of
 // ended, it ends the session.
 func (p *peer) await(term int, ended error) bool {
-	p.out.flush()
-	if !p.rest(term) {
+	if !p.write(term) {
 		return false
 	}
 	l := &p.reader
@@ -99,8 +103,49 @@ func (p *peer) await(term int, ended error) bool {
 	return true
 }
 
-// rest says that the leader of the term is about to wait, so that nobody takes over. It returns
-// false if another goroutine leads already.
+// write writes what is to be written, before the leader of the term waits. It returns false if
+// another goroutine leads meanwhile.
+func (p *peer) write(term int) bool {
+	if p.out.idle() {
+		return p.rest(term)
+	}
+	p.beginBusy(term)
+	p.out.flush()
+	return p.rest(term)
+}
+
+// beginBusy says that the leader of the term is about to call a handler or to write.
+func (p *peer) beginBusy(term int) {
+	l := &p.reader
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.term == term {
+		l.begin()
+	}
+}
+
+// begin says that the leader is busy. It is called with l.mu held.
+func (l *leadership) begin() {
+	l.busy = true
+	l.begun++
+	if !l.armed {
+		l.armed, l.seen = true, l.begun
+		l.timer.Reset(leadPatience)
+	}
+}
+
+// endBusy takes back beginBusy.
+func (p *peer) endBusy(term int) {
+	l := &p.reader
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.term == term {
+		l.busy = false
+	}
+}
+
+// rest says that the leader of the term is about to wait, and disarms the timer. It returns false
+// if another goroutine leads.
 func (p *peer) rest(term int) bool {
 	l := &p.reader
 	l.mu.Lock()
@@ -108,35 +153,37 @@ func (p *peer) rest(term int) bool {
 	if l.term != term || l.over {
 		return false
 	}
-	if l.busy {
-		l.busy = false
+	l.busy = false
+	if l.armed {
+		l.armed = false
 		l.timer.Stop()
 	}
 	return true
 }
 
-// arm sets the timer after which another goroutine leads. It is called with l.mu held.
-func (p *peer) arm() {
-	l := &p.reader
-	l.seen = l.handled
-	if l.timer == nil {
-		l.timer = time.AfterFunc(leadPatience, p.impatient)
-	} else {
-		l.timer.Reset(leadPatience)
-	}
-}
-
-// impatient makes another goroutine lead if the leader has been busy with one message since the
-// timer was set.
+// impatient makes another goroutine lead if the leader has been busy with one thing since the timer
+// was set.
 func (p *peer) impatient() {
 	l := &p.reader
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case !l.busy:
-	case l.handled != l.seen:
-		p.arm()
+	case !l.armed:
+	case l.busy && l.begun == l.seen:
+		p.succeed()
 	default:
+		l.seen = l.begun
+		l.timer.Reset(leadPatience)
+	}
+}
+
+// handOver makes another goroutine lead if the leader calls a tool, which is about to wait for a
+// message. It may be called from any goroutine.
+func (p *peer) handOver() {
+	l := &p.reader
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy && l.tool != nil {
 		p.succeed()
 	}
 }
@@ -156,7 +203,9 @@ func (p *peer) succeed() {
 	l := &p.reader
 	p.texts.retain() // the old leader still uses its message
 	l.term++
-	l.busy = false
+	l.busy, l.armed = false, false
+	delete(l.quick, l.tool)
+	l.tool = nil
 	go p.lead(l.term)
 }
 
@@ -168,4 +217,50 @@ func (p *peer) retain(term int) {
 	if l.term == term { // otherwise succeed has done it
 		p.texts.retain()
 	}
+}
+
+// leads reports whether the goroutine of the term leads, and so will write soon what it sends.
+func (p *peer) leads(term int) bool {
+	l := &p.reader
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.term == term
+}
+
+// beginQuick reports whether the leader of the term may call the tool itself, and notes that it
+// does.
+func (p *peer) beginQuick(term int, t *tool) bool {
+	l := &p.reader
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.quick[t]; !ok || l.term != term {
+		return false
+	}
+	l.tool = t
+	l.begin()
+	return true
+}
+
+// endCall notes how long a call of the tool took.
+func (p *peer) endCall(term int, t *tool, took time.Duration) {
+	l := &p.reader
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.term == term {
+		l.tool, l.busy = nil, false
+	}
+	if t == nil {
+		return
+	}
+	if _, ok := l.quick[t]; ok == (took <= quickCall) {
+		return
+	}
+	if took > quickCall {
+		delete(l.quick, t)
+		return
+	}
+	if l.quick == nil || len(l.quick) >= maxQuick {
+		l.quick = make(map[*tool]struct{})
+	}
+	l.quick[t] = struct{}{}
 }

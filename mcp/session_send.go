@@ -65,6 +65,13 @@ func (o *outbox) room(n int) bool {
 	return o.err == nil && len(o.pending)+n <= o.limit
 }
 
+// idle reports whether there is nothing to write.
+func (o *outbox) idle() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.pending) == 0
+}
+
 // waitRoom waits until fewer bytes wait than the limit, or nothing is written any more.
 func (o *outbox) waitRoom() {
 	o.mu.Lock()

@@ -3,6 +3,7 @@ package mcp
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
@@ -17,7 +18,7 @@ type servedCall struct {
 	batch *servedBatch // that it is a member of; nil for none
 	ctx   context.Context
 	stop  context.CancelCauseFunc
-	now   bool // it runs on the leader, which writes later
+	term  int // of the leader whose goroutine runs it; noTerm for a goroutine of its own
 
 	// The peer's lock guards the rest.
 	key       string // under which it is in flight; "" if it is not
@@ -27,6 +28,8 @@ type servedCall struct {
 	responses []byte // the answers so far: members of a JSON object
 }
 
+const noTerm = -1
+
 var servedCalls = sync.Pool{New: func() any { return new(servedCall) }}
 
 // release gives c back, whose call has ended.
@@ -35,7 +38,7 @@ func (c *servedCall) release() {
 		c.stop(context.Canceled)
 	}
 	c.call.Reset()
-	c.p, c.msg, c.meta, c.batch, c.ctx, c.stop, c.now = nil, jsonrpc.Envelope{}, RequestMeta{}, nil, nil, nil, false
+	c.p, c.msg, c.meta, c.batch, c.ctx, c.stop = nil, jsonrpc.Envelope{}, RequestMeta{}, nil, nil, nil
 	c.key, c.running, c.silent, c.waiting, c.responses = "", false, false, 0, nil
 	servedCalls.Put(c)
 }
@@ -59,6 +62,7 @@ func (p *peer) handle(term int, text []byte) {
 // serve handles the message that c has decoded.
 func (c *servedCall) serve(term int) {
 	p := c.p
+	c.term = term
 	p.join(c)
 	if e := p.s.Prepare(&c.call, &c.msg, &c.meta); e != nil {
 		if c.msg.Kind == jsonrpc.KindRequest {
@@ -91,7 +95,6 @@ func (c *servedCall) serve(term int) {
 			c.runNow()
 			return
 		}
-		p.retain(term)
 		c.start()
 	}
 }
@@ -115,8 +118,9 @@ func (c *servedCall) runNow() {
 		c.drop()
 		return
 	}
-	c.now = true
+	c.p.beginBusy(c.term)
 	c.call.Run(context.Background(), c)
+	c.p.endBusy(c.term)
 	c.drop()
 }
 
@@ -171,7 +175,7 @@ func (p *peer) apply(op SessionOp) *jsonrpc.Error {
 	return nil
 }
 
-// start runs a call on a goroutine of its own.
+// start runs a call on a goroutine of its own, or on that of the leader if its tool is quick.
 func (c *servedCall) start() {
 	p := c.p
 	c.ctx, c.stop = context.WithCancelCause(p.base)
@@ -181,6 +185,12 @@ func (c *servedCall) start() {
 		c.drop()
 		return
 	}
+	if c.batch == nil && p.beginQuick(c.term, c.call.tool) {
+		c.run(false)
+		return
+	}
+	p.retain(c.term)
+	c.term = noTerm
 	go c.run(false)
 }
 
@@ -235,6 +245,14 @@ func idKey(id []byte) string {
 func (c *servedCall) run(resume bool) {
 	p := c.p
 	defer p.running.Done()
+	term, tool, began := c.term, c.call.tool, time.Now()
+	returned := false
+	defer func() {
+		p.endCall(term, tool, time.Since(began))
+		if !returned {
+			c.drop() // the handler has ended its goroutine, and Run has answered
+		}
+	}()
 	for {
 		if resume {
 			responses := append(c.responses, '}')
@@ -244,10 +262,15 @@ func (c *servedCall) run(resume bool) {
 			c.call.Run(c.ctx, c)
 		}
 		if !c.call.Asking() {
+			returned = true
 			c.drop()
 			return
 		}
+		if term != noTerm {
+			p.retain(term)
+		}
 		if resume = p.park(c); !resume {
+			returned = true
 			return
 		}
 	}
@@ -292,14 +315,13 @@ func (c *servedCall) leave() bool {
 // drop gives c back after its end.
 func (c *servedCall) drop() {
 	if b := c.batch; b != nil {
-		b.leave(c.p)
+		b.leave(c.p, c.term)
 	}
 	c.release()
 }
 
 // refuse answers with e.
 func (c *servedCall) refuse(e *jsonrpc.Error) {
-	c.now = true
 	c.send(jsonrpc.AppendError(nil, c.msg.ID, e))
 }
 
@@ -310,8 +332,14 @@ func (c *servedCall) send(parts ...[]byte) {
 		return
 	}
 	c.p.out.put(parts...)
-	if !c.now {
-		c.p.out.flush()
+	c.p.flush(c.term)
+}
+
+// flush writes what is to be written, unless the goroutine that calls is that of the term and leads:
+// then it does so soon.
+func (p *peer) flush(term int) {
+	if term == noTerm || !p.leads(term) {
+		p.out.flush()
 	}
 }
 
@@ -322,9 +350,7 @@ func (c *servedCall) Notify(msg []byte) bool {
 		return false
 	}
 	p.out.put(msg)
-	if !c.now {
-		p.out.flush()
-	}
+	p.flush(c.term)
 	return true
 }
 
