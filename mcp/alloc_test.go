@@ -38,7 +38,9 @@ func TestAllocations(t *testing.T) {
 		"AppendAcknowledged": func() { s.AppendAcknowledged(buf, l) },
 		"AppendListenResult": func() { s.AppendListenResult(buf, l.ID) },
 		"ChangeMessage":      func() { s.ChangeMessage(Change{Topic: TopicTools}) },
-		"ResourceUpdated":    func() { s.ResourceUpdated("test://nobody") },
+		"ResourceUpdated": func() {
+			s.ResourceUpdated(context.Background(), &ResourceUpdatedNotificationParams{URI: "test://nobody"})
+		},
 	} {
 		if got := testing.AllocsPerRun(1000, f); got > 0 {
 			t.Errorf("%s: %v allocations", name, got)

@@ -245,7 +245,7 @@ func undeclared(caps CapabilityBits, rev *revision, requests InputRequestMap) *C
 			missing = needSampling(&need, caps, rev, r.IncludeContext, len(r.Tools) > 0 || r.ToolChoice != nil) || missing
 		case *ListRootsParams:
 			if caps&CapabilityRoots == 0 {
-				need.Roots, missing = new(RootCapabilities), true
+				need.RootsV2, missing = new(RootCapabilities), true
 			}
 		}
 	}

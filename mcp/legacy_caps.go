@@ -37,7 +37,8 @@ func capabilityBits(caps []byte) CapabilityBits {
 func (bits CapabilityBits) clientCapabilities() *ClientCapabilities {
 	c := new(ClientCapabilities)
 	if bits&CapabilityRoots != 0 {
-		c.Roots = &RootCapabilities{ListChanged: bits&CapabilityRootsListChanged != 0}
+		c.RootsV2 = &RootCapabilities{ListChanged: bits&CapabilityRootsListChanged != 0}
+		c.Roots = *c.RootsV2
 	}
 	if bits&CapabilitySampling != 0 {
 		c.Sampling = new(SamplingCapabilities)

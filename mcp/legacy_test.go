@@ -340,8 +340,20 @@ func TestCloseSSEStream(t *testing.T) {
 	if fmt.Sprint(w.closed) != "[1s 0s 0s]" || w.responses != 1 {
 		t.Errorf("closed %v, %d responses", w.closed, w.responses)
 	}
-	newClient(t, s).call("tools/call", `"name":"leave"`).wantResult("a transport that cannot")
-	new(RequestExtra).CloseSSEStream(CloseSSEStreamArgs{})
+	AddTool(s, &Tool{Name: "stay"}, func(_ context.Context, req *CallToolRequest, _ struct{}) (*CallToolResult, any, error) {
+		req.CloseSSEStream(CloseSSEStreamArgs{})
+		if req.Extra.CloseSSEStream != nil {
+			t.Error("a stream that cannot be resumed can be closed")
+		}
+		return nil, nil, nil
+	})
+	newClient(t, s).call("tools/call", `"name":"stay"`).wantResult("a transport that cannot")
+	m, meta := hotMessage(t, "tools/call", "stay", hotMeta+`,"name":"stay"`)
+	var c Call
+	if e := s.Prepare(&c, m, meta); e != nil {
+		t.Fatal(e)
+	}
+	c.Run(context.Background(), &closer{recorder: recorder{t: t}})
 }
 
 // Lists that pass through middleware have the form of the revision too. What the transport does

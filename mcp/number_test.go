@@ -68,7 +68,7 @@ func TestNumbersAreKept(t *testing.T) {
 		into    any
 	}{
 		{"elicitation", `{"action":"accept","content":{"id":` + big + `}}`, new(ElicitResult)},
-		{"sampling", `{"role":"assistant","model":"m","content":{"type":"tool_use","id":"i","name":"n","input":{"id":` + big + `}}}`, new(CreateMessageResult)},
+		{"sampling", `{"role":"assistant","model":"m","content":{"type":"tool_use","id":"i","name":"n","input":{"id":` + big + `}}}`, new(CreateMessageWithToolsResult)},
 		{"result", `{"content":[],"structuredContent":{"id":` + big + `},"_meta":{"a":` + big + `}}`, new(CallToolResult)},
 		{"responses", `{"k":{"action":"accept","content":{"id":` + big + `}}}`, new(InputResponseMap)},
 	} {

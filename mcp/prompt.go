@@ -136,7 +136,7 @@ func runGetPrompt(c *Call, ctx context.Context, w Sink) {
 	if res == nil {
 		res = new(GetPromptResult)
 	}
-	if res.InputRequests != nil || res.RequestState != "" {
+	if res.NeedsInput() {
 		c.askClient(ctx, w, res.InputRequests, res.RequestState)
 		return
 	}

@@ -103,11 +103,40 @@ type ToolCapabilities struct {
 // ClientCapabilities is what a client can do for a server. A client declares it for each request in
 // 2026-07-28, and for a session before. A nil pointer means that the client cannot do it.
 type ClientCapabilities struct {
-	Experimental map[string]any           `json:"experimental,omitempty"`
-	Extensions   map[string]any           `json:"extensions,omitempty"` // since 2026-07-28
-	Roots        *RootCapabilities        `json:"roots,omitzero"`
-	Sampling     *SamplingCapabilities    `json:"sampling,omitzero"`
-	Elicitation  *ElicitationCapabilities `json:"elicitation,omitzero"` // since 2025-06-18
+	Experimental map[string]any `json:"experimental,omitempty"`
+	Extensions   map[string]any `json:"extensions,omitempty"` // since 2026-07-28
+	// Roots repeats what RootsV2 says, without saying whether the client has roots. It has this
+	// shape for programs for the official Go SDK.
+	Roots struct {
+		ListChanged bool `json:"listChanged,omitempty"`
+	} `json:"-"`
+	RootsV2     *RootCapabilities        `json:"roots,omitzero"`
+	Sampling    *SamplingCapabilities    `json:"sampling,omitzero"`
+	Elicitation *ElicitationCapabilities `json:"elicitation,omitzero"` // since 2025-06-18
+}
+
+// MarshalJSON writes RootsV2, or Roots if only that is set.
+func (c *ClientCapabilities) MarshalJSON() ([]byte, error) {
+	type plain ClientCapabilities
+	p := plain(*c)
+	if p.RootsV2 == nil && p.Roots.ListChanged {
+		p.RootsV2 = (*RootCapabilities)(&p.Roots)
+	}
+	return marshal(&p)
+}
+
+// UnmarshalJSON reads RootsV2 and sets Roots by it.
+func (c *ClientCapabilities) UnmarshalJSON(data []byte) error {
+	type plain ClientCapabilities
+	var p plain
+	if err := decodeExact(data, &p); err != nil {
+		return err
+	}
+	if p.RootsV2 != nil {
+		p.Roots = *p.RootsV2
+	}
+	*c = ClientCapabilities(p)
+	return nil
 }
 
 // AddExtension declares the extension with the name, as [ServerCapabilities.AddExtension] does.
@@ -117,7 +146,7 @@ func (c *ClientCapabilities) AddExtension(name string, settings map[string]any) 
 
 // RootCapabilities declares roots/list.
 type RootCapabilities struct {
-	ListChanged bool `json:"listChanged,omitzero"` // before 2026-07-28
+	ListChanged bool `json:"listChanged,omitempty"` // before 2026-07-28
 }
 
 // SamplingCapabilities declares sampling/createMessage.

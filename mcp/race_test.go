@@ -28,7 +28,7 @@ func TestConcurrentUse(t *testing.T) {
 				AddTool(s, &Tool{Name: name, Description: "d"}, echo)
 				s.AddPrompt(&Prompt{Name: name}, nil)
 				s.AddResource(&Resource{Name: name, URI: "test://" + name}, nil)
-				s.ResourceUpdated("test://f00")
+				s.ResourceUpdated(context.Background(), &ResourceUpdatedNotificationParams{URI: "test://f00"})
 				s.RemoveTools(name)
 				s.RemovePrompts(name)
 				s.RemoveResources("test://" + name)

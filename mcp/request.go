@@ -69,28 +69,22 @@ type RequestExtra struct {
 	// values in the URI. It is nil for other requests.
 	Variables map[string]string
 
-	session *ServerSession
+	// CloseSSEStream ends the HTTP response while the handler continues. The client reconnects for
+	// the rest, so that a long call needs no open connection (SEP-1699). It is nil if the client
+	// could not resume the stream, as in all revisions but 2025-11-25. It may be called from any
+	// goroutine; once the request has been answered it does nothing.
+	CloseSSEStream func(CloseSSEStreamArgs)
 }
 
-// CloseSSEStreamArgs are the arguments of [RequestExtra.CloseSSEStream].
+// CloseSSEStreamArgs are the arguments of [ServerRequest.CloseSSEStream].
 type CloseSSEStreamArgs struct {
 	// RetryAfter is how long the client should wait before it reconnects. 0 leaves it to the
 	// client.
 	RetryAfter time.Duration
 }
 
-// CloseSSEStream ends the HTTP response while the handler continues. The client reconnects for the
-// rest, so that a long call needs no open connection (SEP-1699). It does nothing if the client
-// could not resume the stream, as in all revisions but 2025-11-25, or if the request has been
-// answered.
-func (x *RequestExtra) CloseSSEStream(args CloseSSEStreamArgs) {
-	if x != nil && x.session != nil {
-		x.session.closeStream(args.RetryAfter)
-	}
-}
-
-// CloseSSEStream ends the HTTP response while the handler continues. See
-// [RequestExtra.CloseSSEStream].
+// CloseSSEStream ends the HTTP response while the handler continues, as RequestExtra.CloseSSEStream
+// does. It does nothing where that is nil.
 func (r *ServerRequest[P]) CloseSSEStream(args CloseSSEStreamArgs) {
 	r.Session.closeStream(args.RetryAfter)
 }

@@ -217,7 +217,7 @@ func runReadResource(c *Call, ctx context.Context, w Sink) {
 		c.fail(w, protocolError(err, c.rev))
 		return
 	}
-	if res.InputRequests != nil || res.RequestState != "" {
+	if res.NeedsInput() {
 		c.askClient(ctx, w, res.InputRequests, res.RequestState)
 		return
 	}
@@ -260,7 +260,7 @@ func (s *Server) readResource(ctx context.Context, req *ReadResourceRequest) (*R
 	if err != nil || res == nil {
 		return nil, err
 	}
-	if res.InputRequests != nil || res.RequestState != "" {
+	if res.NeedsInput() {
 		return res, nil
 	}
 	if res.Contents == nil {

@@ -154,7 +154,7 @@ func (ss *ServerSession) log(level LoggingLevel, logger string, data any) error 
 	return nil
 }
 
-// CloseSSEStream ends the HTTP response. See [RequestExtra.CloseSSEStream].
+// CloseSSEStream ends the HTTP response. See [ServerRequest.CloseSSEStream].
 func (ss *ServerSession) CloseSSEStream(args CloseSSEStreamArgs) { ss.closeStream(args.RetryAfter) }
 
 func (ss *ServerSession) closeStream(retry time.Duration) {

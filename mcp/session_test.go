@@ -215,7 +215,7 @@ func TestPanicsAndGoexit(t *testing.T) {
 func TestRequestOfAHandler(t *testing.T) {
 	s := newTestServer(t, nil)
 	addReporter(s, "looks", func(ctx context.Context, req *CallToolRequest) error {
-		if caps := req.ClientCapabilities(); caps.Sampling == nil || caps.Elicitation == nil || caps.Elicitation.URL == nil || caps.Roots != nil {
+		if caps := req.ClientCapabilities(); caps.Sampling == nil || caps.Elicitation == nil || caps.Elicitation.URL == nil || caps.RootsV2 != nil {
 			t.Errorf("capabilities %+v", caps)
 		}
 		if info := req.ClientInfo(); info == nil || info.Name != "n" || info.Version != "2" {

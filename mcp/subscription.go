@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"bytes"
+	"context"
 	"slices"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
@@ -232,13 +233,15 @@ func (s *Server) tell(ch Change) {
 	}
 }
 
-// ResourceUpdated notifies the subscribers of the URI that the contents of the resource have
-// changed. It may be called from any goroutine and as often as the host likes: transports send a
-// listener only as many notices as it takes.
-func (s *Server) ResourceUpdated(uri string) {
-	if uri = normalURI(uri); s.subscribe.has(uri) {
+// ResourceUpdated notifies the subscribers of params.URI that the contents of the resource have
+// changed. It does not block, needs no context and always returns nil. It may be called from any
+// goroutine and as often as the host likes: transports send a listener only as many notices as it
+// takes. The metadata in params is not sent, because one notice is written for all subscribers.
+func (s *Server) ResourceUpdated(_ context.Context, params *ResourceUpdatedNotificationParams) error {
+	if uri := normalURI(params.URI); s.subscribe.has(uri) {
 		s.tell(Change{Topic: TopicResource, URI: uri})
 	}
+	return nil
 }
 
 // Subscribe adds a listener to the count of the URI. Transports call it once for each URI of a

@@ -120,16 +120,16 @@ func TestChangesAreTold(t *testing.T) {
 	s.AddResource(&Resource{Name: "r", URI: "test://r"}, nil)
 	s.AddResourceTemplate(&ResourceTemplate{Name: "r", URITemplate: "test://{x}"}, nil)
 	s.AddReceivingMiddleware()
-	s.ResourceUpdated("test://r")
+	s.ResourceUpdated(context.Background(), &ResourceUpdatedNotificationParams{URI: "test://r"})
 	s.Subscribe("test://r")
 	s.Subscribe("test://r")
-	s.ResourceUpdated("test://r")
-	s.ResourceUpdated("test://other")
+	s.ResourceUpdated(context.Background(), &ResourceUpdatedNotificationParams{URI: "test://r"})
+	s.ResourceUpdated(context.Background(), &ResourceUpdatedNotificationParams{URI: "test://other"})
 	s.Unsubscribe("test://r")
-	s.ResourceUpdated("test://r")
+	s.ResourceUpdated(context.Background(), &ResourceUpdatedNotificationParams{URI: "test://r"})
 	s.Unsubscribe("test://r")
 	s.Unsubscribe("test://r")
-	s.ResourceUpdated("test://r")
+	s.ResourceUpdated(context.Background(), &ResourceUpdatedNotificationParams{URI: "test://r"})
 	r := Change{Topic: TopicResource, URI: "test://r"}
 	want := []Change{{Topic: TopicTools}, {Topic: TopicTools}, {Topic: TopicPrompts}, {Topic: TopicResources}, {Topic: TopicResources}, r, r}
 	if !slices.Equal(got, want) || !slices.Equal(other, want) {

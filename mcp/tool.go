@@ -96,7 +96,7 @@ func addTypedTool[In, Out any](s *Server, t *Tool, inline bool, h ToolHandlerFor
 		if err != nil {
 			return failedTool(err)
 		}
-		if res != nil && (res.InputRequests != nil || res.RequestState != "") {
+		if res != nil && res.NeedsInput() {
 			return toolOutput{res: res}, nil
 		}
 		if res != nil && res.IsError {

@@ -71,7 +71,7 @@ func runCallTool(c *Call, ctx context.Context, w Sink) {
 		c.fail(w, protocolError(err, c.rev))
 		return
 	}
-	if r := out.res; r != nil && (r.InputRequests != nil || r.RequestState != "") {
+	if r := out.res; r != nil && r.NeedsInput() {
 		c.askClient(ctx, w, r.InputRequests, r.RequestState)
 		return
 	}
@@ -133,7 +133,7 @@ func (t *tool) check(out toolOutput) (toolOutput, error) {
 // *[jsonrpc.Error] is meant for the protocol. One that is wrapped in another has often come from a
 // request that the tool made itself.
 func failedTool(err error) (toolOutput, error) {
-	if wire, ok := err.(*jsonrpc.Error); ok && wire != nil {
+	if wire, ok := err.(*jsonrpc.Error); ok { //nolint:errorlint // see above
 		return toolOutput{}, wire
 	}
 	res := new(CallToolResult)

@@ -110,11 +110,12 @@ func decodeContent(data jsontext.Value, set contentSet) (Content, error) {
 // UnmarshalJSON decodes a result as a client does.
 func (r *CallToolResult) UnmarshalJSON(data []byte) error {
 	var w struct {
-		Meta              Meta           `json:"_meta"`
-		Content           jsontext.Value `json:"content"`
-		StructuredContent any            `json:"structuredContent"`
-		IsError           bool           `json:"isError"`
-		RequestState      string         `json:"requestState"`
+		Meta              Meta            `json:"_meta"`
+		Content           jsontext.Value  `json:"content"`
+		StructuredContent any             `json:"structuredContent"`
+		IsError           bool            `json:"isError"`
+		InputRequests     InputRequestMap `json:"inputRequests"`
+		RequestState      string          `json:"requestState"`
 	}
 	if err := jsonv2.Unmarshal(data, &w, exactNumbers); err != nil {
 		return err
@@ -128,7 +129,7 @@ func (r *CallToolResult) UnmarshalJSON(data []byte) error {
 	}
 	*r = CallToolResult{
 		Meta: w.Meta, Content: content, StructuredContent: w.StructuredContent,
-		IsError: w.IsError, RequestState: w.RequestState,
+		IsError: w.IsError, InputRequests: w.InputRequests, RequestState: w.RequestState,
 	}
 	return nil
 }

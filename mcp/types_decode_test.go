@@ -10,7 +10,7 @@ import (
 )
 
 func TestInputResponses(t *testing.T) {
-	text := &CreateMessageResult{Content: []Content{&TextContent{Text: "a"}}, Model: "m", Role: RoleAssistant}
+	text := &CreateMessageWithToolsResult{Content: []Content{&TextContent{Text: "a"}}, Model: "m", Role: RoleAssistant}
 	tests := []struct {
 		why  string
 		in   string
@@ -194,7 +194,7 @@ func FuzzInputResponses(f *testing.F) {
 			t.Fatalf("both %v and %v", got, err)
 		}
 		for key, r := range got {
-			if m, ok := r.(*CreateMessageResult); ok {
+			if m, ok := r.(*CreateMessageWithToolsResult); ok {
 				if _, err := appendContents(nil, m.Content); err != nil {
 					t.Fatalf("%q: decoded content does not encode: %v", key, err)
 				}

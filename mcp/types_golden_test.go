@@ -57,7 +57,7 @@ func TestGoldenJSON(t *testing.T) {
 		{"declared without settings", &ServerCapabilities{Logging: &LoggingCapabilities{}, Completions: &CompletionCapabilities{}, Tools: &ToolCapabilities{}, Resources: &ResourceCapabilities{Subscribe: true}},
 			`{"completions":{},"logging":{},"resources":{"subscribe":true},"tools":{}}`},
 		{"nothing declared", &ClientCapabilities{}, `{}`},
-		{"an empty object is a declaration", &ClientCapabilities{Roots: &RootCapabilities{}, Sampling: &SamplingCapabilities{Tools: &SamplingToolsCapabilities{}}, Elicitation: &ElicitationCapabilities{}},
+		{"an empty object is a declaration", &ClientCapabilities{RootsV2: &RootCapabilities{}, Sampling: &SamplingCapabilities{Tools: &SamplingToolsCapabilities{}}, Elicitation: &ElicitationCapabilities{}},
 			`{"roots":{},"sampling":{"tools":{}},"elicitation":{}}`},
 		{"missing capability", MissingRequiredClientCapabilityData{RequiredCapabilities: &ClientCapabilities{Sampling: &SamplingCapabilities{}}},
 			`{"requiredCapabilities":{"sampling":{}}}`},

@@ -29,8 +29,8 @@ type InputRequest interface {
 // same keys.
 type InputRequestMap map[string]InputRequest
 
-// An InputResponse is a client's answer: a pointer to an [ElicitResult], [CreateMessageResult] or
-// [ListRootsResult].
+// An InputResponse is a client's answer: a pointer to an [ElicitResult],
+// [CreateMessageWithToolsResult] or [ListRootsResult].
 type InputResponse interface{ isInputResponse() }
 
 // InputResponseMap holds the answers under the keys of the requests.
@@ -65,6 +65,42 @@ func appendInputRequest(dst []byte, r InputRequest) ([]byte, error) {
 	}
 	dst = appendString(append(dst, `{"method":`...), r.askMethod())
 	return append(append(append(dst, `,"params":`...), params...), '}'), nil
+}
+
+// UnmarshalJSON decodes each question by its method. It refuses an unknown method.
+func (m *InputRequestMap) UnmarshalJSON(data []byte) error {
+	var raw map[string]struct {
+		Method string         `json:"method"`
+		Params jsontext.Value `json:"params"`
+	}
+	if err := jsonv2.Unmarshal(data, &raw); err != nil {
+		return fmt.Errorf("mcp: inputRequests: %w", err)
+	}
+	if raw == nil {
+		return nil
+	}
+	out := make(InputRequestMap, len(raw))
+	for key, q := range raw {
+		var r InputRequest
+		switch q.Method {
+		case askElicitation:
+			r = new(ElicitParams)
+		case askSampling:
+			r = new(CreateMessageWithToolsParams)
+		case askRoots:
+			r = new(ListRootsParams)
+		default:
+			return fmt.Errorf("mcp: inputRequests[%q]: unknown method", key)
+		}
+		if q.Params != nil {
+			if err := jsonv2.Unmarshal(q.Params, r); err != nil {
+				return fmt.Errorf("mcp: inputRequests[%q]: %w", key, err)
+			}
+		}
+		out[key] = r
+	}
+	*m = out
+	return nil
 }
 
 // UnmarshalJSON decodes each answer by its shape, for callers that do not know what was asked,
@@ -125,7 +161,7 @@ func decodeInputResponse(method string, value jsontext.Value) (InputResponse, er
 		r := new(ElicitResult)
 		return r, jsonv2.Unmarshal(value, r)
 	case askSampling:
-		r := new(CreateMessageResult)
+		r := new(CreateMessageWithToolsResult)
 		return r, jsonv2.Unmarshal(value, r)
 	case askRoots:
 		r := new(ListRootsResult)

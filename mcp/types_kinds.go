@@ -34,20 +34,21 @@ func (*SubscriptionsListenParams) isParams()         {}
 func (*ToolListChangedParams) isParams()             {}
 func (*UnsubscribeParams) isParams()                 {}
 
-func (*CallToolResult) isResult()              {}
-func (*CompleteResult) isResult()              {}
-func (*CreateMessageResult) isResult()         {}
-func (*DiscoverResult) isResult()              {}
-func (*ElicitResult) isResult()                {}
-func (*GetPromptResult) isResult()             {}
-func (*InitializeResult) isResult()            {}
-func (*ListPromptsResult) isResult()           {}
-func (*ListResourceTemplatesResult) isResult() {}
-func (*ListResourcesResult) isResult()         {}
-func (*ListRootsResult) isResult()             {}
-func (*ListToolsResult) isResult()             {}
-func (*ReadResourceResult) isResult()          {}
-func (*SubscriptionsListenResult) isResult()   {}
+func (*CallToolResult) isResult()               {}
+func (*CompleteResult) isResult()               {}
+func (*CreateMessageResult) isResult()          {}
+func (*CreateMessageWithToolsResult) isResult() {}
+func (*DiscoverResult) isResult()               {}
+func (*ElicitResult) isResult()                 {}
+func (*GetPromptResult) isResult()              {}
+func (*InitializeResult) isResult()             {}
+func (*ListPromptsResult) isResult()            {}
+func (*ListResourceTemplatesResult) isResult()  {}
+func (*ListResourcesResult) isResult()          {}
+func (*ListRootsResult) isResult()              {}
+func (*ListToolsResult) isResult()              {}
+func (*ReadResourceResult) isResult()           {}
+func (*SubscriptionsListenResult) isResult()    {}
 
 // GetProgressToken implements [RequestParams].
 func (p *CallToolParams) GetProgressToken() any { return progressTokenOf(p) }

@@ -57,6 +57,9 @@ type GetPromptResult struct {
 	RequestState  string           `json:"requestState,omitempty"`
 }
 
+// NeedsInput reports whether r asks the client instead of answering it.
+func (r *GetPromptResult) NeedsInput() bool { return r.InputRequests != nil || r.RequestState != "" }
+
 // appendMembers appends the members of a complete result without _meta and
 // resultType, which depend on the revision.
 func (r *GetPromptResult) appendMembers(dst []byte) ([]byte, error) {

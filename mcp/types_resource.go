@@ -74,6 +74,9 @@ type ReadResourceResult struct {
 	RequestState  string              `json:"requestState,omitempty"`
 }
 
+// NeedsInput reports whether r asks the client instead of answering it.
+func (r *ReadResourceResult) NeedsInput() bool { return r.InputRequests != nil || r.RequestState != "" }
+
 // appendMembers appends the members of a complete result without _meta,
 // resultType and caching fields, which depend on the revision.
 func (r *ReadResourceResult) appendMembers(dst []byte) ([]byte, error) {

@@ -92,6 +92,20 @@ func (m *SamplingMessage) MarshalJSON() ([]byte, error) {
 	return (*PromptMessage)(m).appendJSON(nil)
 }
 
+// UnmarshalJSON accepts content as one block or as an array of one block.
+func (m *SamplingMessage) UnmarshalJSON(data []byte) error {
+	w, err := decodeSampled(data)
+	if err != nil {
+		return err
+	}
+	c, err := w.block()
+	if err != nil {
+		return err
+	}
+	*m = SamplingMessage{Content: c, Role: w.Role}
+	return nil
+}
+
 // SamplingMessageV2 is a message of several blocks; since 2025-11-25.
 type SamplingMessageV2 struct {
 	Content []Content `json:"content"`
@@ -111,9 +125,50 @@ func (m *SamplingMessageV2) MarshalJSON() ([]byte, error) {
 	return append(dst, '}'), nil
 }
 
-// CreateMessageResult is the message that the client's model wrote. Before 2025-11-25 it has
-// exactly one block.
+// UnmarshalJSON accepts content as one block or as an array of blocks.
+func (m *SamplingMessageV2) UnmarshalJSON(data []byte) error {
+	w, err := decodeSampled(data)
+	if err != nil {
+		return err
+	}
+	blocks, err := decodeBlocks(w.Content, samplingContent)
+	if err != nil {
+		return err
+	}
+	*m = SamplingMessageV2{Content: blocks, Role: w.Role}
+	return nil
+}
+
+// CreateMessageResult is the message of one block that the client's model wrote.
 type CreateMessageResult struct {
+	Meta    `json:"_meta,omitempty"`
+	Content Content `json:"content"`
+	Model   string  `json:"model"`
+	Role    Role    `json:"role"`
+	// "endTurn", "stopSequence", "maxTokens" or another
+	StopReason string `json:"stopReason,omitempty"`
+}
+
+func (*CreateMessageResult) isInputResponse() {}
+
+// UnmarshalJSON accepts content as one block or as an array of one block. It refuses a result
+// without content or with an unknown role.
+func (r *CreateMessageResult) UnmarshalJSON(data []byte) error {
+	w, err := decodeSampled(data)
+	if err != nil {
+		return err
+	}
+	c, err := w.block()
+	if err != nil {
+		return err
+	}
+	*r = CreateMessageResult{Meta: w.Meta, Content: c, Model: w.Model, Role: w.Role, StopReason: w.StopReason}
+	return nil
+}
+
+// CreateMessageWithToolsResult is the message that the client's model wrote. Before 2025-11-25 it
+// has exactly one block. Answers to both kinds of questions for the model have this type.
+type CreateMessageWithToolsResult struct {
 	Meta    `json:"_meta,omitempty"`
 	Content []Content `json:"content"`
 	Model   string    `json:"model"`
@@ -122,33 +177,66 @@ type CreateMessageResult struct {
 	StopReason string `json:"stopReason,omitempty"`
 }
 
-// CreateMessageWithToolsResult is the same type under the name of the official Go SDK.
-type CreateMessageWithToolsResult = CreateMessageResult
+func (*CreateMessageWithToolsResult) isInputResponse() {}
 
-func (*CreateMessageResult) isInputResponse() {}
+// MarshalJSON writes a single block without an array around it, which every revision understands.
+func (r *CreateMessageWithToolsResult) MarshalJSON() ([]byte, error) {
+	type plain CreateMessageWithToolsResult
+	if len(r.Content) == 1 {
+		return marshal(&CreateMessageResult{r.Meta, r.Content[0], r.Model, r.Role, r.StopReason})
+	}
+	p := plain(*r)
+	if p.Content == nil {
+		p.Content = []Content{}
+	}
+	return marshal(&p)
+}
 
 // UnmarshalJSON accepts content as one block or as an array of blocks. It refuses a result without
 // content or with an unknown role.
-func (r *CreateMessageResult) UnmarshalJSON(data []byte) error {
-	var p struct {
-		Meta       Meta           `json:"_meta"`
-		Content    jsontext.Value `json:"content"`
-		Model      string         `json:"model"`
-		Role       Role           `json:"role"`
-		StopReason string         `json:"stopReason"`
-	}
-	if err := jsonv2.Unmarshal(data, &p, exactNumbers); err != nil {
-		return err
-	}
-	if p.Role != RoleUser && p.Role != RoleAssistant {
-		return errors.New("mcp: unknown role of a message")
-	}
-	content, err := decodeBlocks(p.Content, samplingContent)
+func (r *CreateMessageWithToolsResult) UnmarshalJSON(data []byte) error {
+	w, err := decodeSampled(data)
 	if err != nil {
 		return err
 	}
-	*r = CreateMessageResult{Meta: p.Meta, Content: content, Model: p.Model, Role: p.Role, StopReason: p.StopReason}
+	blocks, err := decodeBlocks(w.Content, samplingContent)
+	if err != nil {
+		return err
+	}
+	*r = CreateMessageWithToolsResult{Meta: w.Meta, Content: blocks, Model: w.Model, Role: w.Role, StopReason: w.StopReason}
 	return nil
+}
+
+// sampledWire has the members of messages to and from a model.
+type sampledWire struct {
+	Meta       Meta           `json:"_meta"`
+	Content    jsontext.Value `json:"content"`
+	Model      string         `json:"model"`
+	Role       Role           `json:"role"`
+	StopReason string         `json:"stopReason"`
+}
+
+// decodeSampled decodes a message. It refuses an unknown role.
+func decodeSampled(data []byte) (w sampledWire, err error) {
+	if err := jsonv2.Unmarshal(data, &w, exactNumbers); err != nil {
+		return w, err
+	}
+	if w.Role != RoleUser && w.Role != RoleAssistant {
+		return w, errors.New("mcp: unknown role of a message")
+	}
+	return w, nil
+}
+
+// block returns the only block of the content.
+func (w *sampledWire) block() (Content, error) {
+	blocks, err := decodeBlocks(w.Content, samplingContent)
+	if err != nil {
+		return nil, err
+	}
+	if len(blocks) != 1 {
+		return nil, errors.New("mcp: a message of several blocks")
+	}
+	return blocks[0], nil
 }
 
 // ToolUseContent is a model's request to use a tool. It occurs only in sampling.

@@ -78,6 +78,9 @@ func (r *CallToolResult) SetError(err error) {
 // GetError returns the error given to SetError, or nil. The error does not go to the client.
 func (r *CallToolResult) GetError() error { return r.err }
 
+// NeedsInput reports whether r asks the client instead of answering it.
+func (r *CallToolResult) NeedsInput() bool { return r.InputRequests != nil || r.RequestState != "" }
+
 // appendMembers appends the members of a complete result without _meta and
 // resultType, which depend on the revision.
 func (r *CallToolResult) appendMembers(dst []byte) ([]byte, error) {

@@ -114,7 +114,7 @@ func TestResourceInEverySpelling(t *testing.T) {
 					s.Subscribe(key)
 					for _, updated := range same {
 						told = nil
-						s.ResourceUpdated(updated)
+						s.ResourceUpdated(context.Background(), &ResourceUpdatedNotificationParams{URI: updated})
 						if len(told) != 1 || told[0].URI != key {
 							t.Errorf("%s: an update of %q reports %+v", why, updated, told)
 						}

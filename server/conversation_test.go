@@ -87,7 +87,7 @@ func newConversation(t *testing.T, a *archive) *conversation {
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: text}}}, nil, nil
 	})
 	mcp.AddTool(c.ms, &mcp.Tool{Name: "sample"}, func(_ context.Context, req *mcp.CallToolRequest, _ noIn) (*mcp.CallToolResult, any, error) {
-		answer, ok := req.Params.InputResponses["line"].(*mcp.CreateMessageResult)
+		answer, ok := req.Params.InputResponses["line"].(*mcp.CreateMessageWithToolsResult)
 		if !ok {
 			return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"line": &mcp.CreateMessageParams{
 				MaxTokens: 9, Messages: []*mcp.SamplingMessage{{Role: "user", Content: &mcp.TextContent{Text: "Ahoy?"}}},
@@ -231,7 +231,7 @@ func (c *conversation) changes(what string) {
 		})
 		c.ms.RemoveTools("brief")
 	default:
-		c.ms.ResourceUpdated(what)
+		updated(c.ms, what)
 	}
 	c.tell()
 }

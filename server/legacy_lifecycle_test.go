@@ -256,7 +256,7 @@ func TestSessionStateIsIdleAtLast(t *testing.T) {
 	}
 	p := s.get(0, "")
 	r.wait(10 * time.Minute)
-	r.ms.ResourceUpdated("rig://a")
+	updated(r.ms, "rig://a")
 	r.tell()
 	s.wantTold("an open stream keeps its session", p, "rig://a")
 	p.fin()

@@ -81,7 +81,7 @@ func TestSessionsAtRandom(t *testing.T) {
 				r.cue("c", "end")
 			},
 			"change": func(*rapid.T) {
-				r.ms.ResourceUpdated("rig://a")
+				updated(r.ms, "rig://a")
 				r.tell()
 			},
 			"delete": func(t *rapid.T) {

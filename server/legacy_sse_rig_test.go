@@ -35,7 +35,7 @@ func newSSERig(t testing.TB, opts *Options) *rig {
 		o.Capabilities = &mcp.ServerCapabilities{Logging: &mcp.LoggingCapabilities{}}
 	})
 	mcp.AddTool(r.ms, &mcp.Tool{Name: "sample"}, func(_ context.Context, req *mcp.CallToolRequest, _ noIn) (*mcp.CallToolResult, any, error) {
-		if got, ok := req.Params.InputResponses["s"].(*mcp.CreateMessageResult); ok {
+		if got, ok := req.Params.InputResponses["s"].(*mcp.CreateMessageWithToolsResult); ok {
 			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "model " + got.Model}}}, nil, nil
 		}
 		return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"s": &mcp.CreateMessageParams{

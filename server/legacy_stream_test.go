@@ -23,7 +23,7 @@ func TestGETTakesOver(t *testing.T) {
 		if !old.closed {
 			t.Fatal("the old connection stays")
 		}
-		r.ms.ResourceUpdated("rig://a") // nobody subscribed
+		updated(r.ms, "rig://a") // nobody subscribed
 		mcp.AddInlineTool(r.ms, &mcp.Tool{Name: "new"}, func(*mcp.CallToolRequest, noIn) (addOut, error) { return addOut{}, nil })
 		r.tell()
 		s.wantTold("a change", next, "tools/list_changed")
@@ -53,15 +53,15 @@ func TestSessionNotices(t *testing.T) {
 	s.wantTold("a stream begins", p, "")
 	both := func(why, want string) {
 		t.Helper()
-		r.ms.ResourceUpdated("rig://a")
-		r.ms.ResourceUpdated("rig://a")
-		r.ms.ResourceUpdated("rig://b")
+		updated(r.ms, "rig://a")
+		updated(r.ms, "rig://a")
+		updated(r.ms, "rig://b")
 		r.tell()
 		s.wantTold(why, p, want)
 	}
 	both("subscribed before the stream", "rig://a")
 	s.call("resources/subscribe", `"uri":"rig://b"`)
-	r.ms.ResourceUpdated("rig://b")
+	updated(r.ms, "rig://b")
 	r.tell()
 	s.wantTold("subscribed after the stream began", p, "rig://b")
 	s.call("resources/unsubscribe", `"uri":"rig://a"`)
@@ -124,9 +124,9 @@ func TestNoticesResume(t *testing.T) {
 			case "tools":
 				tools()
 			case "a", "b":
-				r.ms.ResourceUpdated("rig://" + c)
+				updated(r.ms, "rig://"+c)
 			case "nobody's":
-				r.ms.ResourceUpdated("rig://nobody's")
+				updated(r.ms, "rig://nobody's")
 			}
 			r.tell()
 		}
@@ -170,14 +170,14 @@ func TestSlowStreamsAreToldTheRest(t *testing.T) {
 	s.call("resources/subscribe", `"uri":"rig://b"`)
 	p := s.get(0, "")
 	s.wantTold("begin", p, "")
-	r.ms.ResourceUpdated("rig://a")
+	updated(r.ms, "rig://a")
 	r.tell()
 	id := last(s.wantTold("a", p, "rig://a"))
 	p.slow(10)
 	for range 3 {
-		r.ms.ResourceUpdated("rig://b") // begins to be sent, and is stuck
+		updated(r.ms, "rig://b") // begins to be sent, and is stuck
 		r.tell()
-		r.ms.ResourceUpdated("rig://a")
+		updated(r.ms, "rig://a")
 		mcp.AddInlineTool(r.ms, &mcp.Tool{Name: "new"}, func(*mcp.CallToolRequest, noIn) (addOut, error) { return addOut{}, nil })
 		r.tell()
 	}
@@ -198,10 +198,10 @@ func TestSlowStreamsAreToldTheRest(t *testing.T) {
 	}
 	// A slow stream that catches up is notified on its own connection.
 	p.slow(3)
-	r.ms.ResourceUpdated("rig://a")
+	updated(r.ms, "rig://a")
 	r.tell()
-	r.ms.ResourceUpdated("rig://a")
-	r.ms.ResourceUpdated("rig://b")
+	updated(r.ms, "rig://a")
+	updated(r.ms, "rig://b")
 	r.tell()
 	p.catchUp()
 	r.wait(time.Second)

@@ -3,9 +3,12 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/mooring-mcp/mooring/mcp"
 )
 
 // bigListenRequest returns a listen request with content so long that a worker decodes it.
@@ -42,7 +45,7 @@ func TestLongListenRequests(t *testing.T) {
 		t.Errorf("the loops hold %+v, want 50 streams, no exchange and no job twice", c)
 	}
 	worker.Close()
-	p.mcp.ResourceUpdated(proofResource)
+	p.mcp.ResourceUpdated(context.Background(), &mcp.ResourceUpdatedNotificationParams{URI: proofResource})
 	for i, s := range streams {
 		s.want(fmt.Sprintf(`"io.modelcontextprotocol/subscriptionId":%d`, i+1))
 		s.Close()

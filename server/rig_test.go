@@ -357,3 +357,8 @@ func (r *rig) listeners(n int) []*fakePeer {
 	}
 	return peers
 }
+
+// updated reports that the resource has changed.
+func updated(s *mcp.Server, uri string) {
+	_ = s.ResourceUpdated(context.Background(), &mcp.ResourceUpdatedNotificationParams{URI: uri})
+}

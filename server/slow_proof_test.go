@@ -3,6 +3,7 @@
 package server_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -70,7 +71,7 @@ func slowListener(t *testing.T, p *proofServer) {
 	var worst time.Duration
 	for range updates {
 		start := time.Now()
-		p.mcp.ResourceUpdated(uri)
+		p.mcp.ResourceUpdated(context.Background(), &mcp.ResourceUpdatedNotificationParams{URI: uri})
 		quick.want("notifications/resources/updated")
 		worst = max(worst, time.Since(start))
 	}
@@ -98,7 +99,7 @@ func slowListener(t *testing.T, p *proofServer) {
 	if held := heard * len(uri); held > 512<<10 {
 		t.Errorf("the slow listener got %d of %d updates: %d KiB waited for it below the server", heard, updates, held>>10)
 	}
-	p.mcp.ResourceUpdated(uri)
+	p.mcp.ResourceUpdated(context.Background(), &mcp.ResourceUpdatedNotificationParams{URI: uri})
 	slow.want("notifications/resources/updated")
 }
 
@@ -116,7 +117,7 @@ func TestListenerThatNeverReads(t *testing.T) {
 	c.send(postHead("subscriptions/listen", "", len(body)) + body)
 	c.stream("subscriptions/listen").want("acknowledged")
 	await(t, "the listener is disconnected although changes keep coming", func() bool {
-		p.mcp.ResourceUpdated(uri)
+		p.mcp.ResourceUpdated(context.Background(), &mcp.ResourceUpdatedNotificationParams{URI: uri})
 		return p.Stats().Closes["write_stalled"] == 1
 	})
 	p.wantNothingLeft()

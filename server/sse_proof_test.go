@@ -4,11 +4,13 @@ package server_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/server"
 )
 
@@ -94,7 +96,7 @@ func TestOldSessionsLeaveNothing(t *testing.T) {
 				t.Fatalf("the call begins with %s, want a progress notification", e)
 			}
 		}
-		p.mcp.ResourceUpdated(proofResource)
+		p.mcp.ResourceUpdated(context.Background(), &mcp.ResourceUpdatedNotificationParams{URI: proofResource})
 		for _, s := range streams {
 			if e := s.event("message", ""); !strings.Contains(e, proofResource) {
 				t.Fatalf("event %s, want an update of %s", e, proofResource)

@@ -90,14 +90,16 @@ func TestNoticesOfFeatures(t *testing.T) {
 		{func() { r.ms.RemoveTools("echo") }, toolsNotice},
 		{func() { r.ms.RemovePrompts("hail") }, promptsNotice},
 		{func() { r.ms.RemoveResources("rig://b") }, resourcesNotice},
-		{func() { r.ms.ResourceUpdated("rig://a") }, updatedA},
+		{func() {
+			updated(r.ms, "rig://a")
+		}, updatedA},
 	} {
 		c.do()
 		r.await(c.want, func() bool { return len(p.got) > 0 })
 		p.wantEvents("a change", c.want)
 	}
-	r.ms.ResourceUpdated("rig://nobody/listens")
-	r.ms.ResourceUpdated("rig://a")
+	updated(r.ms, "rig://nobody/listens")
+	updated(r.ms, "rig://a")
 	r.await("the update", func() bool { return len(p.got) > 0 })
 	p.wantEvents("an update", updatedA)
 }

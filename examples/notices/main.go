@@ -76,7 +76,7 @@ func (h *harbour) dock(berth, ship string) {
 	}
 	// Clients that subscribed to this resource are notified that it changed. Several changes in
 	// quick succession become one notification; without subscribers there is none.
-	h.features.ResourceUpdated(uriOf(berth))
+	_ = h.features.ResourceUpdated(context.Background(), &mcp.ResourceUpdatedNotificationParams{URI: uriOf(berth)})
 }
 
 type leaveIn struct {

@@ -51,7 +51,7 @@ func (c *clock) tick(ctx context.Context) {
 	for {
 		select {
 		case <-t.C:
-			c.server.ResourceUpdated(clockURI)
+			_ = c.server.ResourceUpdated(context.Background(), &mcp.ResourceUpdatedNotificationParams{URI: clockURI})
 		case <-ctx.Done():
 			return
 		}
