@@ -103,7 +103,7 @@ func build(t *testing.T, dir, bin string, programs []string) map[string]string {
 	t.Helper()
 	failed := map[string]string{}
 	compile := func(pattern string) string {
-		cmd := exec.Command("go", "build", "-o", bin+string(filepath.Separator), pattern)
+		cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", bin+string(filepath.Separator), pattern)
 		cmd.Dir = dir
 		if dir != "." {
 			cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod")
@@ -113,7 +113,7 @@ func build(t *testing.T, dir, bin string, programs []string) map[string]string {
 		}
 		return ""
 	}
-	if compile("./programs/...") == "" {
+	if os.Getenv("PORT_PROGRAMS") == "" && compile("./programs/...") == "" {
 		return nil
 	}
 	for _, name := range programs {
