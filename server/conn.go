@@ -27,6 +27,7 @@ type conn struct {
 	dirty  mcp.Topic // the notices that a slow stream has missed
 	flags  connFlags
 	reason closeReason
+	home   uint8 // of a lent connection: the index in homes of the http.Server that gets it back
 }
 
 type connState uint8
@@ -61,6 +62,7 @@ const (
 	flagChoked                          // the next request waits until the peer has read more
 	flagSliced                          // the next request waits for a turn, in loop.sliced
 	flagGate                            // the socket is a gate: net/http serves the request
+	flagLent                            // the connection is of net/http, which gets it back
 )
 
 // has reports whether any of the flags in f is set.
@@ -162,6 +164,9 @@ func (c *conn) closed(err error) {
 	}
 	if c.has(flagStreaming) {
 		l.endStream(c)
+	}
+	if c.has(flagLent) {
+		l.srv.homes.at(c.home).away.Add(-1)
 	}
 	c.setState(now, connStateClosed)
 	c.endStall()

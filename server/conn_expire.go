@@ -60,7 +60,7 @@ func (c *conn) timedOut(now tick) {
 func (c *conn) expireStream(now tick) {
 	l := c.loop
 	switch {
-	case l.draining && !c.resumed():
+	case c.leaves() && !c.resumed():
 		c.endGracefully(now)
 		c.flush()
 	case c.sk.OutboundBuffered() > 0:

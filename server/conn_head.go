@@ -35,5 +35,6 @@ func (c *conn) respHead(status int) endpoint.ResponseHead {
 	if len(c.x.session) > 0 {
 		h.Session = c.x.session
 	}
+	h.Extra = c.x.extra
 	return h
 }

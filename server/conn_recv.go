@@ -41,6 +41,10 @@ func (c *conn) resume(now tick) {
 // bytes are missing, when a response has to be waited for, or when it has served turnBytes of
 // requests; what remains then waits for the next turn.
 func (c *conn) parse(now tick, b []byte) {
+	if c.has(flagLent) {
+		c.giveBack(now, b)
+		return
+	}
 	x := c.takeExchange()
 	kept := x.in != nil && len(x.in.B) > 0
 	if kept {

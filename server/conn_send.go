@@ -101,8 +101,12 @@ func (c *conn) write(pieces ...[]byte) {
 	for _, b := range pieces {
 		n += len(b)
 	}
-	l := c.loop
-	l.m.bytesOut.Add(uint64(n))
+	c.loop.m.bytesOut.Add(uint64(n))
+	c.put(pieces, n)
+}
+
+// put is write for n bytes that have been counted.
+func (c *conn) put(pieces [][]byte, n int) {
 	c.hand(pieces, n) // an error closes the conn
 	if c.state == connStateClosed {
 		return

@@ -60,12 +60,12 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 		s.logger().Warn("a connection does not reach its event loop; the drain continues without it")
 	}
 	stop()
-	limit := time.Duration(drainPart * float64(s.opts.DrainTimeout))
+	limit := s.opts.DrainTimeout
 	if deadline, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Duration(drainPart*float64(time.Until(deadline))))
+		limit = min(limit, time.Until(deadline))
 	}
-	spread := min(max(limit, 0), time.Duration(s.streams.Load())*drainPerStream)
-	order := &drainOrder{spread: tick(spread / tickUnit)}
+	order := &drainOrder{spread: s.drainSpread(limit)}
+	s.homes.close()
 	for _, l := range s.loops {
 		l.postDrain(order)
 	}
@@ -78,6 +78,12 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 		_ = s.awaitEmpty(grace)
 	}
 	return s.stopEngine(grace, held, err)
+}
+
+// drainSpread returns over how many ticks streams end in a drain that is limited to d.
+func (s *Server) drainSpread(d time.Duration) tick {
+	part := time.Duration(drainPart * float64(max(d, 0)))
+	return tick(min(part, time.Duration(s.streams.Load())*drainPerStream) / tickUnit)
 }
 
 // leaveMCP detaches s from the mcp.Server, which may outlive s or be served again: s collects no

@@ -29,6 +29,7 @@ type requestState struct {
 	content *buffer // the content; it moves to the job
 	origin  []byte  // an allowed Origin, for the response
 	session []byte  // a new Mcp-Session-Id, for the response
+	extra   []byte  // field lines of middleware, for the response on a connection that has moved
 }
 
 const (

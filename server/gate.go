@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/mooring-mcp/mooring/auth"
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
@@ -33,13 +34,21 @@ type gate struct {
 	cut     bool    // what waits for the client is dropped
 	closed  bool
 
-	wake chan struct{} // has room for one
-	left atomic.Int64  // bytes that the conn has written and the goroutine has not passed on
+	wake  chan struct{} // has room for one
+	timer *time.Timer   // the goroutine's; nil until it needs one
+	left  atomic.Int64  // bytes that the conn has written and the goroutine has not passed on
+	away  atomic.Bool   // the connection is on its way to the loop
 
-	mu    sync.Mutex // guards what follows
-	out   *buffer    // what the conn has written and the goroutine has not taken; nil if nothing
-	end   gateEnd
-	stays bool // the response is a stream that stays open
+	// The goroutine sets it before it gives the connection to the engine, and then the loop has it.
+	moved *movement
+
+	mu     sync.Mutex // guards what follows
+	out    *buffer    // what the conn has written and the goroutine has not taken; nil if nothing
+	end    gateEnd
+	stays  bool // the response is a stream that stays open
+	moving bool // the same as away
+	lost   bool // the client has disconnected: see rawWriter
+	known  bool // conn is set
 }
 
 // An httpRequest is what a loop sees of a request that net/http serves, except its bytes.
@@ -97,7 +106,7 @@ func putGate(g *gate) {
 	g.httpRequest, g.loop, g.in = httpRequest{}, nil, nil
 	g.conn, g.at, g.content = nil, handle{}, nil
 	g.held, g.cut, g.closed = false, false, false
-	g.out, g.end, g.stays = nil, gateOpen, false
+	g.out, g.end, g.stays, g.known = nil, gateOpen, false, false
 	g.left.Store(0)
 	gates.Put(g)
 }
@@ -125,7 +134,13 @@ func (g *gate) Write(b []byte) (int, error) {
 }
 
 // OutboundBuffered implements engine.Socket.
-func (g *gate) OutboundBuffered() int { return max(0, int(g.left.Load())-gateRoom) }
+func (g *gate) OutboundBuffered() int {
+	left := int(g.left.Load())
+	if g.away.Load() {
+		return max(1, left)
+	}
+	return max(0, left-gateRoom)
+}
 
 // Flush implements engine.Socket. The goroutine is under way.
 func (g *gate) Flush() error { return nil }
@@ -151,13 +166,19 @@ func (g *gate) stay() {
 	g.mu.Unlock()
 }
 
-// take returns what the conn has written since, nil if nothing, how it has ended, and whether its
-// response is a stream that stays open. The goroutine calls it.
-func (g *gate) take() (out *buffer, end gateEnd, stays bool) {
+// take returns what the conn has written since, nil if nothing, and how it has ended.
+func (g *gate) take() (out *buffer, end gateEnd) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	out, g.out = g.out, nil
-	return out, g.end, g.stays
+	return out, g.end
+}
+
+// look reports whether the response is a stream that stays open, and whether the client is lost.
+func (g *gate) look() (stays, lost bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.stays, g.lost
 }
 
 // passed notes that the client has n bytes more, or that they are with net/http. A conn that has
@@ -182,18 +203,22 @@ func (g *gate) close(err error) {
 	}
 	c.closed(err)
 	l.srv.admission.Released()
-	l.putConn(c)
-	g.finish(end)
+	if !g.finish(end) {
+		l.putConn(c)
+	}
 }
 
-// finish gives the gate back to the goroutine.
-func (g *gate) finish(end gateEnd) {
+// finish gives the gate back to the goroutine, and reports whether the connection is on its way to
+// the loop: then the engine has the conn for its handler.
+func (g *gate) finish(end gateEnd) (moving bool) {
 	g.mu.Lock()
 	g.end = end
 	wake := g.wake
+	moving = g.moving
 	g.mu.Unlock()
 	select {
 	case wake <- struct{}{}:
 	default:
 	}
+	return moving
 }

@@ -42,7 +42,9 @@ func (l *loop) serveGate(g *gate) {
 	l.serving = c
 	c.open(g, l.now)
 	g.at = c.handle()
-	c.flags |= flagGate
+	g.mu.Lock()
+	g.known = true // from here on the goroutine may read conn and at
+	g.mu.Unlock()
 	c.recv(l.now)
 	if c.state != connStateClosed { // otherwise the goroutine has g already
 		g.held = false

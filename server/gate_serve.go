@@ -60,7 +60,9 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request, m *mount) {
 		return
 	}
 	p := passage{g: g, w: w}
-	p.run()
+	if !p.run() {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // headRoom is the size of the buffer in which the head of a request is written. Most fit.
@@ -111,42 +113,51 @@ func messagesOf(r *http.Request) string {
 
 // A passage passes the response of a gate on to its client.
 type passage struct {
-	g    *gate
-	w    http.ResponseWriter
-	gone bool // the client has disconnected, and the loop has been told
+	g     *gate
+	w     http.ResponseWriter
+	gone  bool // the client has disconnected, and the loop has been told
+	tried bool // whether the connection can move has been found out
 
 	began    bool // the head has been passed on
 	stream   bool // the response is an event stream
 	deadline bool // a deadline for writes is set
 }
 
-// run passes everything on, and returns when the response is complete and the gate has been put
-// back. If the response cannot be completed it panics with http.ErrAbortHandler, so that the client
-// sees a cut.
-func (p *passage) run() {
+// run passes everything on until the response is complete, the client is gone or the connection has
+// moved. It reports false if the client must see that the response is cut off.
+func (p *passage) run() bool {
 	g := p.g
 	done := g.r.Context().Done()
+	late := p.moveTimer()
 	for {
-		out, end, stays := g.take()
+		stays, lost := g.look()
+		if lost {
+			p.leave()
+		}
+		if stays && !p.tried && p.move() {
+			return true
+		}
+		out, end := g.take()
 		switch {
-		case end == gateCut && p.gone:
-			release(out)
-			p.end()
-			return
 		case end == gateCut:
 			release(out)
-			p.end()
-			panic(http.ErrAbortHandler)
+			p.end(false)
+			return p.gone
 		case out != nil:
-			p.pass(out, end, stays)
+			p.pass(out, end)
 			release(out)
 			continue
 		case end == gateEnded:
-			p.end()
-			return
+			p.end(true)
+			return true
 		}
 		select {
 		case <-g.wake:
+		case <-late:
+			late = nil
+			if !p.tried && p.move() {
+				return true
+			}
 		case <-done:
 			done = nil
 			p.leave()
@@ -154,12 +165,33 @@ func (p *passage) run() {
 	}
 }
 
-// end ends the passage. The gate is not used afterwards.
-func (p *passage) end() {
-	if p.deadline && !p.gone {
+// moveTimer returns a channel that reports when the connection of a call is to move, or nil if it
+// cannot.
+func (p *passage) moveTimer() <-chan time.Time {
+	if r := p.g.r; r.ProtoMajor != 1 || r.TLS != nil {
+		return nil
+	}
+	if t := p.g.timer; t != nil {
+		t.Reset(moveAfter)
+	} else {
+		p.g.timer = time.NewTimer(moveAfter)
+	}
+	return p.g.timer.C
+}
+
+// end ends the passage, after a response that is complete or not. The gate is not used afterwards.
+func (p *passage) end(complete bool) {
+	raw, isRaw := p.w.(*rawWriter)
+	switch {
+	case isRaw:
+		raw.end(complete && !p.gone)
+	case p.deadline && !p.gone:
 		_ = http.NewResponseController(p.w).SetWriteDeadline(time.Time{})
 	}
-	if !p.gone { // otherwise an item on its way may name the gate
+	if p.g.timer != nil {
+		p.g.timer.Stop()
+	}
+	if !p.gone && !isRaw { // otherwise something may know the gate
 		putGate(p.g)
 	}
 }
@@ -173,7 +205,7 @@ func (p *passage) leave() {
 }
 
 // pass passes on what the conn has written.
-func (p *passage) pass(out *buffer, end gateEnd, stays bool) {
+func (p *passage) pass(out *buffer, end gateEnd) {
 	b := out.B
 	if !p.began {
 		n := p.passHead(b)

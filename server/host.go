@@ -116,7 +116,12 @@ var _ engine.Handler = (*conn)(nil)
 // Opened implements engine.Handler.
 func (c *conn) Opened(sk engine.Socket) {
 	defer c.loop.srv.recoverConn(c)
-	c.open(sk, c.loop.present())
+	now := c.loop.present()
+	if c.has(flagGate) {
+		c.arrive(sk)
+		return
+	}
+	c.open(sk, now)
 }
 
 // Received implements engine.Handler.
@@ -141,5 +146,9 @@ func (c *conn) CaughtUp() {
 // Closed implements engine.Handler.
 func (c *conn) Closed(err error) {
 	defer c.loop.srv.recoverConn(c)
+	if g := c.gate(); g != nil { // the engine has stopped while the connection was on its way
+		g.close(err)
+		return
+	}
 	c.closed(err)
 }

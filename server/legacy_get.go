@@ -156,7 +156,7 @@ func (c *conn) toStreamState(now tick) {
 	if c.slow() {
 		c.arm(now + 1)
 	}
-	if c.loop.draining && !c.resumed() {
+	if c.leaves() && !c.resumed() {
 		c.endSessionStream(now)
 	}
 }

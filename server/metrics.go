@@ -26,12 +26,13 @@ const (
 	closeDescriptors                    // silent at the descriptor limit; another client waited
 	closeDrain                          // Shutdown
 	closePanic                          // a bug in the server itself
+	closeReturned                       // given back to net/http, and so not closed for the client
 	numCloseReasons
 )
 
 var closeReasonNames = [numCloseReasons]string{
 	"peer", "reset", "write_error", "done", "refused", "head_timeout", "body_timeout", "idle_timeout",
-	"write_stalled", "unsent_limit", "unsent_total", "pipelined_limit", "descriptors", "drain", "panic",
+	"write_stalled", "unsent_limit", "unsent_total", "pipelined_limit", "descriptors", "drain", "panic", "returned",
 }
 
 func (r closeReason) String() string { return closeReasonNames[r] }

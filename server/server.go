@@ -60,7 +60,8 @@ type Server struct {
 
 	streams   atomic.Int64
 	calls     atomic.Int64
-	loose     atomic.Int64  // calls of earlier revisions that continue without a connection
+	loose     atomic.Int64 // calls of earlier revisions that continue without a connection
+	homes     homes
 	outside   atomic.Uint64 // requests of net/http that were refused before a loop got them
 	unsent    atomic.Int64  // bytes that wait for peers, as last counted
 	yielding  sync.Mutex    // guards yieldNext; held while connections are asked to give way

@@ -49,7 +49,7 @@ func (c *conn) listen(now tick, j *job) {
 	l.count(j.call.Method(), outcomeOK)
 	l.resetRequest(x)
 	c.setState(now, connStateStream)
-	if l.draining {
+	if c.leaves() {
 		c.endGracefully(now)
 	}
 }

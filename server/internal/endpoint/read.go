@@ -3,6 +3,8 @@ package endpoint
 import (
 	"bytes"
 	"iter"
+	"net/http"
+	"strconv"
 )
 
 // ReadHead reads the head of a response at the beginning of b, as a function of this package has
@@ -33,4 +35,30 @@ func Fields(lines []byte) iter.Seq2[[]byte, []byte] {
 			}
 		}
 	}
+}
+
+// AppendRewritten appends a head that ReadHead has read, with the field lines of extra, each of
+// which follows a CRLF. closes and chunked say how the response is framed now. A field that says
+// which origins may see the response is not written twice.
+func AppendRewritten(dst []byte, status int, fields, extra []byte, closes, chunked bool) []byte {
+	dst = append(dst, "HTTP/1.1 "...)
+	dst = strconv.AppendInt(dst, int64(status), 10)
+	dst = append(append(dst, ' '), http.StatusText(status)...)
+	shared := bytes.Contains(extra, []byte("\r\nAccess-Control-Allow-Origin: "))
+	for name, value := range Fields(fields) {
+		switch {
+		case string(name) == "Connection", shared && bytes.HasPrefix(name, []byte("Access-Control-")):
+			continue
+		}
+		dst = append(append(dst, "\r\n"...), name...)
+		dst = append(append(dst, ": "...), value...)
+	}
+	dst = append(dst, extra...)
+	if closes {
+		dst = append(dst, "\r\nConnection: close"...)
+	}
+	if chunked {
+		dst = append(dst, "\r\nTransfer-Encoding: chunked"...)
+	}
+	return append(dst, "\r\n\r\n"...)
 }

@@ -16,6 +16,7 @@ type ResponseHead struct {
 	Allow      string // the value of Allow, with status 405
 	RetryAfter bool   // there is a Retry-After, with status 503
 	Session    []byte // the ID of a new session
+	Extra      []byte // further field lines, each after a CRLF
 }
 
 const (
@@ -51,7 +52,7 @@ func appendStatus(dst []byte, h *ResponseHead) []byte {
 		dst = append(append(dst, "\r\nAccess-Control-Allow-Origin: "...), h.Origin...)
 		dst = append(dst, "\r\nAccess-Control-Expose-Headers: Mcp-Session-Id\r\nVary: Origin"...)
 	}
-	return dst
+	return append(dst, h.Extra...)
 }
 
 // AppendHead appends the head of a response with n bytes of content. If contentType is empty, there
