@@ -49,6 +49,9 @@ type gate struct {
 	moving bool // the same as away
 	lost   bool // the client has disconnected: see rawWriter
 	known  bool // conn is set
+
+	writing http.ResponseWriter // while the goroutine may wait in one of its methods
+	cutting sync.WaitGroup      // of what ends that wait
 }
 
 // An httpRequest is what a loop sees of a request that net/http serves, except its bytes.
@@ -174,6 +177,13 @@ func (g *gate) take() (out *buffer, end gateEnd) {
 	return out, g.end
 }
 
+// waitsIn notes that the goroutine may wait in a method of w, or, if w is nil, that it does not.
+func (g *gate) waitsIn(w http.ResponseWriter) {
+	g.mu.Lock()
+	g.writing = w
+	g.mu.Unlock()
+}
+
 // look reports whether the response is a stream that stays open, and whether the client is lost.
 func (g *gate) look() (stays, lost bool) {
 	g.mu.Lock()
@@ -215,6 +225,10 @@ func (g *gate) finish(end gateEnd) (moving bool) {
 	g.end = end
 	wake := g.wake
 	moving = g.moving
+	if w := g.writing; w != nil && end == gateCut {
+		// Not here, as middleware may stand in between.
+		g.cutting.Go(func() { _ = http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)) })
+	}
 	g.mu.Unlock()
 	select {
 	case wake <- struct{}{}:

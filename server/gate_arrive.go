@@ -27,8 +27,9 @@ func (c *conn) arrive(sk engine.Socket) {
 	c.flags = c.flags&^(flagGate|flagHTTP10) | flagLent
 	c.home = mv.home.index
 	mv.home.away.Add(1)
-	if c.state != connStateLinger && !mv.close && !l.draining {
-		c.flags &^= flagClose
+	done := c.state == connStateLinger
+	if !mv.close && !c.leaves() && (!done || c.reason == closeDone) {
+		c.flags &^= flagClose // the conn took its client for one of HTTP/1.0
 	}
 	if x := c.x; x != nil && x.requestState != nil {
 		// The head may be yet to come.
@@ -44,7 +45,7 @@ func (c *conn) arrive(sk engine.Socket) {
 		return
 	}
 	b := c.reframe(l.out[:0], mv, out, c.has(flagClose)) // nothing waits there between two turns
-	if c.state == connStateLinger && !c.unframed(out, mv) {
+	if done && !c.unframed(out, mv) {
 		b = append(b, endpoint.LastChunk...)
 	}
 	release(out)
@@ -53,13 +54,21 @@ func (c *conn) arrive(sk engine.Socket) {
 		c.endStall()
 		c.arm(own)
 	}
+	if done && !c.has(flagClose) {
+		c.reason = closePeer
+		c.takeExchange()
+		c.finish(l.now)
+	}
 	if len(b) > 0 {
 		c.put([][]byte{b}, len(b))
 	}
 	l.keepScratch(b)
 	c.flush()
-	if c.state != connStateClosed {
-		c.caughtUp(l.now)
+	if c.state == connStateClosed {
+		return
+	}
+	if c.caughtUp(l.now); done {
+		c.resume(l.now)
 	}
 }
 
@@ -156,8 +165,8 @@ func (l *loop) drainHome(h *home, order *drainOrder, from int) {
 	}
 }
 
-// leaves reports whether the streams of c's kind end: the server drains, or the http.Server does that
-// c belongs to.
+// leaves reports whether the streams of c's kind end: the server drains, or the http.Server that c
+// belongs to.
 func (c *conn) leaves() bool {
 	switch l := c.loop; {
 	case l.draining:

@@ -59,11 +59,23 @@ func (l *loop) servePassed(it *item) {
 	}
 }
 
-// serveGone ends the conn of a gate whose client has disconnected.
-func (l *loop) serveGone(g *gate) {
-	l.serving = g.conn
-	g.close(io.EOF)
+// serveGone ends the conn of a gate whose client has disconnected, or takes nothing of what it is
+// sent.
+func (l *loop) serveGone(it *item) {
+	g := it.gate
+	switch c := g.conn; {
+	case g.closed:
+	case it.arg == goneStalled:
+		l.serving = c
+		c.abort(closeStalled)
+	default:
+		l.serving = c
+		g.close(io.EOF)
+	}
 }
+
+// goneStalled is the arg of an itemGone for a client that has taken nothing in time.
+const goneStalled = 1
 
 // gate returns the gate that is the socket of c, or nil if c has a real one.
 func (c *conn) gate() *gate {

@@ -102,7 +102,7 @@ func (p *passage) move() bool {
 		s.admission.Unreserve()
 		_ = nc.Close()
 		g.stopMoving()
-		p.leave()
+		p.leave(err)
 		return false
 	}
 	if g.timer != nil {

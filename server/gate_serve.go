@@ -120,7 +120,7 @@ type passage struct {
 
 	began    bool // the head has been passed on
 	stream   bool // the response is an event stream
-	deadline bool // a deadline for writes is set
+	deadline bool // a deadline for writes may be set
 }
 
 // run passes everything on until the response is complete, the client is gone or the connection has
@@ -132,7 +132,7 @@ func (p *passage) run() bool {
 	for {
 		stays, lost := g.look()
 		if lost {
-			p.leave()
+			p.leave(nil)
 		}
 		if stays && !p.tried && p.move() {
 			return true
@@ -160,7 +160,7 @@ func (p *passage) run() bool {
 			}
 		case <-done:
 			done = nil
-			p.leave()
+			p.leave(nil)
 		}
 	}
 }
@@ -181,6 +181,7 @@ func (p *passage) moveTimer() <-chan time.Time {
 
 // end ends the passage, after a response that is complete or not. The gate is not used afterwards.
 func (p *passage) end(complete bool) {
+	p.g.cutting.Wait()
 	raw, isRaw := p.w.(*rawWriter)
 	switch {
 	case isRaw:
@@ -196,12 +197,18 @@ func (p *passage) end(complete bool) {
 	}
 }
 
-// leave tells the loop that the client has disconnected. The gate ends soon.
-func (p *passage) leave() {
-	if !p.gone {
-		p.gone = true
-		p.g.loop.postItem(item{kind: itemGone, gate: p.g})
+// leave notifies the loop that the client has disconnected, or that writing has failed with err.
+// The gate ends soon.
+func (p *passage) leave(err error) {
+	if p.gone {
+		return
 	}
+	p.gone = true
+	it := item{kind: itemGone, gate: p.g}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		it.arg = goneStalled
+	}
+	p.g.loop.postItem(it)
 }
 
 // pass passes on what the conn has written.
@@ -221,9 +228,13 @@ func (p *passage) pass(out *buffer, end gateEnd) {
 		b = b[n:]
 	}
 	if p.stream && end == gateOpen && !p.gone {
-		if http.NewResponseController(p.w).Flush() != nil {
-			p.leave()
+		p.g.waitsIn(p.w)
+		if err := http.NewResponseController(p.w).Flush(); err != nil {
+			p.leave(err)
 		}
+	}
+	if p.deadline {
+		p.g.waitsIn(nil)
 	}
 }
 
@@ -299,15 +310,16 @@ func (p *passage) write(b []byte, end gateEnd) {
 		p.limit()
 	}
 	if _, err := p.w.Write(b); err != nil && !errors.Is(err, http.ErrBodyNotAllowed) {
-		p.leave()
+		p.leave(err)
 	}
 }
 
 // limit sets the deadline of the next write. A response that net/http keeps in its own buffer until
 // the handler returns needs none.
 func (p *passage) limit() {
-	o := &p.g.loop.srv.opts
-	if o.WriteTimeout < forever && http.NewResponseController(p.w).SetWriteDeadline(time.Now().Add(o.WriteTimeout)) == nil {
-		p.deadline = true
+	p.deadline = true
+	p.g.waitsIn(p.w)
+	if d := p.g.loop.srv.opts.WriteTimeout; d < forever {
+		_ = http.NewResponseController(p.w).SetWriteDeadline(time.Now().Add(d))
 	}
 }

@@ -91,7 +91,7 @@ func (l *loop) serveItem(it *item) {
 	case itemOpen:
 		l.serveGate(it.gate)
 	case itemGone:
-		l.serveGone(it.gate)
+		l.serveGone(it)
 	case itemPassed:
 		l.servePassed(it)
 	}

@@ -25,7 +25,7 @@ const (
 
 	// These are of requests that net/http serves: see gate.
 	itemOpen   // a request has come
-	itemGone   // its client has disconnected
+	itemGone   // its client has disconnected, or takes nothing if arg is goneStalled
 	itemPassed // its client has taken bytes that a conn waits for; h names the conn
 
 	itemMoved     // the stream of a call was resumed elsewhere; arg is its number
