@@ -24,7 +24,7 @@ func (p *peer) notified(c *servedCall) {
 		if !p.initialize(params) || o.InitializedHandler == nil {
 			return
 		}
-		req := &InitializedRequest{Session: &p.session, Params: params, Extra: &RequestExtra{session: &p.session}}
+		req := &InitializedRequest{Session: &p.session, Params: params, Extra: new(RequestExtra)}
 		p.hook(func() { o.InitializedHandler(p.base, req) })
 	case MethodNotifyRootsListChanged:
 		if o.RootsListChangedHandler == nil || !p.hasSession() {
@@ -32,14 +32,14 @@ func (p *peer) notified(c *servedCall) {
 		}
 		params := new(RootsListChangedParams)
 		decodeParams(c.msg.Params, params)
-		req := &RootsListChangedRequest{Session: &p.session, Params: params, Extra: &RequestExtra{session: &p.session}}
+		req := &RootsListChangedRequest{Session: &p.session, Params: params, Extra: new(RequestExtra)}
 		p.hook(func() { o.RootsListChangedHandler(p.base, req) })
 	case MethodNotifyProgress:
 		params := new(ProgressNotificationParams)
 		if o.ProgressNotificationHandler == nil || !p.hasSession() || !decodeParams(c.msg.Params, params) {
 			return
 		}
-		req := &ProgressNotificationServerRequest{Session: &p.session, Params: params, Extra: &RequestExtra{session: &p.session}}
+		req := &ProgressNotificationServerRequest{Session: &p.session, Params: params, Extra: new(RequestExtra)}
 		p.hook(func() { o.ProgressNotificationHandler(p.base, req) })
 	}
 }

@@ -23,7 +23,9 @@ func touch(s *Server) {
 	s.AddPrompt(&Prompt{Name: "p"}, func(context.Context, *GetPromptRequest) (*GetPromptResult, error) { return nil, nil })
 }
 
-func updated(s *Server, uri string) { s.ResourceUpdated(uri) }
+func updated(s *Server, uri string) {
+	_ = s.ResourceUpdated(context.Background(), &ResourceUpdatedNotificationParams{URI: uri})
+}
 
 func TestNoticesOverAConnection(t *testing.T) {
 	s := newNoticeServer(t)
