@@ -66,12 +66,20 @@ func (ss *ServerSession) Elicit(ctx context.Context, params *ElicitParams) (*Eli
 	return ask[*ElicitResult](ctx, ss, params)
 }
 
-// CreateMessage asks the client's model for a message of one block. See [ServerSession.Elicit].
+// CreateMessage asks the client's model for a message of one block, and returns an error if it has
+// several. See [ServerSession.Elicit].
 func (ss *ServerSession) CreateMessage(ctx context.Context, params *CreateMessageParams) (*CreateMessageResult, error) {
 	if params == nil {
 		params = new(CreateMessageParams)
 	}
-	return ask[*CreateMessageResult](ctx, ss, params)
+	r, err := ask[*CreateMessageWithToolsResult](ctx, ss, params)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(r.Content) != 1:
+		return nil, fmt.Errorf("mcp: the message of the client has %d blocks; ask with CreateMessageWithTools", len(r.Content))
+	}
+	return &CreateMessageResult{r.Meta, r.Content[0], r.Model, r.Role, r.StopReason}, nil
 }
 
 // CreateMessageWithTools asks the client's model for a message, which may use tools. See

@@ -9,11 +9,11 @@ import (
 // be answered at once it answers at once, without another goroutine and, as long as more messages
 // are there, without a write for each. That holds for inline tools, and for other tools whose last
 // call was quick: a goroutine for it, and a write of its own, would take longer than the call. If a
-// handler or a write takes long after all, a new goroutine leads on, and the old one ends once it is
-// done. All else that a message does happens before the next message is looked at.
+// handler or a write takes long after all, a new goroutine leads on, and the old one ends once it
+// is done. All else that a message does happens before the next message is looked at.
 
-// leadPatience is how long a handler or a write may take before another goroutine leads, and at most
-// twice as long.
+// leadPatience is how long a handler or a write may take before another goroutine leads, and at
+// most twice as long.
 const leadPatience = time.Millisecond
 
 // quickCall is the time within which a tool must return to be called by the leader.

@@ -335,8 +335,8 @@ func (c *servedCall) send(parts ...[]byte) {
 	c.p.flush(c.term)
 }
 
-// flush writes what is to be written, unless the goroutine that calls is that of the term and leads:
-// then it does so soon.
+// flush writes what is to be written, unless the goroutine that calls is that of the term and
+// leads: then it does so soon.
 func (p *peer) flush(term int) {
 	if term == noTerm || !p.leads(term) {
 		p.out.flush()
