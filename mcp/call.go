@@ -48,6 +48,7 @@ type callState struct {
 
 	id         []byte
 	principal  string
+	endpoint   string
 	header     http.Header // this and the next two are RequestMeta's
 	tokenInfo  *auth.TokenInfo
 	remoteAddr netip.AddrPort

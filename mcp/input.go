@@ -17,7 +17,8 @@ import (
 // runs again from the start. The server keeps nothing of the first round (basic/patterns/mrtr).
 //
 // The state travels sealed. It opens only for the same method with the same name, URI and
-// arguments, from the same principal, until it expires. It may be presented more than once.
+// arguments, from the same principal
+// and at the same endpoint, until it expires. It may be presented more than once.
 
 // A heldState is the opened state that a handler left with the client.
 type heldState struct {
@@ -103,6 +104,7 @@ func (c *Call) binding(kind byte) []byte {
 	h := sha256.New()
 	digest(h, []byte(c.method.String()))
 	digest(h, []byte(c.principal))
+	digest(h, []byte(c.endpoint))
 	name := c.name
 	if c.method == MethodReadResource {
 		name = appendNormalURI(nil, string(name), foldHost, false)

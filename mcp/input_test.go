@@ -251,3 +251,26 @@ func TestCanonical(t *testing.T) {
 	// Input that is not a decoded message may be deeper than any message. It must still end.
 	appendCanonical(nil, []byte(strings.Repeat("[", 1<<20)))
 }
+
+// A state is valid at the endpoint that issued it, also for another server with the same key.
+func TestStateIsOfItsEndpoint(t *testing.T) {
+	key := []byte("the same key for both servers...")
+	var clients []*client
+	for range 2 {
+		s := newTestServer(t, &ServerOptions{StateKey: key})
+		addAsker(s)
+		c := newClient(t, s)
+		c.caps = formCaps
+		clients = append(clients, c)
+	}
+	for _, tt := range askers {
+		state := stateOf(clients[0].callHTTP(tt.method, tt.members, &RequestMeta{Endpoint: "/a"}))
+		for i, c := range clients {
+			for _, endpoint := range []string{"", "/", "/b", "/a/"} {
+				c.callHTTP(tt.method, tt.members+state+","+answered, &RequestMeta{Endpoint: endpoint}).wantError("at "+endpoint, -32602, 400)
+			}
+			// A replica serves the same path.
+			c.callHTTP(tt.method, tt.members+state+","+answered, &RequestMeta{Endpoint: "/a"}).wantResult(fmt.Sprint("server ", i), "Hello, Ada! (step 1)")
+		}
+	}
+}

@@ -84,7 +84,7 @@ func (s *Server) Prepare(c *Call, m *jsonrpc.Envelope, meta *RequestMeta) *jsonr
 	default:
 		return c.prepareAnswer(meta)
 	}
-	c.principal, c.bound = meta.Principal, meta.MaxResponse
+	c.principal, c.endpoint, c.bound = meta.Principal, meta.Endpoint, meta.MaxResponse
 	c.header, c.tokenInfo, c.remoteAddr = meta.Header, meta.TokenInfo, meta.RemoteAddr
 	c.p.scan(m.Params)
 	c.env.scan(c.p.meta)

@@ -30,7 +30,7 @@ type Server struct {
 
 	views viewCache // with ServerOptions.Visible
 
-	watchers  atomic.Pointer[[]*watcher] // replaced under mu
+	watchers  atomic.Pointer[[]*watcher] // replaced by watch
 	subscribe subscribers
 	peers     peerSet // the clients of connections
 }

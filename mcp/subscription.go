@@ -209,18 +209,25 @@ func (s *Server) ChangeMessage(ch Change) (prefix, suffix []byte) {
 //
 // OnChange may be called from any goroutine, and by several transports. A transport that ends
 // calls stop; changes made after stop has returned are not reported to f. Stop may be called
-// several times and from any goroutine.
+// several times and from any goroutine. Neither blocks.
 func (s *Server) OnChange(f func(Change)) (stop func()) {
 	w := &watcher{f}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	next := append(slices.Clone(*s.watchers.Load()), w)
-	s.watchers.Store(&next)
+	s.watch(func(all []*watcher) []*watcher { return append(all, w) })
 	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		rest := slices.DeleteFunc(slices.Clone(*s.watchers.Load()), func(o *watcher) bool { return o == w })
-		s.watchers.Store(&rest)
+		s.watch(func(all []*watcher) []*watcher {
+			return slices.DeleteFunc(all, func(o *watcher) bool { return o == w })
+		})
+	}
+}
+
+// watch replaces the watchers by what change makes of a copy of them. It does not block.
+func (s *Server) watch(change func([]*watcher) []*watcher) {
+	for {
+		all := s.watchers.Load()
+		next := change(slices.Clone(*all))
+		if s.watchers.CompareAndSwap(all, &next) {
+			return
+		}
 	}
 }
 

@@ -61,6 +61,10 @@ type RequestMeta struct {
 	// would have to call a Visible that may wait: the call is a CallUnprepared.
 	NoWait bool
 
+	// Endpoint names the endpoint that the message came to, such as the path of its URL; "" where
+	// there is only one. The state of a multi round trip is bound to it.
+	Endpoint string
+
 	// MaxResponse is the length in bytes of the longest response that the transport sends; 0 means
 	// no limit. Pages of lists are cut so that they stay well below it.
 	MaxResponse int

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"testing"
+	"unsafe"
 
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
@@ -62,7 +63,7 @@ func (s *idleSocket) end(err error) {
 }
 
 func (l *loop) connect() *idleSocket {
-	s := &idleSocket{c: &conn{loop: l, trust: endpoint.TrustLoopback}}
+	s := &idleSocket{c: newConn(l, endpoint.TrustLoopback, false)}
 	l.srv.admission.Reserve(false)
 	s.c.open(s, l.now)
 	return s
@@ -192,10 +193,18 @@ func TestAllocsOfStreams(t *testing.T) {
 	tools.add(mcp.Change{Topic: mcp.TopicTools})
 	// A walk over all listeners encodes its notice once: 10 allocations, and none per delivery.
 	wantAllocs(t, "a change delivered to a thousand listeners", 10, func() {
-		l.postChanges(tools)
+		l.home.postChanges(tools)
 		l.run()
 	})
 	if got := sent() - before; got != n*551 {
 		t.Errorf("%d deliveries, want %d", got, n*551)
+	}
+}
+
+// An idle stream costs its conn, which fills a size class of the allocator exactly, on 64-bit
+// systems.
+func TestConnSize(t *testing.T) {
+	if size := unsafe.Sizeof(conn{}); size > 80 && unsafe.Sizeof(uintptr(0)) == 8 {
+		t.Errorf("a conn has %d bytes, want at most 80", size)
 	}
 }

@@ -53,7 +53,7 @@ func newBench(b *testing.B) *bench {
 	r.s.loops = []*loop{k.l}
 	r.s.mu.Unlock()
 	k.sk = &benchSocket{}
-	k.sk.c = &conn{loop: k.l, trust: endpoint.TrustLoopback}
+	k.sk.c = newConn(k.l, endpoint.TrustLoopback, false)
 	r.s.admission.Reserve(false)
 	k.sk.c.open(k.sk, k.l.now)
 	return k
@@ -144,7 +144,7 @@ func BenchmarkNotice10000(b *testing.B) {
 	socks := make([]idleSocket, n)
 	for i := range socks {
 		s := &socks[i]
-		s.c = &conn{loop: l, trust: endpoint.TrustLoopback}
+		s.c = newConn(l, endpoint.TrustLoopback, false)
 		l.srv.admission.Reserve(false)
 		s.c.open(s, l.now)
 		s.deliver([]byte(listenTo(strconv.Itoa(i), `"toolsListChanged":true`).String()))
@@ -161,7 +161,7 @@ func BenchmarkNotice10000(b *testing.B) {
 	b.ReportAllocs()
 	start := cpuTime()
 	for b.Loop() {
-		l.postChanges(&tools)
+		l.home.postChanges(&tools)
 		l.run()
 		rounds++
 	}

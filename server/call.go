@@ -19,6 +19,7 @@ func (c *conn) message(now tick) {
 		return
 	}
 	j := l.takeJob()
+	j.svc = c.svc.hold()
 	j.h, j.stream, j.json = c.handle(), x.verdict.Stream, x.verdict.JSON
 	j.content, x.content = x.content, nil
 	if j.content == nil {
@@ -28,7 +29,7 @@ func (c *conn) message(now tick) {
 	if g := c.gate(); g != nil {
 		g.describe(j)
 	}
-	meta.HTTP, meta.MaxResponse = true, l.srv.opts.MaxResponse
+	meta.HTTP, meta.Endpoint, meta.MaxResponse = true, c.svc.path, l.srv.opts.MaxResponse
 	meta.ProtocolVersion, meta.Method, meta.Name = l.req.MCPProtocolVersion, l.req.MCPMethod, l.req.MCPName
 	meta.Duplicate = l.req.DuplicateMCP
 	if l.req.HasMCPParam {
@@ -44,7 +45,7 @@ func (c *conn) message(now tick) {
 		return
 	}
 	meta.NoWait = true
-	j.refusal = j.prepare(l.srv.mcp)
+	j.refusal = j.prepare()
 	c.dispatch(now, j)
 }
 
@@ -101,11 +102,11 @@ func (c *conn) dispatch(now tick, j *job) {
 }
 
 // prepare decodes the message and prepares the call.
-func (j *job) prepare(s *mcp.Server) *jsonrpc.Error {
+func (j *job) prepare() *jsonrpc.Error {
 	if err := j.msg.Decode(j.content.B); err != nil {
 		return asError(err)
 	}
-	return s.Prepare(&j.call, &j.msg, &j.meta)
+	return j.svc.mcp.Prepare(&j.call, &j.msg, &j.meta)
 }
 
 // inlineSink receives the messages of a call that runs on the loop.

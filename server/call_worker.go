@@ -62,7 +62,7 @@ func (j *job) run() {
 func (j *job) prepareBig() {
 	defer j.contain()
 	j.meta.NoWait = false
-	j.refusal = j.prepare(j.loop.srv.mcp)
+	j.refusal = j.prepare()
 	j.prepped = true
 }
 

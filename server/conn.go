@@ -14,9 +14,9 @@ import (
 //
 // An idle connection or an idle stream costs only this struct, a slot and an entry in the wheel.
 type conn struct {
-	sk   engine.Socket
-	loop *loop
-	x    *exchange // the state of the request in progress; nil if there is none
+	sk     engine.Socket
+	*berth           // where c lies; its loop is c's
+	x      *exchange // the state of the request in progress; nil if there is none
 	streamNode
 	id     string // the ID of the subscription, as JSON text that is safe in an event
 	slot   uint32 // index in loop.slots
@@ -168,6 +168,7 @@ func (c *conn) closed(err error) {
 	if c.has(flagLent) {
 		l.srv.homes.at(c.home).away.Add(-1)
 	}
+	c.goHome()
 	c.setState(now, connStateClosed)
 	c.endStall()
 	l.detach(c)

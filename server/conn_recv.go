@@ -217,7 +217,9 @@ func (c *conn) parseHead(now tick, b []byte) int {
 // bytes of rest were content.
 func (c *conn) takeHead(now tick, head, rest []byte) int {
 	x, s, req := c.x, c.loop.srv, &c.loop.req
-	x.verdict = s.policy.Check(req, c.trust)
+	if x.verdict = s.policy.Check(req, c.trust); x.verdict.Endpoint != 0 {
+		c.moor(s.services[x.verdict.Endpoint])
+	}
 	g := c.gate()
 	if g != nil {
 		x.verdict = g.adjust(x.verdict)

@@ -145,6 +145,7 @@ func (c *conn) finish(now tick) {
 	if c.state == connStateClosed {
 		return
 	}
+	c.goHome()
 	if c.has(flagClose) {
 		if c.reason != closeRefused && c.reason != closeHeadTimeout &&
 			c.reason != closeBodyTimeout && c.reason != closeDrain {

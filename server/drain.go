@@ -86,10 +86,13 @@ func (s *Server) drainSpread(d time.Duration) tick {
 	return tick(min(part, time.Duration(s.streams.Load())*drainPerStream) / tickUnit)
 }
 
-// leaveMCP detaches s from the mcp.Server, which may outlive s or be served again: s collects no
+// leaveMCP detaches s from its mcp.Servers, which may outlive s or be served again: s collects no
 // more changes, and subscriptions of its sessions no longer count as listeners.
 func (s *Server) leaveMCP() {
-	s.unwatch()
+	for _, svc := range s.services {
+		svc.leave()
+	}
+	s.guests.leave()
 	s.sessions.Clear()
 }
 

@@ -59,20 +59,20 @@ func TestShutdownLeavesMCP(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-served
-		s.notices.add(mcp.Change{Topic: mcp.TopicTools}) // a change that was in progress
-		s.notices.flush()
+		s.home.notices.add(mcp.Change{Topic: mcp.TopicTools}) // a change that was in progress
+		s.home.notices.flush()
 		for range 100 {
 			mcp.AddTool(m, &mcp.Tool{Name: "t"}, func(_ context.Context, _ *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
 				return nil, nil, nil
 			})
 		}
-		s.notices.mu.Lock()
-		if !s.notices.pending.empty() {
+		s.home.notices.mu.Lock()
+		if !s.home.notices.pending.empty() {
 			t.Error("the server still collects changes after Shutdown")
 		}
-		s.notices.mu.Unlock()
+		s.home.notices.mu.Unlock()
 		for _, l := range s.loops {
-			if !l.in.changes.empty() {
+			if len(l.in.changed) > 0 {
 				t.Error("a loop that has ended still collects changes")
 			}
 		}

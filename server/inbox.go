@@ -17,10 +17,12 @@ type inbox struct {
 
 	mu      sync.Mutex // guards what follows
 	items   []item
-	changes changes
+	changed []*berth // those with pending changes
 	drain   *drainOrder
 	posted  bool // the loop has been woken and has not settled the inbox since
 	dead    bool // the loop has ended
+
+	spare []*berth // the next backing array of changed; the loop's
 }
 
 // post adds an item. It returns false when the loop has ended.
@@ -36,14 +38,18 @@ func (in *inbox) post(it item) bool {
 	return true
 }
 
-// postChanges adds changes of lists and resources. Changes that are not served yet become one set.
-func (in *inbox) postChanges(c *changes) {
+// postChanges adds changes of lists and resources for a berth. Those that are not served yet become
+// one set.
+func (in *inbox) postChanges(b *berth, c *changes) {
 	in.mu.Lock()
 	if in.dead {
 		in.mu.Unlock()
 		return // nobody would serve them
 	}
-	in.changes.merge(c)
+	if b.pending.empty() && !c.empty() {
+		in.changed = append(in.changed, b)
+	}
+	b.pending.merge(c)
 	in.wakeLocked()
 }
 
@@ -83,13 +89,20 @@ func (in *inbox) attend() {
 }
 
 // take returns what was posted and leaves the inbox empty, with spare as its next backing array.
-// Only the loop calls it, and it calls served for each item later.
-func (in *inbox) take(spare []item) (items []item, c changes, d *drainOrder) {
+// The berths that it returns have their changes in news. Only the loop calls it. It calls served
+// for each item later, and gives the list of berths back as in.spare.
+func (in *inbox) take(spare []item) (items []item, changed []*berth, d *drainOrder) {
 	in.mu.Lock()
-	items, c, d = in.items, in.changes, in.drain
-	in.items, in.changes, in.drain = spare[:0], changes{}, nil
-	in.mu.Unlock()
-	return items, c, d
+	defer in.mu.Unlock()
+	items, d = in.items, in.drain
+	in.items, in.drain = spare[:0], nil
+	if len(in.changed) > 0 {
+		changed, in.changed, in.spare = in.changed, in.spare, nil
+	}
+	for _, b := range changed {
+		b.news, b.pending = b.pending, changes{}
+	}
+	return items, changed, d
 }
 
 // served subtracts an item from the count of bytes.
@@ -103,7 +116,7 @@ func (in *inbox) waiting() bool {
 }
 
 func (in *inbox) waitingLocked() bool {
-	return len(in.items) > 0 || !in.changes.empty() || in.drain != nil
+	return len(in.items) > 0 || len(in.changed) > 0 || in.drain != nil
 }
 
 // settle ends the service of the inbox: from now on a post wakes the loop. If the loop will look

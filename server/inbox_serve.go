@@ -22,7 +22,7 @@ func (l *loop) serveInbox() {
 
 // servePosted serves a slice of what was posted.
 func (l *loop) servePosted() {
-	items, ch, drain := l.in.take(l.spare)
+	items, changed, drain := l.in.take(l.spare)
 	l.spare = nil
 	if len(l.backlog) == 0 {
 		l.backlog = items
@@ -32,8 +32,12 @@ func (l *loop) servePosted() {
 		l.spare = items[:0]
 	}
 	l.serveBacklog()
-	if !ch.empty() {
-		l.fan.add(l, &ch)
+	if len(changed) > 0 {
+		for _, b := range changed {
+			b.addNews()
+		}
+		clear(changed)
+		l.in.spare = changed[:0]
 		l.serveFanout()
 	}
 	if drain != nil {

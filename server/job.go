@@ -16,6 +16,7 @@ import (
 type job struct {
 	// The loop writes these before a worker gets the job; then both may read them.
 	loop   *loop
+	svc    *service // which the job holds
 	h      handle
 	stream bool // the client accepts an event stream
 	json   bool // the client accepts a single message as JSON
@@ -84,6 +85,10 @@ func (l *loop) putJob(j *job) {
 	j.call.Reset()
 	j.msg = jsonrpc.Envelope{}
 	j.meta = mcp.RequestMeta{}
+	if j.svc != nil {
+		j.svc.release()
+	}
+	j.svc = nil
 	j.h, j.method, j.id = handle{}, mcp.MethodOther, nil
 	j.ctx, j.stop, j.worker = nil, nil, nil
 	j.values, j.plain = nil, false

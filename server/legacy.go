@@ -116,6 +116,7 @@ var (
 	errNoSession         = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "Mcp-Session-Id is required"}
 	errManyAnswers       = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many bytes of answers wait for their calls"}
 	errManyStreams       = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many streams"}
+	errOtherServer       = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "the session subscribes to resources of another server"}
 	errManySubscriptions = &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "too many subscriptions"}
 )
 
@@ -133,6 +134,8 @@ func refusalOf(err error) *jsonrpc.Error {
 		return errManyStreams
 	case errors.Is(err, session.ErrManyURIs):
 		return errManySubscriptions
+	case errors.Is(err, session.ErrOtherOwner):
+		return errOtherServer
 	case errors.Is(err, session.ErrManyAnswers):
 		return errManyAnswers
 	}

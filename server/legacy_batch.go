@@ -62,7 +62,7 @@ func (j *job) runBatch() {
 func (j *job) runBatched(m *jsonrpc.Envelope, sink *batchSink) {
 	s, k := j.loop.srv, j.legacy.ticket.Key
 	var call mcp.Call
-	if e := s.mcp.Prepare(&call, m, &j.meta); e != nil {
+	if e := j.svc.mcp.Prepare(&call, m, &j.meta); e != nil {
 		sink.add(jsonrpc.AppendError(nil, m.ID, e))
 		return
 	}
@@ -77,7 +77,7 @@ func (j *job) runBatched(m *jsonrpc.Envelope, sink *batchSink) {
 	case mcp.CallAnswer:
 		s.deliverAnswer(k, s.tick(), m)
 	case mcp.CallSession:
-		if e := s.applyOp(s.tick(), &j.legacy.ticket, call.Op()); e != nil {
+		if e := j.svc.applyOp(s.tick(), &j.legacy.ticket, call.Op()); e != nil {
 			sink.add(jsonrpc.AppendError(nil, m.ID, e))
 			return
 		}

@@ -152,7 +152,7 @@ func (l *loop) serveEvents(it *item) {
 	}
 	l.serving = c
 	if it.arg == sseOpened {
-		c.topics = l.srv.mcp.Topics() &^ mcp.TopicResource
+		c.topics = c.offered()
 	}
 	if len(it.buf.B) > 0 { // an empty chunk would be the end
 		c.appendRaw(it.buf.B)

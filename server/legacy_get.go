@@ -16,16 +16,15 @@ import (
 // the id is not, or no longer, one of ours it gets 404, with the same text whether the id was
 // forged, expired, deleted or belongs to someone else.
 func (c *conn) sessionOf(now tick, t *session.Ticket) bool {
-	s := c.loop.srv
 	id := c.loop.req.MCPSessionID
 	switch {
 	case c.loop.req.DuplicateMCP:
 		c.refuse(now, 400, "field line sent more than once")
 	case id == nil:
 		c.refuse(now, 400, "Mcp-Session-Id is required")
-	case !s.openTicket(t, id, c.caller()):
+	case !c.svc.openTicket(t, id, c.caller()):
 		c.refuse(now, 404, sessionGone)
-	case !s.versionAllowed(c.loop.req.MCPProtocolVersion):
+	case !c.loop.srv.versionAllowed(c.loop.req.MCPProtocolVersion):
 		c.refuse(now, 400, "unsupported MCP-Protocol-Version")
 	default:
 		return true
@@ -33,9 +32,11 @@ func (c *conn) sessionOf(now tick, t *session.Ticket) bool {
 	return false
 }
 
-// openTicket opens a session ID that was not deleted. principal is the authenticated caller, "" if
-// anonymous: the ID must be of one of the caller's sessions.
-func (s *Server) openTicket(t *session.Ticket, id []byte, principal string) bool {
+// openTicket opens a session ID of the service that was not deleted. principal is the authenticated
+// caller, "" if anonymous: the ID must be of one of the caller's sessions.
+func (svc *service) openTicket(t *session.Ticket, id []byte, principal string) bool {
+	s := svc.srv
+	t.Endpoint = svc.endpoint
 	return s.tickets.Open(t, id, principal, s.clock()) && !s.sessions.Deleted(t.Key)
 }
 
@@ -63,7 +64,7 @@ func (c *conn) deleteSession(now tick) {
 
 // endHeld ends what a session held when it was deleted.
 func (s *Server) endHeld(held session.Held[*job]) {
-	s.forgotSubscriptions(held.URIs)
+	forgotSubscriptions(held.Subscriptions)
 	for _, at := range held.Streams {
 		s.postTo(at, item{kind: itemEndStream})
 	}
@@ -103,16 +104,16 @@ func (c *conn) serveGET(now tick) {
 			return
 		}
 	}
-	old, uris, err := s.sessions.TakeOver(t.Key, c.place(), !s.countStream(), now)
+	old, uris, err := s.sessions.TakeOver(t.Key, c.svc, c.place(), !s.countStream(), now)
 	if err != nil {
 		c.refuseStream(now, err)
 		return
 	}
 	c.joinStreams(t.Key, 0)
 	s.postTo(old, item{kind: itemEndStream})
-	c.topics = l.srv.mcp.Topics() &^ mcp.TopicResource
+	c.topics = c.offered()
 	for _, uri := range uris {
-		l.streams.listen(c.slot, []string{uri})
+		c.streams.listen(c.slot, []string{uri})
 	}
 	if id := l.req.LastEventID; id != nil {
 		c.missedSince(id)
@@ -133,9 +134,8 @@ func (c *conn) joinStreams(k session.Key, replay uint64) {
 	c.writeStreamHead()
 	c.flags |= flagStreaming | flagSession
 	c.uris = &uriSet{session: k, replay: replay}
-	l.m.streams.Add(1)
 	l.m.sessionStreams.Add(1)
-	l.streams.push(c.slot)
+	c.joinBerth()
 }
 
 // refuseStream refuses a request for a stream that was counted: there is no room for it or for its
@@ -164,6 +164,7 @@ func (c *conn) toStreamState(now tick) {
 // endSessionStream ends a stream of an earlier revision, which has no result that could say so.
 func (c *conn) endSessionStream(now tick) {
 	c.loop.endStream(c)
+	c.goHome()
 	c.endEvents()
 	c.flags |= flagClose
 	c.reason = closeDone

@@ -25,7 +25,7 @@ func (l *loop) dispatchLeft(j *job) {
 	}
 	j.setPhase(phaseRunning)
 	// A message needs a connection. This one is closed: what is written to it is dropped.
-	c := &conn{loop: l, x: &exchange{requestState: new(requestState)}, state: connStateClosed}
+	c := &conn{berth: l.berth(j.svc), x: &exchange{requestState: new(requestState)}, state: connStateClosed}
 	c.x.verdict.JSON = true
 	c.dispatch(l.now, j)
 	l.keepScratch(l.out)

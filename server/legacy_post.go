@@ -20,7 +20,7 @@ func (c *conn) openSession(j *job) {
 		return
 	}
 	lc := &j.legacy
-	if !c.loop.srv.openTicket(&lc.ticket, id, j.meta.Principal) {
+	if !c.svc.openTicket(&lc.ticket, id, j.meta.Principal) {
 		j.setMembership(membershipUnknown, nil)
 		return
 	}
@@ -75,11 +75,11 @@ func (c *conn) beginLegacy(now tick, j *job) bool {
 	}
 	switch j.call.Kind() {
 	case mcp.CallInitialize:
-		t := session.Ticket{Info: *j.call.NewSession()}
+		t := session.Ticket{Info: *j.call.NewSession(), Endpoint: j.svc.endpoint}
 		t.SetPrincipal(j.meta.Principal)
 		c.x.session = s.tickets.Issue(c.x.session[:0], &t, s.clock())
 	case mcp.CallSession:
-		if e := s.applyOp(now, &lc.ticket, j.call.Op()); e != nil {
+		if e := j.svc.applyOp(now, &lc.ticket, j.call.Op()); e != nil {
 			status := 200
 			if e == errFlooded {
 				status = 503

@@ -19,12 +19,12 @@ func (c *conn) missedSince(id []byte) {
 	if !ok || !validNotice(id) {
 		return
 	}
-	s := c.loop.srv
-	s.notices.mu.Lock()
-	defer s.notices.mu.Unlock()
-	c.dirty |= s.notices.log.since(n) & c.topics
+	notices := &c.svc.notices
+	notices.mu.Lock()
+	defer notices.mu.Unlock()
+	c.dirty |= notices.log.since(n) & c.topics
 	for i := range c.uris.refs {
-		if s.notices.log.updatedSince(c.uris.refs[i].list.uri, n) {
+		if notices.log.updatedSince(c.uris.refs[i].list.uri, n) {
 			c.uris.refs[i].dirty = true
 		}
 	}
@@ -98,8 +98,8 @@ func (l *loop) leaveSession(c *conn, u *uriSet) {
 		return
 	}
 	ends := c.has(flagTyped) // a session over HTTP+SSE ends with its stream
-	calls, uris := l.srv.sessions.Leave(u.session, c.place(), ends, l.now)
-	l.srv.forgotSubscriptions(uris)
+	calls, subs := l.srv.sessions.Leave(u.session, c.place(), ends, l.now)
+	forgotSubscriptions(subs)
 	for _, call := range calls {
 		call.Job.loop.postItem(item{kind: itemCancel, job: call.Job, gen: call.Gen, end: true})
 	}

@@ -100,7 +100,7 @@ func (r *port) play(ctx context.Context, req *mcp.CallToolRequest, in playIn) (*
 
 // tell notifies the loops of what has changed.
 func (r *port) tell() {
-	r.s.notices.flush()
+	r.s.home.notices.flush()
 	r.run()
 }
 
@@ -118,7 +118,7 @@ func (r *port) wait(d time.Duration) {
 // dial opens a connection on a loop.
 func (r *port) dial(loop int) *fakePeer {
 	p := &fakePeer{r: r.rig, room: -1}
-	p.c = &conn{loop: r.loops[loop], trust: endpoint.TrustLoopback}
+	p.c = newConn(r.loops[loop], endpoint.TrustLoopback, false)
 	r.s.admission.Reserve(false)
 	p.c.open(p, p.c.loop.now)
 	r.peers = append(r.peers, p)

@@ -22,10 +22,10 @@ import (
 func (c *conn) openSSE(now tick) {
 	l := c.loop
 	s := l.srv
-	t := session.Ticket{SSE: true}
+	t := session.Ticket{SSE: true, Endpoint: c.svc.endpoint}
 	t.SetPrincipal(c.caller())
 	id := s.tickets.Issue(nil, &t, s.clock())
-	if _, _, err := s.sessions.TakeOver(t.Key, c.place(), !s.countStream(), now); err != nil {
+	if _, _, err := s.sessions.TakeOver(t.Key, c.svc, c.place(), !s.countStream(), now); err != nil {
 		c.refuseStream(now, err)
 		return
 	}
@@ -69,10 +69,11 @@ func (c *conn) messageSSE(now tick) {
 		return
 	}
 	j := l.takeJob()
+	j.svc = c.svc.hold()
 	if g := c.gate(); g != nil {
 		g.describe(j)
 	}
-	to := l.srv.openSSESession(&j.legacy.ticket, id, j.meta.Principal, now)
+	to := j.svc.openSSESession(&j.legacy.ticket, id, j.meta.Principal, now)
 	if to == nil {
 		l.putJob(j)
 		c.refuse(now, 404, "session not found: open a new stream")
@@ -91,6 +92,7 @@ func (c *conn) messageSSE(now tick) {
 	if j.content, x.content = x.content, nil; j.content == nil {
 		j.content = takeBuffer(0)
 	}
+	j.meta.Endpoint = c.svc.path
 	j.meta.SSE2024 = true // the transport has no rules for header fields, so those of MCP are ignored
 	if jsonrpc.IsBatch(j.content.B) && mcp.AllowsBatches(lc.ticket.Info.Revision) {
 		c.startSSECall(now, j, (*job).runBatch)
@@ -101,17 +103,18 @@ func (c *conn) messageSSE(now tick) {
 		return
 	}
 	j.meta.NoWait = true
-	j.refusal = j.prepare(l.srv.mcp)
+	j.refusal = j.prepare()
 	c.dispatch(now, j)
 }
 
 // openSSESession opens the id of a session whose stream is open, returns the loop of that stream,
 // and adds to t what was agreed since the id was issued.
-func (s *Server) openSSESession(t *session.Ticket, id []byte, principal string, now tick) *loop {
+func (svc *service) openSSESession(t *session.Ticket, id []byte, principal string, now tick) *loop {
 	t.SSE = true
-	if !s.openTicket(t, id, principal) {
+	if !svc.openTicket(t, id, principal) {
 		return nil
 	}
+	s := svc.srv
 	info, stream := s.sessions.Agreed(t.Key, now)
 	if !stream.IsZero() {
 		t.Info = info
@@ -148,7 +151,7 @@ func (c *conn) dispatchSSE(now tick, j *job) {
 			return
 		}
 	case mcp.CallSession:
-		if e := s.applyOp(now, &lc.ticket, j.call.Op()); e != nil {
+		if e := j.svc.applyOp(now, &lc.ticket, j.call.Op()); e != nil {
 			c.refuseSSE(now, j, e)
 			return
 		}

@@ -9,7 +9,8 @@ import (
 // This file has what requests change in their session: the log level and the subscriptions.
 
 // applyOp makes the change to its session that a request asks for.
-func (s *Server) applyOp(now tick, t *session.Ticket, op mcp.SessionOp) *jsonrpc.Error {
+func (svc *service) applyOp(now tick, t *session.Ticket, op mcp.SessionOp) *jsonrpc.Error {
+	s := svc.srv
 	if op.Kind == mcp.OpSetLevel {
 		return refusalOf(s.sessions.SetLevel(t.Key, op.Level, t.SSE, now))
 	}
@@ -19,15 +20,15 @@ func (s *Server) applyOp(now tick, t *session.Ticket, op mcp.SessionOp) *jsonrpc
 	var stream session.Place
 	var err error
 	if op.Kind == mcp.OpSubscribe {
-		s.mcp.Subscribe(op.URI) // first: the session may be forgotten as soon as it is there
+		svc.subscribe(op.URI) // first: the session may be forgotten as soon as it is there
 		var added bool
-		if stream, added, err = s.sessions.Subscribe(t.Key, op.URI, t.SSE, now); !added {
-			s.mcp.Unsubscribe(op.URI)
+		if stream, added, err = s.sessions.Subscribe(t.Key, svc, op.URI, t.SSE, now); !added {
+			svc.unsubscribe(op.URI)
 		}
 	} else {
 		var removed bool
-		if stream, removed = s.sessions.Unsubscribe(t.Key, op.URI, now); removed {
-			s.mcp.Unsubscribe(op.URI)
+		if stream, removed = s.sessions.Unsubscribe(t.Key, svc, op.URI, now); removed {
+			svc.unsubscribe(op.URI)
 		}
 	}
 	if err != nil {
@@ -46,25 +47,26 @@ func (l *loop) serveSubscribe(it *item) {
 	}
 	// This is looked up now and not carried by the item, because requests of a session arrive on
 	// several loops, and these items in any order.
-	wanted := l.srv.sessions.Subscribed(c.uris.session, it.uri, l.now)
+	wanted := l.srv.sessions.Subscribed(c.uris.session, c.svc, it.uri, l.now)
 	for i := range c.uris.refs {
 		if r := &c.uris.refs[i]; r.list.uri == it.uri {
 			if !wanted {
-				l.streams.unlisten(c.slot, i)
+				c.streams.unlisten(c.slot, i)
 			}
 			return
 		}
 	}
 	if wanted {
-		l.streams.listen(c.slot, []string{it.uri})
+		c.streams.listen(c.slot, []string{it.uri})
 	}
 }
 
 // forgotSubscriptions ends subscriptions of a session. In mcp each counts as a listener as long
 // as the session has it, even without an open stream, so that changes made while the client is
 // away are reported when it returns.
-func (s *Server) forgotSubscriptions(uris map[string]struct{}) {
-	for uri := range uris {
-		s.mcp.Unsubscribe(uri)
+func forgotSubscriptions(subs session.Subscriptions) {
+	svc, _ := subs.Owner.(*service)
+	for uri := range subs.URIs {
+		svc.unsubscribe(uri)
 	}
 }

@@ -50,9 +50,9 @@ type loop struct {
 	gen   uint32   // the generation of the newest connection
 
 	stalls   stalls // the clocks of slow peers
-	streams  streamList
-	fan      fanout
-	told     uint64 // the newest change that all streams know of, or have as missed
+	home     berth  // that of the default service
+	fans     fanQueue
+	node     func(slot uint32) *streamNode
 	rng      *rand.Rand
 	draining bool
 	drain    drainWalk
@@ -106,7 +106,6 @@ func newLoop(s *Server, idx int, base engine.Loop) *loop {
 		idx:   idx,
 		base:  base,
 		now:   s.tick(),
-		told:  s.notices.log.base,
 		rng:   rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		retry: wheel.Ticks(retryTime),
 	}
@@ -115,7 +114,8 @@ func newLoop(s *Server, idx int, base engine.Loop) *loop {
 	l.workers.end = (*job).handBack
 	l.in.wake, l.in.max = func() { l.execute(l.runInbox) }, int64(s.opts.MaxInbox)
 	l.stalls.total = &s.unsent
-	l.streams.init(func(slot uint32) *streamNode { return &l.slots[slot].streamNode }, s.mcp)
+	l.node = func(slot uint32) *streamNode { return &l.slots[slot].streamNode }
+	l.home.init(l, s.home)
 	l.runInbox = l.guard(l.serveInbox)
 	l.runTick = l.guard(l.serveTick)
 	l.runContinue = l.guard(l.serveContinue)

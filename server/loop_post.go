@@ -9,9 +9,6 @@ func (l *loop) postItem(it item) bool { return l.in.post(it) }
 // flooded reports whether the loop is so far behind that further work for it has to be refused.
 func (l *loop) flooded() bool { return l.in.flooded() }
 
-// postChanges reports changes of lists and resources to the loop's streams.
-func (l *loop) postChanges(c *changes) { l.in.postChanges(c) }
-
 // postDrain starts the drain.
 func (l *loop) postDrain(d *drainOrder) { l.in.postDrain(d) }
 

@@ -39,7 +39,7 @@ func million(b *testing.B, n int, alone bool) {
 	start := cpuTime()
 	for i := range socks {
 		s := &socks[i]
-		s.c = &conn{loop: l, trust: endpoint.TrustLoopback}
+		s.c = newConn(l, endpoint.TrustLoopback, false)
 		l.srv.admission.Reserve(false)
 		s.c.open(s, l.now)
 		request = append(request[:0], listenTo(strconv.Itoa(i%1000), `"toolsListChanged":true`).String()...)
@@ -87,7 +87,7 @@ func million(b *testing.B, n int, alone bool) {
 	before := writes()
 	start = cpuTime()
 	for range walks {
-		l.postChanges(&ch)
+		l.home.postChanges(&ch)
 		l.run()
 	}
 	told := writes() - before
@@ -99,7 +99,7 @@ func million(b *testing.B, n int, alone bool) {
 	var other changes
 	other.add(changeOf("prompts"))
 	start = cpuTime()
-	l.postChanges(&other)
+	l.home.postChanges(&other)
 	l.run()
 	b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(n), "ns/passed")
 
@@ -122,7 +122,7 @@ func million(b *testing.B, n int, alone bool) {
 		socks[i].end(errSocketClosed)
 	}
 	b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(n), "ns/close")
-	if l.wheel.Armed() != 0 || l.streams.head != noSlot || l.srv.admission.Connections() != 0 {
+	if l.wheel.Armed() != 0 || l.home.streams.head != noSlot || l.srv.admission.Connections() != 0 {
 		b.Error("streams or deadlines are left after the end")
 	}
 	runtime.KeepAlive(socks)

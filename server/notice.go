@@ -13,9 +13,10 @@ type noticeBoard struct {
 	delay  time.Duration
 	report func(*changes) // reports changes to the loops; may be called from any goroutine
 
-	mu      sync.Mutex // guards log and pending
+	mu      sync.Mutex // guards the rest
 	log     changeLog
-	pending changes // changes that are not yet reported
+	pending changes     // changes that are not yet reported
+	timer   *time.Timer // reports them; nil if there are none
 }
 
 // add records a change. It may be called from any goroutine.
@@ -23,16 +24,32 @@ func (b *noticeBoard) add(ch mcp.Change) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.pending.empty() {
-		time.AfterFunc(b.delay, b.flush)
+		b.timer = time.AfterFunc(b.delay, b.flush)
 	}
 	b.pending.add(ch)
+}
+
+// stop drops the pending changes. It may be called from any goroutine.
+func (b *noticeBoard) stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.take()
+}
+
+// take takes the pending changes, which the timer need not report any more. The caller holds b.mu.
+func (b *noticeBoard) take() changes {
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+	c := b.pending
+	b.pending, b.timer = changes{}, nil
+	return c
 }
 
 // flush reports the pending changes.
 func (b *noticeBoard) flush() {
 	b.mu.Lock()
-	c := b.pending
-	b.pending = changes{}
+	c := b.take()
 	c.seq = b.log.add(c.topics, c.uris)
 	b.mu.Unlock()
 	b.report(&c)

@@ -8,8 +8,8 @@ import (
 	"github.com/mooring-mcp/mooring/sse"
 )
 
-// fanout is the walk over a loop's streams that notifies them of changes: one change at a time, and
-// a slice of streams in each turn. What changes meanwhile is reported by the next walk, so that
+// fanout is the walk over a berth's streams that notifies them of changes: one change at a time,
+// and a slice of streams in each turn. What changes meanwhile is reported by the next walk, so that
 // notices do not queue.
 type fanout struct {
 	todo   changes
@@ -21,99 +21,124 @@ type fanout struct {
 // allTopics are the topics whose changes are reported in a walk over all streams.
 var allTopics = [...]mcp.Topic{mcp.TopicTools, mcp.TopicPrompts, mcp.TopicResources}
 
-func (f *fanout) add(l *loop, ch *changes) {
-	f.todo.merge(ch)
-	for uri := range ch.uris {
-		if l.streams.byURI[uri] == nil {
+// addNews adds what the inbox has given to what the streams of b have to be told.
+func (b *berth) addNews() {
+	f := &b.fan
+	f.todo.merge(&b.news)
+	for uri := range b.news.uris {
+		if b.streams.byURI[uri] == nil {
 			// Otherwise start could not tell which walk is the last one, whose notice says that
 			// everything has been reported.
 			delete(f.todo.uris, uri)
 		}
 	}
+	b.news = changes{}
+	b.loop.fans.push(b)
 }
 
-// begin starts the walk for one of the pending changes. It reports whether there was one.
-func (f *fanout) begin(l *loop) bool {
+// beginWalk starts the walk for one of the pending changes. It reports whether there was one.
+func (b *berth) beginWalk() bool {
+	f := &b.fan
 	for _, t := range allTopics {
 		if f.todo.topics&t != 0 {
 			f.todo.topics &^= t
-			l.streams.walkAll()
-			f.start(l, mcp.Change{Topic: t})
+			b.streams.walkAll()
+			b.startWalk(mcp.Change{Topic: t})
 			return true
 		}
 	}
 	for uri := range f.todo.uris {
 		delete(f.todo.uris, uri)
-		if l.streams.walkListeners(uri) {
-			f.start(l, mcp.Change{Topic: mcp.TopicResource, URI: uri})
+		if b.streams.walkListeners(uri) {
+			b.startWalk(mcp.Change{Topic: mcp.TopicResource, URI: uri})
 			return true
 		}
 	}
 	f.todo.uris = nil
-	l.told = max(l.told, f.todo.seq)
+	b.told = max(b.told, f.todo.seq)
 	return false
 }
 
-func (f *fanout) start(l *loop, ch mcp.Change) {
+func (b *berth) startWalk(ch mcp.Change) {
+	f := &b.fan
 	f.change = ch
-	f.notice = l.noticeOf(ch)
+	f.notice = b.noticeOf(ch)
 	f.frames.reset(&f.notice)
 	if f.todo.topics == 0 && len(f.todo.uris) == 0 {
-		l.told = f.todo.seq // a stream that gets this notice has been notified of everything
-		f.notice.seq = l.told
+		b.told = f.todo.seq // a stream that gets this notice has been notified of everything
+		f.notice.seq = b.told
 	}
 }
 
 // passCost is how many streams can be passed over for the cost of notifying one.
 const passCost = 16
 
-// serveFanout notifies a slice of streams.
+// serveFanout notifies a slice of streams, of one berth after another. A berth that has used up the
+// slice goes behind the others, so that a service with few streams does not wait for one with
+// many.
 func (l *loop) serveFanout() {
-	f := &l.fan
-	for n := 0; n < sliceLimit*passCost; {
-		if !l.streams.walk.active && !f.begin(l) {
+	for n := sliceLimit * passCost; l.fans.first != nil; n -= passCost {
+		b := l.fans.first
+		left, done := b.walk(n)
+		if l.fans.pop(); !done {
+			l.fans.push(b)
+			l.continueLater()
 			return
 		}
-		slot, ref, ok := l.streams.at()
+		n = left
+	}
+}
+
+// walk notifies streams of b for the cost of n, and returns how much of n is left. done says that
+// all have been notified of everything.
+func (b *berth) walk(n int) (left int, done bool) {
+	l, f := b.loop, &b.fan
+	for n > 0 {
+		if !b.streams.walk.active && !b.beginWalk() {
+			return n, true
+		}
+		slot, ref, ok := b.streams.at()
 		if !ok {
 			continue
 		}
 		c := l.slots[slot]
-		l.streams.pass(&c.streamNode)
+		b.streams.pass(&c.streamNode)
 		switch {
 		case f.change.Topic == mcp.TopicResource:
-			l.tellResource(c, ref)
-			n += passCost
+			b.tellResource(c, ref)
+			n -= passCost
 		case c.topics&f.change.Topic != 0:
-			l.tellList(c)
-			n += passCost
+			b.tellList(c)
+			n -= passCost
 		default:
-			n++
+			n--
 		}
 	}
-	l.continueLater()
+	return n, false
 }
 
-func (l *loop) tellList(c *conn) {
+func (b *berth) tellList(c *conn) {
+	l := b.loop
 	l.serving = c
 	if c.sk.OutboundBuffered() > 0 {
-		c.dirty |= l.fan.change.Topic
+		c.dirty |= b.fan.change.Topic
 		c.arm(l.now + l.retry)
 		return
 	}
 	if c.has(flagSession) && c.slow() {
 		// The event ID of this notice would say that the client knows of changes that it has yet to
 		// be notified of.
-		c.dirty |= l.fan.change.Topic
+		c.dirty |= b.fan.change.Topic
 		return
 	}
-	c.dirty &^= l.fan.change.Topic
-	if l.fan.notice.tells(c) {
-		c.write(l.fan.frames.bytesFor(c))
+	c.dirty &^= b.fan.change.Topic
+	if b.fan.notice.tells(c) {
+		c.write(b.fan.frames.bytesFor(c))
 	}
 }
 
-func (l *loop) tellResource(c *conn, ref uint32) {
+func (b *berth) tellResource(c *conn, ref uint32) {
+	l := b.loop
 	l.serving = c
 	r := &c.uris.refs[ref]
 	if c.sk.OutboundBuffered() > 0 {
@@ -126,17 +151,18 @@ func (l *loop) tellResource(c *conn, ref uint32) {
 		return
 	}
 	r.dirty = false
-	if l.fan.notice.tells(c) {
-		c.write(l.fan.frames.bytesFor(c))
+	if b.fan.notice.tells(c) {
+		c.write(b.fan.frames.bytesFor(c))
 	}
 }
 
 // deliverDirty notifies a stream that has caught up of what it missed, as long as it keeps up.
 func (l *loop) deliverDirty(c *conn) {
+	b := c.berth
 	tell := func(ch mcp.Change) bool {
-		n := l.noticeOf(ch)
-		if !c.slow() && !l.streams.walk.active {
-			n.seq = l.told
+		n := b.noticeOf(ch)
+		if !c.slow() && !b.streams.walk.active {
+			n.seq = b.told
 		}
 		if !n.tells(c) {
 			return true
@@ -189,14 +215,14 @@ type notice struct {
 // longer declares.
 func (n *notice) tells(c *conn) bool { return !c.has(flagSession) || len(n.message) > 0 }
 
-func (l *loop) noticeOf(ch mcp.Change) notice {
-	prefix, suffix := l.srv.mcp.ChangeMessage(ch)
+func (b *berth) noticeOf(ch mcp.Change) notice {
+	prefix, suffix := b.svc.mcp.ChangeMessage(ch)
 	n := notice{
 		prefix: []byte(escapeForEvent(string(prefix))),
 		suffix: []byte(escapeForEvent(string(suffix))),
 	}
-	if l.m.sessionStreams.Load() > 0 {
-		n.message = l.srv.mcp.SessionChangeMessage(ch)
+	if b.loop.m.sessionStreams.Load() > 0 {
+		n.message = b.svc.mcp.SessionChangeMessage(ch)
 	}
 	return n
 }

@@ -33,7 +33,7 @@ func (r *rig) connect() *fakePeer { return r.connectFrom(endpoint.TrustLoopback)
 
 func (r *rig) connectFrom(from endpoint.Trust) *fakePeer {
 	p := &fakePeer{r: r, room: -1}
-	p.c = &conn{loop: r.l, trust: from}
+	p.c = newConn(r.l, from, false)
 	r.s.admission.Reserve(false)
 	p.c.open(p, r.l.present())
 	r.peers = append(r.peers, p)

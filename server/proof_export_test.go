@@ -38,11 +38,10 @@ func (s *Server) Census() Census {
 
 func (l *loop) census() Census {
 	c := Census{
-		Armed:     l.wheel.Armed(),
-		Stalls:    len(l.stalls.clocks),
-		Resources: len(l.streams.byURI),
-		FreeJobs:  len(l.jobs),
-		Idle:      len(l.workers.idle),
+		Armed:    l.wheel.Armed(),
+		Stalls:   len(l.stalls.clocks),
+		FreeJobs: len(l.jobs),
+		Idle:     len(l.workers.idle),
 	}
 	for _, conn := range l.slots {
 		if conn == nil {
@@ -53,9 +52,12 @@ func (l *loop) census() Census {
 			c.Exchanges++
 		}
 	}
-	for slot := l.streams.head; slot != noSlot; slot = l.slots[slot].next {
-		c.Streams++
-	}
+	l.eachBerth(func(b *berth) {
+		c.Resources += len(b.streams.byURI)
+		for slot := b.streams.head; slot != noSlot; slot = l.slots[slot].streamNode.next {
+			c.Streams++
+		}
+	})
 	seen := make(map[*job]bool)
 	for _, j := range l.jobs {
 		if seen[j] {

@@ -136,7 +136,7 @@ func newRig(t testing.TB, opts *Options, change ...func(*mcp.ServerOptions)) *ri
 	if opts != nil {
 		o = *opts
 	}
-	o.Loops, o.Logger = 1, logger
+	o.Loops, o.Logger = 2, logger // a port has a second loop
 	r.s = New(r.ms, &o)
 	r.l = newLoop(r.s, 0, r.base)
 	r.s.mu.Lock()
@@ -271,7 +271,7 @@ func (r *rig) post(chs ...mcp.Change) {
 	for _, ch := range chs {
 		var c changes
 		c.add(ch)
-		r.l.postChanges(&c)
+		r.l.home.postChanges(&c)
 	}
 }
 
@@ -307,27 +307,9 @@ func (r *rig) invariants() error {
 			return fmt.Errorf("stall clock of slot %d: %v, flag %v", slot, stalled, c.has(flagStalled))
 		}
 	}
-	listed := 0
-	prev := noSlot
-	for at := l.streams.head; at != noSlot; at = l.slots[at].next {
-		c := l.slots[at]
-		if c == nil || !c.has(flagStreaming) || c.prev != prev {
-			return fmt.Errorf("the list of streams is broken at slot %d", at)
-		}
-		if listed++; listed > open {
-			return errors.New("the list of streams is circular")
-		}
-		prev = at
-	}
-	for uri, list := range l.streams.byURI {
-		if len(list.members) == 0 || list.uri != uri {
-			return fmt.Errorf("the list of %s is empty or misfiled", uri)
-		}
-		for pos, m := range list.members {
-			if ref := l.slots[m.slot].uris.refs[m.ref]; ref.list != list || ref.pos != pos {
-				return fmt.Errorf("%s: member %d does not point back", uri, pos)
-			}
-		}
+	listed, err := l.listed()
+	if err != nil {
+		return err
 	}
 	switch {
 	case l.wheel.Armed() != open:

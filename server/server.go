@@ -20,8 +20,10 @@ import (
 // Server serves an mcp.Server over Streamable HTTP. Its methods may be called from any goroutine,
 // except that an inline tool must not call Shutdown.
 type Server struct {
-	mcp       *mcp.Server
 	opts      Options
+	home      *service   // that of Options.Path
+	services  []*service // by endpoint.Verdict.Endpoint; home is the first; immutable once started
+	guests    guests
 	deadlines deadlines
 	limits    httpparse.Limits
 	policy    endpoint.Policy
@@ -36,14 +38,11 @@ type Server struct {
 	halt      chan struct{} // closed to end the ticker
 	helper    sync.WaitGroup
 
-	notices noticeBoard
-	unwatch func() // ends the reports of changes
-
 	dateNow atomic.Pointer[dateLine]
 	parked  atomic.Bool   // the ticker waits for longer than a tick, or is about to
 	alarm   chan struct{} // ends that wait
 
-	mu        sync.Mutex // guards started, startErr, acceptors
+	mu        sync.Mutex // guards started, startErr, acceptors, and services until started
 	started   bool
 	startErr  error
 	acceptors map[engine.Acceptor]struct{}
@@ -73,7 +72,6 @@ type Server struct {
 func New(s *mcp.Server, opts *Options) *Server {
 	o := withDefaults(opts)
 	srv := &Server{
-		mcp:       s,
 		opts:      o,
 		deadlines: deadlinesOf(&o),
 		limits: httpparse.Limits{
@@ -117,12 +115,9 @@ func New(s *mcp.Server, opts *Options) *Server {
 	}
 	srv.base, srv.cancel = context.WithCancelCause(context.Background())
 	srv.refreshDate(srv.start)
-	srv.notices.delay, srv.notices.report, srv.notices.log = o.NoticeDelay, srv.postChanges, newChangeLog(srv.start)
-	srv.unwatch = s.OnChange(func(ch mcp.Change) {
-		if srv.up.Load() {
-			srv.notices.add(ch)
-		}
-	})
+	srv.home = newService(srv, site{mcp: s, path: o.Path, sse: srv.policy.SSE})
+	srv.home.watch()
+	srv.services = []*service{srv.home}
 	return srv
 }
 
@@ -178,13 +173,6 @@ func (s *Server) refreshDate(t time.Time) {
 	}
 }
 
-// postChanges reports changes to all loops.
-func (s *Server) postChanges(c *changes) {
-	for _, l := range s.loops {
-		l.postChanges(c)
-	}
-}
-
 // logPanic counts and logs a panic in a loop's own code.
 func (s *Server) logPanic(l *loop, r any) {
 	l.m.panics.Add(1)
@@ -207,6 +195,6 @@ func newSessions(s *Server) *session.Table[*job] {
 		AnswersTotal: o.AnswersTotal,
 		Idle:         wheel.Ticks(o.SessionIdle),
 		First:        s.rouse,
-		Forgot:       s.forgotSubscriptions,
+		Forgot:       forgotSubscriptions,
 	})
 }

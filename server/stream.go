@@ -35,16 +35,15 @@ func (c *conn) listen(now tick, j *job) {
 	}
 	sub := j.call.Listen()
 	c.writeStreamHead()
-	l.msg = s.mcp.AppendAcknowledged(l.msg[:0], sub)
+	l.msg = c.svc.mcp.AppendAcknowledged(l.msg[:0], sub)
 	c.appendEvent(l.msg)
 
 	c.id = l.intern(sub.ID)
 	c.topics = sub.Topics &^ mcp.TopicResource
 	c.flags |= flagStreaming
-	l.m.streams.Add(1)
-	l.streams.push(c.slot)
+	c.joinBerth()
 	if len(sub.URIs) > 0 {
-		l.streams.listen(c.slot, sub.URIs)
+		c.streams.listen(c.slot, sub.URIs)
 	}
 	l.count(j.call.Method(), outcomeOK)
 	l.resetRequest(x)
@@ -54,9 +53,18 @@ func (c *conn) listen(now tick, j *job) {
 	}
 }
 
-// endStream removes c from all lists of streams.
+// joinBerth adds c, whose stream begins, to the streams of its berth.
+func (c *conn) joinBerth() {
+	if c.svc.guest {
+		c.svc.watch()
+	}
+	c.loop.m.streams.Add(1)
+	c.streams.push(c.slot)
+}
+
+// endStream removes c from all lists of streams. The caller takes c home.
 func (l *loop) endStream(c *conn) {
-	u := l.streams.remove(c.slot)
+	u := c.streams.remove(c.slot)
 	if c.has(flagSession) {
 		if u != nil {
 			l.leaveSession(c, u)
@@ -84,7 +92,8 @@ func (c *conn) endGracefully(now tick) {
 	}
 	id := c.id
 	l.endStream(c)
-	l.msg = l.srv.mcp.AppendListenResult(l.msg[:0], id)
+	l.msg = c.svc.mcp.AppendListenResult(l.msg[:0], id)
+	c.goHome()
 	c.appendEvent(l.msg)
 	c.endEvents()
 	c.flags |= flagClose

@@ -2,15 +2,15 @@ package server
 
 import "github.com/mooring-mcp/mooring/server/internal/session"
 
-// streamList holds the streams of a loop. One list has all of them, newest first. In addition, each
-// resource has a list of the streams that listen to it. Streams are known by their slots.
+// streamList holds the streams of a berth. One list has all of them, newest first. In addition,
+// each resource has a list of the streams that listen to it. Streams are known by their slots.
 //
 // Only one walk over a list is active at a time. It takes a few streams in each turn, and streams
 // may come and go between two steps. The walk visits every stream that stays until its end, and
 // none that is added after its beginning.
 type streamList struct {
-	head     uint32 // slot
-	byURI    map[string]*uriList
+	head     uint32              // slot
+	byURI    map[string]*uriList // nil until it is needed
 	node     func(slot uint32) *streamNode
 	interest interest
 	walk     streamWalk
@@ -41,7 +41,6 @@ const noSlot = ^uint32(0)
 
 func (s *streamList) init(node func(slot uint32) *streamNode, i interest) {
 	s.head, s.node, s.interest = noSlot, node, i
-	s.byURI = make(map[string]*uriList)
 }
 
 // push adds a stream at the front of the list, so that a walk in progress does not visit it.
@@ -168,6 +167,9 @@ func (s *streamList) listen(slot uint32, uris []string) {
 		list := s.byURI[uri]
 		if list == nil {
 			list = &uriList{uri: uri}
+			if s.byURI == nil {
+				s.byURI = make(map[string]*uriList)
+			}
 			s.byURI[uri] = list
 		}
 		n.uris.refs = append(n.uris.refs, uriRef{list: list, pos: len(list.members)})

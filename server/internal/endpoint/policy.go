@@ -32,12 +32,13 @@ func (r Route) TakesMessage() bool { return r == RouteMCP || r == RouteMessage }
 
 // Verdict is what Check decides about a head.
 type Verdict struct {
-	Route  Route
-	Status int    // the status of a refusal
-	Reason string // fixed text for the peer
-	Allow  string // the value of Allow, with status 405
-	JSON   bool   // the client accepts application/json
-	Stream bool   // the client accepts text/event-stream
+	Route    Route
+	Endpoint uint32 // for a route of MCP: 0 for Policy.Path, else the number of Policy.More
+	Status   int    // the status of a refusal
+	Reason   string // fixed text for the peer
+	Allow    string // the value of Allow, with status 405
+	JSON     bool   // the client accepts application/json
+	Stream   bool   // the client accepts text/event-stream
 }
 
 // Refuse returns the verdict that refuses a request with a status. reason is a fixed text.
@@ -54,9 +55,10 @@ const (
 	TrustUnix                  // a unix socket
 )
 
-// Policy holds the rules of the MCP endpoint. It is immutable.
+// Policy holds the rules of the MCP endpoints. It is immutable.
 type Policy struct {
-	Path    string
+	Path    string            // of the endpoint 0
+	More    map[string]uint32 // the paths of other endpoints, which have numbers from 1
 	Origins []string
 	Hosts   []string
 	Modern  bool // only 2026-07-28 is served, so there is no GET and no DELETE
@@ -72,7 +74,7 @@ func (p *Policy) Check(r *httpparse.Request, from Trust) Verdict {
 		// this.
 		return Verdict{Route: RouteOptions}
 	}
-	to := RouteMCP
+	to, at := RouteMCP, uint32(0)
 	switch {
 	case string(r.Path) == p.Path:
 	case p.SSE != "" && string(r.Path) == p.SSE:
@@ -84,7 +86,9 @@ func (p *Policy) Check(r *httpparse.Request, from Trust) Verdict {
 	case string(r.Path) == "/readyz":
 		return probe(r, RouteReady)
 	default:
-		return Refuse(404, "no such resource")
+		if at = p.More[string(r.Path)]; at == 0 {
+			return Refuse(404, "no such resource")
+		}
 	}
 	// "Servers MUST validate the Origin header on all incoming connections to prevent DNS rebinding
 	// attacks": a request is refused if either Host or Origin is not allowed.
@@ -106,7 +110,7 @@ func (p *Policy) Check(r *httpparse.Request, from Trust) Verdict {
 		if p.Modern {
 			return p.notAllowed()
 		}
-		v := Verdict{Route: RouteStream}
+		v := Verdict{Route: RouteStream, Endpoint: at}
 		if v.JSON, v.Stream = acceptable(r); !v.Stream {
 			return Refuse(406, "client must accept text/event-stream")
 		}
@@ -115,14 +119,14 @@ func (p *Policy) Check(r *httpparse.Request, from Trust) Verdict {
 		if p.Modern {
 			return p.notAllowed()
 		}
-		return Verdict{Route: RouteDelete}
+		return Verdict{Route: RouteDelete, Endpoint: at}
 	default:
 		return p.notAllowed()
 	}
 	if v := checkContentType(r); v.Status != 0 {
 		return v
 	}
-	v := Verdict{Route: RouteMCP}
+	v := Verdict{Route: RouteMCP, Endpoint: at}
 	v.JSON, v.Stream = acceptable(r)
 	if !v.JSON && !v.Stream {
 		return Refuse(406, "client must accept application/json or text/event-stream")

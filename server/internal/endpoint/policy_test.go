@@ -174,6 +174,40 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// The rules are the same at each of several endpoints, and a refusal names none.
+func TestCheckMore(t *testing.T) {
+	p := Policy{Path: "/mcp", SSE: "/sse", Messages: "/sse/message", More: map[string]uint32{"/mcp/b": 1, "/b": 2}}
+	modern := p
+	modern.Modern = true
+	const usual = "Host: localhost\r\nContent-Type: application/json\r\n\r\n"
+	for _, c := range []struct {
+		policy *Policy
+		head   string
+		want   Verdict
+	}{
+		{&p, "POST /mcp HTTP/1.1\r\n" + usual, Verdict{Route: RouteMCP, JSON: true, Stream: true}},
+		{&p, "POST /mcp/b HTTP/1.1\r\n" + usual, Verdict{Route: RouteMCP, Endpoint: 1, JSON: true, Stream: true}},
+		{&p, "POST /b?x=/mcp HTTP/1.1\r\n" + usual, Verdict{Route: RouteMCP, Endpoint: 2, JSON: true, Stream: true}},
+		{&p, "GET /b HTTP/1.1\r\n" + usual, Verdict{Route: RouteStream, Endpoint: 2, JSON: true, Stream: true}},
+		{&p, "DELETE /mcp/b HTTP/1.1\r\n" + usual, Verdict{Route: RouteDelete, Endpoint: 1}},
+		{&p, "POST /b/ HTTP/1.1\r\n" + usual, status(404)},
+		{&p, "POST /B HTTP/1.1\r\n" + usual, status(404)},
+		{&p, "POST /%62 HTTP/1.1\r\n" + usual, status(404)},
+		{&p, "POST /mcp/b/message HTTP/1.1\r\n" + usual, status(404)},
+		{&p, "POST /b HTTP/1.1\r\nOrigin: http://evil.example\r\n" + usual, status(403)},
+		{&p, "POST /b HTTP/1.1\r\nHost: localhost\r\n\r\n", status(415)},
+		{&p, "OPTIONS /b HTTP/1.1\r\nOrigin: http://localhost\r\n" + usual, Verdict{Route: RoutePreflight}},
+		{&modern, "POST /b HTTP/1.1\r\n" + usual, Verdict{Route: RouteMCP, Endpoint: 2, JSON: true, Stream: true}},
+		{&modern, "GET /b HTTP/1.1\r\n" + usual, Verdict{Status: 405, Allow: "POST"}},
+	} {
+		got := c.policy.Check(parsed(t, c.head), TrustLoopback)
+		got.Reason = ""
+		if got != c.want {
+			t.Errorf("%q\n got %+v\nwant %+v", c.head, got, c.want)
+		}
+	}
+}
+
 func wantVerdict(t *testing.T, c checkCase) {
 	t.Helper()
 	got := c.policy.Check(parsed(t, c.head()), c.from)

@@ -88,7 +88,7 @@ func TestRegisterRefuses(t *testing.T) {
 	want("one too many", 1, false, ErrManyCalls)
 	table.Delete(keyOf(3), 1000)
 	want("deleted", 3, false, ErrGone)
-	if _, _, err := table.TakeOver(keyOf(2), somewhere, false, 0); err != nil {
+	if _, _, err := table.TakeOver(keyOf(2), owner, somewhere, false, 0); err != nil {
 		t.Fatal(err)
 	}
 	want("a stream", 2, true, nil)
@@ -176,7 +176,7 @@ func TestQuestions(t *testing.T) {
 // What most sessions do allocates nothing in the table.
 func TestTableAllocs(t *testing.T) {
 	table := tableOf(10, 10)
-	if _, _, err := table.TakeOver(keyOf(1), somewhere, false, 0); err != nil {
+	if _, _, err := table.TakeOver(keyOf(1), owner, somewhere, false, 0); err != nil {
 		t.Fatal(err)
 	}
 	j := &host{1}

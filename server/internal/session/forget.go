@@ -10,7 +10,7 @@ import "github.com/mooring-mcp/mooring/server/internal/wheel"
 func (t *Table[J]) makeRoom(first int) bool {
 	for i := range Shards {
 		if s := t.takeOldest(&t.shards[(first+i)%Shards]); s != nil {
-			t.forgot(s.uris)
+			t.forgot(s.subs)
 			return true
 		}
 	}
@@ -55,14 +55,14 @@ func (t *Table[J]) Deleted(k Key) bool {
 type Held[J comparable] struct {
 	Streams []Place // its own, and those on which calls were resumed
 	Calls   []Call[J]
-	URIs    map[string]struct{}
+	Subscriptions
 }
 
 // Delete deletes session k. Its ID is refused until it would expire anyway, at the end of the Unix
 // second expires.
 func (t *Table[J]) Delete(k Key, expires uint32) Held[J] {
 	s := t.revoke(k, expires)
-	h := Held[J]{Calls: callsOf(s.calls), URIs: s.uris}
+	h := Held[J]{Calls: callsOf(s.calls), Subscriptions: s.subs}
 	if !s.stream.IsZero() {
 		h.Streams = append(h.Streams, s.stream)
 	}
@@ -129,12 +129,12 @@ func (t *Table[J]) dropRevoked(sh *shard[J]) {
 
 // Sweep forgets what has expired in shard i. unix is the current Unix second.
 func (t *Table[J]) Sweep(i int, now wheel.Tick, unix uint32) {
-	for _, uris := range t.sweepLocked(&t.shards[i], now, unix) {
-		t.forgot(uris)
+	for _, subs := range t.sweepLocked(&t.shards[i], now, unix) {
+		t.forgot(subs)
 	}
 }
 
-func (t *Table[J]) sweepLocked(sh *shard[J], now wheel.Tick, unix uint32) (forgot []map[string]struct{}) {
+func (t *Table[J]) sweepLocked(sh *shard[J], now wheel.Tick, unix uint32) (forgot []Subscriptions) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	for k, at := range sh.gone {
@@ -149,10 +149,10 @@ func (t *Table[J]) sweepLocked(sh *shard[J], now wheel.Tick, unix uint32) (forgo
 		}
 		s.expireReplays(now, &t.budget)
 		if s.stream.IsZero() && len(s.calls) == 0 && s.lastUsed+t.o.Idle <= now {
-			if len(s.uris) > 0 {
-				forgot = append(forgot, s.uris)
+			if len(s.subs.URIs) > 0 {
+				forgot = append(forgot, s.subs)
 			}
-			s.level, s.uris = "", nil // its client has not been seen for so long that it is gone
+			s.level, s.subs = "", Subscriptions{} // its client has not been seen for so long that it is gone
 		}
 		sh.takeBack(s)
 		if s.empty() {
@@ -165,18 +165,18 @@ func (t *Table[J]) sweepLocked(sh *shard[J], now wheel.Tick, unix uint32) (forgo
 // Clear empties the table. Deleted IDs stay known.
 func (t *Table[J]) Clear() {
 	for i := range t.shards {
-		for _, uris := range t.clearLocked(&t.shards[i]) {
-			t.forgot(uris)
+		for _, subs := range t.clearLocked(&t.shards[i]) {
+			t.forgot(subs)
 		}
 	}
 }
 
-func (t *Table[J]) clearLocked(sh *shard[J]) (forgot []map[string]struct{}) {
+func (t *Table[J]) clearLocked(sh *shard[J]) (forgot []Subscriptions) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	for _, s := range sh.m {
 		if s.details != nil {
-			forgot = append(forgot, s.uris)
+			forgot = append(forgot, s.subs)
 			s.forgetReplays(&t.budget)
 		}
 		t.drop(sh, s)

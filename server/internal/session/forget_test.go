@@ -90,7 +90,7 @@ func TestNothingIsHeldForADeletedSession(t *testing.T) {
 func TestRevokedSessionKeepsItsOwn(t *testing.T) {
 	table := tableOf(100, 100)
 	fill := func(s *entry[*host]) {
-		s.level, s.uris, s.calls = "info", map[string]struct{}{"file:///a": {}}, []call[*host]{{id: "1"}}
+		s.level, s.subs.URIs, s.calls = "info", map[string]struct{}{"file:///a": {}}, []call[*host]{{id: "1"}}
 		s.addReplay(7, Place{}, &table.budget)
 	}
 	table.with(keyOf(1), true, 0, fill)
@@ -102,7 +102,7 @@ func TestRevokedSessionKeepsItsOwn(t *testing.T) {
 		}
 		s.calls = append(s.calls, call[*host]{id: "2"})
 	})
-	if held.level != "info" || len(held.uris) != 1 || len(held.calls) != 1 || held.calls[0].id != "1" || len(held.replays) != 1 {
+	if held.level != "info" || len(held.subs.URIs) != 1 || len(held.calls) != 1 || held.calls[0].id != "1" || len(held.replays) != 1 {
 		t.Errorf("it held %+v", held.details)
 	}
 	if table.budget.used.Load() != 0 {
@@ -119,12 +119,12 @@ func TestFirstAndForgot(t *testing.T) {
 	table = New[*host](Options{
 		MaxSessions: 2, MaxRevoked: 10, Idle: 5,
 		First:  func() { first++; table.Audit() },
-		Forgot: func(uris map[string]struct{}) { forgot += len(uris); table.Audit() },
+		Forgot: func(subs Subscriptions) { forgot += len(subs.URIs); table.Audit() },
 	})
 	subscribe := func(n int, uris ...string) {
 		t.Helper()
 		for _, uri := range uris {
-			if _, added, err := table.Subscribe(keyOf(n), uri, false, 1); !added || err != nil {
+			if _, added, err := table.Subscribe(keyOf(n), owner, uri, false, 1); !added || err != nil {
 				t.Fatalf("session %d, %s: added %v, %v", n, uri, added, err)
 			}
 		}
@@ -138,7 +138,7 @@ func TestFirstAndForgot(t *testing.T) {
 	subscribe(1, "a", "b")
 	subscribe(2, "a")
 	want("two sessions", 1, 0)
-	if _, _, err := table.TakeOver(keyOf(2), somewhere, false, 2); err != nil {
+	if _, _, err := table.TakeOver(keyOf(2), owner, somewhere, false, 2); err != nil {
 		t.Fatal(err)
 	}
 	subscribe(3, "c")

@@ -11,6 +11,22 @@ import (
 // maxURIs is the maximum number of resources that a session subscribes to.
 const maxURIs = 1024
 
+// Subscriptions are the resources to which a session subscribes. They all belong to one of the
+// servers that share the table: Owner, whose type is the host's and comparable. Without URIs there
+// is no owner.
+type Subscriptions struct {
+	Owner any
+	URIs  map[string]struct{}
+}
+
+// of returns the resources of owner.
+func (s *Subscriptions) of(owner any) map[string]struct{} {
+	if s.Owner != owner {
+		return nil
+	}
+	return s.URIs
+}
+
 // Level returns the log level of session k; empty if it has none.
 func (t *Table[J]) Level(k Key, now wheel.Tick) (level mcp.LoggingLevel) {
 	if t.count.Load() > 0 {
@@ -29,25 +45,32 @@ func (t *Table[J]) SetLevel(k Key, level mcp.LoggingLevel, needsStream bool, now
 	})
 }
 
-// Subscribe subscribes session k to a resource. It returns the session's stream, and whether the
-// subscription is new. If needsStream, it does nothing unless the session has an open stream. The
-// error is ErrGone, ErrFull, ErrManyURIs or nil.
-func (t *Table[J]) Subscribe(k Key, uri string, needsStream bool, now wheel.Tick) (stream Place, added bool, err error) {
+// Subscribe subscribes session k to a resource of owner. It returns the session's stream, and
+// whether the subscription is new. If needsStream, it does nothing unless the session has an open
+// stream. The error is ErrGone, ErrFull, ErrManyURIs, ErrOtherOwner or nil.
+func (t *Table[J]) Subscribe(k Key, owner any, uri string, needsStream bool, now wheel.Tick) (stream Place, added bool, err error) {
 	refused := t.with(k, !needsStream, now, func(s *entry[J]) {
 		if needsStream && s.stream.IsZero() {
 			return
 		}
-		if _, has := s.uris[uri]; has {
+		if len(s.subs.URIs) == 0 {
+			s.subs = Subscriptions{Owner: owner}
+		}
+		if s.subs.Owner != owner {
+			err = ErrOtherOwner
 			return
 		}
-		if len(s.uris) >= maxURIs {
+		if _, has := s.subs.URIs[uri]; has {
+			return
+		}
+		if len(s.subs.URIs) >= maxURIs {
 			err = ErrManyURIs
 			return
 		}
-		if s.uris == nil {
-			s.uris = make(map[string]struct{})
+		if s.subs.URIs == nil {
+			s.subs.URIs = make(map[string]struct{})
 		}
-		s.uris[uri] = struct{}{}
+		s.subs.URIs[uri] = struct{}{}
 		stream, added = s.stream, true
 	})
 	if refused != nil {
@@ -56,21 +79,23 @@ func (t *Table[J]) Subscribe(k Key, uri string, needsStream bool, now wheel.Tick
 	return stream, added, err
 }
 
-// Unsubscribe ends a subscription of session k. It returns the session's stream, and whether there
-// was such a subscription.
-func (t *Table[J]) Unsubscribe(k Key, uri string, now wheel.Tick) (stream Place, removed bool) {
+// Unsubscribe ends a subscription of session k to a resource of owner. It returns the session's
+// stream, and whether there was such a subscription.
+func (t *Table[J]) Unsubscribe(k Key, owner any, uri string, now wheel.Tick) (stream Place, removed bool) {
 	t.look(k, now, func(s *entry[J]) {
-		if _, removed = s.uris[uri]; removed {
-			delete(s.uris, uri)
+		if _, removed = s.subs.of(owner)[uri]; removed {
+			if delete(s.subs.URIs, uri); len(s.subs.URIs) == 0 {
+				s.subs = Subscriptions{}
+			}
 			stream = s.stream
 		}
 	})
 	return stream, removed
 }
 
-// Subscribed reports whether session k subscribes to a resource.
-func (t *Table[J]) Subscribed(k Key, uri string, now wheel.Tick) (ok bool) {
-	t.look(k, now, func(s *entry[J]) { _, ok = s.uris[uri] })
+// Subscribed reports whether session k subscribes to a resource of owner.
+func (t *Table[J]) Subscribed(k Key, owner any, uri string, now wheel.Tick) (ok bool) {
+	t.look(k, now, func(s *entry[J]) { _, ok = s.subs.of(owner)[uri] })
 	return ok
 }
 

@@ -14,18 +14,18 @@ func (t *Table[J]) Stream(k Key, now wheel.Tick) (at Place) {
 	return at
 }
 
-// TakeOver makes to the stream of session k. It returns the stream whose place that takes, if
-// there is one, and the resources to which the session subscribes. If full, the host has no room
+// TakeOver makes to the stream of session k. It returns the stream whose place that takes, if there
+// is one, and the resources of owner to which the session subscribes. If full, the host has no room
 // for another stream, so there must be one whose place to takes. The error is ErrGone, ErrFull,
 // ErrManyStreams or nil.
-func (t *Table[J]) TakeOver(k Key, to Place, full bool, now wheel.Tick) (old Place, uris []string, err error) {
+func (t *Table[J]) TakeOver(k Key, owner any, to Place, full bool, now wheel.Tick) (old Place, uris []string, err error) {
 	refused := t.with(k, true, now, func(s *entry[J]) {
 		if full && s.stream.IsZero() {
 			err = ErrManyStreams
 			return
 		}
 		old, s.stream = s.stream, to
-		for uri := range s.uris {
+		for uri := range s.subs.of(owner) {
 			uris = append(uris, uri)
 		}
 	})
@@ -38,18 +38,18 @@ func (t *Table[J]) TakeOver(k Key, to Place, full bool, now wheel.Tick) (old Pla
 // Leave takes the stream own, which has ended, from session k, unless another has taken its
 // place. If ends, the session ends with its stream: Leave returns the calls in flight and the
 // subscriptions, for the caller to end.
-func (t *Table[J]) Leave(k Key, own Place, ends bool, now wheel.Tick) (calls []Call[J], uris map[string]struct{}) {
+func (t *Table[J]) Leave(k Key, own Place, ends bool, now wheel.Tick) (calls []Call[J], subs Subscriptions) {
 	t.look(k, now, func(s *entry[J]) {
 		if s.stream != own {
 			return
 		}
 		s.stream = Place{}
 		if ends {
-			calls, uris = callsOf(s.calls), s.uris
-			s.info, s.level, s.uris = mcp.SessionInfo{}, "", nil
+			calls, subs = callsOf(s.calls), s.subs
+			s.info, s.level, s.subs = mcp.SessionInfo{}, "", Subscriptions{}
 		}
 	})
-	return calls, uris
+	return calls, subs
 }
 
 // OpenReplay begins to keep the events of a call's stream of session k, which the connection to

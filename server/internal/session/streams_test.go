@@ -10,21 +10,24 @@ import (
 
 var elsewhere = Place{Loop: 2, Slot: 3, Gen: 4}
 
+// owner and other are servers that share a table.
+const owner, other = "a server", "another server"
+
 // The newer stream wins, also where there is no room for another.
 func TestTakeOver(t *testing.T) {
 	table := tableOf(2, 10)
-	if _, _, err := table.TakeOver(keyOf(1), somewhere, true, 0); !errors.Is(err, ErrManyStreams) {
+	if _, _, err := table.TakeOver(keyOf(1), owner, somewhere, true, 0); !errors.Is(err, ErrManyStreams) {
 		t.Errorf("no room: %v", err)
 	}
 	table.wantExact(t, 0, 0)
-	if _, _, err := table.Subscribe(keyOf(1), "a", false, 0); err != nil {
+	if _, _, err := table.Subscribe(keyOf(1), owner, "a", false, 0); err != nil {
 		t.Fatal(err)
 	}
-	old, uris, err := table.TakeOver(keyOf(1), somewhere, false, 0)
+	old, uris, err := table.TakeOver(keyOf(1), owner, somewhere, false, 0)
 	if !old.IsZero() || strings.Join(uris, " ") != "a" || err != nil {
 		t.Errorf("the first stream: in place of %+v, %q, %v", old, uris, err)
 	}
-	if old, _, err = table.TakeOver(keyOf(1), elsewhere, true, 0); old != somewhere || err != nil {
+	if old, _, err = table.TakeOver(keyOf(1), owner, elsewhere, true, 0); old != somewhere || err != nil {
 		t.Errorf("the second stream: in place of %+v, %v", old, err)
 	}
 	table.Leave(keyOf(1), somewhere, false, 0)
@@ -32,11 +35,11 @@ func TestTakeOver(t *testing.T) {
 		t.Errorf("the first stream took %+v with it", at)
 	}
 	table.Leave(keyOf(1), elsewhere, false, 0)
-	if at := table.Stream(keyOf(1), 0); !at.IsZero() || !table.Subscribed(keyOf(1), "a", 0) {
-		t.Errorf("left are the stream %+v and the subscription, %v", at, table.Subscribed(keyOf(1), "a", 0))
+	if at := table.Stream(keyOf(1), 0); !at.IsZero() || !table.Subscribed(keyOf(1), owner, "a", 0) {
+		t.Errorf("left are the stream %+v and the subscription, %v", at, table.Subscribed(keyOf(1), owner, "a", 0))
 	}
 	table.Delete(keyOf(1), 100)
-	if _, _, err := table.TakeOver(keyOf(1), somewhere, false, 0); !errors.Is(err, ErrGone) {
+	if _, _, err := table.TakeOver(keyOf(1), owner, somewhere, false, 0); !errors.Is(err, ErrGone) {
 		t.Errorf("a stream of a deleted session: %v", err)
 	}
 }
@@ -48,11 +51,11 @@ func TestLeaveEndsTheSession(t *testing.T) {
 	if table.Agree(keyOf(1), info, 0); table.Held() {
 		t.Error("something is held for a session without a stream")
 	}
-	if _, _, err := table.TakeOver(keyOf(1), somewhere, false, 0); err != nil {
+	if _, _, err := table.TakeOver(keyOf(1), owner, somewhere, false, 0); err != nil {
 		t.Fatal(err)
 	}
 	table.Agree(keyOf(1), info, 0)
-	_, _, err1 := table.Subscribe(keyOf(1), "a", true, 0)
+	_, _, err1 := table.Subscribe(keyOf(1), owner, "a", true, 0)
 	err2 := table.SetLevel(keyOf(1), "error", true, 0)
 	j := &host{1}
 	if err := errors.Join(err1, err2, table.Register(keyOf(1), "1", j, 7, true, 0)); err != nil {
@@ -62,14 +65,14 @@ func TestLeaveEndsTheSession(t *testing.T) {
 	if got, at := table.Agreed(keyOf(1), 0); got != info || at != somewhere {
 		t.Errorf("agreed on %+v, at %+v", got, at)
 	}
-	calls, uris := table.Leave(keyOf(1), somewhere, true, 0)
-	if len(calls) != 1 || calls[0].Job != j || len(uris) != 1 {
-		t.Errorf("left with %+v, %v", calls, uris)
+	calls, subs := table.Leave(keyOf(1), somewhere, true, 0)
+	if len(calls) != 1 || calls[0].Job != j || len(subs.URIs) != 1 || subs.Owner != owner {
+		t.Errorf("left with %+v, %v", calls, subs)
 	}
 	if got, at := table.Agreed(keyOf(1), 0); got != (mcp.SessionInfo{}) || !at.IsZero() {
 		t.Errorf("agreed on %+v, at %+v, after its end", got, at)
 	}
-	if _, added, err := table.Subscribe(keyOf(1), "b", true, 0); added || err != nil {
+	if _, added, err := table.Subscribe(keyOf(1), owner, "b", true, 0); added || err != nil {
 		t.Errorf("a subscription after its end: %v, %v", added, err)
 	}
 	if err := table.SetLevel(keyOf(1), "info", true, 0); err != nil || table.Level(keyOf(1), 0) != "" {
@@ -82,20 +85,20 @@ func TestLeaveEndsTheSession(t *testing.T) {
 func TestSubscribe(t *testing.T) {
 	table := tableOf(2, 10)
 	for i := range maxURIs {
-		if _, added, err := table.Subscribe(keyOf(1), string(rune('a'+i)), false, 0); !added || err != nil {
+		if _, added, err := table.Subscribe(keyOf(1), owner, string(rune('a'+i)), false, 0); !added || err != nil {
 			t.Fatal(i, added, err)
 		}
 	}
-	if _, added, err := table.Subscribe(keyOf(1), "a", false, 0); added || err != nil {
+	if _, added, err := table.Subscribe(keyOf(1), owner, "a", false, 0); added || err != nil {
 		t.Errorf("again: %v, %v", added, err)
 	}
-	if _, added, err := table.Subscribe(keyOf(1), "more", false, 0); added || !errors.Is(err, ErrManyURIs) {
+	if _, added, err := table.Subscribe(keyOf(1), owner, "more", false, 0); added || !errors.Is(err, ErrManyURIs) {
 		t.Errorf("one too many: %v, %v", added, err)
 	}
-	if _, removed := table.Unsubscribe(keyOf(1), "more", 0); removed || table.Subscribed(keyOf(1), "more", 0) {
+	if _, removed := table.Unsubscribe(keyOf(1), owner, "more", 0); removed || table.Subscribed(keyOf(1), owner, "more", 0) {
 		t.Error("a subscription that was refused is there")
 	}
-	if _, removed := table.Unsubscribe(keyOf(1), "a", 0); !removed || table.Subscribed(keyOf(1), "a", 0) {
+	if _, removed := table.Unsubscribe(keyOf(1), owner, "a", 0); !removed || table.Subscribed(keyOf(1), owner, "a", 0) {
 		t.Error("a subscription does not end")
 	}
 }
@@ -158,6 +161,37 @@ func TestEndedSessionEndsResumedStreams(t *testing.T) {
 	}
 	if _, _, kept := table.Remember(keyOf(1), stream, []byte("x"), false, 0); kept || table.OpenReplay(keyOf(1), elsewhere, 0) != 0 {
 		t.Error("events of a deleted session are kept")
+	}
+	table.wantExact(t, 0, 1)
+}
+
+// The subscriptions of a session belong to one server, and no other sees them.
+func TestSubscriptionsHaveOneOwner(t *testing.T) {
+	table := tableOf(2, 10)
+	subscribe := func(who any, uri string, want error) {
+		t.Helper()
+		if _, added, err := table.Subscribe(keyOf(1), who, uri, false, 0); !errors.Is(err, want) || added != (want == nil) {
+			t.Fatalf("%v, %s: added %v, %v; want %v", who, uri, added, err, want)
+		}
+	}
+	subscribe(owner, "a", nil)
+	subscribe(other, "a", ErrOtherOwner)
+	subscribe(other, "b", ErrOtherOwner)
+	if _, removed := table.Unsubscribe(keyOf(1), other, "a", 0); removed || table.Subscribed(keyOf(1), other, "a", 0) {
+		t.Error("another server has the subscription")
+	}
+	if _, uris, err := table.TakeOver(keyOf(1), other, somewhere, false, 0); len(uris) > 0 || err != nil {
+		t.Errorf("a stream of another server gets %q, %v", uris, err)
+	}
+	if _, uris, err := table.TakeOver(keyOf(1), owner, elsewhere, false, 0); len(uris) != 1 || err != nil {
+		t.Errorf("a stream of the server gets %q, %v", uris, err)
+	}
+	if _, removed := table.Unsubscribe(keyOf(1), owner, "a", 0); !removed {
+		t.Error("the subscription does not end")
+	}
+	subscribe(other, "b", nil) // the last one is gone, and its owner with it
+	if held := table.Delete(keyOf(1), 100); held.Owner != other || len(held.URIs) != 1 {
+		t.Errorf("deleted with %+v", held.Subscriptions)
 	}
 	table.wantExact(t, 0, 1)
 }

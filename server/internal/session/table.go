@@ -39,7 +39,7 @@ type Options struct {
 	// Forgot is called with subscriptions that the table has forgotten. May be nil.
 	//
 	// Both are called without a lock held.
-	Forgot func(uris map[string]struct{})
+	Forgot func(Subscriptions)
 }
 
 // Why a Table refuses something.
@@ -49,6 +49,7 @@ var (
 	ErrManyCalls   = errors.New("session: too many calls in flight")
 	ErrManyStreams = errors.New("session: too many streams")
 	ErrManyURIs    = errors.New("session: too many subscriptions")
+	ErrOtherOwner  = errors.New("session: it has subscriptions with another server")
 	ErrManyAnswers = errors.New("session: too many bytes of answers")
 	ErrNoQuestion  = errors.New("session: no such question")
 	ErrNoReplay    = errors.New("session: the stream cannot be resumed there")
@@ -128,7 +129,7 @@ type entry[J comparable] struct {
 type details[J comparable] struct {
 	info    mcp.SessionInfo // over HTTP+SSE, where the ID is issued before initialize
 	level   mcp.LoggingLevel
-	uris    map[string]struct{}
+	subs    Subscriptions
 	calls   []call[J]
 	asks    []ask[J]
 	replays []*replay
@@ -155,7 +156,7 @@ type ask[J comparable] struct {
 
 // idle reports whether d holds nothing that keeps its session in the table.
 func (d *details[J]) idle() bool {
-	return d == nil || d.level == "" && len(d.uris) == 0 && len(d.calls) == 0 && len(d.asks) == 0 && len(d.replays) == 0
+	return d == nil || d.level == "" && len(d.subs.URIs) == 0 && len(d.calls) == 0 && len(d.asks) == 0 && len(d.replays) == 0
 }
 
 // blank reports whether there is nothing in d.
@@ -200,7 +201,7 @@ func (sh *shard[J]) takeBack(s *entry[J]) {
 		return
 	}
 	s.details = nil
-	d.uris, d.replays = nil, nil
+	d.subs, d.replays = Subscriptions{}, nil
 	d.calls, d.asks = reuse(d.calls), reuse(d.asks)
 	sh.free = d
 }
@@ -315,8 +316,8 @@ func (t *Table[J]) begin() {
 	}
 }
 
-func (t *Table[J]) forgot(uris map[string]struct{}) {
-	if t.o.Forgot != nil && len(uris) > 0 {
-		t.o.Forgot(uris)
+func (t *Table[J]) forgot(subs Subscriptions) {
+	if t.o.Forgot != nil && len(subs.URIs) > 0 {
+		t.o.Forgot(subs)
 	}
 }

@@ -94,10 +94,10 @@ func TestSessionTableModel(t *testing.T) {
 			"subscribe": func(t *rapid.T) {
 				uri := rapid.StringMatching("[ab]").Draw(t, "uri")
 				use(t, true, func(s *entry[*host], m *sessionModel) {
-					if s.uris == nil {
-						s.uris = make(map[string]struct{})
+					if s.subs.URIs == nil {
+						s.subs.URIs = make(map[string]struct{})
 					}
-					if s.uris[uri] = struct{}{}; !slices.Contains(m.uris, uri) {
+					if s.subs.URIs[uri] = struct{}{}; !slices.Contains(m.uris, uri) {
 						m.uris = append(m.uris, uri)
 					}
 				})
@@ -105,7 +105,7 @@ func TestSessionTableModel(t *testing.T) {
 			"unsubscribe": func(t *rapid.T) {
 				uri := rapid.StringMatching("[ab]").Draw(t, "uri")
 				use(t, false, func(s *entry[*host], m *sessionModel) {
-					delete(s.uris, uri)
+					delete(s.subs.URIs, uri)
 					m.uris = slices.DeleteFunc(m.uris, func(u string) bool { return u == uri })
 				})
 			},
@@ -180,7 +180,7 @@ func TestSessionTableModel(t *testing.T) {
 					found := false
 					table.with(keyOf(n), false, 0, func(s *entry[*host]) {
 						found = true
-						if string(s.level) != m.level || len(s.uris) != len(m.uris) || (!s.stream.IsZero()) != m.stream || len(s.calls) != m.calls || len(s.replays) != len(m.replays) || s.lastUsed != m.lastUsed {
+						if string(s.level) != m.level || len(s.subs.URIs) != len(m.uris) || (!s.stream.IsZero()) != m.stream || len(s.calls) != m.calls || len(s.replays) != len(m.replays) || s.lastUsed != m.lastUsed {
 							t.Fatalf("session %d: %+v, want %+v", n, s, m)
 						}
 					})
@@ -296,7 +296,7 @@ func TestSessionTableConcurrently(t *testing.T) {
 				case 2:
 					table.with(k, false, wheel.Tick(i), func(s *entry[*host]) { s.stream = somewhere })
 				case 3:
-					table.with(k, false, wheel.Tick(i), func(s *entry[*host]) { s.stream, s.level, s.uris = Place{}, "", nil })
+					table.with(k, false, wheel.Tick(i), func(s *entry[*host]) { s.stream, s.level, s.subs.URIs = Place{}, "", nil })
 				default:
 					if table.Sweep(i%Shards, wheel.Tick(i), uint32(i)); i%50 == 4 {
 						table.revoke(k, uint32(i+10))

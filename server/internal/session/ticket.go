@@ -22,22 +22,34 @@ type Ticket struct {
 	Key  Key
 	Info mcp.SessionInfo
 	// SSE says that the ID is one of HTTP+SSE, which is not valid elsewhere, nor are others there.
-	// The caller sets it before the ID is issued or opened.
+	// The caller sets it before the ID is issued or opened, and so with Endpoint.
 	SSE bool
+	// Endpoint is where the ID is valid. The caller sets it.
+	Endpoint *Endpoint
 
 	issued    uint32   // Unix seconds
 	principal [16]byte // a digest of the name of the session's owner; zero if anybody may use it
 }
 
-// use returns the purpose for which the ID is sealed.
-func (t *Ticket) use() []byte {
-	if t.SSE {
-		return useSSE
-	}
-	return nil
+// An Endpoint is what the IDs of an endpoint are bound to: they are sealed with it, and open with
+// it alone. It is immutable.
+type Endpoint struct{ streamable, sse []byte }
+
+// NewEndpoint returns the Endpoint of Streamable HTTP at a path, and of HTTP+SSE at another.
+func NewEndpoint(path, ssePath string) *Endpoint {
+	return &Endpoint{streamable: []byte(path), sse: []byte("sse " + ssePath)}
 }
 
-var useSSE = []byte("sse")
+// use returns what the ID is sealed for.
+func (t *Ticket) use() []byte {
+	switch {
+	case t.Endpoint == nil:
+		return nil
+	case t.SSE:
+		return t.Endpoint.sse
+	}
+	return t.Endpoint.streamable
+}
 
 // SetPrincipal makes the session one of the principal's: nobody else can open its ID. "" stands for
 // anonymous callers, who then may all use it. It is called before the ID is issued.
@@ -89,7 +101,8 @@ func (ts *Tickets) Issue(dst []byte, t *Ticket, now time.Time) []byte {
 }
 
 // Open reads an ID into t. It reports false, without a difference, for an ID that was forged, was
-// sealed with an unknown key, has expired, or belongs to another principal.
+// sealed with an unknown key or for another endpoint, has expired, or belongs to another
+// principal.
 func (ts *Tickets) Open(t *Ticket, id []byte, principal string, now time.Time) bool {
 	if len(id) > MaxID {
 		return false

@@ -35,7 +35,8 @@ func fullInfo() mcp.SessionInfo {
 // visible ASCII: "It MUST only contain visible ASCII characters (ranging from 0x21 to 0x7E)"
 // (2025-11-25, basic/transports).
 func TestSessionIDSurvivesARestart(t *testing.T) {
-	in := Ticket{Info: fullInfo(), principal: principalDigest("ada")}
+	in := Ticket{Info: fullInfo()}
+	in.SetPrincipal("ada")
 	id := ticketsOf(t, time.Hour, keyA).Issue(nil, &in, noon)
 	if len(id) > MaxID {
 		t.Errorf("an id of %d characters", len(id))
@@ -92,7 +93,8 @@ func TestSessionKeysRotate(t *testing.T) {
 // F1: forged, truncated, foreign, expired and future IDs are not valid.
 func TestSessionIDRefused(t *testing.T) {
 	ts := ticketsOf(t, time.Hour, keyA)
-	tk := Ticket{Info: fullInfo(), principal: principalDigest("ada")}
+	tk := Ticket{Info: fullInfo()}
+	tk.SetPrincipal("ada")
 	id := ts.Issue(nil, &tk, noon)
 	var out Ticket
 	for i := range id {
@@ -140,6 +142,35 @@ func TestSessionIDRefused(t *testing.T) {
 	for _, plain := range [][]byte{nil, make([]byte, ticketFixed-1), make([]byte, ticketFixed), append(make([]byte, ticketFixed), 99, 0, 0), append(make([]byte, ticketFixed), 1, 0, 0, 0xff)} {
 		if ts.Open(&out, ts.ring.Seal(nil, plain, nil), "", time.Unix(0, 0)) {
 			t.Errorf("%d sealed octets pass for a ticket", len(plain))
+		}
+	}
+}
+
+// An ID is valid at the endpoint that issued it, and over the transport that did.
+func TestSessionIDOfAnEndpoint(t *testing.T) {
+	ts := ticketsOf(t, time.Hour, keyA)
+	uses := []Ticket{{}, {SSE: true, Endpoint: NewEndpoint("/a", "/sse")}}
+	for _, path := range []string{"/a", "/b", "/sse"} {
+		uses = append(uses, Ticket{Endpoint: NewEndpoint(path, "/b")})
+	}
+	for _, path := range []string{"/a", "/b"} {
+		uses = append(uses, Ticket{SSE: true, Endpoint: NewEndpoint("/a", path)})
+	}
+	for i := range uses {
+		issued := uses[i]
+		id := ts.Issue(nil, &issued, noon)
+		for j := range uses {
+			opened := uses[j]
+			if ok := ts.Open(&opened, id, "", noon); ok != (i == j) {
+				t.Errorf("an ID for %q is valid for %q: %v", uses[i].use(), uses[j].use(), ok)
+			}
+		}
+		// A new Endpoint of the same path is the same, as after a restart.
+		if e := uses[i].Endpoint; e != nil {
+			again := Ticket{SSE: issued.SSE, Endpoint: &Endpoint{bytes.Clone(e.streamable), bytes.Clone(e.sse)}}
+			if !ts.Open(&again, id, "", noon) {
+				t.Errorf("an ID for %q is refused after a restart", uses[i].use())
+			}
 		}
 	}
 }
