@@ -154,7 +154,7 @@ func TestEndpointsModel(t *testing.T) {
 				case "resources":
 					ms.AddResource(&mcp.Resource{URI: "rig://new", Name: "new"}, nil)
 				default:
-					ms.ResourceUpdated(what)
+					updated(ms, what)
 				}
 				for _, i := range all {
 					i.p.take()

@@ -174,20 +174,20 @@ func TestSubscriptionIsOfItsEndpoint(t *testing.T) {
 	q := r.dial(0)
 	q.send(at("/other", s.message(`{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"rig://a"}}`)))
 	q.wantResponse("subscribe", 200)
-	r.ms.ResourceUpdated("rig://a")
+	updated(r.ms, "rig://a")
 	r.tellAll()
 	if got := s.told(p); got != "" {
 		t.Errorf("an update of another server: %q", got)
 	}
-	other.ResourceUpdated("rig://a")
+	updated(other, "rig://a")
 	r.tellAll()
 	events := s.events(p)
 	if got := line(events); got != "rig://a" {
 		t.Fatalf("an update: %q", got)
 	}
 	p.fin()
-	r.ms.ResourceUpdated("rig://a")
-	other.ResourceUpdated("rig://a") // is counted as a listener's still
+	updated(r.ms, "rig://a")
+	updated(other, "rig://a") // is counted as a listener's still
 	r.tellAll()
 	p = r.dial(0)
 	p.send(at("/other", s.getText(events[0].id)))

@@ -65,7 +65,7 @@ func TestGuestLivesAsLongAsItIsHeld(t *testing.T) {
 	svc := r.visit(q, ms, listenTo("1", everything).String())
 	q.wantResponse("listen", 200)
 	r.wantGuests("two streams", 1)
-	ms.ResourceUpdated("rig://a")
+	updated(ms, "rig://a")
 	svc.notices.flush()
 	r.run()
 	for _, peer := range []*fakePeer{p, q} {
