@@ -183,7 +183,7 @@ func TestShutdownOfUnopened(t *testing.T) {
 	lp.execute(func() { close(first); <-second })
 	<-first
 	lp.execute(func() { close(begun); <-resume })
-	lp.home.postChanges(&changes{topics: mcp.TopicTools})
+	lp.main.postChanges(&changes{topics: mcp.TopicTools})
 	close(second)
 	<-begun
 	c, err := net.Dial("tcp", l.Addr().String())

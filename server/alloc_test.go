@@ -193,7 +193,7 @@ func TestAllocsOfStreams(t *testing.T) {
 	tools.add(mcp.Change{Topic: mcp.TopicTools})
 	// A walk over all listeners encodes its notice once: 10 allocations, and none per delivery.
 	wantAllocs(t, "a change delivered to a thousand listeners", 10, func() {
-		l.home.postChanges(tools)
+		l.main.postChanges(tools)
 		l.run()
 	})
 	if got := sent() - before; got != n*551 {

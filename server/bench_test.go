@@ -161,7 +161,7 @@ func BenchmarkNotice10000(b *testing.B) {
 	b.ReportAllocs()
 	start := cpuTime()
 	for b.Loop() {
-		l.home.postChanges(&tools)
+		l.main.postChanges(&tools)
 		l.run()
 		rounds++
 	}

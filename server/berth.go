@@ -4,7 +4,7 @@ import "github.com/mooring-mcp/mooring/mcp"
 
 // A berth is what a loop keeps for a service: its streams, and what they have yet to be told. A
 // connection lies at the berth of the service that its request or its stream belongs to, and
-// otherwise at its loop's home, the berth of the default service. The loop makes the others when
+// otherwise at its loop's main berth, that of the default service. The loop makes the others when
 // they are first needed.
 type berth struct {
 	loop    *loop
@@ -40,15 +40,15 @@ func (l *loop) berth(svc *service) *berth {
 // any goroutine.
 func (b *berth) postChanges(c *changes) { b.loop.in.postChanges(b, c) }
 
-// moor takes c from its loop's home to the berth of svc, for the request that begins and what
-// follows from it. The caller holds svc, and c holds it until goHome.
+// moor takes c from its loop's main berth to that of svc, for the request that begins and what
+// follows from it. The caller holds svc, and c holds it until unmoor.
 func (c *conn) moor(svc *service) { c.berth = c.loop.berth(svc.hold()) }
 
-// goHome takes c back to its loop's home, when its request or its stream is over.
-func (c *conn) goHome() {
-	if home := &c.loop.home; c.berth != home {
+// unmoor takes c back to its loop's main berth, when its request or its stream is over.
+func (c *conn) unmoor() {
+	if main := &c.loop.main; c.berth != main {
 		svc := c.svc
-		c.berth = home
+		c.berth = main
 		svc.release()
 	}
 }

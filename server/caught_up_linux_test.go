@@ -46,7 +46,7 @@ func TestCaughtUpWithoutTicks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, nc := dialWithoutTicks(t)
-			mcp.AddInlineTool(l.srv.home.mcp, &mcp.Tool{Name: "add"}, func(*mcp.CallToolRequest, addIn) (map[string]string, error) {
+			mcp.AddInlineTool(l.srv.main.mcp, &mcp.Tool{Name: "add"}, func(*mcp.CallToolRequest, addIn) (map[string]string, error) {
 				return map[string]string{"text": strings.Repeat("x", big)}, nil
 			})
 			if _, err := nc.Write([]byte(tt.request)); err != nil {

@@ -168,7 +168,7 @@ func (c *conn) closed(err error) {
 	if c.has(flagLent) {
 		l.srv.homes.at(c.home).away.Add(-1)
 	}
-	c.goHome()
+	c.unmoor()
 	c.setState(now, connStateClosed)
 	c.endStall()
 	l.detach(c)

@@ -203,7 +203,7 @@ func TestPeerGoes(t *testing.T) {
 					want = closeRefused
 				}
 				p.wantClosed(c.name, want)
-				if p.c.x != nil || p.c.uris != nil || p.c.id != "" || len(r.l.stalls.clocks) > 0 || len(r.l.home.streams.byURI) > 0 {
+				if p.c.x != nil || p.c.uris != nil || p.c.id != "" || len(r.l.stalls.clocks) > 0 || len(r.l.main.streams.byURI) > 0 {
 					t.Error("the connection still holds an exchange, a stream, a stall clock or a subscription")
 				}
 				if c.call {

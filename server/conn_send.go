@@ -145,7 +145,7 @@ func (c *conn) finish(now tick) {
 	if c.state == connStateClosed {
 		return
 	}
-	c.goHome()
+	c.unmoor()
 	if c.has(flagClose) {
 		if c.reason != closeRefused && c.reason != closeHeadTimeout &&
 			c.reason != closeBodyTimeout && c.reason != closeDrain {

@@ -59,18 +59,18 @@ func TestShutdownLeavesMCP(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-served
-		s.home.notices.add(mcp.Change{Topic: mcp.TopicTools}) // a change that was in progress
-		s.home.notices.flush()
+		s.main.notices.add(mcp.Change{Topic: mcp.TopicTools}) // a change that was in progress
+		s.main.notices.flush()
 		for range 100 {
 			mcp.AddTool(m, &mcp.Tool{Name: "t"}, func(_ context.Context, _ *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
 				return nil, nil, nil
 			})
 		}
-		s.home.notices.mu.Lock()
-		if !s.home.notices.pending.empty() {
+		s.main.notices.mu.Lock()
+		if !s.main.notices.pending.empty() {
 			t.Error("the server still collects changes after Shutdown")
 		}
-		s.home.notices.mu.Unlock()
+		s.main.notices.mu.Unlock()
 		for _, l := range s.loops {
 			if len(l.in.changed) > 0 {
 				t.Error("a loop that has ended still collects changes")

@@ -48,8 +48,8 @@ func TestHandleServesAtItsPath(t *testing.T) {
 			if res := p.wantResponse(path, 200); !strings.Contains(res.body, `"name":"`+name+`"`) {
 				t.Errorf("%s, big %t: %s", path, big, res.body)
 			}
-			if p.c.berth != &r.l.home {
-				t.Fatalf("%s: the idle connection is not at home", path)
+			if p.c.berth != &r.l.main {
+				t.Fatalf("%s: the idle connection is still moored", path)
 			}
 		}
 		s := r.initializeAt(path, "2025-03-26")
@@ -253,8 +253,8 @@ func TestDrainOfEndpoints(t *testing.T) {
 		if got := p.take(); !strings.HasSuffix(got, "0\r\n\r\n") || i%2 == 0 && !strings.Contains(got, `"result"`) {
 			t.Errorf("stream %d ends with %q", i, got)
 		}
-		if p.c.berth != &p.c.loop.home {
-			t.Errorf("stream %d is not at home", i)
+		if p.c.berth != &p.c.loop.main {
+			t.Errorf("stream %d is still moored", i)
 		}
 	}
 	r.s.leaveMCP()

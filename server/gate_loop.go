@@ -20,10 +20,10 @@ func (l *loop) takeConn() *conn {
 		c := l.conns[n-1]
 		l.conns[n-1] = nil
 		l.conns = l.conns[:n-1]
-		*c = conn{berth: &l.home}
+		*c = conn{berth: &l.main}
 		return c
 	}
-	return &conn{berth: &l.home}
+	return &conn{berth: &l.main}
 }
 
 // putConn takes back the conn of a gate that has ended. Nothing but the turn that ended it knows it

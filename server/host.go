@@ -91,7 +91,7 @@ func (h host) MakeRoom(most int64) { h.srv.makeRoom(most) }
 
 // newConn returns a connection for a loop.
 func newConn(l *loop, from endpoint.Trust, beyond bool) *conn {
-	c := &conn{berth: &l.home, trust: from}
+	c := &conn{berth: &l.main, trust: from}
 	if beyond {
 		c.flags = flagBeyond
 	}

@@ -164,7 +164,7 @@ func (c *conn) toStreamState(now tick) {
 // endSessionStream ends a stream of an earlier revision, which has no result that could say so.
 func (c *conn) endSessionStream(now tick) {
 	c.loop.endStream(c)
-	c.goHome()
+	c.unmoor()
 	c.endEvents()
 	c.flags |= flagClose
 	c.reason = closeDone

@@ -350,7 +350,7 @@ func TestNothingIsHeldForAbandonedSessions(t *testing.T) {
 	r.callsEnd("calls")
 	r.wantNothingHeld("300 abandoned sessions")
 	for _, l := range r.loops {
-		if n := len(l.home.streams.byURI); n != 0 {
+		if n := len(l.main.streams.byURI); n != 0 {
 			t.Errorf("%d resources are listened to", n)
 		}
 		if len(l.detached) != 0 {

@@ -139,8 +139,8 @@ func TestSessionsAtRandom(t *testing.T) {
 			rt.Fatalf("left: %d sessions, %d calls without connection, %d bytes, %d streams", n, r.s.loose.Load(), r.s.sessions.Stats().ReplayBytes, r.s.streams.Load())
 		}
 		for _, l := range r.loops {
-			if len(l.detached) != 0 || len(l.home.streams.byURI) != 0 {
-				rt.Fatalf("left: %d detached, %d resources", len(l.detached), len(l.home.streams.byURI))
+			if len(l.detached) != 0 || len(l.main.streams.byURI) != 0 {
+				rt.Fatalf("left: %d detached, %d resources", len(l.detached), len(l.main.streams.byURI))
 			}
 		}
 		for _, p := range r.peers {

@@ -100,7 +100,7 @@ func (r *port) play(ctx context.Context, req *mcp.CallToolRequest, in playIn) (*
 
 // tell notifies the loops of what has changed.
 func (r *port) tell() {
-	r.s.home.notices.flush()
+	r.s.main.notices.flush()
 	r.run()
 }
 

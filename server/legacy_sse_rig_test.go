@@ -49,9 +49,9 @@ func newSSERig(t testing.TB, opts *Options) *rig {
 		return addOut{in.A}, nil
 	})
 	r.await("the loop knows of the tools", func() bool {
-		r.s.home.notices.mu.Lock()
-		defer r.s.home.notices.mu.Unlock()
-		return r.s.home.notices.pending.empty() && r.s.home.notices.log.seq > 0 && r.l.home.told == r.s.home.notices.log.seq
+		r.s.main.notices.mu.Lock()
+		defer r.s.main.notices.mu.Unlock()
+		return r.s.main.notices.pending.empty() && r.s.main.notices.log.seq > 0 && r.l.main.told == r.s.main.notices.log.seq
 	})
 	return r
 }

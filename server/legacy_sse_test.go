@@ -76,7 +76,7 @@ func TestSSERefusals(t *testing.T) {
 	p.initialize("2025-11-25", "")
 	gone := r.openSSE()
 	gone.fin()
-	streamable := append([]byte(nil), r.s.tickets.Issue(nil, &session.Ticket{Info: mcp.SessionInfo{Revision: "2025-11-25"}, Endpoint: r.s.home.endpoint}, time.Now())...)
+	streamable := append([]byte(nil), r.s.tickets.Issue(nil, &session.Ticket{Info: mcp.SessionInfo{Revision: "2025-11-25"}, Endpoint: r.s.main.endpoint}, time.Now())...)
 	_, id, _ := strings.Cut(p.where, "=")
 	ping := `{"jsonrpc":"2.0","id":1,"method":"ping"}`
 	for _, tt := range []struct {

@@ -50,7 +50,7 @@ type loop struct {
 	gen   uint32   // the generation of the newest connection
 
 	stalls   stalls // the clocks of slow peers
-	home     berth  // that of the default service
+	main     berth  // that of the default service
 	fans     fanQueue
 	node     func(slot uint32) *streamNode
 	rng      *rand.Rand
@@ -115,7 +115,7 @@ func newLoop(s *Server, idx int, base engine.Loop) *loop {
 	l.in.wake, l.in.max = func() { l.execute(l.runInbox) }, int64(s.opts.MaxInbox)
 	l.stalls.total = &s.unsent
 	l.node = func(slot uint32) *streamNode { return &l.slots[slot].streamNode }
-	l.home.init(l, s.home)
+	l.main.init(l, s.main)
 	l.runInbox = l.guard(l.serveInbox)
 	l.runTick = l.guard(l.serveTick)
 	l.runContinue = l.guard(l.serveContinue)

@@ -87,7 +87,7 @@ func million(b *testing.B, n int, alone bool) {
 	before := writes()
 	start = cpuTime()
 	for range walks {
-		l.home.postChanges(&ch)
+		l.main.postChanges(&ch)
 		l.run()
 	}
 	told := writes() - before
@@ -99,7 +99,7 @@ func million(b *testing.B, n int, alone bool) {
 	var other changes
 	other.add(changeOf("prompts"))
 	start = cpuTime()
-	l.home.postChanges(&other)
+	l.main.postChanges(&other)
 	l.run()
 	b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(n), "ns/passed")
 
@@ -122,7 +122,7 @@ func million(b *testing.B, n int, alone bool) {
 		socks[i].end(errSocketClosed)
 	}
 	b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(n), "ns/close")
-	if l.wheel.Armed() != 0 || l.home.streams.head != noSlot || l.srv.admission.Connections() != 0 {
+	if l.wheel.Armed() != 0 || l.main.streams.head != noSlot || l.srv.admission.Connections() != 0 {
 		b.Error("streams or deadlines are left after the end")
 	}
 	runtime.KeepAlive(socks)

@@ -132,7 +132,7 @@ func (s vectorSocket) Writev(pieces [][]byte) (int, error) {
 // largeLists returns a connection of a server with 300 tools, whose list takes some 330 KB.
 func largeLists(tb testing.TB) vectorSocket {
 	l := newIdleLoop(tb, nil)
-	addMany(l.srv.home.mcp, 300, 900)
+	addMany(l.srv.main.mcp, 300, 900)
 	s := vectorSocket{l.connect()}
 	s.c.sk = s
 	return s

@@ -271,7 +271,7 @@ func (r *rig) post(chs ...mcp.Change) {
 	for _, ch := range chs {
 		var c changes
 		c.add(ch)
-		r.l.home.postChanges(&c)
+		r.l.main.postChanges(&c)
 	}
 }
 

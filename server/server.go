@@ -21,8 +21,8 @@ import (
 // except that an inline tool must not call Shutdown.
 type Server struct {
 	opts      Options
-	home      *service   // that of Options.Path
-	services  []*service // by endpoint.Verdict.Endpoint; home is the first; immutable once started
+	main      *service   // that of Options.Path
+	services  []*service // by endpoint.Verdict.Endpoint; main is the first; immutable once started
 	guests    guests
 	deadlines deadlines
 	limits    httpparse.Limits
@@ -115,9 +115,9 @@ func New(s *mcp.Server, opts *Options) *Server {
 	}
 	srv.base, srv.cancel = context.WithCancelCause(context.Background())
 	srv.refreshDate(srv.start)
-	srv.home = newService(srv, site{mcp: s, path: o.Path, sse: srv.policy.SSE})
-	srv.home.watch()
-	srv.services = []*service{srv.home}
+	srv.main = newService(srv, site{mcp: s, path: o.Path, sse: srv.policy.SSE})
+	srv.main.watch()
+	srv.services = []*service{srv.main}
 	return srv
 }
 

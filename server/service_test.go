@@ -142,8 +142,8 @@ func TestServiceOfAnEndpoint(t *testing.T) {
 		at   site
 		want *service
 	}{
-		{site{mcp: r.ms, path: "/mcp"}, r.s.home},
-		{site{mcp: r.ms, path: "/mcp", sse: "/sse"}, r.s.home},
+		{site{mcp: r.ms, path: "/mcp"}, r.s.main},
+		{site{mcp: r.ms, path: "/mcp", sse: "/sse"}, r.s.main},
 		{site{mcp: r.ms, path: "/twin"}, r.s.services[1]},
 		{site{mcp: other, path: "/other"}, r.s.services[2]},
 		{site{mcp: other, path: "/mcp"}, nil},

@@ -62,7 +62,7 @@ func (c *conn) joinBerth() {
 	c.streams.push(c.slot)
 }
 
-// endStream removes c from all lists of streams. The caller takes c home.
+// endStream removes c from all lists of streams. The caller unmoors c.
 func (l *loop) endStream(c *conn) {
 	u := c.streams.remove(c.slot)
 	if c.has(flagSession) {
@@ -93,7 +93,7 @@ func (c *conn) endGracefully(now tick) {
 	id := c.id
 	l.endStream(c)
 	l.msg = c.svc.mcp.AppendListenResult(l.msg[:0], id)
-	c.goHome()
+	c.unmoor()
 	c.appendEvent(l.msg)
 	c.endEvents()
 	c.flags |= flagClose

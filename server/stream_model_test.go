@@ -195,7 +195,7 @@ func TestStreamsModel(t *testing.T) {
 		if err := r.invariants(); err != nil {
 			rt.Fatal(err)
 		}
-		if len(r.l.home.streams.byURI) > 0 || r.l.home.streams.head != noSlot {
+		if len(r.l.main.streams.byURI) > 0 || r.l.main.streams.head != noSlot {
 			rt.Fatal("listeners are left in the lists")
 		}
 	})
