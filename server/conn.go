@@ -63,6 +63,7 @@ const (
 	flagSliced                          // the next request waits for a turn, in loop.sliced
 	flagGate                            // the socket is a gate: net/http serves the request
 	flagLent                            // the connection is of net/http, which gets it back
+	flagBusy                            // the response with which it was lent is not complete
 )
 
 // has reports whether any of the flags in f is set.
@@ -166,7 +167,7 @@ func (c *conn) closed(err error) {
 		l.endStream(c)
 	}
 	if c.has(flagLent) {
-		l.srv.homes.at(c.home).away.Add(-1)
+		l.srv.homes.at(c.home).back.Gone(c.has(flagBusy))
 	}
 	c.unmoor()
 	c.setState(now, connStateClosed)

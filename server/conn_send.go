@@ -156,6 +156,9 @@ func (c *conn) finish(now tick) {
 	}
 	c.loop.resetRequest(c.x)
 	c.setState(now, connStateIdle)
+	if c.has(flagBusy) {
+		c.rested()
+	}
 }
 
 // windDown ends a lingering connection in stages: the kernel takes all bytes, then we send our FIN,

@@ -24,9 +24,8 @@ func (c *conn) arrive(sk engine.Socket) {
 	l.serving = c
 	c.sk = sk
 	l.srv.admission.Released() // the gate's place; the socket has one of its own
-	c.flags = c.flags&^(flagGate|flagHTTP10) | flagLent
+	c.flags = c.flags&^(flagGate|flagHTTP10) | flagLent | flagBusy
 	c.home = mv.home.index
-	mv.home.away.Add(1)
 	done := c.state == connStateLinger
 	if !mv.close && !c.leaves() && (!done || c.reason == closeDone) {
 		c.flags &^= flagClose // the conn took its client for one of HTTP/1.0
@@ -117,12 +116,16 @@ func (c *conn) deliverLast(sk engine.Socket, g *gate, out *buffer, end gateEnd) 
 	}
 	release(out)
 	c.loop.base.CloseSocket(sk)
+	g.moved.home.back.Gone(true)
 }
 
 // giveBack gives a lent connection back to its http.Server, because its client has sent another
 // request. What the client has sent so far goes with it.
 func (c *conn) giveBack(now tick, b []byte) {
 	l := c.loop
+	if c.flush(); c.state == connStateClosed { // the response may be the turn's own
+		return
+	}
 	if c.sk.OutboundBuffered() > 0 {
 		if len(b) > 0 {
 			c.keep(b)
@@ -145,24 +148,34 @@ func (c *conn) giveBack(now tick, b []byte) {
 		c.close(closeDone)
 		return
 	}
+	if c.has(flagBusy) {
+		c.rested()
+	}
+	c.flags &^= flagLent // it is not gone
 	c.close(closeReturned)
-	to.give(nc, input)
+	to.back.Return(nc, input, to.closed)
 }
 
-// drainHome ends the connections and requests of an http.Server that shuts down, from a slot on.
-func (l *loop) drainHome(h *home, order *drainOrder, from int) {
+// visitHome calls f for the connections and requests of an http.Server, from a slot on.
+func (l *loop) visitHome(h *home, f func(*conn), from int) {
 	l.present()
 	for slot, n := from, 0; slot < len(l.slots); slot++ {
 		if n == drainSlice {
-			l.base.Again(l.guard(func() { l.drainHome(h, order, slot) }))
+			l.base.Again(l.guard(func() { l.visitHome(h, f, slot) }))
 			return
 		}
 		if c := l.slots[slot]; c != nil && c.isOf(h) {
 			n++
 			l.serving = c
-			c.drain(order)
+			f(c)
 		}
 	}
+}
+
+// rested says that the response of a lent connection is complete.
+func (c *conn) rested() {
+	c.flags &^= flagBusy
+	c.loop.srv.homes.at(c.home).back.Idle()
 }
 
 // leaves reports whether the streams of c's kind end: the server drains, or the http.Server that c

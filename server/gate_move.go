@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/mooring-mcp/mooring/server/internal/rejoin"
 )
 
 // This file takes a connection from net/http and gives it to the loop of its conn, when the
@@ -71,12 +73,21 @@ func (p *passage) move() bool {
 	if _, ok := s.admission.Reserve(false); !ok {
 		return false
 	}
-	if !g.startMoving() {
+	to := s.homeOf(g.r)
+	if to == nil || !to.back.Leave() {
 		s.admission.Unreserve()
 		return false
 	}
+	stay := func() {
+		to.back.Gone(true)
+		s.admission.Unreserve()
+	}
+	if !g.startMoving() {
+		stay()
+		return false
+	}
 	mv := &movement{
-		home:  s.homeOf(g.r),
+		home:  to,
 		begun: p.began,
 		close: g.r.Close,
 	}
@@ -85,21 +96,24 @@ func (p *passage) move() bool {
 	}
 	nc, buffered, err := http.NewResponseController(p.w).Hijack()
 	if err != nil {
-		s.admission.Unreserve()
+		stay()
 		g.stopMoving()
 		return false
 	}
 	if !isMovable(nc) {
-		s.admission.Unreserve()
+		stay()
 		mv.home.fixed.Store(true)
 		g.stopMoving()
 		p.w = newRawWriter(nc, p)
 		return false
 	}
 	mv.input = bufferedInput(buffered.Reader)
+	if back, ok := nc.(*rejoin.Conn); ok {
+		mv.input = append(mv.input, back.TakeInput()...)
+	}
 	g.moved = mv
 	if err := s.engine.Adopt(g.loop.idx, nc, g.conn); err != nil {
-		s.admission.Unreserve()
+		stay()
 		_ = nc.Close()
 		g.stopMoving()
 		p.leave(err)
@@ -169,7 +183,7 @@ func (g *gate) stopMoving() {
 // isMovable reports whether an engine can take nc: it must be a socket without anything in between.
 func isMovable(nc net.Conn) bool {
 	switch nc.(type) {
-	case *net.TCPConn, *net.UnixConn, *returnedConn:
+	case *net.TCPConn, *net.UnixConn, *rejoin.Conn:
 		return true
 	}
 	return false

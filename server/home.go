@@ -1,35 +1,29 @@
 package server
 
 import (
-	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/mooring-mcp/mooring/server/internal/rejoin"
 )
 
 // A home is an http.Server whose connections move to the loops. It gets each back when the response
 // is complete and the client has sent another request, because middleware must see every request.
+// It waits for responses on moved connections as for any others when it shuts down.
 type home struct {
-	hs    *http.Server
-	index uint8
-	fixed atomic.Bool  // its connections cannot be taken, because they are wrapped
-	away  atomic.Int64 // connections that are with the loops
-	ended atomic.Bool  // it shuts down
-
-	back returns
+	hs     *http.Server
+	index  uint8
+	fixed  atomic.Bool // its connections cannot be taken, because they are wrapped
+	ended  atomic.Bool // it shuts down
+	back   *rejoin.Server
+	closed func() // called when a connection that has come back is closed; nil if nobody counts them
 }
 
 // takesMoved reports whether connections of the http.Server may move.
 func (h *home) takesMoved() bool { return !h.fixed.Load() && !h.ended.Load() }
-
-// give gives nc back to the http.Server, which first reads input. It takes ownership of nc, does
-// not wait, and may be called from any goroutine.
-func (h *home) give(nc net.Conn, input []byte) {
-	if !h.back.add(&returnedConn{Conn: nc, input: input}) {
-		_ = nc.Close()
-	}
-}
 
 // homes are the http.Servers that have given connections to a Server. The zero value is ready for
 // use, and its methods may be called from any goroutine.
@@ -71,11 +65,16 @@ func (s *Server) homeOf(r *http.Request) *home {
 	if h := s.homes.find(of); h != nil {
 		return h
 	}
-	return s.addHome(of)
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if !ok {
+		return nil
+	}
+	return s.addHome(of, local)
 }
 
-// addHome makes the home for an http.Server.
-func (s *Server) addHome(of *http.Server) *home {
+// addHome makes the home for an http.Server. local is its address. It takes the place of a home
+// whose http.Server has ended, if there is one.
+func (s *Server) addHome(of *http.Server, local net.Addr) *home {
 	hs := &s.homes
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
@@ -84,21 +83,25 @@ func (s *Server) addHome(of *http.Server) *home {
 	}
 	var list []*home
 	if old := hs.list.Load(); old != nil {
-		list = append(list, *old...)
+		list = slices.Clone(*old)
 	}
-	if len(list) == maxHomes {
+	at := slices.IndexFunc(list, func(h *home) bool { return h.back.Forgotten() })
+	switch {
+	case hs.closed || at < 0 && len(list) == maxHomes:
 		return nil
+	case at < 0:
+		at = len(list)
+		list = append(list, nil)
 	}
-	h := &home{hs: of, index: uint8(len(list))}
-	h.back.init()
-	h.ended.Store(hs.closed)
-	list = append(list, h)
+	h := &home{hs: of, index: uint8(at)}
+	h.back = rejoin.Join(of, local, rejoin.Options{
+		Drain:    func() { s.leaveHome(h) },
+		Cut:      func() { s.cutHome(h) },
+		Patience: s.opts.DrainTimeout,
+		Logger:   s.logger(),
+	})
+	list[at] = h
 	hs.list.Store(&list)
-	if hs.closed {
-		return h
-	}
-	of.RegisterOnShutdown(func() { s.leaveHome(h) })
-	go func() { _ = of.Serve(&h.back) }()
 	return h
 }
 
@@ -107,8 +110,22 @@ func (s *Server) addHome(of *http.Server) *home {
 func (s *Server) leaveHome(h *home) {
 	h.ended.Store(true)
 	order := &drainOrder{spread: s.drainSpread(s.opts.DrainTimeout)}
+	s.visitHome(h, func(c *conn) { c.drain(order) })
+}
+
+// cutHome closes the connections of an http.Server that are left at the end of its drain.
+func (s *Server) cutHome(h *home) {
+	s.visitHome(h, func(c *conn) {
+		if c.has(flagLent) {
+			c.close(closeDrain)
+		}
+	})
+}
+
+// visitHome has each loop call f for the connections and requests of an http.Server.
+func (s *Server) visitHome(h *home, f func(*conn)) {
 	for _, l := range s.loops {
-		l.execute(l.guard(func() { l.drainHome(h, order, 0) }))
+		l.execute(l.guard(func() { l.visitHome(h, f, 0) }))
 	}
 }
 
@@ -120,102 +137,7 @@ func (hs *homes) close() {
 	if list := hs.list.Load(); list != nil {
 		for _, h := range *list {
 			h.ended.Store(true)
-			_ = h.back.Close()
+			h.back.Close()
 		}
 	}
 }
-
-// returns is the listener from which an http.Server accepts its connections again.
-type returns struct {
-	mu     sync.Mutex // guards what follows
-	more   sync.Cond
-	conns  []*returnedConn
-	local  net.Addr
-	closed bool
-}
-
-func (r *returns) init() { r.more.L = &r.mu }
-
-// add adds a connection. It returns false if the listener is closed.
-func (r *returns) add(nc *returnedConn) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		return false
-	}
-	r.conns = append(r.conns, nc)
-	r.local = nc.LocalAddr()
-	r.more.Signal()
-	return true
-}
-
-// Accept implements net.Listener.
-func (r *returns) Accept() (net.Conn, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for len(r.conns) == 0 && !r.closed {
-		r.more.Wait()
-	}
-	if r.closed {
-		return nil, net.ErrClosed
-	}
-	nc := r.conns[0]
-	r.conns[0] = nil
-	r.conns = r.conns[1:]
-	return nc, nil
-}
-
-// Close implements net.Listener.
-func (r *returns) Close() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.closed = true
-	for _, nc := range r.conns {
-		_ = nc.Close()
-	}
-	r.conns = nil
-	r.more.Broadcast()
-	return nil
-}
-
-// Addr implements net.Listener.
-func (r *returns) Addr() net.Addr {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.local == nil {
-		return &net.TCPAddr{}
-	}
-	return r.local
-}
-
-// returnedConn is a connection that comes back, with what a loop has read of it.
-type returnedConn struct {
-	net.Conn
-	input []byte
-}
-
-// Read implements net.Conn.
-func (c *returnedConn) Read(b []byte) (int, error) {
-	if len(c.input) > 0 {
-		n := copy(b, c.input)
-		if c.input = c.input[n:]; len(c.input) == 0 {
-			c.input = nil
-		}
-		return n, nil
-	}
-	return c.Conn.Read(b)
-}
-
-// ReadFrom implements io.ReaderFrom.
-func (c *returnedConn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
-
-// CloseWrite sends a FIN and leaves the receiving side open.
-func (c *returnedConn) CloseWrite() error {
-	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return w.CloseWrite()
-	}
-	return nil
-}
-
-// NetConn returns the connection itself.
-func (c *returnedConn) NetConn() net.Conn { return c.Conn }

@@ -201,7 +201,7 @@ func (r *rig) serveAway(s *Server, a *away, input []byte) {
 		input = b[:n]
 	}
 	back = true
-	s.Return(a.nc, input)
+	s.Return(a.nc, input, nil)
 }
 
 // dial returns a connection to the http.Server.

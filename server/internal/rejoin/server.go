@@ -18,6 +18,9 @@ type Options struct {
 	Cut func()
 	// Patience is the time from Drain to Cut. Close of the http.Server cuts at once.
 	Patience time.Duration
+	// WriteStall limits the time in which the peer of a connection takes nothing of what is written.
+	// Zero means no limit.
+	WriteStall time.Duration
 	// Logger receives why connections cannot return.
 	Logger *slog.Logger
 }
@@ -171,17 +174,41 @@ func (s *Server) gone() {
 }
 
 // Return gives an idle connection back to the http.Server, which reads input first and then from
-// nc. It takes ownership of both. After the end it closes nc.
-func (s *Server) Return(nc net.Conn, input []byte) {
+// nc. It takes ownership of both. closed, if it is not nil, is called once when the http.Server or
+// whoever takes the connection from it has closed it. After the end Return closes nc.
+func (s *Server) Return(nc net.Conn, input []byte, closed func()) {
+	s.give(&Conn{Conn: nc, input: input, onClose: closed, returns: true})
+}
+
+// Give is Return for a connection that the http.Server has never had.
+func (s *Server) Give(nc net.Conn, input []byte, closed func()) {
+	s.give(&Conn{Conn: nc, input: input, onClose: closed})
+}
+
+func (s *Server) give(c *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
-		_ = nc.Close()
-		s.gone()
+		if _ = c.Close(); c.returns {
+			s.gone()
+		}
 		return
 	}
-	s.back = append(s.back, &Conn{Conn: nc, input: input, returns: true})
+	c.stall = s.opts.WriteStall
+	s.back = append(s.back, c)
 	s.more.Broadcast()
+}
+
+// Forgotten reports whether the http.Server has ended, and nothing of it is away.
+func (s *Server) Forgotten() bool {
+	select {
+	case <-s.served:
+	default:
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.away == 0
 }
 
 // Close ends the service: connections that return from now on are closed. The http.Server is not

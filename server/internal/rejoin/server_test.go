@@ -182,7 +182,7 @@ func TestEnded(t *testing.T) {
 	s.mu.Lock()
 	s.away, s.empty = 1, make(chan struct{})
 	s.mu.Unlock()
-	s.Return(a, []byte("x"))
+	s.Return(a, []byte("x"), nil)
 	if _, err := a.Write([]byte("x")); err == nil {
 		t.Error("the connection is open")
 	}
