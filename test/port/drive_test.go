@@ -25,11 +25,15 @@ type record struct {
 
 const stepLimit = 15 * time.Second
 
-// take takes a step and returns its record. Base is the URL of the program, if it has one.
+// take takes a step and returns its record.
 func (d *driver) take(s step, program *process) record {
 	ctx, cancel := context.WithTimeout(context.Background(), stepLimit)
 	defer cancel()
 	d.await(0)
+	select {
+	case <-d.more:
+	default:
+	}
 	res, err := d.do(ctx, cancel, s, program)
 	var answer any
 	switch {
@@ -74,7 +78,7 @@ func (d *driver) do(ctx context.Context, cancel func(), s step, program *process
 		d.answer = new(mcp.ElicitResult)
 		return nil, json.Unmarshal([]byte(s.json), d.answer)
 	case "GET", "POST", "PUT", "DELETE", "OPTIONS":
-		return d.raw(ctx, s.verb, program.url+s.arg(0))
+		return d.raw(ctx, s.verb, program, s.arg(0))
 	}
 	if d.session == nil {
 		return nil, errors.New("not connected")
@@ -201,12 +205,12 @@ func (d *driver) complete(ctx context.Context, s step) (any, error) {
 }
 
 // raw sends a request without the client. The texts of refusals are not compared.
-func (d *driver) raw(ctx context.Context, method, url string) (any, error) {
+func (d *driver) raw(ctx context.Context, method string, program *process, path string) (any, error) {
 	var body io.Reader
 	if method == "POST" {
 		body = strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"raw","version":"1"}}}`)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, url, body)
+	req, err := http.NewRequestWithContext(ctx, method, program.url+path, body)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +228,7 @@ func (d *driver) raw(ctx context.Context, method, url string) (any, error) {
 	out := map[string]any{"status": float64(res.StatusCode)}
 	for _, name := range []string{"Www-Authenticate", "Access-Control-Allow-Origin", "Access-Control-Allow-Headers"} {
 		if v := res.Header.Get(name); v != "" {
-			out[name] = strings.ReplaceAll(v, strings.TrimPrefix(url, "http://"), "HOST")
+			out[name] = strings.ReplaceAll(v, program.host, "HOST")
 		}
 	}
 	if res.StatusCode == http.StatusOK {

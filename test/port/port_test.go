@@ -105,9 +105,6 @@ func build(t *testing.T, dir, bin string, programs []string) map[string]string {
 	compile := func(pattern string) string {
 		cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", bin+string(filepath.Separator), pattern)
 		cmd.Dir = dir
-		if dir != "." {
-			cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod")
-		}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return string(out) + err.Error()
 		}
@@ -154,19 +151,11 @@ func renamed(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sums []byte
-	for _, name := range []string{"go.sum", filepath.Join(root, "go.sum")} {
-		sum, err := os.ReadFile(name)
+	for _, name := range []string{"go.mod", "go.sum"} {
+		content, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		sums = append(sums, sum...)
-	}
-	mod, err := os.ReadFile("go.mod")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, content := range map[string][]byte{"go.mod": mod, "go.sum": sums} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
 			t.Fatal(err)
 		}
