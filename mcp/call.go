@@ -70,7 +70,7 @@ type callState struct {
 
 	// Legacy revisions only.
 	caps      CapabilityBits // what the client declared
-	client    string         // the client's name
+	client    clientOf       // its name and version
 	sessionID string
 	op        SessionOp
 	opened    *SessionInfo

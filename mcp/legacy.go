@@ -1,7 +1,9 @@
 package mcp
 
 import (
+	"bytes"
 	"errors"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
@@ -18,6 +20,10 @@ type SessionInfo struct {
 	Revision     string         // as negotiated; "" is the default of the transport
 	Capabilities CapabilityBits // what the client declared, as far as its revision has it
 	ClientName   string         // the name that the client gave, cut to 24 octets
+
+	// ClientVersion is the version that the client gave, or "" if it is too long: the binary form
+	// has 28 octets for name and version.
+	ClientVersion string
 
 	// LogLevel is the level that logging/setLevel asked for. It is not part of the binary form; the
 	// transport keeps it while it is set. "" stands for info, because a client that sets no level
@@ -44,10 +50,11 @@ const (
 
 const (
 	// MaxSessionInfo is the maximum length of the binary form of a SessionInfo in octets.
-	MaxSessionInfo = sessionInfoHead + maxClientName
+	MaxSessionInfo = sessionInfoHead + maxClient
 
 	sessionInfoHead = 3 // revision, capabilities
 	maxClientName   = 24
+	maxClient       = 29 // the name, and the version after a NUL
 )
 
 // AppendBinary appends the binary form of i, which does not have its LogLevel. It is at most
@@ -58,14 +65,28 @@ func (i *SessionInfo) AppendBinary(dst []byte) []byte {
 		tag = rev.tag
 	}
 	dst = append(dst, tag, byte(i.Capabilities>>8), byte(i.Capabilities))
-	return append(dst, cutName(i.ClientName)...)
+	name := cutName(i.ClientName)
+	dst = append(dst, name...)
+	if v := i.ClientVersion; v != "" && fitsVersion(name, v) {
+		dst = append(append(dst, 0), v...)
+	}
+	return dst
+}
+
+// fitsVersion reports whether a session of a client with the name keeps the version.
+func fitsVersion(name, version string) bool {
+	return len(name)+1+len(version) <= maxClient && utf8.ValidString(version) && strings.IndexByte(version, 0) < 0
 }
 
 // UnmarshalBinary sets i from the binary form b, with no LogLevel. It refuses input that
-// AppendBinary does not write. It keeps i.ClientName if the name is the same, so that reading the
-// same session again allocates nothing; otherwise it copies.
+// AppendBinary does not write. It keeps i.ClientName and i.ClientVersion if they are the same, so
+// that reading the same session again allocates nothing; otherwise it copies.
 func (i *SessionInfo) UnmarshalBinary(b []byte) error {
 	if len(b) < sessionInfoHead || len(b) > MaxSessionInfo || !utf8.Valid(b[sessionInfoHead:]) {
+		return errSessionInfo
+	}
+	client, version, found := bytes.Cut(b[sessionInfoHead:], []byte{0})
+	if len(client) > maxClientName || found == (len(version) == 0) || bytes.IndexByte(version, 0) >= 0 {
 		return errSessionInfo
 	}
 	var name string
@@ -79,8 +100,11 @@ func (i *SessionInfo) UnmarshalBinary(b []byte) error {
 	i.Revision = name
 	i.Capabilities = CapabilityBits(b[1])<<8 | CapabilityBits(b[2])
 	i.LogLevel = ""
-	if client := b[sessionInfoHead:]; i.ClientName != string(client) {
+	if i.ClientName != string(client) {
 		i.ClientName = string(client)
+	}
+	if i.ClientVersion != string(version) {
+		i.ClientVersion = string(version)
 	}
 	return nil
 }
@@ -88,9 +112,9 @@ func (i *SessionInfo) UnmarshalBinary(b []byte) error {
 var errSessionInfo = errors.New("mcp: not the binary form of a session info")
 
 // cutName returns the longest prefix of name that has whole runes and at most maxClientName
-// octets. It returns "" if name is not UTF-8.
+// octets. It returns "" if name is not UTF-8 or has a NUL.
 func cutName(name string) string {
-	if !utf8.ValidString(name) {
+	if !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0 {
 		return ""
 	}
 	if len(name) <= maxClientName {
@@ -101,6 +125,19 @@ func cutName(name string) string {
 		end--
 	}
 	return name[:end]
+}
+
+// clientOf is what a session knows of its client.
+type clientOf struct{ name, version string }
+
+func (i *SessionInfo) client() clientOf { return clientOf{i.ClientName, i.ClientVersion} }
+
+// setClient keeps what fits of the client's name and version.
+func (i *SessionInfo) setClient(name, version string) {
+	i.ClientName, i.ClientVersion = cutName(name), ""
+	if fitsVersion(i.ClientName, version) {
+		i.ClientVersion = version
+	}
 }
 
 // LegacyRevision reports whether name is the name of a legacy revision that is served.

@@ -126,7 +126,7 @@ func TestErasOnOneCall(t *testing.T) {
 			t.Errorf("round %d: %s", i, w.body)
 		}
 		c.Reset()
-		if c.caps != 0 || c.sessionID != "" || c.client != "" || c.Legacy() {
+		if c.caps != 0 || c.sessionID != "" || c.client != (clientOf{}) || c.Legacy() {
 			t.Error("Reset left something of a session")
 		}
 	}
@@ -219,7 +219,7 @@ func TestSessionsOfRevisions(t *testing.T) {
 func TestSessionInfoBinary(t *testing.T) {
 	for _, tt := range []struct{ name, want string }{
 		{"", ""}, {"short", "short"}, {strings.Repeat("x", 24), strings.Repeat("x", 24)}, {strings.Repeat("x", 25), strings.Repeat("x", 24)},
-		{strings.Repeat("ä", 20), strings.Repeat("ä", 12)}, {"x" + strings.Repeat("ä", 20), "x" + strings.Repeat("ä", 11)}, {strings.Repeat("𝄞", 7), strings.Repeat("𝄞", 6)}, {"\xff", ""},
+		{strings.Repeat("ä", 20), strings.Repeat("ä", 12)}, {"x" + strings.Repeat("ä", 20), "x" + strings.Repeat("ä", 11)}, {strings.Repeat("𝄞", 7), strings.Repeat("𝄞", 6)}, {"\xff", ""}, {"a\x00b", ""},
 	} {
 		for _, rev := range append([]string{""}, legacies...) {
 			in := SessionInfo{Revision: rev, Capabilities: 0xA5C3, ClientName: tt.name, LogLevel: LevelError}
@@ -243,6 +243,8 @@ func TestSessionInfoBinary(t *testing.T) {
 		"\x02\x00\x80":         {Revision: "2025-03-26", Capabilities: CapabilityElicitationURL},
 		"\x01\x00\x24":         {Revision: "2024-11-05", Capabilities: CapabilitySampling | CapabilityElicitation},
 		"\x00\x00\x00":         {},
+		"\x04\x00\x00n\x001.0": {Revision: "2025-11-25", ClientName: "n", ClientVersion: "1.0"},
+		"\x04\x00\x00\x001.0":  {Revision: "2025-11-25", ClientVersion: "1.0"},
 		"\x04\x00\x5Aharbour ": {Revision: "2025-11-25", ClientName: "harbour ", Capabilities: CapabilityRootsListChanged | CapabilitySamplingTools | CapabilitySamplingContext | CapabilityElicitationForm},
 	} {
 		var got SessionInfo
@@ -250,10 +252,22 @@ func TestSessionInfoBinary(t *testing.T) {
 			t.Errorf("%q is %+v (%v), want %+v", text, got, err, want)
 		}
 	}
-	for _, bad := range []string{"", "\x04", "\x04\x00", "\x05\x00\x00", "\xff\x00\x00", "\x04\x00\x00\xff", "\x04\x00\x00" + strings.Repeat("x", 25)} {
+	for _, bad := range []string{"", "\x04", "\x04\x00", "\x05\x00\x00", "\xff\x00\x00", "\x04\x00\x00\xff", "\x04\x00\x00" + strings.Repeat("x", 25),
+		"\x04\x00\x00n\x00", "\x04\x00\x00n\x001\x00", "\x04\x00\x00" + strings.Repeat("x", 24) + "\x0012345"} {
 		keep := SessionInfo{Revision: "2025-06-18"}
 		if err := keep.UnmarshalBinary([]byte(bad)); err == nil || keep.Revision != "2025-06-18" {
 			t.Errorf("%q was taken: %+v", bad, keep)
+		}
+	}
+	for _, tt := range []struct{ name, version, want string }{
+		{"claude-code", "2.1.280", "2.1.280"}, {strings.Repeat("x", 24), "1.10", "1.10"}, {strings.Repeat("x", 30), "1.10.1", ""},
+		{"", strings.Repeat("v", 28), strings.Repeat("v", 28)}, {"", strings.Repeat("v", 29), ""}, {"n", "1\x00", ""}, {"n", "\xff", ""}, {"\xff", "1", "1"},
+	} {
+		var in, out SessionInfo
+		in.setClient(tt.name, tt.version)
+		b := (&SessionInfo{ClientName: tt.name, ClientVersion: tt.version}).AppendBinary(nil)
+		if err := out.UnmarshalBinary(b); err != nil || out != in || out.ClientVersion != tt.want || len(b) > MaxSessionInfo {
+			t.Errorf("%q %q became %+v (%v), in %d octets", tt.name, tt.version, out, err, len(b))
 		}
 	}
 	odd := SessionInfo{Revision: "2026-07-28"}

@@ -26,7 +26,7 @@ func (c *Call) joinSession(meta *RequestMeta) *jsonrpc.Error {
 	c.env.logRank = LevelInfo.rank()
 	if i := meta.Session; i != nil {
 		c.caps = i.Capabilities & c.rev.asks
-		c.client = i.ClientName
+		c.client = i.client()
 		if rank := i.LogLevel.rank(); rank != 0 {
 			c.env.logRank = rank
 		}
@@ -130,8 +130,9 @@ func shapeInitialize(c *Call) *jsonrpc.Error {
 	c.opened = &SessionInfo{
 		Revision:     c.rev.name,
 		Capabilities: c.rev.agreed(capabilityBits(caps)),
-		ClientName:   cutName(string(name)),
 	}
+	version, _ := stringOf(member(info, "version"))
+	c.opened.setClient(string(name), string(version))
 	return nil
 }
 

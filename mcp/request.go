@@ -96,7 +96,8 @@ func (r *ServerRequest[P]) ClientCapabilities() *ClientCapabilities {
 }
 
 // ClientInfo returns the name and version that the client gave, or nil if it gave none. They are
-// not verified. In a session only the name is known, cut to 24 octets.
+// not verified. In a session over HTTP the name is cut to 24 octets, and a version that does not
+// fit into 28 octets with it is left out.
 func (r *ServerRequest[P]) ClientInfo() *Implementation { return r.Session.clientInfo() }
 
 // ProtocolVersion returns the name of the request's revision.

@@ -24,7 +24,7 @@ type ServerSession struct {
 	caller  *Caller // nil if everything is visible
 	id      string
 	bits    CapabilityBits // what the client declared, in revisions with sessions
-	client  string         // the client's name, in revisions with sessions
+	client  clientOf       // its name and version, in revisions with sessions
 	logRank int            // rank of the least severe level that the client wants; 0 for none
 	bound   int            // length of the longest message that the transport sends; 0 for no limit
 
@@ -185,8 +185,8 @@ func (ss *ServerSession) clientInfo() *Implementation {
 	defer ss.mu.Unlock()
 	if !ss.infoRead {
 		ss.infoRead = true
-		if ss.client != "" {
-			ss.info = &Implementation{Name: ss.client}
+		if ss.client.name != "" {
+			ss.info = &Implementation{Name: ss.client.name, Version: ss.client.version}
 		}
 		var info Implementation
 		if ss.env.info != nil && decodeExact(ss.env.info, &info) == nil {

@@ -44,7 +44,7 @@ func (p *peer) initializeParams() *InitializeParams {
 		params := new(InitializeParams)
 		if p.params == nil || decodeExact(p.params, params) != nil {
 			params = &InitializeParams{ProtocolVersion: p.info.Revision, Capabilities: p.info.Capabilities.clientCapabilities()}
-			params.ClientInfo = &Implementation{Name: p.info.ClientName}
+			params.ClientInfo = &Implementation{Name: p.info.ClientName, Version: p.info.ClientVersion}
 		}
 		p.opened, p.params = params, nil
 	}
@@ -66,20 +66,20 @@ func (ss *ServerSession) Elicit(ctx context.Context, params *ElicitParams) (*Eli
 	return ask[*ElicitResult](ctx, ss, params)
 }
 
-// CreateMessage asks the client's model for a message of one block, and returns an error if it has
-// several. See [ServerSession.Elicit].
+// CreateMessage asks the client's model for a message of one block; another is an error. See
+// [ServerSession.Elicit].
 func (ss *ServerSession) CreateMessage(ctx context.Context, params *CreateMessageParams) (*CreateMessageResult, error) {
 	if params == nil {
 		params = new(CreateMessageParams)
 	}
 	r, err := ask[*CreateMessageWithToolsResult](ctx, ss, params)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case len(r.Content) != 1:
-		return nil, fmt.Errorf("mcp: the message of the client has %d blocks; ask with CreateMessageWithTools", len(r.Content))
 	}
-	return &CreateMessageResult{r.Meta, r.Content[0], r.Model, r.Role, r.StopReason}, nil
+	if len(r.Content) != 1 {
+		return nil, fmt.Errorf("mcp: the message has %d blocks; CreateMessageWithTools returns such messages", len(r.Content))
+	}
+	return &CreateMessageResult{Meta: r.Meta, Content: r.Content[0], Model: r.Model, Role: r.Role, StopReason: r.StopReason}, nil
 }
 
 // CreateMessageWithTools asks the client's model for a message, which may use tools. See

@@ -24,7 +24,7 @@ func touch(s *Server) {
 }
 
 func updated(s *Server, uri string) {
-	_ = s.ResourceUpdated(context.Background(), &ResourceUpdatedNotificationParams{URI: uri})
+	s.ResourceUpdated(context.Background(), &ResourceUpdatedNotificationParams{URI: uri})
 }
 
 func TestNoticesOverAConnection(t *testing.T) {

@@ -93,7 +93,7 @@ func (p *peer) restore(state *ServerSessionState) {
 		}
 	}
 	if init.ClientInfo != nil {
-		p.info.ClientName = cutName(init.ClientInfo.Name)
+		p.info.setClient(init.ClientInfo.Name, init.ClientInfo.Version)
 	}
 	if p.initialized != nil {
 		p.watch()

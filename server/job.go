@@ -72,7 +72,7 @@ func (l *loop) putJob(j *job) {
 	l.unregister(j)
 	j.setLink(linkAttached)
 	// The name is kept for SessionInfo.UnmarshalBinary, which reuses it.
-	info := mcp.SessionInfo{ClientName: j.legacy.ticket.Info.ClientName}
+	info := mcp.SessionInfo{ClientName: j.legacy.ticket.Info.ClientName, ClientVersion: j.legacy.ticket.Info.ClientVersion}
 	j.legacy = legacyCall{ticket: session.Ticket{Info: info}}
 	j.gen++
 	if j.handed {
