@@ -13,10 +13,12 @@ import (
 type Asker interface {
 	Sink
 
-	// Ask sends a as a request and waits for the answer, which is the JSON of the result, or for
-	// the end of ctx. An error response is a *jsonrpc.Error. Ask may be called from any goroutine
-	// until Respond, also concurrently.
-	Ask(ctx context.Context, a *Ask) ([]byte, error)
+	// Ask sends a as a request and returns at once. It may be called from any goroutine until
+	// Respond, but not concurrently. Later reply is called with the answer, the JSON of the result,
+	// or with the reason why none will come, which is a *jsonrpc.Error for an error response. Reply
+	// may be called on any goroutine and more than once, and does not block. Stop takes the request
+	// back. It may be called from any goroutine, also after Respond.
+	Ask(a *Ask, reply func(result []byte, err error)) (stop func(), err error)
 }
 
 // InitializeParams returns what the client has said of itself: the params of the session's
@@ -131,11 +133,11 @@ func ask[R InputResponse](ctx context.Context, ss *ServerSession, request InputR
 		return none, err
 	}
 	if !asked[0].isAnswer(answer) {
-		return none, fmt.Errorf("mcp: the answer to %s is not its result", asks[0].Method)
+		return none, &askError{asks[0].Method, errNotResult}
 	}
 	r, err := asked[0].decode(answer)
 	if err != nil {
-		return none, fmt.Errorf("mcp: the answer to %s: %w", asks[0].Method, err)
+		return none, &askError{asks[0].Method, err}
 	}
 	return r.(R), nil
 }
@@ -197,22 +199,42 @@ func (ss *ServerSession) request(ctx context.Context, a *Ask) ([]byte, error) {
 	if ss.peer != nil {
 		return ss.peer.request(ctx, a.Method, a.Params)
 	}
+	answers := make(chan reply, 1)
+	stop, err := ss.askSink(a, func(result []byte, err error) {
+		select {
+		case answers <- reply{result, err}:
+		default: // there is one already
+		}
+	})
+	if err != nil {
+		return nil, &askError{a.Method, err}
+	}
+	select {
+	case r := <-answers:
+		if r.err != nil {
+			return nil, &askError{a.Method, r.err}
+		}
+		return r.result, nil
+	case <-ctx.Done():
+		stop()
+		return nil, ctx.Err()
+	}
+}
+
+// askSink asks on the stream of the request.
+func (ss *ServerSession) askSink(a *Ask, reply func([]byte, error)) (stop func(), err error) {
 	ss.mu.Lock()
-	sink := ss.sink
-	ss.mu.Unlock()
-	w, ok := sink.(Asker)
+	defer ss.mu.Unlock()
+	w, ok := ss.sink.(Asker)
 	if !ok {
-		return nil, &askError{a.Method, errNoAsker}
+		return nil, errNoAsker
 	}
-	answer, err := w.Ask(ctx, a)
-	if err != nil && err != ctx.Err() {
-		err = &askError{a.Method, err}
-	}
-	return answer, err
+	return w.Ask(a, reply)
 }
 
 var (
 	errInlineAsk = errors.New("mcp: an inline tool must not wait for the client")
+	errNotResult = errors.New("mcp: the client's answer is not a result of the method")
 	errNoAsker   = errors.New("mcp: the client cannot be asked here")
 )
 

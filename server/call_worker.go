@@ -119,14 +119,22 @@ func (j *job) Respond(msg []byte, code jsonrpc.Code) {
 }
 
 func (j *job) respond(status int, code jsonrpc.Code, msg []byte) {
+	if w := j.setResponse(status, code, msg); w != nil {
+		w.end(true, errNoStream)
+	}
+}
+
+// setResponse sets the response, unless there is one, and returns who waits for answers.
+func (j *job) setResponse(status int, code jsonrpc.Code, msg []byte) *waiters {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.done {
-		return
+		return nil
 	}
 	j.done = true
 	// This is not a copy: msg belongs to the call until the loop takes the job back and sends it.
 	j.status, j.code, j.response = status, code, msg
+	return j.legacy.waiters
 }
 
 // serveNotify sends a notification that a worker posted.

@@ -83,7 +83,11 @@ func (c *conn) drain(d *drainOrder) {
 
 // endIfParked ends a call that waits for its client. It reports whether the call was one.
 func (l *loop) endIfParked(r jobRef) bool {
-	if r.job.gen != r.gen || r.job.legacy.phase != phaseParked {
+	if r.job.gen != r.gen {
+		return false
+	}
+	if r.job.legacy.phase != phaseParked {
+		r.job.endWaiting(errDraining)
 		return false
 	}
 	l.endParked(r.job, shuttingDown)

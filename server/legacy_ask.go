@@ -55,6 +55,9 @@ func (s *Server) deliverAnswer(k session.Key, now tick, m *jsonrpc.Envelope) (re
 		return nil
 	case err != nil:
 		return refusalOf(err)
+	case q.Reply != nil:
+		replyOf(q.Reply, m)
+		return nil
 	}
 	buf := takeBuffer(len(m.Result) + askRoom)
 	buf.B = mcp.AppendAskAnswer(buf.B[:0], q.Key, m)

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -55,7 +56,7 @@ func newPort(t testing.TB, opts *Options) *port {
 	return r
 }
 
-// play is a handler that follows its cues: "end", "ask N", "close", "deaf"; anything else is sent
+// play is a handler that follows its cues: "end", "ask N", "wait N", "close", "deaf"; anything else is sent
 // to the client.
 func (r *port) play(ctx context.Context, req *mcp.CallToolRequest, in playIn) (*mcp.CallToolResult, any, error) {
 	text := func(s string) (*mcp.CallToolResult, any, error) {
@@ -88,6 +89,9 @@ func (r *port) play(ctx context.Context, req *mcp.CallToolRequest, in playIn) (*
 					asks[fmt.Sprint("q", i)] = &mcp.ElicitParams{Message: fmt.Sprint("question ", i)}
 				}
 				return &mcp.CallToolResult{InputRequests: asks}, nil, nil
+			case strings.HasPrefix(cue, "wait "):
+				_, _ = fmt.Sscanf(cue, "wait %d", &n)
+				return text(waitFor(ctx, req.Session, n))
 			default:
 				_ = req.Session.Log(ctx, &mcp.LoggingMessageParams{Level: "info", Data: cue})
 			}
@@ -96,6 +100,22 @@ func (r *port) play(ctx context.Context, req *mcp.CallToolRequest, in playIn) (*
 			return nil, nil, ctx.Err()
 		}
 	}
+}
+
+// waitFor asks n questions, one after another, and returns the answers or the first error.
+func waitFor(ctx context.Context, ss *mcp.ServerSession, n int) string {
+	var all []string
+	for i := range n {
+		a, err := ss.Elicit(ctx, &mcp.ElicitParams{Message: fmt.Sprint("question ", i)})
+		if err != nil {
+			if inner := errors.Unwrap(err); inner != nil {
+				err = inner // whose text does not look like a question
+			}
+			return "error: " + err.Error()
+		}
+		all = append(all, fmt.Sprintf("q%d=%s", i, a.Action))
+	}
+	return strings.Join(all, " ")
 }
 
 // tell notifies the loops of what has changed.

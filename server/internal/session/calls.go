@@ -12,6 +12,10 @@ import (
 // maxCalls is the maximum number of calls in flight in one session.
 const maxCalls = 1024
 
+// maxAsks is the number of questions of one session without an answer above which a handler cannot
+// ask and wait.
+const maxAsks = 1024
+
 // Call names a call in flight.
 type Call[J comparable] struct {
 	Job J
@@ -106,10 +110,42 @@ func (t *Table[J]) Ask(k Key, j J, gen uint32, asks []mcp.Ask, now wheel.Tick) (
 		t.forgetAnswers(s, j)
 		for i := range asks {
 			var id [32]byte
-			s.asks = append(s.asks, ask[J]{string(AppendQuestionID(id[:0], first+uint64(i))), asks[i].Key, j, gen})
+			s.asks = append(s.asks, ask[J]{string(AppendQuestionID(id[:0], first+uint64(i))), asks[i].Key, j, gen, nil})
 		}
 	})
 	return first, err
+}
+
+// AskOne enters a question of call j of session k whose answer reply takes. Its ID is question n.
+// The error is ErrGone, ErrFull, ErrManyAsks or nil.
+func (t *Table[J]) AskOne(k Key, j J, gen uint32, reply Reply, now wheel.Tick) (n uint64, err error) {
+	n = t.questions.Add(1)
+	refused := t.with(k, true, now, func(s *entry[J]) {
+		if len(s.asks) >= maxAsks {
+			err = ErrManyAsks
+			return
+		}
+		t.forgetAnswers(s, j)
+		var id [32]byte
+		s.asks = append(s.asks, ask[J]{string(AppendQuestionID(id[:0], n)), "", j, gen, reply})
+	})
+	if refused != nil {
+		return 0, refused
+	}
+	return n, err
+}
+
+// TakeBack takes back question n of session k. It reports whether it had no answer.
+func (t *Table[J]) TakeBack(k Key, n uint64, now wheel.Tick) (open bool) {
+	var id [32]byte
+	text := AppendQuestionID(id[:0], n)
+	t.look(k, now, func(s *entry[J]) {
+		if i := s.asked(text); i >= 0 {
+			s.asks = slices.Delete(s.asks, i, i+1)
+			open = true
+		}
+	})
+	return open
 }
 
 // AppendQuestionID appends the request ID of question n, as JSON text.
@@ -123,6 +159,8 @@ type Question[J comparable] struct {
 	Key string // the handler's name for it
 	Job J
 	Gen uint32
+
+	Reply Reply // takes the answer; nil if it is for Job
 }
 
 // Asked returns the call of session k that waits for the answer with the given ID, JSON text.
@@ -150,7 +188,7 @@ func (t *Table[J]) Answer(k Key, id []byte, n int, now wheel.Tick) (q Question[J
 			err = ErrManyAnswers
 			return
 		}
-		q, err = Question[J]{a.key, a.job, a.gen}, nil
+		q, err = Question[J]{a.key, a.job, a.gen, a.reply}, nil
 		s.asks = slices.Delete(s.asks, i, i+1)
 	})
 	return q, err

@@ -51,6 +51,7 @@ var (
 	ErrManyURIs    = errors.New("session: too many subscriptions")
 	ErrOtherOwner  = errors.New("session: it has subscriptions with another server")
 	ErrManyAnswers = errors.New("session: too many bytes of answers")
+	ErrManyAsks    = errors.New("session: too many questions without an answer")
 	ErrNoQuestion  = errors.New("session: no such question")
 	ErrNoReplay    = errors.New("session: the stream cannot be resumed there")
 )
@@ -152,7 +153,14 @@ type ask[J comparable] struct {
 	key string // under which the handler wants the answer
 	job J
 	gen uint32
+
+	// reply is given the answer where a handler waits for it; otherwise it is nil.
+	reply Reply
 }
+
+// A Reply takes the answer to a question, the JSON of its result, or the reason why there is none.
+// It does not block and may be called from any goroutine.
+type Reply func(result []byte, err error)
 
 // idle reports whether d holds nothing that keeps its session in the table.
 func (d *details[J]) idle() bool {
