@@ -31,9 +31,10 @@ type legacyCall struct {
 
 	// The worker writes these while it runs the handler, and the loop from the first answer on. The
 	// locks of the session and of the inbox order them.
-	waiters   *waiters // questions for whose answers handlers wait, nil if none was asked; guarded by job.mu
-	waiting   int      // answers that have not arrived
-	responses []byte   // the answers so far: members of a JSON object
+	waiting   int    // answers that have not arrived
+	responses []byte // the answers so far: members of a JSON object
+
+	waiters *waiters // questions for whose answers handlers wait; nil for none. job.mu guards it
 }
 
 // membership says which session a message belongs to.

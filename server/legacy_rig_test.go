@@ -56,8 +56,8 @@ func newPort(t testing.TB, opts *Options) *port {
 	return r
 }
 
-// play is a handler that follows its cues: "end", "ask N", "wait N", "close", "deaf"; anything else is sent
-// to the client.
+// play is a handler that follows its cues: "end", "ask N", "wait N", "close", "deaf"; anything else
+// is sent to the client.
 func (r *port) play(ctx context.Context, req *mcp.CallToolRequest, in playIn) (*mcp.CallToolResult, any, error) {
 	text := func(s string) (*mcp.CallToolResult, any, error) {
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: s}}}, nil, nil

@@ -147,7 +147,7 @@ func TestQuestions(t *testing.T) {
 	if _, err := table.Answer(keyOf(2), ids[0], 1, 0); !errors.Is(err, ErrNoQuestion) {
 		t.Errorf("another session answers: %v", err)
 	}
-	if q, err := table.Answer(keyOf(1), ids[1], 200, 0); err != nil || q != (Question[*host]{"b", j, 7}) {
+	if q, err := table.Answer(keyOf(1), ids[1], 200, 0); err != nil || q.Key != "b" || q.Job != j || q.Gen != 7 || q.Reply != nil {
 		t.Errorf("answered %+v, %v", q, err)
 	}
 	wantBytes("one answer", 200)
@@ -188,5 +188,48 @@ func TestTableAllocs(t *testing.T) {
 		table.Unregister(keyOf(1), j, 0)
 	}); n != 0 {
 		t.Errorf("a call allocates %v times", n)
+	}
+}
+
+// A question whose answer is waited for is answered once, or taken back, and so many may wait.
+func TestAskOne(t *testing.T) {
+	table, j := New[*host](Options{MaxSessions: 4, MaxRevoked: 4, AnswersTotal: 1 << 10}), new(host)
+	k := keyOf(1)
+	if err := table.Register(k, "1", j, 7, false, 0); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	reply := func(result []byte, _ error) { got = append(got, string(result)) }
+	var first uint64
+	for i := range maxAsks {
+		n, err := table.AskOne(k, j, 7, reply, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			first = n
+		}
+	}
+	if _, err := table.AskOne(k, j, 7, reply, 0); !errors.Is(err, ErrManyAsks) {
+		t.Errorf("one question too many: %v", err)
+	}
+	id := AppendQuestionID(nil, first)
+	q, err := table.Answer(k, id, 10, 0)
+	if err != nil || q.Reply == nil {
+		t.Fatalf("answered %+v, %v", q, err)
+	}
+	q.Reply([]byte("yes"), nil)
+	if len(got) != 1 || got[0] != "yes" {
+		t.Errorf("the handler got %q", got)
+	}
+	if table.TakeBack(k, first, 0) || !table.TakeBack(k, first+1, 0) || table.TakeBack(k, first+1, 0) || table.TakeBack(keyOf(2), first+2, 0) {
+		t.Error("what is taken back is not what has no answer")
+	}
+	if _, err := table.Answer(k, AppendQuestionID(nil, first+1), 10, 0); !errors.Is(err, ErrNoQuestion) {
+		t.Errorf("an answer to a question that was taken back: %v", err)
+	}
+	table.Unregister(k, j, 0)
+	if table.TakeBack(k, first+2, 0) {
+		t.Error("a question has outlived its call")
 	}
 }
