@@ -66,7 +66,8 @@ type RequestExtra struct {
 	Trace Trace
 
 	// Variables are the variables of the resource template that serves a resources/read, with their
-	// values in the URI. It is nil for other requests.
+	// values in the URI. The value of a variable with the explode modifier is the text of all its
+	// values: "a/b" for {/path*}, and "k=v&l=w" for {?params*}. It is nil for other requests.
 	Variables map[string]string
 
 	// CloseSSEStream ends the HTTP response while the handler continues. The client reconnects for

@@ -89,7 +89,7 @@ func (s *Server) RemoveResources(uris ...string) {
 }
 
 // AddResourceTemplate adds a family of resources, or replaces the family with that template.
-// Templates have level 1 to 3 of RFC 6570. A resource with exactly the URI comes before a template
+// Templates have level 1 to 4 of RFC 6570. A resource with exactly the URI comes before a template
 // that matches it. If several templates match, the first one in the order of their texts is used.
 //
 // AddResourceTemplate copies t. It panics if the template is not valid or if the name is missing,

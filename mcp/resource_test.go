@@ -131,3 +131,22 @@ func TestCompletion(t *testing.T) {
 		t.Error("not inline")
 	}
 }
+
+// Templates of level 4 serve resources, and their handlers get the values.
+func TestExplodedTemplate(t *testing.T) {
+	s := newTestServer(t, nil)
+	s.AddResourceTemplate(&ResourceTemplate{Name: "t", URITemplate: "repo://{owner}/contents{/path*}{?ref:8,more*}"},
+		func(_ context.Context, req *ReadResourceRequest) (*ReadResourceResult, error) {
+			return &ReadResourceResult{Contents: []*ResourceContents{{Text: fmt.Sprint(req.Extra.Variables)}}}, nil
+		})
+	c := newClient(t, s)
+	for uri, want := range map[string]string{
+		"repo://o/contents/src/main.go":       `map[owner:o path:src/main.go]`,
+		"REPO://O/contents/a%20b?ref=abc&x=1": `map[more:x=1 owner:O path:a b ref:abc]`,
+		"repo://o/contents":                   `map[owner:o]`,
+	} {
+		c.call("resources/read", fmt.Sprintf(`"uri":%q`, uri)).wantResult(uri, `"text":"`+want+`"`)
+	}
+	c.call("resources/read", `"uri":"repo://o/contents?ref=123456789#x"`).wantError("a fragment", -32602, 400)
+	c.call("resources/templates/list", "").wantResult("list", `"uriTemplate":"repo://{owner}/contents{/path*}{?ref:8,more*}"`)
+}

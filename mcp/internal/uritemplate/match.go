@@ -2,7 +2,6 @@ package uritemplate
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,210 +19,243 @@ func (t *Template) Matches(uri string) bool {
 func (t *Template) Match(uri string) (map[string]string, bool) { return t.match(uri, true) }
 
 func (t *Template) match(uri string, want bool) (map[string]string, bool) {
-	if !utf8.ValidString(uri) || !t.mayMatch(uri) {
+	parts, uri, ok := t.trim(uri)
+	if !ok || !utf8.ValidString(uri) {
 		return nil, false
 	}
-	ends := t.reach(uri)
-	if !ends[0].has(0) {
+	sets := reach(parts, uri)
+	if !sets[0].has(0) {
 		return nil, false
 	}
-	var values map[string]string
+	m := matcher{uri: uri}
 	if want {
-		values = make(map[string]string, 2)
+		m.found = make(map[string]string, 2)
 	}
-	pos := 0
-	for i := range t.parts {
-		p := &t.parts[i]
+	pos, rest := 0, sets[len(parts)+1:]
+	for i := range parts {
+		p := &parts[i]
 		if p.vars == nil {
 			pos += len(p.literal)
 			continue
 		}
-		end := p.longest(uri, pos, ends[i+1])
-		if !p.read(uri[pos:end], values) {
+		n := p.tables()
+		m.part, m.to, m.values = p, sets[i+1], rest[:n]
+		rest = rest[n:]
+		if pos, ok = m.expression(pos); !ok {
 			return nil, false
 		}
-		pos = end
 	}
-	return values, true
+	return m.found, true
 }
 
-// mayMatch quickly rules out most URIs: they differ from the template in its
-// first or its last literal.
-func (t *Template) mayMatch(uri string) bool {
-	if len(t.parts) == 0 {
-		return uri == ""
-	}
-	return strings.HasPrefix(uri, t.parts[0].literal) && strings.HasSuffix(uri, t.parts[len(t.parts)-1].literal)
-}
-
-// A set holds positions in a URI.
-type set []uint64
-
-func (s set) add(i int)      { s[i/64] |= 1 << (i % 64) }
-func (s set) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
-
-// reach returns for each part, and for the end, the positions from which the
-// rest of the template reaches the end of uri.
-func (t *Template) reach(uri string) []set {
-	words := (len(uri)+1)/64 + 1
-	all := make(set, words*(len(t.parts)+1))
-	sets := make([]set, len(t.parts)+1)
-	for i := range sets {
-		sets[i] = all[i*words : (i+1)*words]
-	}
-	sets[len(t.parts)].add(len(uri))
-	for i := len(t.parts) - 1; i >= 0; i-- {
-		t.parts[i].before(uri, sets[i], sets[i+1])
-	}
-	return sets
-}
-
-// before adds to from the positions where p can begin so that it ends at a
-// position in to.
-func (p *part) before(uri string, from, to set) {
-	if p.vars == nil {
-		for i := 0; i+len(p.literal) <= len(uri); i++ {
-			if to.has(i+len(p.literal)) && uri[i:i+len(p.literal)] == p.literal {
-				from.add(i)
-			}
+// trim returns the template and uri without the literals that they begin and end
+// with. It returns false if they do not have the same ones, which rules out most
+// URIs.
+func (t *Template) trim(uri string) (parts []part, rest string, ok bool) {
+	parts = t.parts
+	if len(parts) > 0 && parts[0].vars == nil {
+		if uri, ok = strings.CutPrefix(uri, parts[0].literal); !ok {
+			return nil, "", false
 		}
-		return
+		parts = parts[1:]
 	}
-	// inside[i%8] reports whether characters of p, apart from its first one, lead
-	// from i to a position in to. A character is at most 3 octets or one rune long.
-	var inside [8]bool
-	inside[len(uri)%8] = to.has(len(uri))
-	if p.op.first != 0 && to.has(len(uri)) {
-		from.add(len(uri))
-	}
-	for i := len(uri) - 1; i >= 0; i-- {
-		n := p.unit(uri, i)
-		more := n > 0 && inside[(i+n)%8]
-		inside[i%8] = more || to.has(i)
-		switch {
-		case p.op.first == 0 && more,
-			p.op.first != 0 && to.has(i),
-			p.op.first != 0 && uri[i] == p.op.first && inside[(i+1)%8]:
-			from.add(i)
+	if n := len(parts); n > 0 && parts[n-1].vars == nil {
+		if uri, ok = strings.CutSuffix(uri, parts[n-1].literal); !ok {
+			return nil, "", false
 		}
+		parts = parts[:n-1]
 	}
+	return parts, uri, true
 }
 
-// longest returns the last position in to that p can reach from pos. There always
-// is one.
-func (p *part) longest(uri string, pos int, to set) int {
-	best, i := pos, pos
-	if p.op.first != 0 {
-		if i == len(uri) || uri[i] != p.op.first {
-			return pos
+// A matcher reads the values of an expression forwards, along positions from which
+// the end can be reached.
+type matcher struct {
+	*part
+	uri    string
+	to     set               // where the expression can end
+	values []set             // see tables
+	found  map[string]string // nil if nobody wants the values
+}
+
+// expression reads the values of the expression that begins at pos, from which the
+// end can be reached, and returns where it ends. It returns false if a value does
+// not decode, or if a parameter is there twice.
+func (m *matcher) expression(pos int) (end int, ok bool) {
+	first := m.values
+	if m.op.named {
+		first = first[len(m.vars):]
+	}
+	if m.op.first != 0 {
+		if pos == len(m.uri) || m.uri[pos] != m.op.first || firstOf(first, pos+1) < 0 {
+			return pos, true // it is missing
 		}
-		i++
-		if to.has(i) {
+		pos++
+	}
+	if m.op.named {
+		return m.pairs(pos)
+	}
+	return m.list(pos)
+}
+
+// list reads values without names.
+func (m *matcher) list(pos int) (end int, ok bool) {
+	start := pos
+	j, end := m.first(pos)
+	for j >= 0 && end >= 0 {
+		v := &m.vars[j]
+		next := m.next(end, j)
+		if next != j && !m.put(v.name, m.uri[start:end]) {
+			return 0, false
+		}
+		if next < 0 {
+			return end, true
+		}
+		pos = end + 1
+		if next != j {
+			j, start = next, pos
+		}
+		end = m.longest(&m.vars[j], pos, m.valueEnds(j))
+	}
+	return 0, false
+}
+
+// first returns the variable whose value begins at pos, and the end of that value.
+// An expression without a leading character must not be empty.
+func (m *matcher) first(pos int) (j, end int) {
+	for j := range m.vars {
+		if !m.values[j].has(pos) {
+			continue
+		}
+		ends := m.valueEnds(j)
+		if m.op.first == 0 {
+			ends = func(i int) bool { return m.to.has(i) && i > pos || m.next(i, j) >= 0 }
+		}
+		if end := m.longest(&m.vars[j], pos, ends); end >= 0 {
+			return j, end
+		}
+	}
+	return -1, -1
+}
+
+// valueEnds returns a function that reports whether a value of the variable j can
+// end at a position.
+func (m *matcher) valueEnds(j int) func(int) bool {
+	return func(i int) bool { return m.to.has(i) || m.next(i, j) >= 0 }
+}
+
+// next returns the variable to whose value a separator at i leads from a value of
+// the variable j, or -1 if it leads nowhere. Variables may be undefined, and then
+// are passed over.
+func (m *matcher) next(i, j int) int {
+	if i == len(m.uri) || m.uri[i] != m.op.sep {
+		return -1
+	}
+	if !m.vars[j].explode {
+		j++
+	}
+	if k := firstOf(m.values[j:], i+1); k >= 0 {
+		return j + k
+	}
+	return -1
+}
+
+// firstOf returns the index of the first set that has i, or -1 if none has.
+func firstOf(sets []set, i int) int {
+	for j := range sets {
+		if sets[j].has(i) {
+			return j
+		}
+	}
+	return -1
+}
+
+// pairs reads values with names.
+func (m *matcher) pairs(pos int) (end int, ok bool) {
+	names := m.values[len(m.vars)]
+	ends := func(i int) bool { return m.pairEnds(m.uri, i, m.to, names) }
+	seen := uint64(0)
+	j, at := m.named(pos, seen)
+	for j >= 0 {
+		v := &m.vars[j]
+		if end = m.longest(v, at, ends); end < 0 || v.explode && end == pos {
+			return 0, false
+		}
+		value := m.uri[at:end]
+		if v.explode && seen&(1<<j) != 0 {
+			ok = m.putMore(v.name, value)
+		} else {
+			ok = m.put(v.name, value)
+		}
+		if !ok {
+			return 0, false
+		}
+		seen |= 1 << j
+		if end == len(m.uri) || m.uri[end] != m.op.sep || !names.has(end+1) {
+			return end, true
+		}
+		pos = end + 1
+		if j, at = m.named(pos, seen); j < 0 && m.to.has(end) {
+			return end, true // what follows belongs to another expression
+		}
+	}
+	return 0, false // a parameter is there twice
+}
+
+// named returns the variable of the parameter at pos, and where its value begins.
+// Those in seen have had theirs. It returns -1 if there is none.
+func (m *matcher) named(pos int, seen uint64) (j, at int) {
+	exploded := -1
+	for j := range m.vars {
+		if m.vars[j].explode {
+			exploded = j
+		} else if at, ok := m.valueOf(m.uri, pos, j, m.to, m.values); ok && seen&(1<<j) == 0 {
+			return j, at
+		}
+	}
+	return exploded, pos
+}
+
+// longest returns the last position in ends that a value of v can reach from pos,
+// or -1 if there is none.
+func (m *matcher) longest(v *variable, pos int, ends func(int) bool) int {
+	best := -1
+	for i, left := pos, v.limit(); ; left-- {
+		if ends(i) {
 			best = i
 		}
-	}
-	for i < len(uri) {
-		n := p.unit(uri, i)
+		if left == 0 || i == len(m.uri) {
+			return best
+		}
+		n := m.unit(v, m.uri, i)
 		if n == 0 {
-			break
+			return best
 		}
 		i += n
-		if to.has(i) {
-			best = i
-		}
 	}
-	return best
 }
 
-// unit returns the length of the character of p at i, or 0 if p cannot have it.
-func (p *part) unit(uri string, i int) int {
-	c := uri[i]
-	if c == p.op.sep && (len(p.vars) > 1 || p.op.named) || c == '=' && p.op.named {
-		return 1
-	}
-	return unitLen(uri, i, p.op.reserved)
-}
-
-// unitLen returns the length of the character at i if it is an unreserved one of
-// RFC 3986, section 2, or a reserved one if reserved is true. A percent-encoding
-// counts as one character of length 3, and a rune outside ASCII, which IRIs have,
-// as one of its length. Otherwise unitLen returns 0.
-func unitLen(s string, i int, reserved bool) int {
-	c := s[i]
-	switch {
-	case isAlnum(c) || strings.IndexByte("-._~", c) >= 0:
-		return 1
-	case c == '%':
-		if i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
-			return 3
-		}
-		return 0
-	case c >= utf8.RuneSelf:
-		_, n := utf8.DecodeRuneInString(s[i:])
-		return n
-	case reserved && strings.IndexByte(":/?#[]@!$&'()*+,;=", c) >= 0:
-		return 1
-	}
-	return 0
-}
-
-func isAlnum(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-}
-
-func isHex(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
-}
-
-// read puts the values in text, which p matched, into values unless values is
-// nil. It reports whether they are values of p's variables.
-func (p *part) read(text string, values map[string]string) bool {
-	if p.op.first != 0 {
-		if text == "" {
-			return true
-		}
-		text = text[1:]
-	}
-	if !p.op.named {
-		return p.readList(text, values)
-	}
-	seen := uint64(0)
-	for pair := range strings.SplitSeq(text, string(p.op.sep)) {
-		name, value, _ := strings.Cut(pair, "=")
-		i := slices.Index(p.vars, name)
-		if i < 0 || seen&(1<<i) != 0 || !put(values, p.vars[i], value) {
-			return false
-		}
-		seen |= 1 << i
-	}
-	return true
-}
-
-func (p *part) readList(text string, values map[string]string) bool {
-	if len(p.vars) == 1 {
-		return put(values, p.vars[0], text)
-	}
-	// With an operator that allows reserved characters, separators can be part of
-	// a value. The last value takes what is left over.
-	n := len(p.vars) + 1
-	if p.op.reserved {
-		n = len(p.vars)
-	}
-	for i, value := range strings.SplitN(text, string(p.op.sep), n) {
-		if i == len(p.vars) || !put(values, p.vars[i], value) {
-			return false
-		}
-	}
-	return true
-}
-
-func put(values map[string]string, name, value string) bool {
-	v, err := url.PathUnescape(value)
+// put notes the value of the variable called name. It returns false if text does
+// not decode to UTF-8.
+func (m *matcher) put(name, text string) bool {
+	v, err := url.PathUnescape(text)
 	if err != nil || !utf8.ValidString(v) {
 		return false
 	}
-	if values != nil {
-		values[name] = v
+	if m.found != nil {
+		m.found[name] = v
+	}
+	return true
+}
+
+// putMore is like put for another value of a variable that has one.
+func (m *matcher) putMore(name, text string) bool {
+	before := m.found[name]
+	if !m.put(name, text) {
+		return false
+	}
+	if m.found != nil {
+		m.found[name] = before + string(m.op.sep) + m.found[name]
 	}
 	return true
 }

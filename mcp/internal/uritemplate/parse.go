@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -23,9 +24,19 @@ type Template struct {
 
 // A part is a literal or an expression.
 type part struct {
-	literal string   // if vars is nil
-	vars    []string // the names of an expression, in order
+	literal string     // if vars is nil
+	vars    []variable // of an expression, in order
 	op      operator
+}
+
+// A variable is a varspec of RFC 6570, section 2.3.
+type variable struct {
+	name    string
+	max     int  // maximum length in characters, from a prefix modifier; 0 without one
+	explode bool // it has the explode modifier
+
+	// splits says that the separator of the expression ends the value.
+	splits bool
 }
 
 // An operator is the row of RFC 6570, section 3.2.1 (and appendix A) for an
@@ -61,8 +72,8 @@ func operatorOf(c byte) (op operator, ok bool) {
 }
 
 // Parse parses the template s. It refuses what RFC 6570, section 2 does not
-// allow, the modifiers of level 4, a name used twice, literals that are not
-// ASCII, and templates of more than 4096 octets.
+// allow, a name used twice, literals that are not ASCII, and templates of more
+// than 4096 octets.
 func Parse(s string) (*Template, error) {
 	if len(s) > maxTemplate {
 		return nil, fmt.Errorf("uritemplate: longer than %d octets", maxTemplate)
@@ -89,8 +100,8 @@ func Parse(s string) (*Template, error) {
 			return nil, err
 		}
 		for _, v := range p.vars {
-			if slices.Contains(t.Names(), v) {
-				return nil, fmt.Errorf("uritemplate: variable %q twice", v)
+			if slices.Contains(t.Names(), v.name) {
+				return nil, fmt.Errorf("uritemplate: variable %q twice", v.name)
 			}
 		}
 		t.parts = append(t.parts, p)
@@ -123,28 +134,48 @@ func parseExpression(body string) (part, error) {
 	if !ok {
 		return part{}, fmt.Errorf("uritemplate: operator %q is reserved", c)
 	}
-	p := part{op: op, vars: strings.Split(body, ",")}
-	if len(p.vars) > maxVars {
+	specs := strings.Split(body, ",")
+	if len(specs) > maxVars {
 		return part{}, fmt.Errorf("uritemplate: more than %d variables in an expression", maxVars)
 	}
-	for i, v := range p.vars {
-		if err := checkName(v); err != nil {
+	p := part{op: op}
+	for i, spec := range specs {
+		v, err := parseVariable(spec)
+		if err != nil {
 			return part{}, err
 		}
-		if slices.Contains(p.vars[:i], v) {
-			return part{}, fmt.Errorf("uritemplate: variable %q twice", v)
+		if slices.ContainsFunc(p.vars, func(o variable) bool { return o.name == v.name }) {
+			return part{}, fmt.Errorf("uritemplate: variable %q twice", v.name)
 		}
+		last := i == len(specs)-1
+		v.splits = v.explode || op.named || len(specs) > 1 && !(op.reserved && last)
+		p.vars = append(p.vars, v)
 	}
 	return p, nil
+}
+
+// parseVariable parses a varspec: a name with at most one modifier (section 2.4).
+func parseVariable(spec string) (variable, error) {
+	var v variable
+	name, length, prefix := strings.Cut(spec, ":")
+	if prefix {
+		// max-length is a number from 1 to 9999 without leading zeros
+		n, err := strconv.Atoi(length)
+		if err != nil || len(length) > 4 || n < 1 || strconv.Itoa(n) != length {
+			return v, fmt.Errorf("uritemplate: bad prefix modifier in %q", spec)
+		}
+		v.max = n
+	} else {
+		name, v.explode = strings.CutSuffix(name, "*")
+	}
+	v.name = name
+	return v, checkName(name)
 }
 
 // checkName returns an error if v is not a varname of RFC 6570, section 2.3.
 func checkName(v string) error {
 	if v == "" {
 		return errors.New("uritemplate: empty variable name")
-	}
-	if strings.HasSuffix(v, "*") || strings.Contains(v, ":") {
-		return fmt.Errorf("uritemplate: modifier of level 4 in %q", v)
 	}
 	dot := true // a dot may not be first, last or next to another
 	for i := 0; i < len(v); i++ {
@@ -174,7 +205,9 @@ func (t *Template) String() string { return t.text }
 func (t *Template) Names() []string {
 	var names []string
 	for i := range t.parts {
-		names = append(names, t.parts[i].vars...)
+		for _, v := range t.parts[i].vars {
+			names = append(names, v.name)
+		}
 	}
 	return names
 }
