@@ -15,7 +15,7 @@ SHELL     := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help run build test race fuzz bench pressure compare report million microbench cover soak conformance clients check fmt vet staticcheck cross
+.PHONY: help run build test race fuzz bench pressure compare report million microbench cover soak conformance clients port check fmt vet staticcheck cross
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -91,6 +91,9 @@ conformance: ## the official MCP conformance suite, every revision, against cmd/
 
 clients: ## real MCP clients of every revision and transport against cmd/mooring
 	bash test/clients/run.sh
+
+port: ## programs for the official Go SDK, on it and on Mooring, with the same answers; PROGRAMS="hello roots" for some
+	cd test/port && PORT_PROGRAMS='$(PROGRAMS)' $(GO) test -count 1 -timeout 10m .
 
 bug: ## abandons 20,000 sessions, direct and behind nginx and HAProxy, and counts what stays; COUNT=2000 for fewer, FIGURES=1 for other servers
 	COUNT=$(if $(filter command environment,$(origin COUNT)),$(COUNT),20000) FIGURES=$(FIGURES) bash test/bug/run.sh
