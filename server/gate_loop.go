@@ -144,6 +144,7 @@ func (g *gate) describe(j *job) {
 		j.meta.Principal = g.token.UserID
 	}
 	j.values = g.r.Context()
+	j.meta.Context = j.values
 	if g.h.stateless {
 		j.legacy.membership = membershipStateless
 	}
