@@ -14,18 +14,23 @@ import (
 type CallKind uint8
 
 const (
-	CallNone         CallKind = iota // nothing is prepared
-	CallRequest                      // Run answers it
-	CallNotification                 // it is accepted; there is nothing to run or to answer
+	CallNone    CallKind = iota // nothing is prepared
+	CallRequest                 // Run answers it
+	// It is accepted and has no response. Unless Inline, middleware or the host's handlers see it: Run
+	CallNotification
 	// RequestMeta.NoWait was set, but Visible may wait: Reset the call and Prepare again where it may
 	CallUnprepared
-	// Listen says what to register; the listener ends with the response
+	// Listen says what to register; the listener ends with the response. Unless Inline, Run first
 	CallListen
 
 	// The rest occur in legacy revisions only.
-	CallInitialize // NewSession says what to seal into a new session ID; Run answers
-	CallSession    // Op says what to do for the session; then Run answers
-	CallAnswer     // it answers the server's request whose id ID returns; there is nothing to run
+	// NewSession says what to seal into a new session ID; Run answers. Unless Inline, Run says it to
+	// the Operator
+	CallInitialize
+	// Op says what to do for the session; then Run answers. Unless Inline, Run says it to the
+	// Operator
+	CallSession
+	CallAnswer // it answers the server's request whose id ID returns; there is nothing to run
 )
 
 // A Call is one message on its way through a server. The zero Call is ready for [Server.Prepare],
@@ -38,13 +43,14 @@ type Call struct {
 
 // A callState is what a Call knows about its message.
 type callState struct {
-	s      *Server
-	reg    *registry
-	rev    *revision
-	kind   CallKind
-	method Method
-	run    func(*Call, context.Context, Sink) // answers requests of the method
-	inline bool
+	s       *Server
+	reg     *registry
+	rev     *revision
+	kind    CallKind
+	method  Method
+	run     func(*Call, context.Context, Sink) // answers requests of the method
+	inline  bool
+	chained bool // middleware sees the message
 
 	id         []byte
 	principal  string
@@ -106,8 +112,12 @@ func (c *Call) Reset() {
 // Kind returns what is to be done with the prepared message.
 func (c *Call) Kind() CallKind { return c.kind }
 
-// Inline reports whether Run never waits and so may run on an event loop.
+// Inline reports whether Run never waits and so may run on an event loop. For a CallNotification
+// and a CallListen, which have no response, it reports that there is nothing to run.
 func (c *Call) Inline() bool { return c.inline }
+
+// methodName returns the method as the client wrote it.
+func (c *Call) methodName() string { return c.method.String() }
 
 // Method returns the method of the message, or MethodOther if it is unknown or the message has
 // none. The result is valid after a refusal too.
@@ -134,13 +144,18 @@ func (c *Call) Status(code jsonrpc.Code) int {
 	return c.rev.status(code)
 }
 
-// Run answers the request of a CallRequest, CallInitialize or CallSession; for other kinds it does
-// nothing. It ends with one call of w.Respond, even if the handler panics or ends its goroutine, or
-// with one of [PageSink.RespondPage] or [Requester.Request] if w has them. Ctx is the handler's
-// context; it may be nil for an inline call.
+// Run answers the request of a CallRequest, CallInitialize or CallSession. It ends with one call of
+// w.Respond, even if the handler panics or ends its goroutine, or with one of
+// [PageSink.RespondPage] or [Requester.Request] if w has them. For a CallNotification or CallListen
+// that is not Inline it ends with [Operator.Accept] or, if the CallListen is refused, with Respond.
+// For all others it does nothing. Ctx is the handler's context; it may be nil for an inline call.
 func (c *Call) Run(ctx context.Context, w Sink) {
 	switch c.kind {
 	case CallRequest, CallInitialize, CallSession:
+	case CallNotification, CallListen:
+		if c.inline {
+			return
+		}
 	default:
 		return
 	}
@@ -166,7 +181,22 @@ func (c *Call) settle(w Sink, done *bool) {
 	} else {
 		c.s.opts.Logger.Error("mcp: handler ended its goroutine", "method", c.method.String())
 	}
+	if c.kind == CallNotification {
+		c.accept(w)
+		return
+	}
 	c.fail(w, errInternal)
+}
+
+// accept ends a call that has no response.
+func (c *Call) accept(w Sink) {
+	if c.session != nil {
+		c.session.close()
+	}
+	c.answered = true
+	if op, ok := w.(Operator); ok {
+		op.Accept()
+	}
 }
 
 // respond gives msg to w as the response.

@@ -30,9 +30,10 @@ func shapeComplete(c *Call) *jsonrpc.Error {
 	return nil
 }
 
-// bindComplete checks that the prompt or resource of the reference exists.
+// bindComplete checks that the prompt or resource of the reference exists. With middleware,
+// complete checks that.
 func bindComplete(c *Call, _ *RequestMeta) *jsonrpc.Error {
-	c.inline = c.s.opts.CompletionHandler == nil && c.reg.chain == nil
+	c.inline = c.s.opts.CompletionHandler == nil && !c.chained
 	kind := member(c.p.ref, "type")
 	switch {
 	case jsonrpc.EqualString(kind, RefPrompt):
@@ -40,21 +41,38 @@ func bindComplete(c *Call, _ *RequestMeta) *jsonrpc.Error {
 		if !ok {
 			return invalidParams("ref/prompt needs a name")
 		}
-		if _, found := lookup(c.caller, c.reg.prompts, name); !found {
-			return invalidParams("unknown prompt")
+		if !c.chained && !c.reg.completesPrompt(c.caller, name) {
+			return errCompletePrompt
 		}
 	case jsonrpc.EqualString(kind, RefResource):
 		uri, ok := stringOf(member(c.p.ref, "uri"))
 		if !ok {
 			return invalidParams("ref/resource needs a uri")
 		}
-		if _, found := lookup(c.caller, c.reg.templates, []byte(normalTemplate(string(uri)))); !found && !c.reg.serves(c.caller, uri) {
-			return invalidParams("unknown resource template")
+		if !c.chained && !c.reg.completesResource(c.caller, uri) {
+			return errCompleteResource
 		}
 	default:
 		return invalidParams("ref must be of type ref/prompt or ref/resource")
 	}
 	return nil
+}
+
+var (
+	errCompletePrompt   = invalidParams("unknown prompt")
+	errCompleteResource = invalidParams("unknown resource template")
+)
+
+// completesPrompt reports whether w may ask for completions of a prompt of that name.
+func (r *registry) completesPrompt(w *Caller, name []byte) bool {
+	_, ok := lookup(w, r.prompts, name)
+	return ok
+}
+
+// completesResource reports whether w may ask for completions of a resource or a template.
+func (r *registry) completesResource(w *Caller, uri []byte) bool {
+	_, ok := lookup(w, r.templates, []byte(normalTemplate(string(uri))))
+	return ok || r.serves(w, uri)
 }
 
 // runComplete answers completion/complete.
@@ -107,6 +125,15 @@ func memberString(obj []byte, name string) string {
 
 // complete is the innermost handler of completion/complete.
 func (s *Server) complete(ctx context.Context, req *CompleteRequest) (*CompleteResult, error) {
+	reg, caller := req.Session.reg, req.Session.caller
+	switch ref := req.Params.Ref; {
+	case ref == nil:
+		return nil, invalidParams("ref is required and must be an object")
+	case ref.Type == RefPrompt && !reg.completesPrompt(caller, []byte(ref.Name)):
+		return nil, errCompletePrompt
+	case ref.Type == RefResource && !reg.completesResource(caller, []byte(ref.URI)):
+		return nil, errCompleteResource
+	}
 	if s.opts.CompletionHandler == nil {
 		return new(CompleteResult), nil
 	}

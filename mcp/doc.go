@@ -21,7 +21,8 @@
 //   - Prompts: [Server.AddPrompt] adds a [Prompt] with a [PromptHandler].
 //   - Completion: ServerOptions.CompletionHandler answers completion/complete.
 //   - Features per caller: ServerOptions.Visible decides which of them a [Caller] has.
-//   - Middleware: [Server.AddReceivingMiddleware] puts a [Middleware] around the handlers.
+//   - Middleware: [Server.AddReceivingMiddleware] puts a [Middleware] around everything that
+//     clients send, and [Server.AddReceivingMiddlewareFor] around some methods.
 //
 // A handler gets a [ServerRequest], such as a [CallToolRequest]. Its methods report progress
 // ([ServerRequest.Progress]), write to the client's log ([ServerRequest.Log]) and say who calls. A
@@ -60,6 +61,9 @@
 //   - Questions to clients of earlier revisions: a [Requester] sends each [Ask] with [AppendAsk].
 //     [AppendAskAnswer] collects the answers, with which [Call.Resume] runs the handler again;
 //     [Call.Abandon] ends the call without them.
+//   - Middleware and the host's handlers may refuse what a message asks of the transport. Such a
+//     call is not Inline. Its Sink must be an [Operator], whose methods Run calls when they have
+//     let the message pass.
 //   - [LegacyRevision], [AllowsBatches] and [ResumableFromStart] say what else a revision wants of
 //     a transport.
 //

@@ -115,6 +115,9 @@ var (
 	errLogLevel      = invalidParams(MetaKeyLogLevel + " is not a logging level")
 	errProgressToken = invalidParams("progressToken must be a string or an integer")
 	errCursor        = invalidParams("unknown cursor")
+	errSetLevel      = invalidParams("level is not a logging level")
+	errLongURI       = invalidParams("uri is too long")
+	errNotifications = invalidParams("notifications is required and must be an object")
 	errState         = invalidParams("requestState is not valid for this request")
 )
 

@@ -25,6 +25,7 @@ type client struct {
 	principal string
 	session   *SessionInfo // nil for a modern client
 	next      int
+	refusal   *jsonrpc.Error // of the transport
 }
 
 // legacies are the revisions that have sessions.
@@ -64,8 +65,9 @@ type answer struct {
 	notified []string
 	body     string // the response
 	listen   *Listen
-	opened   *SessionInfo
-	op       SessionOp
+	opened   *SessionInfo // the session that the transport has opened
+	op       SessionOp    // what the transport has done for the session
+	accepted bool         // the call has ended without a response
 }
 
 // recorder is a Sink that keeps what it gets and checks the contract of Sink.
@@ -78,6 +80,41 @@ type recorder struct {
 	code      jsonrpc.Code
 	responses int
 	onNotify  func()
+
+	opened   *SessionInfo
+	op       SessionOp
+	accepted bool
+	refusal  *jsonrpc.Error // of what an Operator does
+}
+
+// OpenSession implements Operator.
+func (r *recorder) OpenSession(info *SessionInfo) (string, *jsonrpc.Error) {
+	if r.opened != nil || r.responses > 0 {
+		r.t.Errorf("opened twice, or too late: %+v", info)
+	}
+	if r.refusal == nil {
+		r.opened = info
+	}
+	return "opened", r.refusal
+}
+
+// Apply implements Operator.
+func (r *recorder) Apply(op SessionOp) *jsonrpc.Error {
+	if r.responses > 0 {
+		r.t.Errorf("applied too late: %+v", op)
+	}
+	if r.refusal == nil {
+		r.op = op
+	}
+	return r.refusal
+}
+
+// Accept implements Operator.
+func (r *recorder) Accept() {
+	if r.accepted || r.responses > 0 {
+		r.t.Error("accepted twice, or too late")
+	}
+	r.accepted = true
 }
 
 func (r *recorder) Notify(msg []byte) bool {
@@ -153,19 +190,29 @@ func (c *client) send(body string, meta *RequestMeta) *answer {
 		c.t.Fatalf("%s: %v", body, err)
 	}
 	var call Call
-	w := &recorder{t: c.t}
+	w := &recorder{t: c.t, refusal: c.refusal}
 	a := &answer{t: c.t}
 	if e := c.s.Prepare(&call, &m, meta); e != nil {
 		w.body, w.code = string(jsonrpc.AppendError(nil, call.ID(), e)), e.Code
 	} else {
-		a.kind, a.inline, a.listen = call.Kind(), call.Inline(), call.Listen()
-		a.opened, a.op = call.NewSession(), call.Op()
-		switch a.kind {
-		case CallRequest, CallInitialize, CallSession:
-			call.Run(c.t.Context(), w)
-			if w.responses != 1 {
-				c.t.Errorf("%s: %d responses", body, w.responses)
+		a.kind, a.inline = call.Kind(), call.Inline()
+		call.Run(c.t.Context(), w)
+		ends := 1
+		switch {
+		case a.kind == CallUnprepared, a.kind == CallAnswer, a.inline && (a.kind == CallNotification || a.kind == CallListen):
+			ends = 0
+		case w.accepted:
+			ends = 0
+			if a.kind != CallNotification && a.kind != CallListen {
+				c.t.Errorf("%s: accepted, kind %d", body, a.kind)
 			}
+		}
+		if w.responses != ends {
+			c.t.Errorf("%s: %d responses, want %d", body, w.responses, ends)
+		}
+		a.listen, a.opened, a.op, a.accepted = call.Listen(), w.opened, w.op, w.accepted
+		if a.inline { // the transport has done it before
+			a.opened, a.op = call.NewSession(), call.Op()
 		}
 	}
 	a.status, a.code, a.body, a.notified = call.Status(w.code), w.code, w.body, w.notified

@@ -213,7 +213,8 @@ func (c *Call) Legacy() bool { return c.rev != nil && !c.rev.requestMeta }
 // modern revision, served or not. The result is valid after a refusal too.
 func (c *Call) ClaimsModern() bool { return c.env.version != nil }
 
-// Op returns what the transport must do for a CallSession, and the zero SessionOp for other kinds.
+// Op returns what the transport must do for a CallSession that is Inline. For other kinds it
+// returns the zero SessionOp.
 func (c *Call) Op() SessionOp { return c.op }
 
 // Cancelled returns the id of the request that a notifications/cancelled names, as JSON text that
@@ -222,7 +223,8 @@ func (c *Call) Op() SessionOp { return c.op }
 func (c *Call) Cancelled() []byte { return c.cancelled }
 
 // NewSession returns what the ID of the session that a CallInitialize opens must say, and nil for
-// other kinds. The caller may keep it.
+// other kinds. The caller may keep it. If the call is not Inline, middleware may change that: see
+// [Operator].
 func (c *Call) NewSession() *SessionInfo { return c.opened }
 
 // Asking reports whether the last Run or Resume ended with [Requester.Request]. Then the call is

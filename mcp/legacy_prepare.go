@@ -86,7 +86,10 @@ func (c *Call) prepareNotification(m *jsonrpc.Envelope, meta *RequestMeta) *json
 			c.cancelled = id
 		}
 	}
-	c.kind = CallNotification
+	c.kind, c.inline = CallNotification, true
+	if c.chained = c.method != MethodOther && c.reg.wanted.wants(c.method, m.Method); c.chained || c.hooked() {
+		c.readyNotification(m, meta)
+	}
 	return nil
 }
 
@@ -147,7 +150,7 @@ func (rev *revision) agreed(caps CapabilityBits) CapabilityBits {
 
 // bindInitialize finds the response to initialize.
 func bindInitialize(c *Call, _ *RequestMeta) *jsonrpc.Error {
-	c.kind, c.inline = CallInitialize, true
+	c.kind, c.inline = CallInitialize, !c.chained
 	c.page = c.s.initialization(c.reg, c.rev)
 	return nil
 }
@@ -183,7 +186,7 @@ var emptyPage = []byte(`,"result":{}}`)
 
 // bindPing readies the response to ping.
 func bindPing(c *Call, _ *RequestMeta) *jsonrpc.Error {
-	c.inline, c.page = true, emptyPage
+	c.inline, c.page = !c.chained, emptyPage
 	return nil
 }
 
@@ -191,7 +194,7 @@ func bindPing(c *Call, _ *RequestMeta) *jsonrpc.Error {
 func shapeSetLevel(c *Call) *jsonrpc.Error {
 	level, ok := stringOf(member(c.p.raw, "level"))
 	if !ok || LoggingLevel(level).rank() == 0 {
-		return invalidParams("level is not a logging level")
+		return errSetLevel
 	}
 	c.op = SessionOp{Kind: OpSetLevel, Level: LoggingLevel(level)}
 	return nil
@@ -212,10 +215,13 @@ func shapeSubscribe(c *Call) *jsonrpc.Error {
 }
 
 // bindSubscribe checks that the resource is served, so that a client cannot make the server
-// remember invented URIs.
+// remember invented URIs. With middleware or a SubscribeHandler, subscribeTo does that.
 func bindSubscribe(c *Call, meta *RequestMeta) *jsonrpc.Error {
+	if c.chained || c.s.opts.SubscribeHandler != nil {
+		return bindSessionOp(c, meta)
+	}
 	if len(c.name) > c.s.opts.MaxListenBytes {
-		return invalidParams("uri is too long")
+		return errLongURI
 	}
 	if !c.reg.serves(c.caller, c.name) {
 		return c.noResource(string(c.name))
@@ -226,7 +232,7 @@ func bindSubscribe(c *Call, meta *RequestMeta) *jsonrpc.Error {
 
 // bindSessionOp leaves c.op to the transport.
 func bindSessionOp(c *Call, _ *RequestMeta) *jsonrpc.Error {
-	c.kind, c.inline, c.page = CallSession, true, emptyPage
+	c.kind, c.inline, c.page = CallSession, !c.chained && !c.hooked(), emptyPage
 	return nil
 }
 

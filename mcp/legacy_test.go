@@ -356,8 +356,7 @@ func TestCloseSSEStream(t *testing.T) {
 	c.Run(context.Background(), &closer{recorder: recorder{t: t}})
 }
 
-// Lists that pass through middleware have the form of the revision too. What the transport does
-// for a session does not pass through middleware.
+// Results that pass through middleware have the form of the revision too.
 func TestLegacyMiddleware(t *testing.T) {
 	s := ornate(t)
 	lists := []string{"tools/list", "prompts/list", "resources/list", "resources/templates/list"}
@@ -379,7 +378,7 @@ func TestLegacyMiddleware(t *testing.T) {
 		}
 	})
 	everyLegacy(t, s, `{}`, func(t *testing.T, rev string, c *client) {
-		seen = nil
+		defer func() { seen = nil }()
 		for _, method := range lists {
 			if got, want := result(c.call(method, "")), plain[rev+method]; got != want {
 				t.Errorf("%s: %s, without middleware %s", method, got, want)
@@ -394,7 +393,7 @@ func TestLegacyMiddleware(t *testing.T) {
 		if !since(rev, "2025-11-25") {
 			bad.wantError("bad arguments", -32602, 200)
 		}
-		if want := append(lists[:4:4], "tools/call", "resources/read", "tools/call"); fmt.Sprint(seen) != fmt.Sprint(want) {
+		if want := append(append([]string{"initialize"}, lists...), "tools/call", "resources/read", "ping", "resources/subscribe", "logging/setLevel", "tools/call"); fmt.Sprint(seen) != fmt.Sprint(want) {
 			t.Errorf("middleware saw %s, want %s", seen, want)
 		}
 	})

@@ -21,7 +21,7 @@ func shapeList(c *Call) *jsonrpc.Error {
 
 // listsInline reports whether lists and the result of server/discover are encoded before they are
 // asked for: nothing of the host's takes part in the answer.
-func (c *Call) listsInline() bool { return c.reg.chain == nil && c.s.opts.SetCacheable == nil }
+func (c *Call) listsInline() bool { return !c.chained && c.s.opts.SetCacheable == nil }
 
 // bindList finds the page that the request asks for.
 func bindList[T feature](c *Call, f *featureSet[T], l *listing) *jsonrpc.Error {

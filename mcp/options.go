@@ -49,6 +49,15 @@ type ServerOptions struct {
 	// subscribers of a URI come and go while a hook runs, only the net change is reported.
 	OnSubscribe, OnUnsubscribe func(uri string)
 
+	// SubscribeHandler decides whether a client may subscribe to a resource, and UnsubscribeHandler
+	// whether it may end a subscription. An error refuses the request. Both run on a worker and may
+	// block. SubscribeHandler is called for each request that subscribes to a resource that is
+	// served, and for each resource of a subscriptions/listen; an error refuses all of that.
+	// UnsubscribeHandler is called for resources/unsubscribe alone. Most subscriptions end without
+	// a request: with their stream or their session. OnUnsubscribe reports the end of the last one.
+	SubscribeHandler   func(context.Context, *SubscribeRequest) error
+	UnsubscribeHandler func(context.Context, *UnsubscribeRequest) error
+
 	// HasTools, HasPrompts and HasResources declare the capability even before the first feature of
 	// the kind is added. Capabilities can do the same.
 	HasTools, HasPrompts, HasResources bool
@@ -70,8 +79,9 @@ type ServerOptions struct {
 	// InitializedHandler is called when a client is ready for notifications of its session,
 	// RootsListChangedHandler when it says that its roots have changed, and
 	// ProgressNotificationHandler when it reports progress of what it was asked. The messages of
-	// these names exist only before 2026-07-28. Handlers run one after another for each session,
-	// and may block and ask the client. Over HTTP the session that they get can only be read.
+	// these names exist only before 2026-07-28. Handlers may block, and run one after another
+	// for each connection, whose session can ask the client. Over HTTP they run on workers, at once
+	// if the messages come at once, and the session that they get can only be read.
 	InitializedHandler          func(context.Context, *InitializedRequest)
 	RootsListChangedHandler     func(context.Context, *RootsListChangedRequest)
 	ProgressNotificationHandler func(context.Context, *ProgressNotificationServerRequest)

@@ -49,15 +49,15 @@ var specs = [methodCount]methodSpec{
 	MethodComplete: {
 		offered: offersCompletions, shape: shapeComplete, visible: true, bind: bindComplete, run: runComplete,
 	},
-	MethodListen:     {shape: shapeListen, visible: true, bind: bindListen},
-	MethodInitialize: {shape: shapeInitialize, bind: bindInitialize, run: runFixed},
-	MethodPing:       {bind: bindPing, run: runFixed},
-	MethodSetLevel:   {offered: offersLogging, shape: shapeSetLevel, bind: bindSessionOp, run: runFixed},
+	MethodListen:     {shape: shapeListen, visible: true, bind: bindListen, run: runListen},
+	MethodInitialize: {shape: shapeInitialize, bind: bindInitialize, run: runInitialize},
+	MethodPing:       {bind: bindPing, run: runPing},
+	MethodSetLevel:   {offered: offersLogging, shape: shapeSetLevel, bind: bindSessionOp, run: runSetLevel},
 	MethodSubscribe: {
-		offered: offersSubscribe, shape: shapeSubscribe, visible: true, bind: bindSubscribe, run: runFixed,
+		offered: offersSubscribe, shape: shapeSubscribe, visible: true, bind: bindSubscribe, run: runSubscribe,
 	},
 	MethodUnsubscribe: {
-		offered: offersSubscribe, shape: shapeSubscribe, bind: bindSessionOp, run: runFixed,
+		offered: offersSubscribe, shape: shapeSubscribe, bind: bindSessionOp, run: runUnsubscribe,
 	},
 }
 
@@ -77,6 +77,8 @@ func (s *Server) Prepare(c *Call, m *jsonrpc.Envelope, meta *RequestMeta) *jsonr
 	}
 	c.s, c.reg, c.id = s, s.reg.Load(), m.ID
 	c.method = methodOf(m.Method)
+	c.principal, c.endpoint, c.bound = meta.Principal, meta.Endpoint, meta.MaxResponse
+	c.header, c.tokenInfo, c.remoteAddr = meta.Header, meta.TokenInfo, meta.RemoteAddr
 	switch m.Kind {
 	case jsonrpc.KindRequest:
 	case jsonrpc.KindNotification:
@@ -84,8 +86,6 @@ func (s *Server) Prepare(c *Call, m *jsonrpc.Envelope, meta *RequestMeta) *jsonr
 	default:
 		return c.prepareAnswer(meta)
 	}
-	c.principal, c.endpoint, c.bound = meta.Principal, meta.Endpoint, meta.MaxResponse
-	c.header, c.tokenInfo, c.remoteAddr = meta.Header, meta.TokenInfo, meta.RemoteAddr
 	c.p.scan(m.Params)
 	c.env.scan(c.p.meta)
 	e := c.chooseRevision(meta)
@@ -118,6 +118,7 @@ func (s *Server) Prepare(c *Call, m *jsonrpc.Envelope, meta *RequestMeta) *jsonr
 		}
 	}
 	c.run = spec.run
+	c.chained = c.reg.wanted.wants(c.method, m.Method)
 	if spec.visible && s.opts.Visible != nil {
 		if meta.NoWait && !s.opts.VisibleInline {
 			c.kind = CallUnprepared

@@ -100,9 +100,13 @@ func stringMap(raw []byte) map[string]string {
 	return m
 }
 
-// bindGetPrompt finds the prompt and checks that no required argument is missing.
+// bindGetPrompt finds the prompt and checks that no required argument is missing. With middleware,
+// a prompt that does not exist is refused behind it.
 func bindGetPrompt(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	p, ok := lookup(c.caller, c.reg.prompts, c.name)
+	if !ok && c.chained {
+		return c.openState()
+	}
 	if !ok {
 		return invalidParams("unknown prompt")
 	}
@@ -122,7 +126,11 @@ func bindGetPrompt(c *Call, _ *RequestMeta) *jsonrpc.Error {
 func runGetPrompt(c *Call, ctx context.Context, w Sink) {
 	x := new(exchange[GetPromptParams, *GetPromptParams])
 	ctx = x.open(c, ctx, w)
-	x.params.Name = c.prompt.def.Name
+	if c.prompt != nil {
+		x.params.Name = c.prompt.def.Name
+	} else {
+		x.params.Name = string(c.name)
+	}
 	x.params.Arguments = stringMap(c.p.arguments)
 	if e := c.takeInput(&x.params.InputResponses, &x.params.RequestState); e != nil {
 		c.fail(w, e)

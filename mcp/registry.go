@@ -14,8 +14,8 @@ type registry struct {
 	// while does not seem to have lost the method.
 	hasTools, hasPrompts, hasResources bool
 
-	middleware []Middleware
-	chain      MethodHandler // nil without middleware
+	chain  MethodHandler // nil without middleware
+	wanted methodSet     // the methods that middleware sees
 
 	discover   *[revisionCount]discovery
 	initialize *[revisionCount]discovery

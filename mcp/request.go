@@ -31,6 +31,7 @@ type (
 // Only middleware and the hooks of [ServerOptions] see these requests and notifications.
 type (
 	DiscoverRequest                   = ServerRequest[*DiscoverParams]
+	InitializeRequest                 = ServerRequest[*InitializeParams]
 	InitializedRequest                = ServerRequest[*InitializedParams]
 	ListToolsRequest                  = ServerRequest[*ListToolsParams]
 	ListPromptsRequest                = ServerRequest[*ListPromptsParams]

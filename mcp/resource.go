@@ -187,14 +187,15 @@ func shapeReadResource(c *Call) *jsonrpc.Error {
 }
 
 // bindReadResource finds the resource or the template. To the client, a resource that is not
-// registered looks the same as one that its handler does not find.
+// registered looks the same as one that its handler does not find. With middleware, it is refused
+// behind it.
 func bindReadResource(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	var ok bool
 	if c.resource, ok = c.reg.resourceAt(c.caller, c.name); ok {
 		return c.openState()
 	}
 	uri := string(c.name)
-	if c.template, _ = c.reg.templateFor(c.caller, uri); c.template == nil {
+	if c.template, _ = c.reg.templateFor(c.caller, uri); c.template == nil && !c.chained {
 		return c.noResource(uri)
 	}
 	return c.openState()

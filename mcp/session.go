@@ -21,7 +21,8 @@ type ServerSession struct {
 	inline  bool  // the request runs on an event loop
 	rev     *revision
 	reg     *registry
-	caller  *Caller // nil if everything is visible
+	caller  *Caller   // nil if everything is visible
+	given   *approval // what middleware lets the transport do; nil where it does nothing
 	id      string
 	bits    CapabilityBits // what the client declared, in revisions with sessions
 	client  clientOf       // its name and version, in revisions with sessions
@@ -80,7 +81,11 @@ func (ss *ServerSession) answered() bool {
 
 // ID returns the ID of the session that the request belongs to. It is "" in modern revisions, which
 // have no sessions.
-func (ss *ServerSession) ID() string { return ss.id }
+func (ss *ServerSession) ID() string {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return ss.id
+}
 
 // NotifyProgress reports to the client how far the request is. It does nothing if the client did
 // not ask for progress, or if p.Progress is not greater than what was reported before. It ignores

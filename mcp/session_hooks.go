@@ -1,46 +1,27 @@
 package mcp
 
-import (
-	"runtime/debug"
-)
-
 // maxHooks is the number of notifications whose handlers may wait.
 const maxHooks = 256
 
-// notified handles a notification of the client, as the leader.
+// notified handles a notification of the client, as the leader. It takes c.
 func (p *peer) notified(c *servedCall) {
 	if id := c.call.Cancelled(); id != nil {
 		p.cancel(id)
-		return
 	}
-	if c.call.ClaimsModern() {
-		return // 2026-07-28 has no other
-	}
-	o := &p.s.opts
-	switch c.call.Method() {
-	case MethodNotifyInitialized:
+	if c.call.Method() == MethodNotifyInitialized && !c.call.ClaimsModern() {
 		params := new(InitializedParams)
 		decodeParams(c.msg.Params, params)
-		if !p.initialize(params) || o.InitializedHandler == nil {
+		if !p.initialize(params) {
+			c.drop()
 			return
 		}
-		req := &InitializedRequest{Session: &p.session, Params: params, Extra: new(RequestExtra)}
-		p.hook(func() { o.InitializedHandler(p.base, req) })
-	case MethodNotifyRootsListChanged:
-		if o.RootsListChangedHandler == nil || !p.hasSession() {
-			return
-		}
-		params := new(RootsListChangedParams)
-		decodeParams(c.msg.Params, params)
-		req := &RootsListChangedRequest{Session: &p.session, Params: params, Extra: new(RequestExtra)}
-		p.hook(func() { o.RootsListChangedHandler(p.base, req) })
-	case MethodNotifyProgress:
-		params := new(ProgressNotificationParams)
-		if o.ProgressNotificationHandler == nil || !p.hasSession() || !decodeParams(c.msg.Params, params) {
-			return
-		}
-		req := &ProgressNotificationServerRequest{Session: &p.session, Params: params, Extra: new(RequestExtra)}
-		p.hook(func() { o.ProgressNotificationHandler(p.base, req) })
+	}
+	if b := c.batch; b != nil {
+		c.batch = nil // its answer does not wait for handlers
+		b.leave(p, c.term)
+	}
+	if c.call.Inline() || !p.hook(c) {
+		c.drop()
 	}
 }
 
@@ -80,53 +61,55 @@ func (p *peer) hasSession() bool {
 	return p.info != nil
 }
 
-// hook runs f behind the handlers of earlier notifications, on one goroutine for them all. If too
-// many wait, f is not run.
-func (p *peer) hook(f func()) {
+// hook runs the notification c behind earlier ones, on one goroutine for them all. If too many
+// wait, it returns false.
+func (p *peer) hook(c *servedCall) bool {
+	p.retain(c.term) // the message must outlive its turn
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.ended:
-		return
+		return false
 	case len(p.hooks) >= maxHooks:
 		p.s.opts.Logger.Warn("mcp: a notification was dropped, because its handler is slow")
-		return
+		return false
 	}
-	p.hooks = append(p.hooks, f)
+	p.hooks = append(p.hooks, c)
 	if !p.hooking {
 		p.hooking = true
 		p.running.Add(1)
 		go p.runHooks()
 	}
+	return true
 }
 
-// runHooks runs the handlers that wait. One that panics or ends its goroutine ends only itself.
+// runHooks runs the notifications that wait. A handler that ends its goroutine ends only itself.
 func (p *peer) runHooks() {
 	returned := false
 	defer func() {
 		if !returned {
-			if v := recover(); v != nil {
-				p.s.opts.Logger.Error("mcp: handler panicked", "panic", v, "stack", string(debug.Stack()))
-			}
 			go p.runHooks()
 		}
 	}()
-	for f := p.nextHook(); f != nil; f = p.nextHook() {
-		f()
+	for c := p.nextHook(); c != nil; c = p.nextHook() {
+		c.call.Run(p.base, c)
+		c.term = noTerm
+		c.drop()
 	}
 	returned = true
 	p.running.Done()
 }
 
-// nextHook takes the handler that has waited longest, or notes that none waits and returns nil.
-func (p *peer) nextHook() func() {
+// nextHook takes the notification that has waited longest, or notes that none waits and returns
+// nil.
+func (p *peer) nextHook() *servedCall {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.hooks) == 0 || p.ended {
 		p.hooks, p.hooking = nil, false
 		return nil
 	}
-	f := p.hooks[0]
+	c := p.hooks[0]
 	p.hooks = p.hooks[1:]
-	return f
+	return c
 }

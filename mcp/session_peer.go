@@ -45,9 +45,9 @@ type peer struct {
 	nextAsk int64
 
 	subscriptions
-	hooks   []func() // handlers of notifications that have not run yet
-	hooking bool     // a goroutine runs them
-	refused int      // lines that were no messages
+	hooks   []*servedCall // notifications that have not run yet
+	hooking bool          // a goroutine runs them
+	refused int           // lines that were no messages
 }
 
 func newPeer(ctx context.Context, s *Server, conn Connection, opts ServerSessionOptions) *peer {

@@ -20,6 +20,8 @@ type servedCall struct {
 	stop  context.CancelCauseFunc
 	term  int // of the leader whose goroutine runs it; noTerm for a goroutine of its own
 
+	opened bool // it has opened the session
+
 	// The peer's lock guards the rest.
 	key       string // under which it is in flight; "" if it is not
 	running   bool   // a goroutine runs it
@@ -39,6 +41,7 @@ func (c *servedCall) release() {
 	}
 	c.call.Reset()
 	c.p, c.msg, c.meta, c.batch, c.ctx, c.stop = nil, jsonrpc.Envelope{}, RequestMeta{}, nil, nil, nil
+	c.opened = false
 	c.key, c.running, c.silent, c.waiting, c.responses = "", false, false, 0, nil
 	servedCalls.Put(c)
 }
@@ -75,15 +78,22 @@ func (c *servedCall) serve(term int) {
 	switch c.call.Kind() {
 	case CallNotification:
 		p.notified(c)
-		c.drop()
 	case CallAnswer:
 		p.answered(&c.msg)
 		c.drop()
 	case CallListen:
+		if !c.call.Inline() {
+			c.start()
+			return
+		}
 		c.serveListen()
 	case CallInitialize:
 		c.serveInitialize()
 	case CallSession:
+		if !c.call.Inline() {
+			c.start()
+			return
+		}
 		if e := p.apply(c.call.Op()); e != nil {
 			c.refuse(e)
 			c.drop()
@@ -126,31 +136,36 @@ func (c *servedCall) runNow() {
 
 // serveInitialize opens the session.
 func (c *servedCall) serveInitialize() {
-	p := c.p
-	switch e := p.open(&c.call, c.msg.Params); {
-	case c.batch != nil:
+	if c.batch != nil {
 		c.refuse(errInBatch)
-	case e != nil:
-		c.refuse(e)
-	default:
-		c.runNow()
+		c.drop()
 		return
 	}
-	c.drop()
+	if !c.call.Inline() {
+		c.start()
+		return
+	}
+	if e := c.p.open(c.call.NewSession(), c.msg.Params); e != nil {
+		c.refuse(e)
+		c.drop()
+		return
+	}
+	c.runNow()
 }
 
 // maxKeptParams is the length of the longest params of initialize that are kept.
 const maxKeptParams = 64 << 10
 
-// open opens the session that an initialize asks for.
-func (p *peer) open(c *Call, params []byte) *jsonrpc.Error {
+// open opens the session that an initialize with the params asks for.
+func (p *peer) open(info *SessionInfo, params []byte) *jsonrpc.Error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.info != nil {
 		return errInitialized
 	}
-	p.info, p.rev = c.NewSession(), c.rev
-	p.info.LogLevel = p.level
+	own := *info
+	own.LogLevel = p.level
+	p.info, p.rev = &own, legacyNamed([]byte(info.Revision))
 	if len(params) <= maxKeptParams {
 		p.params = append([]byte(nil), params...)
 	}
@@ -355,7 +370,10 @@ func (c *servedCall) Notify(msg []byte) bool {
 }
 
 // Respond implements Sink.
-func (c *servedCall) Respond(msg []byte, _ jsonrpc.Code) {
+func (c *servedCall) Respond(msg []byte, code jsonrpc.Code) {
+	if code != 0 && c.opened {
+		c.p.unopen()
+	}
 	if c.leave() {
 		c.send(msg)
 	}

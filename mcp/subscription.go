@@ -37,7 +37,7 @@ type Change struct {
 // shapeListen checks the params of subscriptions/listen.
 func shapeListen(c *Call) *jsonrpc.Error {
 	if !isObject(c.p.notifications) {
-		return invalidParams("notifications is required and must be an object")
+		return errNotifications
 	}
 	for name, value := range jsonrpc.Members(c.p.notifications) {
 		if isNull(value) {
@@ -62,66 +62,94 @@ func shapeListen(c *Call) *jsonrpc.Error {
 	return nil
 }
 
-// bindListen agrees on a subscription: the part of what the client asks for that the server
-// offers. Resources that the server does not serve are left out. The number and the length of URIs
-// are limited, because a template serves URIs that a client invents, and the server must remember
-// them.
+// bindListen agrees on a subscription. With middleware or a SubscribeHandler, runListen does that.
 func bindListen(c *Call, _ *RequestMeta) *jsonrpc.Error {
-	offered := c.s.topics(c.reg)
-	l := &Listen{ID: string(c.id)}
+	c.kind = CallListen
+	if c.inline = !c.chained && c.s.opts.SubscribeHandler == nil; !c.inline {
+		return nil
+	}
+	a := c.s.newAgreement(c.reg, c.caller, string(c.id))
 	for name, value := range jsonrpc.Members(c.p.notifications) {
 		wanted := string(value) == "true"
 		switch string(unescaped(name)) {
 		case "toolsListChanged":
-			l.add(TopicTools&offered, wanted)
+			a.add(TopicTools, wanted)
 		case "promptsListChanged":
-			l.add(TopicPrompts&offered, wanted)
+			a.add(TopicPrompts, wanted)
 		case "resourcesListChanged":
-			l.add(TopicResources&offered, wanted)
+			a.add(TopicResources, wanted)
 		case "resourceSubscriptions":
-			n, size := 0, 0
 			for e := range jsonrpc.Elements(value) {
-				if n++; n > c.s.opts.MaxListenURIs {
-					return invalidParams("too many resourceSubscriptions")
-				}
 				uri, _ := stringOf(e)
-				if size += len(uri); size > c.s.opts.MaxListenBytes {
-					return invalidParams("resourceSubscriptions are too long")
-				}
-				if offered&TopicResource != 0 && c.reg.serves(c.caller, uri) {
-					l.addURI(c.s, string(uri))
+				if e := a.addURI(uri); e != nil {
+					return e
 				}
 			}
 		}
 	}
+	c.listen = a.done()
+	return nil
+}
+
+// An agreement is a Listen in the making: the part of what the client asks for that the server
+// offers. Resources that the server does not serve are left out. The number and the length of URIs
+// are limited, because a template serves URIs that a client invents, and the server must remember
+// them.
+type agreement struct {
+	s       *Server
+	reg     *registry
+	caller  *Caller
+	offered Topic
+	l       *Listen
+	n, size int // URIs that were asked for, and their octets
+}
+
+// newAgreement returns an agreement on a Listen with the id, which is JSON text.
+func (s *Server) newAgreement(reg *registry, caller *Caller, id string) agreement {
+	return agreement{s: s, reg: reg, caller: caller, offered: s.topics(reg), l: &Listen{ID: id}}
+}
+
+// add adds a topic that is wanted, if it is offered.
+func (a *agreement) add(t Topic, wanted bool) {
+	if wanted {
+		a.l.Topics |= t & a.offered
+	}
+}
+
+// addURI adds the resource with the URI in the client's spelling, if it is served.
+func (a *agreement) addURI(uri []byte) *jsonrpc.Error {
+	if a.n++; a.n > a.s.opts.MaxListenURIs {
+		return invalidParams("too many resourceSubscriptions")
+	}
+	if a.size += len(uri); a.size > a.s.opts.MaxListenBytes {
+		return invalidParams("resourceSubscriptions are too long")
+	}
+	if a.offered&TopicResource == 0 || !a.reg.serves(a.caller, uri) {
+		return nil
+	}
+	spelling := string(uri)
+	key := normalURI(spelling)
+	a.l.URIs = append(a.l.URIs, key)
+	if key == spelling {
+		return nil
+	}
+	a.s.subscribe.spell(key, spelling)
+	if a.l.spelled == nil {
+		a.l.spelled = make(map[string]string)
+	}
+	a.l.spelled[key] = spelling
+	return nil
+}
+
+// done returns the Listen that was agreed on.
+func (a *agreement) done() *Listen {
+	l := a.l
 	if len(l.URIs) > 0 {
 		slices.Sort(l.URIs)
 		l.URIs = slices.Clip(slices.Compact(l.URIs))
 		l.Topics |= TopicResource
 	}
-	c.listen = l
-	c.kind = CallListen
-	return nil
-}
-
-// addURI adds the resource with the URI in the client's spelling.
-func (l *Listen) addURI(s *Server, spelling string) {
-	key := normalURI(spelling)
-	l.URIs = append(l.URIs, key)
-	if key == spelling {
-		return
-	}
-	s.subscribe.spell(key, spelling)
-	if l.spelled == nil {
-		l.spelled = make(map[string]string)
-	}
-	l.spelled[key] = spelling
-}
-
-func (l *Listen) add(t Topic, wanted bool) {
-	if wanted {
-		l.Topics |= t
-	}
+	return l
 }
 
 // AppendAcknowledged appends notifications/subscriptions/acknowledged, which must be
@@ -154,10 +182,7 @@ func (s *Server) AppendAcknowledged(dst []byte, l *Listen) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			if spelling, ok := l.spelled[uri]; ok {
-				uri = spelling
-			}
-			dst = jsonrpc.AppendString(dst, uri)
+			dst = jsonrpc.AppendString(dst, l.spelling(uri))
 		}
 		dst = append(dst, ']')
 	}

@@ -37,7 +37,7 @@ func TestListen(t *testing.T) {
 		{`{"resourceSubscriptions":["test://f0\u0030"]}`, TopicResource, []string{"test://f00"}, `{"resourceSubscriptions":["test://f00"]}`},
 	} {
 		a := c.call("subscriptions/listen", `"notifications":`+tt.filter)
-		if a.code != 0 || a.kind != CallListen || a.inline {
+		if a.code != 0 || a.kind != CallListen || !a.inline {
 			t.Errorf("%s: %+v", tt.filter, a)
 			continue
 		}

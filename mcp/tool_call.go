@@ -26,15 +26,18 @@ func shapeCallTool(c *Call) *jsonrpc.Error {
 // on an event loop. In the worst case the validator takes some 2 µs for each octet.
 const maxInlineArguments = 1 << 10
 
-// bindCallTool finds the tool.
+// bindCallTool finds the tool. With middleware, one that does not exist is refused behind it.
 func bindCallTool(c *Call, meta *RequestMeta) *jsonrpc.Error {
 	t, ok := lookup(c.caller, c.reg.tools, c.name)
+	if !ok && c.chained {
+		return c.openState()
+	}
 	if !ok {
 		return invalidParams("unknown tool")
 	}
 	c.tool = t
 	// Validating long arguments can take a while.
-	c.inline = t.inline && c.reg.chain == nil && len(c.p.arguments) <= maxInlineArguments
+	c.inline = t.inline && !c.chained && len(c.p.arguments) <= maxInlineArguments
 	if len(t.params) > 0 && meta.HTTP && c.rev.headers {
 		if e := checkParamHeaders(t.params, c.p.arguments, meta); e != nil {
 			return e
@@ -52,7 +55,11 @@ func runCallTool(c *Call, ctx context.Context, w Sink) {
 		x = new(toolExchange)
 	}
 	ctx = x.open(c, ctx, w)
-	x.params.Name = c.tool.def.Name
+	if c.tool != nil {
+		x.params.Name = c.tool.def.Name // has the name already, in memory of its own
+	} else {
+		x.params.Name = string(c.name)
+	}
 	x.params.Arguments = c.p.arguments
 	if !c.inline {
 		if e := c.takeInput(&x.params.InputResponses, &x.params.RequestState); e != nil {
@@ -62,7 +69,7 @@ func runCallTool(c *Call, ctx context.Context, w Sink) {
 	}
 	var out toolOutput
 	var err error
-	if c.reg.chain != nil {
+	if c.chained {
 		out.res, err = through[*CallToolResult](c, ctx, &x.req)
 	} else {
 		out, err = c.tool.call(ctx, &x.req)

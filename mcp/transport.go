@@ -117,6 +117,26 @@ type Requester interface {
 	Request(asks []Ask) bool
 }
 
+// An Operator is a [Sink] that carries out what requests ask of the transport, once middleware and
+// handlers have let them pass. A call needs one if its kind is CallListen, CallInitialize or
+// CallSession and [Call.Inline] is false.
+type Operator interface {
+	Sink
+
+	// OpenSession opens the session that an initialize asks for and returns its ID, "" if it has
+	// none. A refusal becomes the response. It is called once, before Respond; if the response is
+	// an error nevertheless, there is no session.
+	OpenSession(info *SessionInfo) (id string, refusal *jsonrpc.Error)
+
+	// Apply does what a CallSession asks of its session. A refusal becomes the response. It is
+	// called before Respond; several times only if middleware repeats the request.
+	Apply(op SessionOp) (refusal *jsonrpc.Error)
+
+	// Accept ends a call without a response, instead of Respond: that of a notification, or a
+	// CallListen, whose [Call.Listen] the transport then registers and acknowledges.
+	Accept()
+}
+
 // An Ask is one request to the client.
 type Ask struct {
 	Key    string // the name under which the handler expects the answer

@@ -82,8 +82,16 @@ func (c *conn) dispatch(now tick, j *job) {
 	c.dropStream(j)
 	switch j.call.Kind() {
 	case mcp.CallNotification:
+		if !j.call.Inline() {
+			c.startCall(now, j, (*job).run)
+			return
+		}
 		c.accepted(now, j)
 	case mcp.CallListen:
+		if !j.call.Inline() {
+			c.startCall(now, j, (*job).run)
+			return
+		}
 		c.listen(now, j)
 		l.putJob(j)
 	default:

@@ -93,7 +93,10 @@ func (j *job) handBack() bool {
 
 // Notify implements mcp.Sink. It may be called from any goroutine.
 func (j *job) Notify(msg []byte) bool {
-	if !j.stream || j.ctx.Err() != nil || j.legacy.to != nil && j.legacy.to.flooded() {
+	if !j.stream || j.call.Kind() == mcp.CallInitialize && j.legacy.to == nil {
+		return false // the head of the response to an initialize waits for the session
+	}
+	if j.ctx.Err() != nil || j.legacy.to != nil && j.legacy.to.flooded() {
 		return false
 	}
 	j.mu.Lock()
@@ -115,7 +118,11 @@ func (j *job) Notify(msg []byte) bool {
 // Respond implements mcp.Sink.
 func (j *job) Respond(msg []byte, code jsonrpc.Code) {
 	msg, code = j.loop.srv.opts.limitResponse(&j.call, msg, code)
-	j.respond(j.call.Status(code), code, msg)
+	status := j.call.Status(code)
+	if j.flooded && code != 0 {
+		status = 503
+	}
+	j.respond(status, code, msg)
 }
 
 func (j *job) respond(status int, code jsonrpc.Code, msg []byte) {
@@ -172,6 +179,11 @@ func (l *loop) serveReturn(j *job) {
 	}
 	l.serving = c
 	c.x.job = nil
+	if j.call.Kind() == mcp.CallListen && j.status == 202 {
+		c.listen(l.now, j)
+		c.resume(l.now)
+		return
+	}
 	l.count(j.call.Method(), outcomeOf(j.code))
 	if j.status == 202 {
 		c.respondAccepted()

@@ -52,6 +52,8 @@ type job struct {
 	response []byte
 	status   int // the HTTP status
 	code     jsonrpc.Code
+	opened   []byte // the ID of the session that the call has opened
+	flooded  bool   // the call was refused with errFlooded
 
 	legacy legacyCall
 }
@@ -94,6 +96,7 @@ func (l *loop) putJob(j *job) {
 	j.values, j.plain = nil, false
 	j.done, j.prepped, j.refusal = false, false, nil
 	j.response, j.status, j.code = nil, 0, 0
+	j.opened, j.flooded = nil, false
 	j.queued.Store(0)
 	j.unsent.Store(0)
 	j.full.Store(false)

@@ -74,9 +74,14 @@ func (j *job) runBatched(m *jsonrpc.Envelope, sink *batchSink) {
 		if id := call.Cancelled(); id != nil {
 			s.cancelCall(k, s.tick(), id)
 		}
+		call.Run(j.ctx, sink)
 	case mcp.CallAnswer:
 		s.deliverAnswer(k, s.tick(), m)
 	case mcp.CallSession:
+		if !call.Inline() {
+			j.runMember(&call, sink)
+			return
+		}
 		if e := j.svc.applyOp(s.tick(), &j.legacy.ticket, call.Op()); e != nil {
 			sink.add(jsonrpc.AppendError(nil, m.ID, e))
 			return

@@ -61,8 +61,8 @@ func errModernOnly(params []byte) *jsonrpc.Error {
 	return &jsonrpc.Error{Code: mcp.CodeUnsupportedProtocolVersion, Message: "Unsupported protocol version: only 2026-07-28 is served", Data: append(data, '}')}
 }
 
-// beginLegacy does what a message of an earlier revision asks of its session. It reports false if
-// the message was answered.
+// beginLegacy does what a message of an earlier revision asks of its session, unless middleware or
+// a handler decides about that first. It reports false if the message was answered.
 func (c *conn) beginLegacy(now tick, j *job) bool {
 	lc := &j.legacy
 	s := c.loop.srv
@@ -75,10 +75,17 @@ func (c *conn) beginLegacy(now tick, j *job) bool {
 	}
 	switch j.call.Kind() {
 	case mcp.CallInitialize:
+		if !j.call.Inline() {
+			return true
+		}
 		t := session.Ticket{Info: *j.call.NewSession(), Endpoint: j.svc.endpoint}
 		t.SetPrincipal(j.meta.Principal)
 		c.x.session = s.tickets.Issue(c.x.session[:0], &t, s.clock())
 	case mcp.CallSession:
+		if !j.call.Inline() {
+			lc.key = string(j.id)
+			return true
+		}
 		if e := j.svc.applyOp(now, &lc.ticket, j.call.Op()); e != nil {
 			status := 200
 			if e == errFlooded {

@@ -141,6 +141,10 @@ func (c *conn) dispatchSSE(now tick, j *job) {
 		if id := j.call.Cancelled(); id != nil {
 			s.cancelCall(lc.ticket.Key, now, id)
 		}
+		if !j.call.Inline() {
+			c.startSSECall(now, j, (*job).run)
+			return
+		}
 	case mcp.CallAnswer:
 		if e := s.deliverAnswer(lc.ticket.Key, now, &j.msg); e != nil {
 			l := c.loop
@@ -151,6 +155,11 @@ func (c *conn) dispatchSSE(now tick, j *job) {
 			return
 		}
 	case mcp.CallSession:
+		if !j.call.Inline() {
+			lc.key = string(j.id)
+			c.startSSECall(now, j, (*job).run)
+			return
+		}
 		if e := j.svc.applyOp(now, &lc.ticket, j.call.Op()); e != nil {
 			c.refuseSSE(now, j, e)
 			return
@@ -158,6 +167,10 @@ func (c *conn) dispatchSSE(now tick, j *job) {
 		c.runSSE(now, j)
 		return
 	case mcp.CallInitialize:
+		if !j.call.Inline() {
+			c.startSSECall(now, j, (*job).run)
+			return
+		}
 		s.sessions.Agree(lc.ticket.Key, *j.call.NewSession(), now)
 		c.runSSE(now, j)
 		return
@@ -225,7 +238,7 @@ func (l *loop) sendSSE(j *job, msg []byte) {
 	}
 	it := item{kind: itemEvents, buf: takeBuffer(len(msg) + frameRoom)}
 	it.buf.B = appendFrame(it.buf.B[:0], 0, 0, true, msg)
-	if j.call.Kind() == mcp.CallInitialize {
+	if j.call.Kind() == mcp.CallInitialize && j.code == 0 {
 		it.arg = sseOpened
 	}
 	if !l.srv.postTo(to, it) {
