@@ -18,7 +18,7 @@ func (c *Call) readyNotification(m *jsonrpc.Envelope, meta *RequestMeta) {
 	}
 	c.sessionID = meta.SessionID
 	if i := meta.Session; i != nil {
-		c.caps, c.client = i.Capabilities&c.rev.asks, i.ClientName
+		c.caps, c.client = i.Capabilities&c.rev.asks, i.client()
 	}
 }
 
