@@ -64,7 +64,7 @@ func (s *Server) openFor(req *InitializeRequest) (Result, error) {
 	}
 	info := &SessionInfo{Revision: rev.name}
 	if p.ClientInfo != nil {
-		info.ClientName = cutName(p.ClientInfo.Name)
+		info.setClient(p.ClientInfo.Name, p.ClientInfo.Version)
 	}
 	if p.Capabilities != nil {
 		caps, err := marshal(p.Capabilities)
