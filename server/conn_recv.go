@@ -195,7 +195,7 @@ func (c *conn) parseHead(now tick, b []byte) int {
 	}
 	if err != nil {
 		head := b[:min(len(b), l.srv.limits.Head)]
-		if origin := l.srv.policy.SharedOrigin(head, c.trust); origin != nil {
+		if origin := c.policy().SharedOrigin(head, c.trust); origin != nil {
 			l.beginRequest(x)
 			x.origin = append(x.origin[:0], origin...)
 		}
@@ -217,7 +217,7 @@ func (c *conn) parseHead(now tick, b []byte) int {
 // bytes of rest were content.
 func (c *conn) takeHead(now tick, head, rest []byte) int {
 	x, s, req := c.x, c.loop.srv, &c.loop.req
-	if x.verdict = s.policy.Check(req, c.trust); x.verdict.Endpoint != 0 {
+	if x.verdict = c.policy().Check(req, c.trust); x.verdict.Endpoint != 0 {
 		c.moor(s.services[x.verdict.Endpoint])
 	}
 	g := c.gate()
@@ -227,7 +227,7 @@ func (c *conn) takeHead(now tick, head, rest []byte) int {
 	if c.has(flagBeyond) {
 		c.admitLate()
 	}
-	if req.Origin != nil && s.policy.SharesWith(req, x.verdict.Route, c.trust) {
+	if req.Origin != nil && c.policy().SharesWith(req, x.verdict.Route, c.trust) {
 		x.origin = append(x.origin[:0], req.Origin...)
 	}
 	if err := req.CheckContent(&s.limits); err != nil {

@@ -57,7 +57,8 @@ type gate struct {
 // An httpRequest is what a loop sees of a request that net/http serves, except its bytes.
 type httpRequest struct {
 	r        *http.Request // the loop uses its header fields and the values of its context
-	h        *mount
+	mount    *mount
+	svc      *service // nil if the path decides
 	token    *auth.TokenInfo
 	peer     netip.AddrPort
 	trust    endpoint.Trust
@@ -65,12 +66,14 @@ type httpRequest struct {
 	messages string // of HTTP+SSE: the URL reference to post to, up to the session's parameter
 }
 
-// A mount says how the requests of a handler are served.
+// A mount says how the requests of a handler are served. It is immutable.
 type mount struct {
-	sse       bool // the handler is of HTTP+SSE
-	own       bool // the handler is the Server itself: a request has its own path
-	stateless bool // there are no sessions
-	json      bool // the answer to a call is a single message
+	policy    *endpoint.Policy
+	maxBody   int64 // Options.MaxBody of the handler
+	sse       bool  // the handler is of HTTP+SSE
+	own       bool  // the handler is the Server itself: a request has its own path
+	stateless bool  // there are no sessions
+	json      bool  // the answer to a call is a single message
 }
 
 // gateEnd says how the conn of a gate has ended.

@@ -41,6 +41,9 @@ func (l *loop) serveGate(g *gate) {
 	g.conn, g.held = c, true
 	l.serving = c
 	c.open(g, l.now)
+	if g.svc != nil && g.svc != l.srv.main {
+		c.moor(g.svc)
+	}
 	g.at = c.handle()
 	g.mu.Lock()
 	g.known = true // from here on the goroutine may read conn and at
@@ -85,6 +88,14 @@ func (c *conn) gate() *gate {
 	return c.sk.(*gate)
 }
 
+// policy returns the rules for the heads of requests on c.
+func (c *conn) policy() *endpoint.Policy {
+	if g := c.gate(); g != nil {
+		return g.mount.policy
+	}
+	return &c.loop.srv.policy
+}
+
 // closeSocket closes sk, of the loop or of a gate.
 func (l *loop) closeSocket(sk engine.Socket) {
 	if g, ok := sk.(*gate); ok {
@@ -118,7 +129,7 @@ func (c *conn) takeContent(g *gate) *buffer {
 func (g *gate) adjust(v endpoint.Verdict) endpoint.Verdict {
 	stream := v.Route == endpoint.RouteStream || v.Route == endpoint.RouteSSE
 	switch {
-	case g.h.stateless && (v.Route == endpoint.RouteStream || v.Route == endpoint.RouteDelete):
+	case g.mount.stateless && (v.Route == endpoint.RouteStream || v.Route == endpoint.RouteDelete):
 		v = endpoint.Refuse(405, "method not allowed")
 		v.Allow = "POST"
 	case !g.flushes && stream, !g.flushes && !v.JSON && v.Route == endpoint.RouteMCP:
@@ -145,10 +156,10 @@ func (g *gate) describe(j *job) {
 	}
 	j.values = g.r.Context()
 	j.meta.Context = j.values
-	if g.h.stateless {
+	if g.mount.stateless {
 		j.legacy.membership = membershipStateless
 	}
-	j.plain = g.h.json
+	j.plain = g.mount.json
 }
 
 // valued is the context of the server with the values of a request's, which ends earlier.

@@ -19,9 +19,9 @@ import (
 // the goroutine of net/http.
 
 // requestOf returns what the loop needs to know of r besides its bytes.
-func requestOf(w http.ResponseWriter, r *http.Request, m *mount) httpRequest {
+func requestOf(w http.ResponseWriter, r *http.Request, m *mount, svc *service) httpRequest {
 	ctx := r.Context()
-	q := httpRequest{r: r, h: m, token: auth.TokenInfoFromContext(ctx), flushes: canFlush(w)}
+	q := httpRequest{r: r, mount: m, svc: svc, token: auth.TokenInfoFromContext(ctx), flushes: canFlush(w)}
 	q.peer, _ = netip.ParseAddrPort(r.RemoteAddr)
 	if local, ok := ctx.Value(http.LocalAddrContextKey).(net.Addr); ok {
 		q.trust = trustOf(local)
@@ -47,13 +47,13 @@ func canFlush(w http.ResponseWriter) bool {
 // middleware and tests may make a request of their own.
 var errMalformed = errors.New("server: the request is malformed")
 
-// appendRequest appends the head of r to dst, for a mount of s. The length of the content is n.
-func (s *Server) appendRequest(dst []byte, r *http.Request, m *mount, n int64) ([]byte, error) {
+// appendRequest appends the head of r to dst. The length of the content is n.
+func (m *mount) appendRequest(dst []byte, r *http.Request, n int64) ([]byte, error) {
 	method := r.Method
 	if method == "" {
 		method = http.MethodGet
 	}
-	path, query := s.targetOf(r, m)
+	path, query := m.targetOf(r)
 	if !isToken(method) || !isTarget(path) || !isTarget(query) {
 		return dst, errMalformed
 	}
@@ -88,16 +88,16 @@ func (s *Server) appendRequest(dst []byte, r *http.Request, m *mount, n int64) (
 }
 
 // targetOf returns the path and the query with which a loop gets r.
-func (s *Server) targetOf(r *http.Request, m *mount) (path, query string) {
+func (m *mount) targetOf(r *http.Request) (path, query string) {
 	switch {
 	case m.own:
 		return r.URL.EscapedPath(), r.URL.RawQuery
 	case !m.sse:
-		return s.policy.Path, ""
+		return m.policy.Path, ""
 	case r.Method == http.MethodPost:
-		return s.policy.Messages, r.URL.RawQuery
+		return m.policy.Messages, r.URL.RawQuery
 	}
-	return s.policy.SSE, ""
+	return m.policy.SSE, ""
 }
 
 // isHopByHop reports whether a field is about the connection of net/http, or is written otherwise.
@@ -162,7 +162,7 @@ func (s *Server) lengthOf(r *http.Request, q *httpRequest) int64 {
 		return 0
 	case 0 < n && n <= smallContent && r.Header["Expect"] == nil:
 		return n
-	case n > s.opts.MaxBody || s.refusesHead(r, q):
+	case s.refusesHead(r, q):
 		return 0
 	}
 	return n
@@ -175,7 +175,7 @@ func (s *Server) refusesHead(r *http.Request, q *httpRequest) bool {
 	b := takeBuffer(1 << 10)
 	defer func() { release(b) }()
 	var err error
-	if b.B, err = s.appendRequest(b.B, r, q.h, max(r.ContentLength, 1)); err != nil {
+	if b.B, err = q.mount.appendRequest(b.B, r, max(r.ContentLength, 1)); err != nil {
 		return true
 	}
 	req := parsers.Get().(*httpparse.Request)
@@ -184,20 +184,22 @@ func (s *Server) refusesHead(r *http.Request, q *httpRequest) bool {
 	if _, err := httpparse.ParseRequest(req, b.B, 0, &s.limits); err != nil {
 		return true
 	}
-	v := s.policy.Check(req, q.trust)
+	v := q.mount.policy.Check(req, q.trust)
 	return !v.Route.TakesMessage() || req.Duplicate && endpoint.SentTwice(req)
 }
 
-// errContentTooLong means that the content is longer than Options.MaxBody.
+// errContentTooLong means that the content is longer than its limit.
 var errContentTooLong = errors.New("server: the content is too long")
 
 // readContent reads content of n bytes, or of unknown length if n is negative. It returns nil for
 // no content.
-func (s *Server) readContent(body io.Reader, n int64) (*buffer, error) {
-	if n == 0 {
+func readContent(body io.Reader, n, limit int64) (*buffer, error) {
+	switch {
+	case n == 0:
 		return nil, nil
+	case n > limit:
+		return nil, errContentTooLong
 	}
-	limit := s.opts.MaxBody
 	b := takeBuffer(int(min(max(n, 512), firstContent)))
 	for n < 0 || int64(len(b.B)) < n {
 		if len(b.B) == cap(b.B) {

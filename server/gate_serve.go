@@ -13,13 +13,10 @@ import (
 // This file runs on the goroutine of net/http that serves a request: it hands the request to a loop
 // and passes the response on to the client.
 
-// serveHTTP serves a request of net/http.
-func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request, m *mount) {
-	if err := s.ensureStarted(); err != nil || s.draining.Load() {
-		s.refuseHTTP(w, 503, shuttingDown)
-		return
-	}
-	q := requestOf(w, r, m)
+// serveHTTP serves a request of net/http. svc is the service that it is for, which the caller
+// holds; if it is nil, the path decides.
+func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request, m *mount, svc *service) {
+	q := requestOf(w, r, m, svc)
 	if m.sse && q.r.Method != http.MethodPost {
 		q.messages = messagesOf(r)
 	}
@@ -27,7 +24,9 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request, m *mount) {
 	length := r.ContentLength
 	switch {
 	case errors.Is(err, errContentTooLong):
-		length = s.opts.MaxBody + 1 // the loop refuses it
+		w.Header().Set("Connection", "close")
+		s.refuseHTTP(w, 413, "content too large")
+		return
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		w.Header().Set("Connection", "close")
 		s.refuseHTTP(w, 408, "the content took too long")
@@ -41,7 +40,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request, m *mount) {
 	g := takeGate(q)
 	g.content = content
 	g.in = takeBuffer(headRoom)
-	if g.in.B, err = s.appendRequest(g.in.B, r, m, length); err != nil {
+	if g.in.B, err = m.appendRequest(g.in.B, r, length); err != nil {
 		putGate(g)
 		s.refuseHTTP(w, 400, "malformed request")
 		return
@@ -82,7 +81,7 @@ func (s *Server) contentOf(w http.ResponseWriter, r *http.Request, q *httpReques
 			defer func() { _ = rc.SetReadDeadline(time.Time{}) }()
 		}
 	}
-	return s.readContent(r.Body, n)
+	return readContent(r.Body, n, min(s.opts.MaxBody, q.mount.maxBody))
 }
 
 // refuseHTTP answers a request that no loop gets.
@@ -134,8 +133,11 @@ func (p *passage) run() bool {
 		if lost {
 			p.leave(nil)
 		}
-		if stays && !p.tried && p.move() {
-			return true
+		if stays && !p.tried {
+			if p.move() {
+				return true
+			}
+			g.loop.srv.homeOf(g.r) // so that the stream ends when the http.Server shuts down
 		}
 		out, end := g.take()
 		switch {

@@ -5,9 +5,11 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mooring-mcp/mooring/mcp"
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 )
 
 // ServeHTTP makes a Server a handler of net/http: it serves a request by its path, as the listeners
@@ -15,10 +17,12 @@ import (
 // started them. To mount an endpoint on a mux under a path of its own, use
 // [NewStreamableHTTPHandler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.serveHTTP(w, r, &ownMount)
+	if !s.starts() {
+		s.refuseHTTP(w, 503, shuttingDown)
+		return
+	}
+	s.serveHTTP(w, r, &s.mount, nil)
 }
-
-var ownMount = mount{own: true}
 
 // StreamableHTTPOptions configure a [StreamableHTTPHandler]. Their names are those of the official
 // Go SDK; Options has everything else. The zero value serves all revisions with the defaults.
@@ -49,8 +53,14 @@ type StreamableHTTPOptions struct {
 	PropagateRequestCancellation bool
 
 	// Options are the limits, deadlines and event loops of the handler. Path, SSEPath and SocketMode
-	// have no effect: the path is the mux's business.
+	// have no effect: the path is the mux's business. Default Engine: EngineEpoll on Linux, because
+	// its loops wait for goroutines as cheaply as for sockets.
 	Options *Options
+	// Server is a server whose event loops the handler shares, instead of starting its own. Its
+	// limits, deadlines and metrics hold for both together. Of Options only AllowedHosts,
+	// AllowedOrigins and MaxBody are used then, and SessionTimeout has no effect. The handler ends
+	// with that server.
+	Server *Server
 }
 
 // A StreamableHTTPHandler serves MCP over Streamable HTTP on net/http, in all revisions. It may be
@@ -73,7 +83,7 @@ func NewStreamableHTTPHandler(getServer func(*http.Request) *mcp.Server, opts *S
 	h := &StreamableHTTPHandler{handler{
 		getServer: getServer,
 		protect:   o.CrossOriginProtection,
-		mount:     mount{stateless: o.Stateless, json: o.JSONResponse},
+		shared:    o.Server,
 		opts:      handlerOptions(o.Options, o.Logger, o.DisableLocalhostProtection, o.MaxRequestBodyBytes),
 	}}
 	if o.SessionTimeout > 0 {
@@ -82,7 +92,8 @@ func NewStreamableHTTPHandler(getServer func(*http.Request) *mcp.Server, opts *S
 	if o.CrossOriginProtection != nil {
 		h.opts.AllowedOrigins = []string{"*"}
 	}
-	h.check()
+	h.mount = mount{stateless: o.Stateless, json: o.JSONResponse}
+	h.init()
 	return h
 }
 
@@ -93,8 +104,9 @@ type SSEOptions struct {
 	// MaxRequestBodyBytes is as in StreamableHTTPOptions.
 	MaxRequestBodyBytes int64
 
-	// Options are as in StreamableHTTPOptions.
+	// Options and Server are as in StreamableHTTPOptions.
 	Options *Options
+	Server  *Server
 }
 
 // An SSEHandler serves the HTTP+SSE transport of 2024-11-05 on net/http: a GET opens a stream and
@@ -113,10 +125,11 @@ func NewSSEHandler(getServer func(*http.Request) *mcp.Server, opts *SSEOptions) 
 	}
 	h := &SSEHandler{handler{
 		getServer: getServer,
+		shared:    o.Server,
 		mount:     mount{sse: true},
 		opts:      handlerOptions(o.Options, nil, o.DisableLocalhostProtection, o.MaxRequestBodyBytes),
 	}}
-	h.check()
+	h.init()
 	return h
 }
 
@@ -126,7 +139,10 @@ func handlerOptions(given *Options, log *slog.Logger, anyHost bool, maxBody int6
 	if given != nil {
 		o = *given
 	}
-	o.Path, o.SSEPath = "/mcp", "/sse" // nobody sees them
+	o.Path, o.SSEPath = "/mcp", "" // nobody sees it
+	if o.Engine == "" {
+		o.Engine = handlerEngine
+	}
 	if log != nil {
 		o.Logger = log
 	}
@@ -149,18 +165,27 @@ func handlerOptions(given *Options, log *slog.Logger, anyHost bool, maxBody int6
 type handler struct {
 	getServer func(*http.Request) *mcp.Server
 	protect   *http.CrossOriginProtection
+	shared    *Server
 	mount     mount
 	opts      Options
+
+	usual atomic.Pointer[service] // of the first request, which the handler holds
 
 	mu     sync.Mutex // guards what follows
 	srv    *Server    // made for the first request
 	closed bool
 }
 
-// check panics if the options are not valid.
-func (h *handler) check() {
+// init prepares h. It panics if the options are not valid.
+func (h *handler) init() {
 	if err := h.opts.Validate(); err != nil {
 		panic(err) // a programming error
+	}
+	o := withDefaults(&h.opts)
+	h.mount.maxBody = o.MaxBody
+	h.mount.policy = &endpoint.Policy{
+		Path: o.Path, SSE: "/sse", Messages: "/sse" + messagePath, // nobody sees them
+		Origins: o.AllowedOrigins, Hosts: o.AllowedHosts, Modern: o.ModernOnly,
 	}
 }
 
@@ -177,39 +202,82 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no server available", http.StatusBadRequest)
 		return
 	}
-	s := h.serverOf(m)
+	s, svc := h.serviceOf(m, r.URL.Path)
 	if s == nil {
 		http.Error(w, shuttingDown, http.StatusServiceUnavailable)
 		return
 	}
-	s.serveHTTP(w, r, &h.mount)
+	defer svc.release()
+	s.serveHTTP(w, r, &h.mount, svc)
 }
 
-// serverOf returns the server whose loops serve m, or nil if the handler is closed.
-func (h *handler) serverOf(m *mcp.Server) *Server {
+// serviceOf returns the service of m at a path, which the caller holds, and its Server. They are
+// nil if the handler is closed.
+func (h *handler) serviceOf(m *mcp.Server, path string) (*Server, *service) {
+	if svc := h.usual.Load(); svc != nil && svc.mcp == m && svc.path == path && svc.srv.starts() {
+		return svc.srv, svc.hold()
+	}
+	s := h.serverOf(m, path)
+	if s == nil || !s.starts() {
+		return nil, nil
+	}
+	at := site{mcp: m, path: path}
+	if h.mount.sse {
+		at.sse = path
+	}
+	svc := s.serviceOf(at)
+	if h.usual.CompareAndSwap(nil, svc) {
+		svc.hold()
+	}
+	return s, svc
+}
+
+// serverOf returns the Server whose loops serve h, or nil if h is closed. m and path are of the
+// request.
+func (h *handler) serverOf(m *mcp.Server, path string) *Server {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case h.closed:
 		return nil
+	case h.shared != nil:
+		return h.shared
 	case h.srv == nil:
-		h.srv = New(m, &h.opts)
+		o := h.opts
+		if pathFault(path) == "" && !h.mount.sse {
+			o.Path = path // so that its own service is the one that is asked for
+		}
+		h.srv = New(m, &o)
 	}
 	return h.srv
 }
 
+// starts starts the event loops, if they have not been started yet, and reports whether the server
+// takes requests.
+func (s *Server) starts() bool {
+	return s.Ready() || s.ensureStarted() == nil && !s.draining.Load()
+}
+
 // Shutdown ends the requests that the handler serves, as [Server.Shutdown] does, and then its event
-// loops. From then on requests get 503.
+// loops. From then on requests get 503. Loops that are shared are not affected.
 func (h *handler) Shutdown(ctx context.Context) error {
 	h.mu.Lock()
+	again := h.closed
 	h.closed = true
 	s := h.srv
 	h.mu.Unlock()
+	if svc := h.usual.Load(); svc != nil && !again {
+		h.usual.Store(&closedService)
+		svc.release()
+	}
 	if s == nil {
 		return nil
 	}
 	return s.Shutdown(ctx)
 }
+
+// closedService takes the place of the usual service when a handler is closed.
+var closedService service
 
 // Close is Shutdown without patience: what is in progress is cut off.
 func (h *handler) Close() error {
@@ -226,7 +294,10 @@ func (h *handler) Stats() Stats {
 	h.mu.Lock()
 	s := h.srv
 	h.mu.Unlock()
-	if s == nil {
+	switch {
+	case h.shared != nil:
+		s = h.shared
+	case s == nil:
 		return Stats{}
 	}
 	return s.Stats()

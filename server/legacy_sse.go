@@ -39,7 +39,7 @@ func (c *conn) openSSE(now tick) {
 // messagesURL returns the URL reference to which the client of the stream posts its messages, up to
 // the session's parameter.
 func (c *conn) messagesURL() string {
-	if g := c.gate(); g != nil && g.h.sse {
+	if g := c.gate(); g != nil && g.mount.sse {
 		return g.messages
 	}
 	return c.loop.srv.opts.SSEPath + messagePath + "?"

@@ -27,6 +27,7 @@ type Server struct {
 	deadlines deadlines
 	limits    httpparse.Limits
 	policy    endpoint.Policy
+	mount     mount // of ServeHTTP
 	start     time.Time
 	smallIDs  [1024]string // "0", "1", …: shared by the streams with such an ID
 	base      context.Context
@@ -102,6 +103,7 @@ func New(s *mcp.Server, opts *Options) *Server {
 	if srv.tickets, err = session.NewTickets(o.SessionKeys, o.SessionLifetime); err != nil {
 		panic(err) // a key is too short, which is a programming error
 	}
+	srv.mount = mount{policy: &srv.policy, maxBody: o.MaxBody, own: true}
 	srv.sessions = newSessions(srv)
 	srv.admission = engine.NewAdmission(engine.Config{
 		Host:           host{srv},
