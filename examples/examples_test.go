@@ -141,6 +141,15 @@ func TestHello(t *testing.T) {
 	}
 }
 
+func TestStdio(t *testing.T) {
+	cmd := command(t, "stdio")
+	cmd.Stdin = strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"greet","arguments":{"name":"Fridtjof"},` + meta + `}}`)
+	out, err := cmd.Output()
+	if err != nil || !strings.Contains(string(out), `"structuredContent":{"greeting":"Hello, Fridtjof!"}`) {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 func TestAsk(t *testing.T) {
 	p := start(t, "ask", 1)
 	call := tool(p.url, "book", `{"ship":"Fram"}`)

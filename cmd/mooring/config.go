@@ -23,6 +23,7 @@ const envPrefix = "MOORING_"
 // A config holds the settings of serve. The method flags defines their names, defaults and
 // meanings.
 type config struct {
+	stdio          bool
 	listen         []string
 	socketMode     mode
 	path           string
@@ -55,6 +56,7 @@ type config struct {
 func (c *config) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	c.maxBody, c.replayBytes, c.unsentTotal = 4<<20, 1<<20, 256<<20
+	f.BoolVar(&c.stdio, "stdio", false, "serve one client on standard input and output; settings of HTTP do not apply")
 	f.StringSliceVar(&c.listen, "listen", []string{"127.0.0.1:8080"}, "`address` to listen on: host:port or unix:/path; may be repeated")
 	f.Var(&c.socketMode, "socket-mode", "octal `permissions` of a unix socket file, for example 0660 (default set by the umask)")
 	f.StringVar(&c.path, "path", "/mcp", "`path` of the MCP endpoint")
@@ -80,7 +82,7 @@ func (c *config) flags(cmd *cobra.Command) {
 	f.StringVar(&c.logLevel, "log-level", "info", "minimum `level` to log: debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "text", "`format` of the log: text or json")
 	c.names = []string{
-		"listen", "socket-mode", "path", "sse-path", "modern-only", "admin", "allowed-origin", "allowed-host", "heartbeat", "keepalive",
+		"stdio", "listen", "socket-mode", "path", "sse-path", "modern-only", "admin", "allowed-origin", "allowed-host", "heartbeat", "keepalive",
 		"max-connections", "session-key-file", "session-lifetime", "max-sessions", "replay-bytes", "replay-age",
 		"max-body", "unsent-total", "drain-timeout", "memory-return", "loops", "engine", "log-level", "log-format",
 	}
@@ -127,6 +129,9 @@ func (c *config) check() error {
 	case server.Engine(c.engine) == server.EngineEpoll && runtime.GOOS != "linux":
 		return errors.New("engine: epoll is available only on Linux")
 	}
+	if err := c.checkStdio(); err != nil {
+		return err
+	}
 	if err := c.checkSSE(); err != nil {
 		return err
 	}
@@ -138,6 +143,24 @@ func (c *config) check() error {
 	}
 	if c.logFormat != "text" && c.logFormat != "json" {
 		return fmt.Errorf("log-format: %q is neither text nor json", c.logFormat)
+	}
+	return nil
+}
+
+// checkStdio refuses settings that somebody could rely on although they do not apply to standard
+// input and output.
+func (c *config) checkStdio() error {
+	switch {
+	case !c.stdio:
+		return nil
+	case c.admin != "":
+		return errors.New("stdio: cannot be combined with admin")
+	case c.modernOnly:
+		return errors.New("stdio: cannot be combined with modern-only")
+	case c.ssePath != "":
+		return errors.New("stdio: cannot be combined with sse-path")
+	case c.maxBody > math.MaxInt32:
+		return fmt.Errorf("max-body: %d is too large for stdio", int64(c.maxBody))
 	}
 	return nil
 }

@@ -26,10 +26,11 @@ func newServe() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve the built-in features over Streamable HTTP",
+		Short: "Serve the built-in features over Streamable HTTP, or over stdio",
 		Long: "Serve the built-in features over Streamable HTTP until SIGTERM or SIGINT. The first signal drains the server, a second one ends it at once.\n\n" +
+			"With --stdio, serve one client on standard input and output, until the input ends or a signal comes. The log goes to standard error.\n\n" +
 			"Each setting is taken from the first of these that has it: its flag (--max-body), the environment\n(MOORING_MAX_BODY), the YAML file of --config (max-body: 4MiB), its default.",
-		Example: "  mooring serve --listen 127.0.0.1:8080 --listen unix:/run/mooring.sock --admin 127.0.0.1:9464",
+		Example: "  mooring serve --listen 127.0.0.1:8080 --listen unix:/run/mooring.sock --admin 127.0.0.1:9464\n  mooring serve --stdio",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("config") {
@@ -40,6 +41,9 @@ func newServe() *cobra.Command {
 			}
 			if err := c.check(); err != nil {
 				return err
+			}
+			if c.stdio {
+				return serveStdio(&c, cmd.ErrOrStderr())
 			}
 			return serve(&c, cmd.ErrOrStderr())
 		},

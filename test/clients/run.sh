@@ -2,8 +2,8 @@
 # Drives `mooring serve` with real MCP clients, each over every transport and revision that it
 # supports: the Inspector's command line, the TypeScript SDKs v1 and v2, the official Go SDK,
 # mcp-go, and mcp-remote, the bridge for clients that support only stdio. There is one server and
-# one URL (and another for HTTP+SSE of 2024-11-05). It prints a line for each client and step, and
-# exits with 0 only if every step succeeded.
+# one URL (and another for HTTP+SSE of 2024-11-05); over stdio, each client starts a server of its
+# own. It prints a line for each client and step, and exits with 0 only if every step succeeded.
 #   URL=...      test a running server instead; it must have the built-in set of `mooring serve`
 #   SSE_URL=...  its HTTP+SSE endpoint, if URL is given
 #   CLIENTS=...  only these, for example CLIENTS="gosdk-http-2025-06-18 ts1-sse"; default: all
@@ -16,6 +16,7 @@ install_node "$here"
 for client in gosdk mcpgo; do
 	(cd "$here" && go build -o "$WORKDIR/$client" "./$client") || die "$client does not build"
 done
+(cd "$ROOT" && go build -buildvcs=false -o "$WORKDIR/mooring" ./cmd/mooring) || die "mooring does not build"
 mkdir "$WORKDIR/home"
 
 if [[ -n ${URL:-} ]]; then
@@ -36,6 +37,8 @@ clients="ts2-http-$modern ts1-http ts1-stdio"
 for revision in $sessions; do clients+=" ts2-http-$revision"; done
 for revision in $modern $sessions; do clients+=" gosdk-http-$revision mcpgo-http-$revision"; done
 if [[ -n $sse_url ]]; then clients+=" ts1-sse ts2-sse-$newest gosdk-sse-$newest mcpgo-sse-$newest"; fi
+clients+=" ts2-stdio-$modern gosdk-stdio-$modern"
+for revision in $sessions; do clients+=" ts2-stdio-$revision gosdk-stdio-$revision"; done
 # The Inspector changes nothing on the server, so it runs in parallel with the others.
 clients="inspector-modern inspector-legacy ${clients}"
 
@@ -45,12 +48,13 @@ drive() {
 	local program kind revision to=$url
 	IFS=- read -r program kind revision <<<"$1"
 	[[ $kind != sse ]] || to=$sse_url
+	[[ $kind != stdio || $program == ts1 ]] || to="$WORKDIR/mooring serve --stdio"
 	case $program in
 	inspector) timeout 120 node "$here/inspector.mjs" "$WORKDIR/home/$kind" "$kind" ;;
 	ts1) HOME=$WORKDIR/home timeout 120 node "$here/typescript-v1.mjs" "$to" "$kind" ;;
 	ts2)
 		if [[ $revision == "$modern" ]]; then
-			timeout 120 node "$here/typescript.mjs" "$to"
+			timeout 120 node "$here/typescript.mjs" "$to" "$kind"
 		else
 			timeout 120 node "$here/typescript-session.mjs" "$to" "$kind" "$revision"
 		fi

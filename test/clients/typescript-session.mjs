@@ -1,6 +1,8 @@
 // typescript-session.mjs URL TRANSPORT REVISION drives the TypeScript v2 client with its defaults: it
-// begins with initialize. TRANSPORT is http or sse.
+// begins with initialize. TRANSPORT is http, sse, or stdio; for stdio URL is the command that starts
+// the server, with its arguments.
 import { Client, SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { Report, want } from './report.mjs';
 import { elicit, run } from './steps.mjs';
 
@@ -19,7 +21,12 @@ client.setNotificationHandler('notifications/resources/updated', (notification) 
 });
 client.setRequestHandler('elicitation/create', (request) => elicit(heard, request));
 
-const transport = kind === 'sse' ? new SSEClientTransport(new URL(url)) : new StreamableHTTPClientTransport(new URL(url));
+function transportOf() {
+  const [command, ...args] = url.split(' ');
+  if (kind === 'stdio') return new StdioClientTransport({ command, args });
+  return kind === 'sse' ? new SSEClientTransport(new URL(url)) : new StreamableHTTPClientTransport(new URL(url));
+}
+const transport = transportOf();
 await report.step('connect', async () => {
   await client.connect(transport);
   want(client.getNegotiatedProtocolVersion() === revision, revision, client.getNegotiatedProtocolVersion());

@@ -1,9 +1,11 @@
 // typescript.mjs URL drives the TypeScript v2 client, pinned to 2026-07-28, so that it cannot fall back
-// to an earlier revision.
+// to an earlier revision. typescript.mjs COMMAND stdio starts the server and drives it over stdio.
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { Report, clock, revision, until, want, wantClock, wantSum, wantText } from './report.mjs';
 
-const report = new Report('ts2 2026-07-28');
+const [url, kind] = process.argv.slice(2);
+const report = new Report(kind === 'stdio' ? 'ts2 stdio 2026-07-28' : 'ts2 2026-07-28');
 const client = new Client({ name: 'mooring-test', version: '1.0.0' }, { versionNegotiation: { mode: { pin: revision } } });
 let listChanged = 0;
 const updated = [];
@@ -16,7 +18,8 @@ client.setNotificationHandler('notifications/resources/updated', (notification) 
 const toolNames = async () => (await client.listTools()).tools.map((tool) => tool.name);
 
 await report.step('connect', async () => {
-  await client.connect(new StreamableHTTPClientTransport(new URL(process.argv[2])));
+  const [command, ...args] = url.split(' ');
+  await client.connect(kind === 'stdio' ? new StdioClientTransport({ command, args }) : new StreamableHTTPClientTransport(new URL(url)));
   want(client.getNegotiatedProtocolVersion() === revision, revision, client.getNegotiatedProtocolVersion());
 });
 if (report.failed) report.end();

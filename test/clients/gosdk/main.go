@@ -1,11 +1,14 @@
 // Command gosdk drives a Mooring server with the official Go SDK's client: gosdk URL TRANSPORT
-// REVISION. The transport is http, or sse for HTTP+SSE of 2024-11-05.
+// REVISION. The transport is http, sse for HTTP+SSE of 2024-11-05, or stdio; for stdio URL is the
+// command that starts the server, with its arguments.
 package main
 
 import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
+	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -14,13 +17,19 @@ import (
 
 func main() {
 	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: gosdk URL http|sse REVISION")
+		fmt.Fprintln(os.Stderr, "usage: gosdk URL|COMMAND http|sse|stdio REVISION")
 		os.Exit(2)
 	}
 	url, kind, revision := os.Args[1], os.Args[2], os.Args[3]
 	var transport mcp.Transport = &mcp.StreamableClientTransport{Endpoint: url, MaxRetries: -1}
-	if kind == "sse" {
+	switch kind {
+	case "sse":
 		transport = &mcp.SSEClientTransport{Endpoint: url}
+	case "stdio":
+		args := strings.Fields(url)
+		cmd := exec.Command(args[0], args[1:]...)
+		cmd.Stderr = os.Stderr
+		transport = &mcp.CommandTransport{Command: cmd}
 	}
 	r := &report.Report{Client: "go-sdk " + kind + " " + revision}
 	d := &driver{
