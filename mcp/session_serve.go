@@ -397,7 +397,7 @@ func (p *peer) cancel(id []byte) {
 		return
 	}
 	c := p.calls[key]
-	if c == nil {
+	if c == nil || c.call.Kind() == CallInitialize { // "The initialize request MUST NOT be cancelled"
 		p.mu.Unlock()
 		return
 	}

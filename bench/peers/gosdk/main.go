@@ -2,7 +2,8 @@
 //
 // In stateful mode it serves the revisions with sessions, and refuses 2026-07-28. In stateless mode
 // it serves 2026-07-28, and earlier revisions without session and stream. The SDK has no handler
-// for both (its docs/protocol.md, Stateless Mode). In stdio mode it serves standard input and output.
+// for both (its docs/protocol.md, Stateless Mode). In stdio mode it serves standard input and
+// output.
 package main
 
 import (
