@@ -331,3 +331,8 @@ func newTestServer(t testing.TB, opts *ServerOptions) *Server {
 	AddTool(s, &Tool{Name: "echo", Description: "Says it again."}, echo)
 	return s
 }
+
+// noRead is the handler of resources that nobody reads.
+func noRead(_ context.Context, req *ReadResourceRequest) (*ReadResourceResult, error) {
+	return nil, ResourceNotFoundError(req.Params.URI)
+}

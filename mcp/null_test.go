@@ -66,7 +66,7 @@ func nullServer(t *testing.T) (s *Server) {
 	s.AddResource(&Resource{Name: "say", URI: "test://say"}, func(_ context.Context, req *ReadResourceRequest) (*ReadResourceResult, error) {
 		return &ReadResourceResult{Contents: []*ResourceContents{{Text: seen(req, req.Params)}}}, nil
 	})
-	s.AddResourceTemplate(&ResourceTemplate{Name: "say", URITemplate: "test://say/{id}"}, nil)
+	s.AddResourceTemplate(&ResourceTemplate{Name: "say", URITemplate: "test://say/{id}"}, noRead)
 	return s
 }
 

@@ -17,8 +17,8 @@ func addSized(s *Server, name string, n int) {
 	text := strings.Repeat("x", n)
 	AddTool(s, &Tool{Name: name, Description: text}, echo)
 	s.AddPrompt(&Prompt{Name: name, Description: text}, nil)
-	s.AddResource(&Resource{Name: name, URI: "test://" + name, Description: text}, nil)
-	s.AddResourceTemplate(&ResourceTemplate{Name: name, URITemplate: "test://" + name + "/{id}", Description: text}, nil)
+	s.AddResource(&Resource{Name: name, URI: "test://" + name, Description: text}, noRead)
+	s.AddResourceTemplate(&ResourceTemplate{Name: name, URITemplate: "test://" + name + "/{id}", Description: text}, noRead)
 }
 
 // walk lists all pages and returns their bodies and the names in them.

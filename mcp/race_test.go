@@ -27,7 +27,7 @@ func TestConcurrentUse(t *testing.T) {
 				name := fmt.Sprintf("w%d-%d", worker, i%5)
 				AddTool(s, &Tool{Name: name, Description: "d"}, echo)
 				s.AddPrompt(&Prompt{Name: name}, nil)
-				s.AddResource(&Resource{Name: name, URI: "test://" + name}, nil)
+				s.AddResource(&Resource{Name: name, URI: "test://" + name}, noRead)
 				s.ResourceUpdated(context.Background(), &ResourceUpdatedNotificationParams{URI: "test://f00"})
 				s.RemoveTools(name)
 				s.RemovePrompts(name)

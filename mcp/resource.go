@@ -47,17 +47,20 @@ func (r *resourceTemplate) shown() (FeatureKind, string) {
 	return FeatureResourceTemplate, r.def.URITemplate
 }
 
-// AddResource adds a resource, or replaces the resource with that URI. It copies r. It panics if
-// the URI is not a valid absolute URI or if the name is missing, which are programming errors. It
-// may be called from any goroutine.
+// AddResource adds a resource, or replaces the resource with that URI. It copies r. A resource
+// without a name has its URI as its name. AddResource panics if the URI is not a valid absolute URI
+// or if h is nil, which are programming errors. It may be called from any goroutine.
 //
 // Characters that a URI cannot have, such as spaces and letters outside ASCII, are listed
 // percent-encoded. A client finds the resource under every spelling of its URI that is equivalent
 // by RFC 3986, section 6.2.2, and under the unencoded one too.
 func (s *Server) AddResource(r *Resource, h ResourceHandler) {
 	def := *r
+	if h == nil {
+		panic(fmt.Sprintf("mcp: AddResource %q: the handler is nil", def.URI))
+	}
 	if def.Name == "" {
-		panic(fmt.Sprintf("mcp: AddResource %q: a resource needs a name", def.URI))
+		def.Name = def.URI
 	}
 	encoded, ok := encodedURI(def.URI, false)
 	if !ok {
@@ -92,12 +95,16 @@ func (s *Server) RemoveResources(uris ...string) {
 // Templates have level 1 to 4 of RFC 6570. A resource with exactly the URI comes before a template
 // that matches it. If several templates match, the first one in the order of their texts is used.
 //
-// AddResourceTemplate copies t. It panics if the template is not valid or if the name is missing,
-// which are programming errors. It may be called from any goroutine.
+// AddResourceTemplate copies t. A template without a name has its text as its name.
+// AddResourceTemplate panics if the template is not valid or if h is nil, which are programming
+// errors. It may be called from any goroutine.
 func (s *Server) AddResourceTemplate(t *ResourceTemplate, h ResourceHandler) {
 	def := *t
+	if h == nil {
+		panic(fmt.Sprintf("mcp: AddResourceTemplate %q: the handler is nil", def.URITemplate))
+	}
 	if def.Name == "" {
-		panic(fmt.Sprintf("mcp: AddResourceTemplate %q: a template needs a name", def.URITemplate))
+		def.Name = def.URITemplate
 	}
 	encoded, ok := encodedURI(def.URITemplate, true)
 	if !ok {

@@ -101,8 +101,8 @@ func TestCompletion(t *testing.T) {
 		return &CompleteResult{Completion: CompletionResultDetails{Values: []string{v}}}, nil
 	}})
 	s.AddPrompt(&Prompt{Name: "p"}, nil)
-	s.AddResource(&Resource{Name: "r", URI: "test://r"}, nil)
-	s.AddResourceTemplate(&ResourceTemplate{Name: "t", URITemplate: "test://{id}"}, nil)
+	s.AddResource(&Resource{Name: "r", URI: "test://r"}, noRead)
+	s.AddResourceTemplate(&ResourceTemplate{Name: "t", URITemplate: "test://{id}"}, noRead)
 	c := newClient(t, s)
 	const prompt, tmpl = `"ref":{"type":"ref/prompt","name":"p"}`, `"ref":{"type":"ref/resource","uri":"test://{id}"}`
 	c.call("completion/complete", prompt+`,"argument":{"name":"a","value":"v"},"context":{"arguments":{"x":"y"}}`).wantResult("prompt", `"values":["ref/promptpavy"]`)

@@ -2,6 +2,8 @@ package mcp
 
 import (
 	"fmt"
+	"path"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,8 +11,8 @@ import (
 	"github.com/mooring-mcp/mooring/internal/seal"
 )
 
-// A Server is a set of features that clients use over any number of transports. Its methods may be
-// called from any goroutine.
+// A Server is a set of features that clients use over any number of transports. [NewServer] makes
+// one; the zero Server cannot be used. Its methods may be called from any goroutine.
 type Server struct {
 	opts   ServerOptions
 	impl   Implementation
@@ -36,13 +38,17 @@ type Server struct {
 }
 
 // NewServer returns a server that identifies itself as impl. Nil opts are the defaults. NewServer
-// copies both. It panics if impl lacks a name or a version, or if a state key is too short, which
-// are programming errors.
+// copies both. Without a version, it is that of the program's main module, or "v0.0.0" if that is
+// unknown. Without a name, it is the last element of the program's package path.
+//
+// NewServer panics if impl is nil, and if an option can never work, such as a state key that is too
+// short or a revision that does not exist, which are programming errors.
 func NewServer(impl *Implementation, opts *ServerOptions) *Server {
-	if impl == nil || impl.Name == "" || impl.Version == "" {
-		panic("mcp: NewServer: an Implementation needs a name and a version")
+	if impl == nil {
+		panic("mcp: NewServer: the Implementation is nil")
 	}
 	s := &Server{opts: opts.withDefaults(), impl: *impl, now: time.Now}
+	s.impl.fill(debug.ReadBuildInfo())
 	for i := range revisions {
 		rev := &revisions[i]
 		info, err := marshal(rev.wire.implementation(&s.impl))
@@ -85,3 +91,20 @@ func NewServer(impl *Implementation, opts *ServerOptions) *Server {
 // Close ends the goroutine that calls OnSubscribe and OnUnsubscribe, after the call that is under
 // way. Calls may still be prepared and run.
 func (s *Server) Close() { s.subscribe.close() }
+
+// fill sets the name and the version if they are missing, from what info says of the program.
+func (i *Implementation) fill(info *debug.BuildInfo, ok bool) {
+	if !ok {
+		info = new(debug.BuildInfo)
+	}
+	if i.Name == "" {
+		if i.Name = "server"; info.Path != "" {
+			i.Name = path.Base(info.Path)
+		}
+	}
+	if i.Version == "" {
+		if i.Version = info.Main.Version; i.Version == "" || i.Version == "(devel)" {
+			i.Version = "v0.0.0"
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"unicode/utf8"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp/internal/schema"
@@ -63,8 +64,8 @@ func (t *tool) shown() (FeatureKind, string) { return FeatureTool, t.def.Name }
 
 // AddTool adds a tool with a typed handler to s, or replaces the tool of that name. It infers the
 // schemas that t does not have: the input schema from In, and the output schema from Out unless Out
-// is an interface. It copies t. It panics if the name or a schema is not valid, which is a
-// programming error. It may be called from any goroutine.
+// is an interface. It copies t. It panics if the name is empty or a schema is not valid, which is a
+// programming error, and logs a name that clients may refuse. It may be called from any goroutine.
 func AddTool[In, Out any](s *Server, t *Tool, h ToolHandlerFor[In, Out]) {
 	addTypedTool(s, t, false, h)
 }
@@ -112,8 +113,9 @@ func addTypedTool[In, Out any](s *Server, t *Tool, inline bool, h ToolHandlerFor
 }
 
 // AddTool adds a tool with a raw handler, or replaces the tool of that name. T must have an input
-// schema of type object. AddTool copies t. It panics if the name or a schema is not valid, which
-// is a programming error. It may be called from any goroutine.
+// schema of type object. AddTool copies t. It panics if the name is empty or a schema is not valid,
+// which is a programming error, and logs a name that clients may refuse. It may be called from any
+// goroutine.
 func (s *Server) AddTool(t *Tool, h ToolHandler) {
 	if t.InputSchema == nil {
 		panic(fmt.Sprintf("mcp: AddTool %q: a raw tool needs an input schema", t.Name))
@@ -165,8 +167,12 @@ func (s *Server) newTool(t *Tool) *tool {
 	refuse := func(format string, args ...any) {
 		panic(fmt.Sprintf("mcp: AddTool %q: %s", t.Name, fmt.Sprintf(format, args...)))
 	}
-	if !validToolName(t.Name) {
-		refuse("the name must have 1 to 128 characters of A-Z a-z 0-9 _ - .")
+	switch {
+	case t.Name == "" || !utf8.ValidString(t.Name):
+		refuse("the name must be text in UTF-8")
+	case !validToolName(t.Name):
+		s.opts.Logger.Warn("mcp: the name of a tool should have 1 to 128 characters of A-Z a-z 0-9 _ - .; clients may refuse it",
+			"tool", t.Name)
 	}
 	def := *t
 	tt := &tool{def: &def}

@@ -142,8 +142,8 @@ func TestNoticeInTheSubscribersSpelling(t *testing.T) {
 		OnSubscribe: func(uri string) { hooks <- "+" + uri }, OnUnsubscribe: func(uri string) { hooks <- "-" + uri },
 	})
 	t.Cleanup(s.Close)
-	s.AddResource(&Resource{Name: "r", URI: "Test://Harbour/a b"}, nil)
-	s.AddResourceTemplate(&ResourceTemplate{Name: "t", URITemplate: "weather://{city}/now"}, nil)
+	s.AddResource(&Resource{Name: "r", URI: "Test://Harbour/a b"}, noRead)
+	s.AddResourceTemplate(&ResourceTemplate{Name: "t", URITemplate: "weather://{city}/now"}, noRead)
 	for _, tt := range []struct{ asked, told string }{
 		{"Test://Harbour/a%20b", "Test://Harbour/a%20b"},
 		{"test://harbour/a%20b", "Test://Harbour/a%20b"}, // it is the key: as it is listed
@@ -211,7 +211,7 @@ func TestNoURI(t *testing.T) {
 					t.Errorf("%q is taken", uri)
 				}
 			}()
-			s.AddResource(&Resource{Name: "r", URI: uri}, nil)
+			s.AddResource(&Resource{Name: "r", URI: uri}, noRead)
 		}()
 	}
 }

@@ -152,7 +152,7 @@ func TestEndpointsModel(t *testing.T) {
 				case "prompts":
 					ms.AddPrompt(&mcp.Prompt{Name: "new"}, nil)
 				case "resources":
-					ms.AddResource(&mcp.Resource{URI: "rig://new", Name: "new"}, nil)
+					ms.AddResource(&mcp.Resource{URI: "rig://new", Name: "new"}, noRead)
 				default:
 					updated(ms, what)
 				}

@@ -344,3 +344,8 @@ func (r *rig) listeners(n int) []*fakePeer {
 func updated(s *mcp.Server, uri string) {
 	_ = s.ResourceUpdated(context.Background(), &mcp.ResourceUpdatedNotificationParams{URI: uri})
 }
+
+// noRead is the handler of resources that nobody reads.
+func noRead(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+	return nil, mcp.ResourceNotFoundError(req.Params.URI)
+}

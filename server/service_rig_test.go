@@ -83,7 +83,7 @@ func newNamed(t testing.TB, name string, opts *mcp.ServerOptions) *mcp.Server {
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: name}}}, nil, nil
 	})
 	for _, uri := range []string{"rig://a", "rig://b"} {
-		ms.AddResource(&mcp.Resource{URI: uri, Name: uri}, nil)
+		ms.AddResource(&mcp.Resource{URI: uri, Name: uri}, noRead)
 	}
 	ms.AddPrompt(&mcp.Prompt{Name: "hail"}, nil)
 	return ms

@@ -54,7 +54,7 @@ func TestSlowListenerHoldsUpNobody(t *testing.T) {
 func slowListener(t *testing.T, p *proofServer) {
 	// A long URI soon fills the socket's buffers.
 	uri := "proof://" + strings.Repeat("long/", 800)
-	p.mcp.AddResource(&mcp.Resource{Name: "long", URI: uri}, nil)
+	p.mcp.AddResource(&mcp.Resource{Name: "long", URI: uri}, func(context.Context, *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) { return nil, nil })
 	ask := func(c *proofPeer, id int) *proofStream {
 		body := fmt.Sprintf(
 			`{"jsonrpc":"2.0","id":%d,"method":"subscriptions/listen","params":{"notifications":{`+
@@ -108,7 +108,7 @@ func slowListener(t *testing.T, p *proofServer) {
 func TestListenerThatNeverReads(t *testing.T) {
 	uri := "proof://" + strings.Repeat("long/", 800)
 	p := serveProof(t, &server.Options{NoticeDelay: -1, WriteTimeout: time.Second})
-	p.mcp.AddResource(&mcp.Resource{Name: "long", URI: uri}, nil)
+	p.mcp.AddResource(&mcp.Resource{Name: "long", URI: uri}, func(context.Context, *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) { return nil, nil })
 	c := p.dialSlow(8 << 10)
 	body := fmt.Sprintf(
 		`{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen",`+
