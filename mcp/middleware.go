@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -144,6 +145,9 @@ func through[R Result](c *Call, ctx context.Context, req Request) (R, error) {
 // dispatch is the innermost MethodHandler. A nil pointer from a handler means that it has no
 // result.
 func (s *Server) dispatch(ctx context.Context, _ string, req Request) (Result, error) {
+	if ss, _ := req.GetSession().(*ServerSession); ss == nil || ss.reg == nil {
+		return nil, errors.New("mcp: middleware passed on a request without its session")
+	}
 	switch req := req.(type) {
 	case *CallToolRequest:
 		return s.callTool(ctx, req)

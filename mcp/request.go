@@ -87,33 +87,86 @@ type CloseSSEStreamArgs struct {
 
 // CloseSSEStream ends the HTTP response while the handler continues, as RequestExtra.CloseSSEStream
 // does. It does nothing where that is nil.
-func (r *ServerRequest[P]) CloseSSEStream(args CloseSSEStreamArgs) {
-	r.Session.closeStream(args.RetryAfter)
-}
+func (r *ServerRequest[P]) CloseSSEStream(args CloseSSEStreamArgs) { r.Session.CloseSSEStream(args) }
 
 // ClientCapabilities returns what the client declared, on this request or for its session. The
 // result is never nil.
 func (r *ServerRequest[P]) ClientCapabilities() *ClientCapabilities {
-	return r.Session.clientCapabilities()
+	ss := r.Session.some()
+	if ss.rev == nil {
+		if caps := r.claimed().Capabilities; caps != nil {
+			return caps
+		}
+	}
+	return ss.clientCapabilities()
 }
 
 // ClientInfo returns the name and version that the client gave, or nil if it gave none. They are
 // not verified. In a session over HTTP the name is cut to 24 octets, and a version that does not
 // fit into 28 octets with it is left out.
-func (r *ServerRequest[P]) ClientInfo() *Implementation { return r.Session.clientInfo() }
+func (r *ServerRequest[P]) ClientInfo() *Implementation {
+	ss := r.Session.some()
+	if ss.rev == nil {
+		return r.claimed().ClientInfo
+	}
+	return ss.clientInfo()
+}
 
 // ProtocolVersion returns the name of the request's revision.
-func (r *ServerRequest[P]) ProtocolVersion() string { return r.Session.rev.name }
+func (r *ServerRequest[P]) ProtocolVersion() string {
+	ss := r.Session.some()
+	if ss.rev == nil {
+		return r.claimed().ProtocolVersion
+	}
+	return ss.rev.name
+}
+
+// claimed returns what the client says of itself, for a request that no call has brought: one of a
+// connection's session, or one that a test has made. It is what the session says, or else what the
+// metadata of the request says.
+func (r *ServerRequest[P]) claimed() *InitializeParams {
+	if p := r.Session.InitializeParams(); p != nil {
+		return p
+	}
+	claims := new(InitializeParams)
+	var none P
+	if any(r.Params) == any(none) {
+		return claims
+	}
+	meta := r.Params.GetMeta()
+	claims.ProtocolVersion, _ = meta[MetaKeyProtocolVersion].(string)
+	claims.Capabilities = claimedIn[ClientCapabilities](meta, MetaKeyClientCapabilities)
+	claims.ClientInfo = claimedIn[Implementation](meta, MetaKeyClientInfo)
+	return claims
+}
+
+// claimedIn returns the member of meta as a *T, which it is or marshals to. It returns nil if there
+// is none.
+func claimedIn[T any](meta map[string]any, key string) *T {
+	value, ok := meta[key]
+	if typed, is := value.(*T); is || !ok {
+		return typed
+	}
+	text, err := marshal(value)
+	if err != nil {
+		return nil
+	}
+	typed := new(T)
+	if decodeExact(text, typed) != nil {
+		return nil
+	}
+	return typed
+}
 
 // Progress reports to the client how far the request is. Total is 0 if it is unknown. See
 // [ServerSession.NotifyProgress].
 func (r *ServerRequest[P]) Progress(progress, total float64, message string) error {
-	return r.Session.progress(progress, total, message)
+	return r.Session.some().progress(progress, total, message)
 }
 
 // Log sends data to the client's log. See [ServerSession.Log].
 func (r *ServerRequest[P]) Log(level LoggingLevel, logger string, data any) error {
-	return r.Session.log(level, logger, data)
+	return r.Session.some().log(level, logger, data)
 }
 
 // GetSession returns r.Session, which is a *[ServerSession].

@@ -260,6 +260,9 @@ func (s *Server) readResource(ctx context.Context, req *ReadResourceRequest) (*R
 		h, mimeType = r.handler, r.def.MIMEType
 	} else if t, spelling := reg.templateFor(caller, uri); t != nil {
 		h, mimeType = t.handler, t.def.MIMEType
+		if req.Extra == nil {
+			req.Extra = new(RequestExtra) // middleware has made the request
+		}
 		req.Extra.Variables, _ = t.match.Match(spelling)
 	} else {
 		return nil, ResourceNotFoundError(uri)

@@ -50,6 +50,15 @@ type Session interface {
 
 func (*ServerSession) isSession() {}
 
+// some returns ss, or a session of nothing if ss is nil. A request that no server serves, such as
+// that of a handler's test, has no session.
+func (ss *ServerSession) some() *ServerSession {
+	if ss == nil {
+		return new(ServerSession)
+	}
+	return ss
+}
+
 // toldProgress is the progress that was last reported to the client. Progress "MUST increase with
 // each notification", even across the rounds of a handler that asks.
 type toldProgress struct {
@@ -82,6 +91,7 @@ func (ss *ServerSession) answered() bool {
 // ID returns the ID of the session that the request belongs to. It is "" in modern revisions, which
 // have no sessions.
 func (ss *ServerSession) ID() string {
+	ss = ss.some()
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	return ss.id
@@ -93,7 +103,7 @@ func (ss *ServerSession) ID() string {
 //
 // Outside of a request it sends p as it is, if the client of a connection has a session.
 func (ss *ServerSession) NotifyProgress(_ context.Context, p *ProgressNotificationParams) error {
-	if ss.peer != nil && !ss.modern() && ss.answered() {
+	if ss = ss.some(); ss.peer != nil && !ss.modern() && ss.answered() {
 		return ss.peer.progress(p)
 	}
 	return ss.progress(p.Progress, p.Total, p.Message)
@@ -126,7 +136,7 @@ func (ss *ServerSession) progress(progress, total float64, message string) error
 // client did not ask for log messages of this level. Clients ask with each request; in earlier
 // revisions they ask for a session and get info and above until they do.
 func (ss *ServerSession) Log(_ context.Context, p *LoggingMessageParams) error {
-	if ss.peer != nil && !ss.modern() && ss.answered() {
+	if ss = ss.some(); ss.peer != nil && !ss.modern() && ss.answered() {
 		return ss.peer.log(p)
 	}
 	return ss.log(p.Level, p.Logger, p.Data)
@@ -160,7 +170,9 @@ func (ss *ServerSession) log(level LoggingLevel, logger string, data any) error 
 }
 
 // CloseSSEStream ends the HTTP response. See [ServerRequest.CloseSSEStream].
-func (ss *ServerSession) CloseSSEStream(args CloseSSEStreamArgs) { ss.closeStream(args.RetryAfter) }
+func (ss *ServerSession) CloseSSEStream(args CloseSSEStreamArgs) {
+	ss.some().closeStream(args.RetryAfter)
+}
 
 func (ss *ServerSession) closeStream(retry time.Duration) {
 	ss.mu.Lock()
@@ -173,7 +185,7 @@ func (ss *ServerSession) closeStream(retry time.Duration) {
 func (ss *ServerSession) clientCapabilities() *ClientCapabilities {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	if ss.caps == nil && !ss.rev.requestMeta {
+	if ss.caps == nil && ss.rev != nil && !ss.rev.requestMeta {
 		ss.caps = ss.bits.clientCapabilities()
 	}
 	if ss.caps == nil {

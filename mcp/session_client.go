@@ -26,8 +26,8 @@ type Asker interface {
 // nothing yet. Of a session over HTTP it has what the ID of the session holds: the revision, the
 // capabilities that servers act on, and the client's name and version, shortened if they are long.
 func (ss *ServerSession) InitializeParams() *InitializeParams {
-	if p := ss.peer; p != nil && !ss.modern() {
-		return p.initializeParams()
+	if ss = ss.some(); ss.peer != nil && !ss.modern() {
+		return ss.peer.initializeParams()
 	}
 	if ss.rev == nil {
 		return nil
@@ -159,14 +159,20 @@ func missing(need *ClientCapabilities) error {
 	return errors.New("mcp: the client does not support roots")
 }
 
+// revision returns the revision of the request, or of the connection's session. It is nil if there
+// is none yet.
+func (ss *ServerSession) revision() *revision {
+	if p := ss.peer; ss.rev == nil && p != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.rev
+	}
+	return ss.rev
+}
+
 // askable returns the revision of the session, or why its client cannot be asked by the method.
 func (ss *ServerSession) askable(method string) (*revision, error) {
-	rev := ss.rev
-	if p := ss.peer; rev == nil && p != nil {
-		p.mu.Lock()
-		rev = p.rev
-		p.mu.Unlock()
-	}
+	rev := ss.some().revision()
 	switch {
 	case rev == nil:
 		return nil, &askError{method, errNoAsking}

@@ -123,7 +123,7 @@ func (s *Server) Sessions() iter.Seq[*ServerSession] {
 // [ErrConnectionClosed] after [ServerSession.Close], and otherwise what has ended the session. For
 // the session of a request over HTTP it returns nil at once.
 func (ss *ServerSession) Wait() error {
-	if ss.peer == nil {
+	if ss == nil || ss.peer == nil {
 		return nil
 	}
 	<-ss.peer.done
@@ -138,7 +138,7 @@ func (ss *ServerSession) Wait() error {
 // later. It returns the error of closing the connection. For the session of a request over HTTP
 // it does nothing.
 func (ss *ServerSession) Close() error {
-	if ss.peer == nil {
+	if ss == nil || ss.peer == nil {
 		return nil
 	}
 	ss.peer.end(ErrConnectionClosed)
