@@ -67,6 +67,7 @@ type callState struct {
 	page     []byte // the response after its id
 	name     []byte // name, or URI
 	tool     *tool
+	custom   *customMethod
 	prompt   *prompt
 	resource *resource
 	template *resourceTemplate
@@ -117,7 +118,12 @@ func (c *Call) Kind() CallKind { return c.kind }
 func (c *Call) Inline() bool { return c.inline }
 
 // methodName returns the method as the client wrote it.
-func (c *Call) methodName() string { return c.method.String() }
+func (c *Call) methodName() string {
+	if c.custom != nil {
+		return c.custom.name
+	}
+	return c.method.String()
+}
 
 // Method returns the method of the message, or MethodOther if it is unknown or the message has
 // none. The result is valid after a refusal too.

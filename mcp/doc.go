@@ -20,6 +20,7 @@
 //     [ResourceTemplate] with a [ResourceHandler]. [Server.ResourceUpdated] notifies subscribers.
 //   - Prompts: [Server.AddPrompt] adds a [Prompt] with a [PromptHandler].
 //   - Completion: ServerOptions.CompletionHandler answers completion/complete.
+//   - Methods of one's own: [AddReceivingCustomMethod].
 //   - Features per caller: ServerOptions.Visible decides which of them a [Caller] has.
 //   - Middleware: [Server.AddReceivingMiddleware] puts a [Middleware] around everything that
 //     clients send, and [Server.AddReceivingMiddlewareFor] around some methods.

@@ -144,7 +144,7 @@ func through[R Result](c *Call, ctx context.Context, req Request) (R, error) {
 
 // dispatch is the innermost MethodHandler. A nil pointer from a handler means that it has no
 // result.
-func (s *Server) dispatch(ctx context.Context, _ string, req Request) (Result, error) {
+func (s *Server) dispatch(ctx context.Context, method string, req Request) (Result, error) {
 	if ss, _ := req.GetSession().(*ServerSession); ss == nil || ss.reg == nil {
 		return nil, errors.New("mcp: middleware passed on a request without its session")
 	}
@@ -188,7 +188,12 @@ func (s *Server) dispatch(ctx context.Context, _ string, req Request) (Result, e
 	case *DiscoverRequest:
 		return s.discoverResult(ctx, req), nil
 	}
-	return nil, fmt.Errorf("mcp: middleware passed on a %T", req)
+	if ss, ok := req.GetSession().(*ServerSession); ok && ss != nil && ss.reg != nil {
+		if m := ss.reg.custom[method]; m != nil {
+			return m.handle(ctx, req)
+		}
+	}
+	return nil, fmt.Errorf("mcp: middleware passed on a %T as %s", req, method)
 }
 
 // callTool is the innermost handler of tools/call behind middleware.

@@ -104,7 +104,12 @@ func (s *Server) Prepare(c *Call, m *jsonrpc.Envelope, meta *RequestMeta) *jsonr
 		return e
 	}
 	spec := &specs[c.method]
-	if !c.rev.methods[c.method] || spec.offered != nil && !spec.offered(s, c.reg) {
+	if c.method == MethodOther && c.reg.custom != nil {
+		if c.custom = c.reg.custom[string(m.Method)]; c.custom != nil {
+			spec = &customSpec
+		}
+	}
+	if c.custom == nil && !c.rev.methods[c.method] || spec.offered != nil && !spec.offered(s, c.reg) {
 		return errNoMethod
 	}
 	if spec.shape != nil {

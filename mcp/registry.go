@@ -14,6 +14,8 @@ type registry struct {
 	// while does not seem to have lost the method.
 	hasTools, hasPrompts, hasResources bool
 
+	custom map[string]*customMethod // by name; nil if there are none
+
 	chain  MethodHandler // nil without middleware
 	wanted methodSet     // the methods that middleware sees
 
