@@ -20,6 +20,7 @@
 //     [ResourceTemplate] with a [ResourceHandler]. [Server.ResourceUpdated] notifies subscribers.
 //   - Prompts: [Server.AddPrompt] adds a [Prompt] with a [PromptHandler].
 //   - Completion: ServerOptions.CompletionHandler answers completion/complete.
+//     [Server.AddSendingMiddleware] is for what the server sends of its own accord.
 //   - Methods of one's own: [AddReceivingCustomMethod].
 //   - Features per caller: ServerOptions.Visible decides which of them a [Caller] has.
 //   - Middleware: [Server.AddReceivingMiddleware] puts a [Middleware] around everything that

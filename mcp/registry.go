@@ -19,6 +19,8 @@ type registry struct {
 	chain  MethodHandler // nil without middleware
 	wanted methodSet     // the methods that middleware sees
 
+	sending MethodHandler // what is sent passes through it; nil without middleware
+
 	discover   *[revisionCount]discovery
 	initialize *[revisionCount]discovery
 }
@@ -56,7 +58,11 @@ func (s *Server) update(topic Topic, change func(*registry) bool) {
 	if changed {
 		s.views.clear()
 	}
-	if changed && topic != 0 {
+	switch {
+	case !changed || topic == 0:
+	case next.sending != nil:
+		s.announce(next.sending, topic)
+	default:
 		s.tell(Change{Topic: topic})
 	}
 }

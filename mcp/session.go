@@ -102,14 +102,45 @@ func (ss *ServerSession) ID() string {
 // p.ProgressToken and uses that of the request.
 //
 // Outside of a request it sends p as it is, if the client of a connection has a session.
-func (ss *ServerSession) NotifyProgress(_ context.Context, p *ProgressNotificationParams) error {
-	if ss = ss.some(); ss.peer != nil && !ss.modern() && ss.answered() {
+func (ss *ServerSession) NotifyProgress(ctx context.Context, p *ProgressNotificationParams) error {
+	ss = ss.some()
+	if h := ss.sending(); h != nil {
+		return ss.progressThrough(ctx, h, *p)
+	}
+	return ss.sendProgress(p)
+}
+
+// progressThrough sends p through h, unless the client wants no progress.
+func (ss *ServerSession) progressThrough(ctx context.Context, h MethodHandler, p ProgressNotificationParams) error {
+	ss.mu.Lock()
+	token, answered := string(ss.env.token), ss.sink == nil
+	ss.mu.Unlock()
+	switch {
+	case token != "":
+		p.ProgressToken = idValue(token)
+	case !answered || ss.peer == nil:
+		return nil
+	}
+	return notifyThrough(ctx, ss, h, "notifications/progress", &p)
+}
+
+// sendProgress sends p, which has passed through middleware.
+func (ss *ServerSession) sendProgress(p *ProgressNotificationParams) error {
+	if ss.peer != nil && !ss.modern() && ss.answered() {
 		return ss.peer.progress(p)
 	}
-	return ss.progress(p.Progress, p.Total, p.Message)
+	return ss.report(p.Progress, p.Total, p.Message)
 }
 
 func (ss *ServerSession) progress(progress, total float64, message string) error {
+	if h := ss.sending(); h != nil {
+		return ss.progressThrough(context.Background(), h, ProgressNotificationParams{Progress: progress, Total: total, Message: message})
+	}
+	return ss.report(progress, total, message)
+}
+
+// report sends the progress of the request.
+func (ss *ServerSession) report(progress, total float64, message string) error {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	if ss.sink == nil || ss.env.token == nil || !finite(progress) || ss.told.moved && progress <= ss.told.last {
@@ -135,14 +166,42 @@ func (ss *ServerSession) progress(progress, total float64, message string) error
 // Log sends p to the client's log, with the messages of this request. It does nothing if the
 // client did not ask for log messages of this level. Clients ask with each request; in earlier
 // revisions they ask for a session and get info and above until they do.
-func (ss *ServerSession) Log(_ context.Context, p *LoggingMessageParams) error {
-	if ss = ss.some(); ss.peer != nil && !ss.modern() && ss.answered() {
+func (ss *ServerSession) Log(ctx context.Context, p *LoggingMessageParams) error {
+	ss = ss.some()
+	if h := ss.sending(); h != nil {
+		if !ss.logs(p.Level) {
+			return nil
+		}
+		return notifyThrough(ctx, ss, h, "notifications/message", p)
+	}
+	return ss.sendLog(p)
+}
+
+// logs reports whether the client wants log messages of the level.
+func (ss *ServerSession) logs(level LoggingLevel) bool {
+	if ss.peer != nil && !ss.modern() && ss.answered() {
+		return ss.peer.logs(level)
+	}
+	return ss.logRank != 0 && level.rank() >= ss.logRank && !ss.answered()
+}
+
+// sendLog sends p, which has passed through middleware.
+func (ss *ServerSession) sendLog(p *LoggingMessageParams) error {
+	if ss.peer != nil && !ss.modern() && ss.answered() {
 		return ss.peer.log(p)
 	}
-	return ss.log(p.Level, p.Logger, p.Data)
+	return ss.write(p.Level, p.Logger, p.Data)
 }
 
 func (ss *ServerSession) log(level LoggingLevel, logger string, data any) error {
+	if ss.sending() != nil {
+		return ss.Log(context.Background(), &LoggingMessageParams{Level: level, Logger: logger, Data: data})
+	}
+	return ss.write(level, logger, data)
+}
+
+// write sends a log message with the messages of the request.
+func (ss *ServerSession) write(level LoggingLevel, logger string, data any) error {
 	if rank := level.rank(); ss.logRank == 0 || rank < ss.logRank {
 		return nil
 	}

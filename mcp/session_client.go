@@ -65,6 +65,9 @@ func (ss *ServerSession) Elicit(ctx context.Context, params *ElicitParams) (*Eli
 	if params == nil {
 		return nil, errors.New("mcp: ElicitParams are nil")
 	}
+	if h := ss.sending(); h != nil {
+		return askThrough[*ElicitResult](ctx, ss, h, askElicitation, params)
+	}
 	return ask[*ElicitResult](ctx, ss, params)
 }
 
@@ -74,6 +77,13 @@ func (ss *ServerSession) CreateMessage(ctx context.Context, params *CreateMessag
 	if params == nil {
 		params = new(CreateMessageParams)
 	}
+	if h := ss.sending(); h != nil {
+		return askThrough[*CreateMessageResult](ctx, ss, h, askSampling, params)
+	}
+	return ss.createMessage(ctx, params)
+}
+
+func (ss *ServerSession) createMessage(ctx context.Context, params *CreateMessageParams) (*CreateMessageResult, error) {
 	r, err := ask[*CreateMessageWithToolsResult](ctx, ss, params)
 	if err != nil {
 		return nil, err
@@ -90,6 +100,9 @@ func (ss *ServerSession) CreateMessageWithTools(ctx context.Context, params *Cre
 	if params == nil {
 		params = new(CreateMessageWithToolsParams)
 	}
+	if h := ss.sending(); h != nil {
+		return askThrough[*CreateMessageWithToolsResult](ctx, ss, h, askSampling, params)
+	}
 	return ask[*CreateMessageWithToolsResult](ctx, ss, params)
 }
 
@@ -98,11 +111,25 @@ func (ss *ServerSession) ListRoots(ctx context.Context, params *ListRootsParams)
 	if params == nil {
 		params = new(ListRootsParams)
 	}
+	if h := ss.sending(); h != nil {
+		return askThrough[*ListRootsResult](ctx, ss, h, askRoots, params)
+	}
 	return ask[*ListRootsResult](ctx, ss, params)
 }
 
 // Ping asks the client whether it is there. See [ServerSession.Elicit].
 func (ss *ServerSession) Ping(ctx context.Context, params *PingParams) error {
+	if h := ss.sending(); h != nil {
+		if params == nil {
+			params = new(PingParams)
+		}
+		_, err := askThrough[Result](ctx, ss, h, MethodPing.String(), params)
+		return err
+	}
+	return ss.ping(ctx, params)
+}
+
+func (ss *ServerSession) ping(ctx context.Context, params *PingParams) error {
 	var text []byte
 	if params != nil && len(params.Meta) > 0 {
 		var err error
@@ -246,11 +273,21 @@ var (
 
 // NotifyElicitationComplete tells the client that the elicitation by URL with p.ElicitationID is
 // over. Only 2025-11-25 has that; in other revisions it does nothing.
-func (ss *ServerSession) NotifyElicitationComplete(_ context.Context, p *ElicitationCompleteParams) error {
+func (ss *ServerSession) NotifyElicitationComplete(ctx context.Context, p *ElicitationCompleteParams) error {
 	if p == nil || p.ElicitationID == "" {
 		return errors.New("mcp: an ElicitationCompleteParams needs an ElicitationID")
 	}
-	rev, err := ss.askable("notifications/elicitation/complete")
+	if h := ss.sending(); h != nil {
+		return notifyThrough(ctx, ss, h, notifyElicitation, p)
+	}
+	return ss.sendElicitationComplete(p)
+}
+
+const notifyElicitation = "notifications/elicitation/complete"
+
+// sendElicitationComplete sends p, which has passed through middleware.
+func (ss *ServerSession) sendElicitationComplete(p *ElicitationCompleteParams) error {
+	rev, err := ss.askable(notifyElicitation)
 	if err != nil || !rev.wire.elicitID {
 		return nil
 	}
@@ -258,7 +295,7 @@ func (ss *ServerSession) NotifyElicitationComplete(_ context.Context, p *Elicita
 	if err != nil {
 		return err
 	}
-	return ss.notify(jsonrpc.AppendNotification(nil, "notifications/elicitation/complete", params))
+	return ss.notify(jsonrpc.AppendNotification(nil, notifyElicitation, params))
 }
 
 // notify sends msg with the messages of the request, or on the connection if it is answered.
@@ -312,16 +349,20 @@ func (p *peer) progress(n *ProgressNotificationParams) error {
 	return p.notify(jsonrpc.AppendNotification(nil, MethodNotifyProgress.String(), params))
 }
 
-// log sends a log message outside of a request.
-func (p *peer) log(l *LoggingMessageParams) error {
+// logs reports whether the session wants log messages of the level.
+func (p *peer) logs(level LoggingLevel) bool {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	rank := LevelInfo.rank()
 	if r := p.level.rank(); r != 0 {
 		rank = r
 	}
-	wanted := p.info != nil && p.s.opts.Capabilities.Logging != nil && l.Level.rank() >= rank
-	p.mu.Unlock()
-	if !wanted {
+	return p.info != nil && p.s.opts.Capabilities.Logging != nil && level.rank() >= rank
+}
+
+// log sends a log message outside of a request.
+func (p *peer) log(l *LoggingMessageParams) error {
+	if !p.logs(l.Level) {
 		return nil
 	}
 	params, err := marshal(l)

@@ -266,14 +266,26 @@ func (s *Server) tell(ch Change) {
 }
 
 // ResourceUpdated notifies the subscribers of params.URI that the contents of the resource have
-// changed. It does not block, needs no context and always returns nil. It may be called from any
-// goroutine and as often as the host likes: transports send a listener only as many notices as it
-// takes. The metadata in params is not sent, because one notice is written for all subscribers.
-func (s *Server) ResourceUpdated(_ context.Context, params *ResourceUpdatedNotificationParams) error {
-	if uri := normalURI(params.URI); s.subscribe.has(uri) {
+// changed. It may be called from any goroutine and as often as the host likes: transports send a
+// listener only as many notices as it takes. Without sending middleware it does not block, needs no
+// context and returns nil; otherwise it returns the error of the middleware. The metadata in params is not sent, because one notice is written for all subscribers.
+func (s *Server) ResourceUpdated(ctx context.Context, params *ResourceUpdatedNotificationParams) error {
+	if h := s.reg.Load().sending; h != nil {
+		if !s.subscribe.has(normalURI(params.URI)) {
+			return nil
+		}
+		own := *params
+		return notifyThrough(ctx, new(ServerSession), h, "notifications/resources/updated", &own)
+	}
+	s.tellUpdated(params.URI)
+	return nil
+}
+
+// tellUpdated reports to the watchers that the resource has changed, if somebody subscribes to it.
+func (s *Server) tellUpdated(uri string) {
+	if uri = normalURI(uri); s.subscribe.has(uri) {
 		s.tell(Change{Topic: TopicResource, URI: uri})
 	}
-	return nil
 }
 
 // Subscribe adds a listener to the count of the URI. Transports call it once for each URI of a

@@ -37,7 +37,7 @@ func bindCallTool(c *Call, meta *RequestMeta) *jsonrpc.Error {
 	}
 	c.tool = t
 	// Validating long arguments can take a while.
-	c.inline = t.inline && !c.chained && len(c.p.arguments) <= maxInlineArguments
+	c.inline = t.inline && !c.chained && c.reg.sending == nil && len(c.p.arguments) <= maxInlineArguments
 	if len(t.params) > 0 && meta.HTTP && c.rev.headers {
 		if e := checkParamHeaders(t.params, c.p.arguments, meta); e != nil {
 			return e
