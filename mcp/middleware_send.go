@@ -19,10 +19,10 @@ import (
 //   - requests for which a handler or the host waits: elicitation/create, sampling/createMessage,
 //     roots/list and ping
 //   - notifications/tools/list_changed, notifications/prompts/list_changed,
-//     notifications/resources/list_changed and notifications/resources/updated, once for each change
-//     and not for each client, because thousands of streams get the same bytes. Their session is
-//     nobody's. Middleware runs before the change is announced, on the goroutine that made it; it
-//     may keep the notice back for all, or change the URI, and nothing else.
+//     notifications/resources/list_changed and notifications/resources/updated, once for each
+//     change and not for each client, because thousands of streams get the same bytes. Their
+//     session is nobody's. Middleware runs before the change is announced, on the goroutine that
+//     made it; it may keep the notice back for all, or change the URI, and nothing else.
 //
 // It does not see what event loops write without a goroutine to run it on: responses (which
 // receiving middleware sees as results), questions that a handler returns in InputRequests (also

@@ -268,7 +268,8 @@ func (s *Server) tell(ch Change) {
 // ResourceUpdated notifies the subscribers of params.URI that the contents of the resource have
 // changed. It may be called from any goroutine and as often as the host likes: transports send a
 // listener only as many notices as it takes. Without sending middleware it does not block, needs no
-// context and returns nil; otherwise it returns the error of the middleware. The metadata in params is not sent, because one notice is written for all subscribers.
+// context and returns nil; otherwise it returns the error of the middleware. The metadata in params
+// is not sent, because one notice is written for all subscribers.
 func (s *Server) ResourceUpdated(ctx context.Context, params *ResourceUpdatedNotificationParams) error {
 	if h := s.reg.Load().sending; h != nil {
 		if !s.subscribe.has(normalURI(params.URI)) {
