@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"testing"
 	"unsafe"
 
@@ -43,6 +44,7 @@ func (f *idleBase) Again(t engine.Task)            { f.later = append(f.later, t
 func (f *idleBase) CloseSocket(sk engine.Socket)   { sk.(*idleSocket).end(nil) }
 func (f *idleBase) CloseWrite(engine.Socket) error { return nil }
 
+func (f *idleBase) Peer(engine.Socket) netip.AddrPort         { return netip.AddrPort{} }
 func (f *idleBase) Duplicate(engine.Socket) (net.Conn, error) { return nil, errors.ErrUnsupported }
 func (f *idleBase) ReportsCaughtUp() bool                     { return false }
 

@@ -26,8 +26,8 @@ func (c *conn) message(now tick) {
 		j.content = takeBuffer(0) // a POST without content is not JSON
 	}
 	meta := &j.meta
-	if g := c.gate(); g != nil {
-		g.describe(j)
+	if l.srv.describes || c.has(flagGate) {
+		c.describe(j)
 	}
 	meta.HTTP, meta.Endpoint, meta.MaxResponse = true, c.svc.path, l.srv.opts.MaxResponse
 	meta.ProtocolVersion, meta.Method, meta.Name = l.req.MCPProtocolVersion, l.req.MCPMethod, l.req.MCPName

@@ -53,7 +53,9 @@ func (c *conn) admitCall(now tick, j *job) bool {
 // run runs a prepared call. A worker calls it.
 func (j *job) run() {
 	defer j.contain()
-	j.call.Run(j.ctx, j)
+	if j.derive() {
+		j.call.Run(j.derived, j)
+	}
 }
 
 // prepareBig prepares a message that is too long to be decoded on the loop, or about which the host
@@ -62,8 +64,11 @@ func (j *job) run() {
 func (j *job) prepareBig() {
 	defer j.contain()
 	j.meta.NoWait = false
-	j.refusal = j.prepare()
-	j.prepped = true
+	if j.derive() {
+		j.meta.Context = j.derived
+		j.refusal = j.prepare()
+		j.prepped = true
+	}
 }
 
 // contain limits a panic to one call; it must be deferred directly. mcp handles the panics of
@@ -72,8 +77,7 @@ func (j *job) contain() {
 	if r := recover(); r != nil {
 		j.loop.srv.opts.Logger.Error("panic in a call", "panic", r, "stack", string(debug.Stack()))
 		j.loop.m.panics.Add(1)
-		e := &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "internal error"}
-		j.respond(j.call.Status(e.Code), e.Code, jsonrpc.AppendError(nil, j.msg.ID, e))
+		j.respond(j.call.Status(errInternal.Code), errInternal.Code, jsonrpc.AppendError(nil, j.msg.ID, errInternal))
 	}
 }
 

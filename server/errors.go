@@ -22,6 +22,7 @@ var (
 // These are errors that a client gets instead of a result.
 var (
 	errOverload = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many calls in flight"}
+	errInternal = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "internal error"}
 	errFlooded  = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "too many bytes wait to be served"}
 )
 

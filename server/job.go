@@ -33,8 +33,11 @@ type job struct {
 	handed    bool          // a handler on a worker has seen content, which is then never reused
 	gen       uint32        // distinguishes this use of the job from earlier ones
 
+	head *RequestHead // for Options.Context; nil without it. The loop sets it.
+
 	// These belong to the worker while it runs the job, otherwise to the loop.
-	content *buffer // the message; the call aliases it
+	derived context.Context // the handlers', once it is known
+	content *buffer         // the message; the call aliases it
 	msg     jsonrpc.Envelope
 	call    mcp.Call
 	meta    mcp.RequestMeta
@@ -94,6 +97,7 @@ func (l *loop) putJob(j *job) {
 	j.h, j.method, j.id = handle{}, mcp.MethodOther, nil
 	j.ctx, j.stop, j.worker = nil, nil, nil
 	j.values, j.plain = nil, false
+	j.head, j.derived = nil, nil
 	j.done, j.prepped, j.refusal = false, false, nil
 	j.response, j.status, j.code = nil, 0, 0
 	j.opened, j.flooded = nil, false

@@ -121,7 +121,7 @@ func (j *job) resume() {
 	defer j.contain()
 	responses := append(j.legacy.responses, '}')
 	j.legacy.responses = nil // the handler's, which may keep it longer than the job
-	j.call.Resume(j.ctx, j, responses)
+	j.call.Resume(j.derived, j, responses)
 }
 
 // endParked answers a call that no worker runs, and takes it back: its client will not answer, for

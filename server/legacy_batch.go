@@ -42,6 +42,10 @@ func (j *job) runBatch() {
 		j.respond(400, e.Code, jsonrpc.AppendError(nil, nil, e))
 		return
 	}
+	if !j.derive() {
+		return
+	}
+	j.meta.Context = j.derived
 	sink := &batchSink{j: j, out: []byte{'['}}
 	var m jsonrpc.Envelope
 	for err := range b.Messages(&m) {
@@ -86,10 +90,10 @@ func (j *job) runBatched(m *jsonrpc.Envelope, sink *batchSink) {
 			sink.add(jsonrpc.AppendError(nil, m.ID, e))
 			return
 		}
-		call.Run(j.ctx, sink)
+		call.Run(j.derived, sink)
 	default:
 		if call.Inline() {
-			call.Run(j.ctx, sink)
+			call.Run(j.derived, sink)
 			return
 		}
 		j.runMember(&call, sink)
@@ -100,7 +104,7 @@ func (j *job) runBatched(m *jsonrpc.Envelope, sink *batchSink) {
 // while it is served, it is among the calls of its session.
 func (j *job) runMember(call *mcp.Call, sink *batchSink) {
 	t, k := j.loop.srv.sessions, j.legacy.ticket.Key
-	ctx, stop := context.WithCancelCause(j.ctx)
+	ctx, stop := context.WithCancelCause(j.derived)
 	defer stop(context.Canceled)
 	now := j.loop.srv.tick()
 	t.RegisterPart(k, string(call.ID()), j, j.gen, &stop, now)

@@ -70,8 +70,8 @@ func (c *conn) messageSSE(now tick) {
 	}
 	j := l.takeJob()
 	j.svc = c.svc.hold()
-	if g := c.gate(); g != nil {
-		g.describe(j)
+	if l.srv.describes || c.has(flagGate) {
+		c.describe(j)
 	}
 	to := j.svc.openSSESession(&j.legacy.ticket, id, j.meta.Principal, now)
 	if to == nil {

@@ -48,12 +48,18 @@ func newSSERig(t testing.TB, opts *Options) *rig {
 		}
 		return addOut{in.A}, nil
 	})
+	r.awaitNotices()
+	return r
+}
+
+// awaitNotices waits until the loop knows of all tools that were added.
+func (r *rig) awaitNotices() {
+	r.t.Helper()
 	r.await("the loop knows of the tools", func() bool {
 		r.s.main.notices.mu.Lock()
 		defer r.s.main.notices.mu.Unlock()
 		return r.s.main.notices.pending.empty() && r.s.main.notices.log.seq > 0 && r.l.main.told == r.s.main.notices.log.seq
 	})
-	return r
 }
 
 // openSSE opens a stream and looks at its first event.

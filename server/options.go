@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"io/fs"
 	"log/slog"
 	"runtime"
@@ -42,6 +43,20 @@ type Options struct {
 	// AllowedHosts are the hosts, without port, that requests may name; "*" allows any. Default:
 	// on a loopback listener the loopback names; on others any. /healthz and /readyz are exempt.
 	AllowedHosts []string
+
+	// HandlerHeaders names the header fields that handlers get in RequestExtra.Header, inline or on a
+	// worker; "*" stands for all. Each request copies them, so name only those that are needed, and
+	// mind that all of them include credentials (Authorization, Cookie). By default there are none,
+	// and nothing is copied. Requests that net/http serves come with all in any case.
+	HandlerHeaders []string
+	// Context derives the context of a call's handlers from ctx, which ends with the call, for
+	// example to add values that middleware would have added. What it returns must derive from ctx;
+	// nil stands for ctx. It runs on the call's worker, so it may wait, before a handler that runs
+	// there, and before ServerOptions.Visible and completion; for a batch it runs once. It may run
+	// twice for one request. An inline tool has no context, and Context is not called for it: see
+	// HandlerHeaders. If it panics, the call gets error -32603. With Context or HandlerHeaders,
+	// RequestExtra.RemoteAddr is set, which costs a system call for each request.
+	Context func(ctx context.Context, head *RequestHead) context.Context
 
 	// MaxConnections is the maximum number of connections. A client above it gets 503 and is
 	// disconnected. Default 1,000,000. If the descriptor limit of the process is lower, the server
@@ -174,6 +189,7 @@ func withDefaults(o *Options) Options {
 	}
 	r.AllowedOrigins = trimmed(r.AllowedOrigins, strings.TrimSpace)
 	r.AllowedHosts = trimmed(r.AllowedHosts, trimHost)
+	r.HandlerHeaders = trimmed(r.HandlerHeaders, strings.TrimSpace)
 	bound(&r.MaxConnections, 1_000_000)
 	bound(&r.MaxStreams, maxInt)
 	bound(&r.MaxCalls, 10_000)

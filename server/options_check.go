@@ -41,6 +41,11 @@ func (o *Options) Validate() error {
 			return &OptionError{"AllowedHosts", host, reason}
 		}
 	}
+	for _, name := range o.HandlerHeaders {
+		if !isToken(strings.TrimSpace(name)) {
+			return &OptionError{"HandlerHeaders", name, "is not the name of a header field"}
+		}
+	}
 	return nil
 }
 

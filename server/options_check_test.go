@@ -135,3 +135,13 @@ func TestNewRefusesOptions(t *testing.T) {
 	}()
 	New(mcp.NewServer(&mcp.Implementation{Name: "t", Version: "1"}, nil), &Options{AllowedOrigins: []string{"https://a.example/"}})
 }
+
+func TestHandlerHeadersAreNames(t *testing.T) {
+	for name, ok := range map[string]bool{"X-Tenant": true, " authorization ": true, "*": true, "": false, "X Tenant": false, "X-Tenant:": false, "ä": false} {
+		err := (&Options{HandlerHeaders: []string{"Origin", name}}).Validate()
+		var e *OptionError
+		if (err == nil) != ok || err != nil && (!errors.As(err, &e) || e.Option != "HandlerHeaders" || e.Value != name) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}

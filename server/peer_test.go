@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"strings"
 	"syscall"
 
@@ -26,6 +27,7 @@ type fakePeer struct {
 	onWrite func() // called at the end of each write
 	boom    bool   // the next write panics
 	method  string // Mcp-Method of the last request
+	addr    netip.AddrPort
 }
 
 // connect opens a connection to a loopback listener.

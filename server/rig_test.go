@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -66,6 +67,9 @@ func (f *fakeBase) take() []engine.Task {
 func (f *fakeBase) CloseSocket(sk engine.Socket)      { peerOf(sk).onClose(nil) }
 func (f *fakeBase) CloseWrite(sk engine.Socket) error { return peerOf(sk).onCloseWrite() }
 func (f *fakeBase) ReportsCaughtUp() bool             { return false }
+
+// Peer implements engine.Loop.
+func (f *fakeBase) Peer(sk engine.Socket) netip.AddrPort { return peerOf(sk).addr }
 
 // Duplicate implements engine.Loop: a fake peer has no socket.
 func (f *fakeBase) Duplicate(engine.Socket) (net.Conn, error) { return nil, errors.ErrUnsupported }

@@ -28,6 +28,8 @@ type Server struct {
 	limits    httpparse.Limits
 	policy    endpoint.Policy
 	mount     mount // of ServeHTTP
+	headers   headerFilter
+	describes bool // requests of the server's own listeners are described: see conn.describe
 	start     time.Time
 	smallIDs  [1024]string // "0", "1", …: shared by the streams with such an ID
 	base      context.Context
@@ -87,6 +89,8 @@ func New(s *mcp.Server, opts *Options) *Server {
 			Hosts:   o.AllowedHosts,
 			Modern:  o.ModernOnly,
 		},
+		headers:   newHeaderFilter(o.HandlerHeaders),
+		describes: len(o.HandlerHeaders) > 0 || o.Context != nil,
 		start:     time.Now(),
 		acceptors: make(map[engine.Acceptor]struct{}),
 		stopped:   make(chan struct{}),

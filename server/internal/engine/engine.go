@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 )
 
 const (
@@ -92,6 +93,9 @@ type Loop interface {
 	// that the loop has read are not in it. Duplicate fails where there is no descriptor, where the
 	// peer is gone, and with ErrUnsent while bytes wait for the peer. sk is as before then.
 	Duplicate(sk Socket) (net.Conn, error)
+	// Peer returns the address of the peer of sk. It is zero if the peer has no IP address, or is
+	// gone. It costs a system call.
+	Peer(sk Socket) netip.AddrPort
 	// ReportsCaughtUp reports whether the loop calls Handler.CaughtUp.
 	ReportsCaughtUp() bool
 }

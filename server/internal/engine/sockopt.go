@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -43,6 +44,23 @@ func (o SocketOptions) TuneListener(l net.Listener) (inherits bool) {
 		return o.Tune(l) == nil
 	}
 	return false // it does not show its descriptor; its connections may
+}
+
+// PeerOf returns the address of the peer of a connected socket. It is zero if the peer has no IP
+// address, or is gone.
+func PeerOf(fd int) netip.AddrPort {
+	sa, err := unix.Getpeername(fd)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	switch sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
+	case *unix.SockaddrInet6:
+		// A zone is left out: the kernel knows it by a number.
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
+	}
+	return netip.AddrPort{}
 }
 
 // Tune sets the options of a TCP socket that shows its descriptor.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -60,7 +61,17 @@ func (r *rig) takes(network string) {
 		}
 		r.on(loop, func() {
 			r.wantOptions(h.sk, network)
+			want := netip.AddrPort{}
+			if a, ok := client.LocalAddr().(*net.TCPAddr); ok {
+				want = a.AddrPort()
+			}
+			if got := r.loops[loop].Peer(h.sk); got != want {
+				r.Errorf("the peer is %v, want %v", got, want)
+			}
 			r.loops[loop].CloseSocket(h.sk)
+			if got := r.loops[loop].Peer(h.sk); got.IsValid() {
+				r.Errorf("the peer is %v when the socket is closed", got)
+			}
 		})
 		if b, err := io.ReadAll(client); len(b) > 0 || err != nil {
 			r.Errorf("%q, %v, want the end", b, err)

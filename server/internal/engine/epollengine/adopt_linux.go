@@ -3,6 +3,7 @@ package epollengine
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -68,6 +69,14 @@ func descriptorOf(adm *engine.Admission, nc net.Conn) (fd int, err error) {
 			return 0, engine.ErrClosed
 		}
 	}
+}
+
+// Peer implements engine.Loop.
+func (l *loop) Peer(sk engine.Socket) netip.AddrPort {
+	if s := sk.(*socket); !s.closed {
+		return engine.PeerOf(int(s.fd))
+	}
+	return netip.AddrPort{}
 }
 
 // Duplicate implements engine.Loop.

@@ -3,6 +3,7 @@ package gnetengine
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"syscall"
 
 	"github.com/panjf2000/gnet/v2"
@@ -78,6 +79,14 @@ func (e *gnetEngine) adopt(sp *spare, bare net.Conn) (err error) {
 		err = e.enrolAgain(sp, err)
 	}
 	return err
+}
+
+// Peer implements engine.Loop.
+func (l *loop) Peer(sk engine.Socket) netip.AddrPort {
+	if gc := sk.(gnet.Conn); gc.RemoteAddr() != nil { // it has none once it is closed
+		return engine.PeerOf(gc.Fd())
+	}
+	return netip.AddrPort{}
 }
 
 // Duplicate implements engine.Loop.
