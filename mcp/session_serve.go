@@ -335,57 +335,6 @@ func (c *servedCall) drop() {
 	c.release()
 }
 
-// refuse answers with e.
-func (c *servedCall) refuse(e *jsonrpc.Error) {
-	c.send(jsonrpc.AppendError(nil, c.msg.ID, e))
-}
-
-// send sends a response, in one or two parts.
-func (c *servedCall) send(parts ...[]byte) {
-	if c.batch != nil {
-		c.batch.add(parts...)
-		return
-	}
-	c.p.out.put(parts...)
-	c.p.flush(c.term)
-}
-
-// flush writes what is to be written, unless the goroutine that calls is that of the term and
-// leads: then it does so soon.
-func (p *peer) flush(term int) {
-	if term == noTerm || !p.leads(term) {
-		p.out.flush()
-	}
-}
-
-// Notify implements Sink.
-func (c *servedCall) Notify(msg []byte) bool {
-	p := c.p
-	if c.ctx != nil && c.ctx.Err() != nil || !p.out.room(len(msg)) {
-		return false
-	}
-	p.out.put(msg)
-	p.flush(c.term)
-	return true
-}
-
-// Respond implements Sink.
-func (c *servedCall) Respond(msg []byte, code jsonrpc.Code) {
-	if code != 0 && c.opened {
-		c.p.unopen()
-	}
-	if c.leave() {
-		c.send(msg)
-	}
-}
-
-// RespondPage implements PageSink.
-func (c *servedCall) RespondPage(head, page []byte) {
-	if c.leave() {
-		c.send(head, page)
-	}
-}
-
 // cancel ends the request with the id because its client has cancelled it: its context ends, and
 // nothing is sent for it any more.
 func (p *peer) cancel(id []byte) {
