@@ -145,7 +145,18 @@ func through[R Result](c *Call, ctx context.Context, req Request) (R, error) {
 // dispatch is the innermost MethodHandler. A nil pointer from a handler means that it has no
 // result.
 func (s *Server) dispatch(ctx context.Context, method string, req Request) (Result, error) {
-	if ss, _ := req.GetSession().(*ServerSession); ss == nil || ss.reg == nil {
+	switch req := req.(type) {
+	case *ServerRequest[*CancelledParams]:
+		return nil, nil // the transport has done it
+	case *InitializedRequest:
+		return hook(ctx, s.opts.InitializedHandler, req)
+	case *RootsListChangedRequest:
+		return hook(ctx, s.opts.RootsListChangedHandler, req)
+	case *ProgressNotificationServerRequest:
+		return hook(ctx, s.opts.ProgressNotificationHandler, req)
+	}
+	ss, _ := req.GetSession().(*ServerSession)
+	if ss == nil || ss.reg == nil {
 		return nil, errors.New("mcp: middleware passed on a request without its session")
 	}
 	switch req := req.(type) {
@@ -177,21 +188,11 @@ func (s *Server) dispatch(ctx context.Context, method string, req Request) (Resu
 		return s.unsubscribeFrom(ctx, req)
 	case *SubscriptionsListenRequest:
 		return s.listenTo(ctx, req)
-	case *ServerRequest[*CancelledParams]:
-		return nil, nil // the transport has done it
-	case *InitializedRequest:
-		return hook(ctx, s.opts.InitializedHandler, req)
-	case *RootsListChangedRequest:
-		return hook(ctx, s.opts.RootsListChangedHandler, req)
-	case *ProgressNotificationServerRequest:
-		return hook(ctx, s.opts.ProgressNotificationHandler, req)
 	case *DiscoverRequest:
 		return s.discoverResult(ctx, req), nil
 	}
-	if ss, ok := req.GetSession().(*ServerSession); ok && ss != nil && ss.reg != nil {
-		if m := ss.reg.custom[method]; m != nil {
-			return m.handle(ctx, req)
-		}
+	if m := ss.reg.custom[method]; m != nil {
+		return m.handle(ctx, req)
 	}
 	return nil, fmt.Errorf("mcp: middleware passed on a %T as %s", req, method)
 }

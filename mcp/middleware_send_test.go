@@ -145,6 +145,10 @@ func TestSendingMiddlewareOrder(t *testing.T) {
 	}
 }
 
+func readNothing(context.Context, *ReadResourceRequest) (*ReadResourceResult, error) {
+	return &ReadResourceResult{Contents: []*ResourceContents{}}, nil
+}
+
 // Middleware sees each change once, and can keep it back for all.
 func TestSendingMiddlewareOfChanges(t *testing.T) {
 	s := newTestServer(t, &ServerOptions{Logger: discardLogger})
@@ -172,7 +176,7 @@ func TestSendingMiddlewareOfChanges(t *testing.T) {
 	}{
 		{"notifications/tools/list_changed", func() error { AddInlineTool(s, &Tool{Name: "n"}, add); return nil }, Change{Topic: TopicTools}},
 		{"notifications/prompts/list_changed", func() error { s.RemovePrompts("f00"); s.AddPrompt(&Prompt{Name: "f00"}, nil); return nil }, Change{Topic: TopicPrompts}},
-		{"notifications/resources/list_changed", func() error { s.AddResource(&Resource{Name: "r", URI: "test://f02"}, nil); return nil }, Change{Topic: TopicResources}},
+		{"notifications/resources/list_changed", func() error { s.AddResource(&Resource{URI: "test://f02"}, readNothing); return nil }, Change{Topic: TopicResources}},
 		{"notifications/resources/updated", func() error { return update("test://f00") }, Change{Topic: TopicResource, URI: "test://f01"}},
 	} {
 		for _, kept := range []bool{false, true} {

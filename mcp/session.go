@@ -103,7 +103,6 @@ func (ss *ServerSession) ID() string {
 //
 // Outside of a request it sends p as it is, if the client of a connection has a session.
 func (ss *ServerSession) NotifyProgress(ctx context.Context, p *ProgressNotificationParams) error {
-	ss = ss.some()
 	if h := ss.sending(); h != nil {
 		return ss.progressThrough(ctx, h, *p)
 	}
@@ -126,7 +125,7 @@ func (ss *ServerSession) progressThrough(ctx context.Context, h MethodHandler, p
 
 // sendProgress sends p, which has passed through middleware.
 func (ss *ServerSession) sendProgress(p *ProgressNotificationParams) error {
-	if ss.peer != nil && !ss.modern() && ss.answered() {
+	if ss = ss.some(); ss.peer != nil && !ss.modern() && ss.answered() {
 		return ss.peer.progress(p)
 	}
 	return ss.report(p.Progress, p.Total, p.Message)
@@ -167,7 +166,6 @@ func (ss *ServerSession) report(progress, total float64, message string) error {
 // client did not ask for log messages of this level. Clients ask with each request; in earlier
 // revisions they ask for a session and get info and above until they do.
 func (ss *ServerSession) Log(ctx context.Context, p *LoggingMessageParams) error {
-	ss = ss.some()
 	if h := ss.sending(); h != nil {
 		if !ss.logs(p.Level) {
 			return nil
@@ -179,7 +177,7 @@ func (ss *ServerSession) Log(ctx context.Context, p *LoggingMessageParams) error
 
 // logs reports whether the client wants log messages of the level.
 func (ss *ServerSession) logs(level LoggingLevel) bool {
-	if ss.peer != nil && !ss.modern() && ss.answered() {
+	if ss = ss.some(); ss.peer != nil && !ss.modern() && ss.answered() {
 		return ss.peer.logs(level)
 	}
 	return ss.logRank != 0 && level.rank() >= ss.logRank && !ss.answered()
@@ -187,7 +185,7 @@ func (ss *ServerSession) logs(level LoggingLevel) bool {
 
 // sendLog sends p, which has passed through middleware.
 func (ss *ServerSession) sendLog(p *LoggingMessageParams) error {
-	if ss.peer != nil && !ss.modern() && ss.answered() {
+	if ss = ss.some(); ss.peer != nil && !ss.modern() && ss.answered() {
 		return ss.peer.log(p)
 	}
 	return ss.write(p.Level, p.Logger, p.Data)
