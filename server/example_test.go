@@ -7,6 +7,7 @@ import (
 	"log"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/server"
@@ -70,6 +71,27 @@ func ExampleServer_Shutdown() {
 	// 200 OK true
 	// <nil>
 	// server: closed
+}
+
+// One Server can serve several mcp.Servers, each at a path of its own. Their sessions and streams
+// have nothing to do with each other.
+func ExampleServer_Handle() {
+	newServer := func(name string) *mcp.Server {
+		m := mcp.NewServer(&mcp.Implementation{Name: name, Version: "v1.0.0"}, nil)
+		mcp.AddInlineTool(m, &mcp.Tool{Name: "add"}, add)
+		return m
+	}
+	s := server.New(newServer("sums"), nil) // at Options.Path, "/mcp"
+	s.Handle("/harbour/mcp", newServer("harbour"))
+	go func() { fmt.Println(s.ListenAndServe("127.0.0.1:0")) }()
+
+	for !s.Ready() {
+		time.Sleep(time.Millisecond)
+	}
+	fmt.Println(s.Shutdown(context.Background()))
+	// Unordered output:
+	// server: closed
+	// <nil>
 }
 
 // Stats are the counters that package server/admin exports.

@@ -78,7 +78,7 @@ func (j *job) runBatched(m *jsonrpc.Envelope, sink *batchSink) {
 		if id := call.Cancelled(); id != nil {
 			s.cancelCall(k, s.tick(), id)
 		}
-		call.Run(j.ctx, sink)
+		call.Run(j.derived, sink)
 	case mcp.CallAnswer:
 		s.deliverAnswer(k, s.tick(), m)
 	case mcp.CallSession:
