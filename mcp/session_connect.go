@@ -53,6 +53,10 @@ const (
 	// endGrace is how long the end of a session waits for handlers to return, and for a client to
 	// take their answers.
 	endGrace = time.Second
+
+	// readGrace is how long it then waits for a read to return, which that of standard input does
+	// not do before there is input.
+	readGrace = 20 * time.Millisecond
 )
 
 func (o *ServerSessionOptions) withDefaults() ServerSessionOptions {
@@ -102,6 +106,7 @@ func (s *Server) Connect(ctx context.Context, t Transport, opts *ServerSessionOp
 	}
 	p := newPeer(context.WithoutCancel(ctx), s, conn, opts.withDefaults())
 	s.peers.add(p)
+	p.leaders.Add(1)
 	go p.lead(0)
 	return &p.session, nil
 }

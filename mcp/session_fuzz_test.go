@@ -63,4 +63,3 @@ func FuzzConnection(f *testing.F) {
 		}
 	})
 }
-

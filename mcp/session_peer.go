@@ -25,6 +25,7 @@ type peer struct {
 	out     outbox
 	reader  leadership
 	running sync.WaitGroup // goroutines of handlers
+	leaders sync.WaitGroup // goroutines that read or have read
 
 	mu       sync.Mutex // guards the rest
 	ended    bool
@@ -143,20 +144,13 @@ func (p *peer) finish() {
 	if refused > 1 {
 		p.s.opts.Logger.Warn("mcp: lines that are not messages were refused", "lines", refused)
 	}
-	quiet := make(chan struct{})
-	go func() {
+	await(endGrace, func() {
 		p.running.Wait()
 		p.out.settle()
-		close(quiet)
-	}()
-	grace := time.NewTimer(endGrace)
-	defer grace.Stop()
-	select {
-	case <-quiet:
-	case <-grace.C:
-	}
+	})
 	err := p.conn.Close()
 	p.out.close()
+	await(readGrace, p.leaders.Wait)
 	p.s.peers.remove(p)
 	p.mu.Lock()
 	p.closeErr = err
@@ -164,15 +158,19 @@ func (p *peer) finish() {
 	close(p.done)
 }
 
-// begin counts a goroutine that runs handlers. It returns false if the session has ended.
-func (p *peer) begin() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.ended {
-		return false
+// await waits until f returns, but no longer than limit.
+func await(limit time.Duration, f func()) {
+	done := make(chan struct{})
+	go func() {
+		f()
+		close(done)
+	}()
+	grace := time.NewTimer(limit)
+	defer grace.Stop()
+	select {
+	case <-done:
+	case <-grace.C:
 	}
-	p.running.Add(1)
-	return true
 }
 
 // refuse answers a line that is not a message, or a message that was refused. In the revisions

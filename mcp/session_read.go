@@ -40,6 +40,7 @@ type leadership struct {
 // lead reads and handles messages as the leader of the term, until another takes over or nothing
 // more comes.
 func (p *peer) lead(term int) {
+	defer p.leaders.Done()
 	returned := false
 	defer func() {
 		if !returned {
@@ -206,6 +207,7 @@ func (p *peer) succeed() {
 	l.busy, l.armed = false, false
 	delete(l.quick, l.tool)
 	l.tool = nil
+	p.leaders.Add(1)
 	go p.lead(l.term)
 }
 
