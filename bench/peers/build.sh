@@ -10,7 +10,7 @@ policy=
 trap '[[ -z $policy ]] || rm -f "$policy"' EXIT
 
 mkdir -p "$root/bin/peers"
-for peer in gosdk mcpgo gnet nethttp nchan; do
+for peer in mux gosdk mcpgo gnet nethttp nchan; do
 	(cd "$here" && "${GO:-go}" build -trimpath -o "$root/bin/peers/$peer" "./$peer")
 done
 
