@@ -28,7 +28,7 @@ func TestEncodeMessage(t *testing.T) {
 		{"a result", &Response{ID: id("x"), Result: json.RawMessage(`[]`)}, `{"jsonrpc":"2.0","id":"x","result":[]}`},
 		{"no result", &Response{ID: id(1)}, `{"jsonrpc":"2.0","id":1,"result":{}}`},
 		{"an error", &Response{ID: id(int64(1)), Error: refusal}, `{"jsonrpc":"2.0","id":1,"error":{"code":-32042,"message":"no","data":[1,2]}}`},
-		{"a wrapped error", &Response{Error: fmt.Errorf("here: %w", refusal)}, `{"jsonrpc":"2.0","error":{"code":-32042,"message":"here: jsonrpc: no (-32042)","data":[1,2]}}`},
+		{"a wrapped error", &Response{Error: fmt.Errorf("here: %w", refusal)}, `{"jsonrpc":"2.0","error":{"code":-32042,"message":"here: no","data":[1,2]}}`},
 		{"another error", &Response{ID: id(1), Error: errors.New("boo")}, `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"boo"}}`},
 	}
 	for _, tt := range tests {
