@@ -202,6 +202,9 @@ func (c *conn) parseHead(now tick, b []byte) int {
 		c.refuseFraming(now, err)
 		return 0
 	}
+	if l.srv.other != nil && !c.has(flagGate) && l.srv.policy.Leaves(&l.req) {
+		return c.passOn(now, b)
+	}
 	c.flags &^= flagHTTP10
 	if l.req.Minor == 0 {
 		c.flags |= flagHTTP10

@@ -66,6 +66,7 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	}
 	order := &drainOrder{spread: s.drainSpread(limit)}
 	s.homes.close()
+	endOther := s.drainOther(ctx)
 	for _, l := range s.loops {
 		l.postDrain(order)
 	}
@@ -77,6 +78,7 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	if err != nil {
 		_ = s.awaitEmpty(grace)
 	}
+	endOther()
 	return s.stopEngine(grace, held, err)
 }
 

@@ -152,6 +152,9 @@ func (c *conn) giveBack(now tick, b []byte) {
 		c.rested()
 	}
 	c.flags &^= flagLent // it is not gone
+	if to.closed != nil {
+		l.srv.admission.Retain()
+	}
 	c.close(closeReturned)
 	to.back.Return(nc, input, to.closed)
 }

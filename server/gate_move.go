@@ -70,7 +70,7 @@ func (p *passage) move() bool {
 	if !p.canMove() {
 		return false
 	}
-	if _, ok := s.admission.Reserve(false); !ok {
+	if !s.reserve(g.r) {
 		return false
 	}
 	to := s.homeOf(g.r)

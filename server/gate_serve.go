@@ -45,7 +45,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request, m *mount, svc
 		s.refuseHTTP(w, 400, "malformed request")
 		return
 	}
-	if _, ok := s.admission.Reserve(false); !ok {
+	if !s.reserve(r) {
 		putGate(g)
 		s.admission.CountRefused()
 		s.refuseHTTP(w, 503, tooManyConnections)

@@ -17,6 +17,10 @@ import (
 // started them. To mount an endpoint on a mux under a path of its own, use
 // [NewStreamableHTTPHandler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.opts.Other != nil && r.RequestURI != "*" && !s.policy.Takes(r.URL.EscapedPath()) {
+		s.opts.Other.ServeHTTP(w, r)
+		return
+	}
 	if !s.starts() {
 		s.refuseHTTP(w, 503, shuttingDown)
 		return
@@ -52,9 +56,9 @@ type StreamableHTTPOptions struct {
 	// call, and on earlier revisions never.
 	PropagateRequestCancellation bool
 
-	// Options are the limits, deadlines and event loops of the handler. Path, SSEPath and SocketMode
-	// have no effect: the path is the mux's business. Default Engine: EngineEpoll on Linux, because
-	// its loops wait for goroutines as cheaply as for sockets.
+	// Options are the limits, deadlines and event loops of the handler. Path, SSEPath, Other and
+	// SocketMode have no effect: paths are the mux's business. Default Engine: EngineEpoll on
+	// Linux, because its loops wait for goroutines as cheaply as for sockets.
 	Options *Options
 	// Server is a server whose event loops the handler shares, instead of starting its own. Its
 	// limits, deadlines and metrics hold for both together. Of Options only AllowedHosts,
@@ -139,7 +143,7 @@ func handlerOptions(given *Options, log *slog.Logger, anyHost bool, maxBody int6
 	if given != nil {
 		o = *given
 	}
-	o.Path, o.SSEPath = "/mcp", "" // nobody sees it
+	o.Path, o.SSEPath, o.Other = "/mcp", "", nil // nobody sees them
 	if o.Engine == "" {
 		o.Engine = handlerEngine
 	}

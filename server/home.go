@@ -94,15 +94,20 @@ func (s *Server) addHome(of *http.Server, local net.Addr) *home {
 		list = append(list, nil)
 	}
 	h := &home{hs: of, index: uint8(at)}
-	h.back = rejoin.Join(of, local, rejoin.Options{
-		Drain:    func() { s.leaveHome(h) },
-		Cut:      func() { s.cutHome(h) },
-		Patience: s.opts.DrainTimeout,
-		Logger:   s.logger(),
-	})
+	s.joinHome(h, local, rejoin.Options{})
 	list[at] = h
 	hs.list.Store(&list)
 	return h
+}
+
+// joinHome makes connections return to the http.Server of h. o has further options of what
+// connections do there.
+func (s *Server) joinHome(h *home, local net.Addr, o rejoin.Options) {
+	o.Drain = func() { s.leaveHome(h) }
+	o.Cut = func() { s.cutHome(h) }
+	o.Patience = s.opts.DrainTimeout
+	o.Logger = s.logger()
+	h.back = rejoin.Join(h.hs, local, o)
 }
 
 // leaveHome ends the requests of an http.Server that shuts down: idle connections close, and

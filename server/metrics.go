@@ -27,12 +27,13 @@ const (
 	closeDrain                          // Shutdown
 	closePanic                          // a bug in the server itself
 	closeReturned                       // given back to net/http, and so not closed for the client
+	closeOther                          // handed over to Options.Other, and so not closed either
 	numCloseReasons
 )
 
 var closeReasonNames = [numCloseReasons]string{
 	"peer", "reset", "write_error", "done", "refused", "head_timeout", "body_timeout", "idle_timeout",
-	"write_stalled", "unsent_limit", "unsent_total", "pipelined_limit", "descriptors", "drain", "panic", "returned",
+	"write_stalled", "unsent_limit", "unsent_total", "pipelined_limit", "descriptors", "drain", "panic", "returned", "other",
 }
 
 func (r closeReason) String() string { return closeReasonNames[r] }

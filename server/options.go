@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"runtime"
 	"strings"
 	"time"
@@ -21,6 +22,15 @@ type Options struct {
 	// session share its one stream, so that up to MaxUnsent and MaxResponse bytes together may
 	// wait for its reader. By default the transport is not served.
 	SSEPath string
+	// Other serves the requests with any other path, /healthz and /readyz included, on net/http: the
+	// connection leaves its event loop for good, with a goroutine of its own. It counts against
+	// MaxConnections, and HeadTimeout, IdleTimeout, MaxHead and MaxFields apply. BodyTimeout limits
+	// the time in which a client sends none of the content that the handler reads, and WriteTimeout
+	// works as on a loop. The length of content, and which hosts and origins may call, are the
+	// handler's to limit. Requests for an endpoint on such a connection are served as by ServeHTTP.
+	// A method that RFC 9110 and 5789 do not name gets 501. Health checks can be served by
+	// [Server.Ready], or by package admin. By default other paths get 404.
+	Other http.Handler
 	// SocketMode is the permissions of the file of a unix socket that Listen creates, for example
 	// 0o660. Whoever may write to the file may connect. Default: 0o777 without the bits of the
 	// umask.

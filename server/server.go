@@ -64,6 +64,7 @@ type Server struct {
 	calls     atomic.Int64
 	loose     atomic.Int64 // calls of earlier revisions that continue without a connection
 	homes     homes
+	other     *home         // of the http.Server for Options.Other; nil if there is none
 	outside   atomic.Uint64 // requests of net/http that were refused before a loop got them
 	unsent    atomic.Int64  // bytes that wait for peers, as last counted
 	yielding  sync.Mutex    // guards yieldNext; held while connections are asked to give way
@@ -149,6 +150,9 @@ func (s *Server) ensureStarted() error {
 	if s.startErr = s.openAccepting(); s.startErr != nil {
 		s.engine.Stop()
 		return s.startErr
+	}
+	if s.opts.Other != nil {
+		s.startOther()
 	}
 	s.helper.Go(s.runTicker)
 	s.up.Store(true)

@@ -76,6 +76,7 @@ func (s *Server) makeRoom(most int64) {
 			return
 		}
 	}
+	s.yieldOther()
 	s.yieldNext = s.clock().Add(yieldRest)
 }
 

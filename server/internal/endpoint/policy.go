@@ -66,6 +66,18 @@ type Policy struct {
 	SSE, Messages string // paths of HTTP+SSE (2024-11-05); empty if it is not served
 }
 
+// Takes reports whether a path, as it is in a request-target, is one of an endpoint.
+func (p *Policy) Takes(path string) bool { return takes(p, path) }
+
+// Leaves reports whether a request is not for an endpoint, nor for the server as a whole.
+func (p *Policy) Leaves(r *httpparse.Request) bool {
+	return r.Form != httpparse.FormAsterisk && !takes(p, r.Path)
+}
+
+func takes[T string | []byte](p *Policy, path T) bool {
+	return string(path) == p.Path || p.SSE != "" && (string(path) == p.SSE || string(path) == p.Messages) || p.More[string(path)] != 0
+}
+
 // Check applies the HTTP rules of Streamable HTTP that depend on the head alone (MCP 2026-07-28,
 // basic/transports/streamable-http). It is a pure function.
 func (p *Policy) Check(r *httpparse.Request, from Trust) Verdict {

@@ -141,6 +141,10 @@ func (a *Admission) Released() {
 	a.room.open()
 }
 
+// Retain counts a connection once more that is counted already. It continues outside the loops, and
+// whoever has it then calls Released for it too.
+func (a *Admission) Retain() { a.count.Add(1) }
+
 // Unreserve is Released for a connection that no loop has taken because there is no room for it:
 // those that wait for room continue to wait.
 func (a *Admission) Unreserve() { a.count.Add(-1) }
