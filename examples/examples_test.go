@@ -141,6 +141,24 @@ func TestHello(t *testing.T) {
 	}
 }
 
+func TestBeside(t *testing.T) {
+	p := start(t, "beside", 1)
+	tool(p.url, "berth", `{"ship":"Fram"}`).want(t, 200, `{"berth":"north quay, behind the Fram"}`)
+	base := strings.TrimSuffix(p.url, "/mcp")
+	for path, want := range map[string]string{"/": "Point an MCP client at " + p.url, "/healthz": "ready\n", "/x": "404 page not found\n"} {
+		resp, err := http.Get(base + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := io.ReadAll(resp.Body)
+		if _ = resp.Body.Close(); err != nil || !strings.HasPrefix(string(b), want) {
+			t.Errorf("%s: %q, %v, want %q", path, b, err, want)
+		}
+	}
+	tool(p.url, "berth", `{"ship":"Maud"}`).want(t, 200, "behind the Maud")
+	p.wantGracefulEnd()
+}
+
 func TestStdio(t *testing.T) {
 	cmd := command(t, "stdio")
 	cmd.Stdin = strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"greet","arguments":{"name":"Fridtjof"},` + meta + `}}`)

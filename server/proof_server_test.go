@@ -23,10 +23,6 @@ import (
 
 const revision = "2026-07-28"
 
-// patience is how long to wait for a condition that should come true at once. It is this long
-// only because the machine may be busy.
-const patience = 20 * time.Second
-
 // A proofServer is a server with tools that behave in all the ways a test needs.
 type proofServer struct {
 	*server.Server
@@ -184,19 +180,6 @@ func (p *proofServer) toggle() {
 		func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			return text("extra"), nil
 		})
-}
-
-// await waits until ok reports true.
-func await(t testing.TB, why string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
-		if ok() {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("did not happen within %v: %s", patience, why)
-		}
-	}
 }
 
 // sockets counts the server's sockets, or only those connected to the peer's port if peer is not
