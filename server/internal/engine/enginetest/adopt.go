@@ -36,7 +36,7 @@ func Adopt(t *testing.T, newEngine New) {
 // with is r for a subtest.
 func (r *rig) with(t *testing.T) *rig {
 	sub := *r
-	sub.T = t
+	sub.TB = t
 	return &sub
 }
 

@@ -37,7 +37,7 @@ func (host) MakeRoom(int64)                             {}
 
 // rig is an engine whose connections the tests adopt.
 type rig struct {
-	*testing.T
+	testing.TB
 	adm   *engine.Admission
 	eng   engine.Engine
 	loops []engine.Loop
@@ -45,7 +45,7 @@ type rig struct {
 }
 
 // start starts an engine with two loops. It ends with the test, if not before.
-func start(t *testing.T, newEngine New) *rig {
+func start(t testing.TB, newEngine New) *rig {
 	t.Helper()
 	adm := engine.NewAdmission(engine.Config{
 		Host: host{}, Loops: 2, MaxConnections: 10_000,
@@ -56,7 +56,7 @@ func start(t *testing.T, newEngine New) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{T: t, adm: adm, eng: eng}
+	r := &rig{TB: t, adm: adm, eng: eng}
 	if r.loops, err = eng.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -7,3 +7,5 @@ import (
 )
 
 func TestAdopt(t *testing.T) { enginetest.Adopt(t, New) }
+
+func BenchmarkMove(b *testing.B) { enginetest.Move(b, New) }

@@ -7,6 +7,8 @@ import (
 	"github.com/mooring-mcp/mooring/server/internal/engine/enginetest"
 )
 
-func TestAdopt(t *testing.T) {
-	enginetest.Adopt(t, func(adm *engine.Admission) (engine.Engine, error) { return New(adm), nil })
-}
+func newEngine(adm *engine.Admission) (engine.Engine, error) { return New(adm), nil }
+
+func TestAdopt(t *testing.T) { enginetest.Adopt(t, newEngine) }
+
+func BenchmarkMove(b *testing.B) { enginetest.Move(b, newEngine) }
