@@ -83,55 +83,17 @@ func decodeAsk(method string, params []byte) (mcp.InputRequest, error) {
 	return ask, nil
 }
 
-// decodeSampling decodes the params of sampling/createMessage as the type that can hold them.
+// decodeSampling decodes the params of sampling/createMessage as the simplest type that can hold
+// them.
 func decodeSampling(params []byte) (mcp.InputRequest, error) {
-	// The messages of a server's types have no decoder.
-	var messages struct {
-		Messages []json.RawMessage `json:"messages"`
-	}
-	if err := json.Unmarshal(params, &messages); err != nil {
-		return nil, err
-	}
 	_, tools := jsonrpc.Member(params, "tools")
 	_, choice := jsonrpc.Member(params, "toolChoice")
-	plain := !tools && !choice
-	bare := without(params, "messages")
-	var all []*mcp.SamplingMessageV2
-	for _, text := range messages.Messages {
-		// A message of sampling looks like a result of it.
-		var r mcp.CreateMessageWithToolsResult
-		if err := json.Unmarshal(text, &r); err != nil {
-			return nil, err
+	if !tools && !choice {
+		p := new(mcp.CreateMessageParams)
+		if json.Unmarshal(params, p) == nil {
+			return p, nil
 		}
-		all = append(all, &mcp.SamplingMessageV2{Content: r.Content, Role: r.Role})
-		plain = plain && len(r.Content) == 1
 	}
-	if !plain {
-		p := &mcp.CreateMessageWithToolsParams{}
-		err := json.Unmarshal(bare, p)
-		p.Messages = all
-		return p, err
-	}
-	p := &mcp.CreateMessageParams{}
-	err := json.Unmarshal(bare, p)
-	for _, m := range all {
-		p.Messages = append(p.Messages, &mcp.SamplingMessage{Content: m.Content[0], Role: m.Role})
-	}
-	return p, err
-}
-
-// without returns obj, a JSON object, without the member with the name.
-func without(obj []byte, name string) []byte {
-	dst := []byte{'{'}
-	for key, value := range jsonrpc.Members(obj) {
-		if jsonrpc.EqualString(key, name) {
-			continue
-		}
-		if len(dst) > 1 {
-			dst = append(dst, ',')
-		}
-		dst = append(append(append(dst, '"'), key...), `":`...)
-		dst = append(dst, value...)
-	}
-	return append(dst, '}')
+	p := new(mcp.CreateMessageWithToolsParams)
+	return p, json.Unmarshal(params, p)
 }

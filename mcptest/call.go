@@ -48,7 +48,7 @@ func GetPrompt(ctx context.Context, s *mcp.Server, prompt string, args map[strin
 	if err != nil {
 		return nil, err
 	}
-	if err := decodeResult(text, res, &res.InputRequests); err != nil {
+	if err := decodeResult(text, res); err != nil {
 		return nil, err
 	}
 	return res, nil
@@ -62,7 +62,7 @@ func ReadResource(ctx context.Context, s *mcp.Server, uri string, as ...*Client)
 	if err != nil {
 		return nil, err
 	}
-	if err := decodeResult(text, res, &res.InputRequests); err != nil {
+	if err := decodeResult(text, res); err != nil {
 		return nil, err
 	}
 	return res, nil
@@ -79,7 +79,7 @@ func callTool(ctx context.Context, s *mcp.Server, tool string, in any, c *Client
 		return nil, nil, err
 	}
 	res := new(mcp.CallToolResult)
-	if err := decodeResult(text, res, &res.InputRequests); err != nil {
+	if err := decodeResult(text, res); err != nil {
 		return nil, nil, err
 	}
 	structured, _ := jsonrpc.Member(text, "structuredContent")

@@ -9,30 +9,14 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// decodeResult decodes the text of a result into res, and what it asks into asks.
-func decodeResult(text []byte, res any, asks *mcp.InputRequestMap) error {
-	requests, asking := jsonrpc.Member(text, "inputRequests")
-	if asking {
-		// The types of results are a server's and have no decoder for questions.
-		text = without(text, "inputRequests")
-	}
-	if r, ok := res.(*mcp.CallToolResult); !ok || !decodePlain(text, r) {
-		if err := json.Unmarshal(text, res); err != nil {
-			return fmt.Errorf("mcptest: the result: %w", err)
-		}
-	}
-	if !asking {
+// decodeResult decodes the text of a result into res.
+func decodeResult(text []byte, res any) error {
+	if r, ok := res.(*mcp.CallToolResult); ok && decodePlain(text, r) {
 		return nil
 	}
-	all := make(mcp.InputRequestMap)
-	for key, value := range jsonrpc.Members(requests) {
-		ask, err := decodeAsk(askOf(value))
-		if err != nil {
-			return err
-		}
-		all[string(jsonrpc.Unquote(nil, key))] = ask
+	if err := json.Unmarshal(text, res); err != nil {
+		return fmt.Errorf("mcptest: the result: %w", err)
 	}
-	*asks = all
 	return nil
 }
 
