@@ -48,7 +48,74 @@ func TestABusyPortIsOneLineAndExit1(t *testing.T) {
 }
 
 func TestItServesUntilSIGTERM(t *testing.T) {
-	cmd := command(t, "--listen", "127.0.0.1:0", "--sse-path", "/sse")
+	serve(t, func(url string) {
+		resp, err := http.Get(url)
+		if err != nil {
+			t.Error(err)
+		} else if resp.Body.Close(); resp.StatusCode != http.StatusBadRequest {
+			t.Errorf("GET without a session: %s, want 400", resp.Status)
+		}
+		resp, err = http.Get(strings.TrimSuffix(url, "/mcp") + "/sse")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		event, _ := bufio.NewReader(resp.Body).ReadString('\n')
+		if resp.Body.Close(); event != "event: endpoint\n" {
+			t.Errorf("HTTP+SSE begins with %q", event)
+		}
+	}, "--sse-path", "/sse")
+}
+
+// TestItServesOver checks that each transport answers a call, and ends at SIGTERM while a stream is
+// open.
+func TestItServesOver(t *testing.T) {
+	for _, over := range []string{"loops", "net/http", "middleware", "h2", "bridge"} {
+		t.Run(over, func(t *testing.T) {
+			serve(t, func(url string) {
+				const call = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"test_simple_text","arguments":{},` + meta + `}}`
+				if got := post(t, url, "tools/call", call); !strings.Contains(got, `"content"`) {
+					t.Errorf("the call got %s", got)
+				}
+				const listen = `{"jsonrpc":"2.0","id":2,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true},` + meta + `}}`
+				if got := post(t, url, "subscriptions/listen", listen); !strings.HasPrefix(got, "data: ") {
+					t.Errorf("the stream begins with %s", got)
+				}
+			}, "--over", over)
+		})
+	}
+}
+
+const meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`
+
+// post sends a request of 2026-07-28 and returns the first line of the response, which stays open.
+func post(t *testing.T, url, method, msg string) string {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodPost, url, strings.NewReader(msg))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Accept", "application/json, text/event-stream")
+	r.Header.Set("MCP-Protocol-Version", "2026-07-28")
+	r.Header.Set("Mcp-Method", method)
+	if method == "tools/call" {
+		r.Header.Set("Mcp-Name", "test_simple_text")
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	t.Cleanup(func() { _ = resp.Body.Close() })
+	line, _ := bufio.NewReader(resp.Body).ReadString('\n')
+	return line
+}
+
+// serve runs the command, calls use with its URL, and ends it with SIGTERM.
+func serve(t *testing.T, use func(url string), args ...string) {
+	t.Helper()
+	cmd := command(t, append([]string{"--listen", "127.0.0.1:0"}, args...)...)
 	pipe, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -62,21 +129,7 @@ func TestItServesUntilSIGTERM(t *testing.T) {
 		_ = cmd.Process.Kill()
 		t.Fatalf("printed %q, %v", line, err)
 	}
-	resp, err := http.Get(url)
-	if err != nil {
-		t.Error(err)
-	} else if resp.Body.Close(); resp.StatusCode != http.StatusBadRequest {
-		t.Errorf("GET without a session: %s, want 400", resp.Status)
-	}
-	resp, err = http.Get(strings.TrimSuffix(url, "/mcp") + "/sse")
-	if err != nil {
-		t.Error(err)
-	} else {
-		event, _ := bufio.NewReader(resp.Body).ReadString('\n')
-		if resp.Body.Close(); event != "event: endpoint\n" {
-			t.Errorf("HTTP+SSE begins with %q", event)
-		}
-	}
+	use(url)
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

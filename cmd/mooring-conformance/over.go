@@ -71,13 +71,17 @@ func (o opaque) WriteHeader(status int)      { o.w.WriteHeader(status) }
 func (o opaque) Write(b []byte) (int, error) { return o.w.Write(b) }
 func (o opaque) Flush()                      { _ = http.NewResponseController(o.w).Flush() }
 
-// serveHTTP serves next on listen until ctx ends.
-func serveHTTP(ctx context.Context, listen string, next http.Handler, h *server.StreamableHTTPHandler) error {
+// serveHTTP serves next on listen until ctx ends, and then shuts it and h down. onShutdown is called
+// when that begins.
+func serveHTTP(ctx context.Context, listen string, next http.Handler, h *server.StreamableHTTPHandler, onShutdown ...func()) error {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err
 	}
 	srv := &http.Server{Handler: next}
+	for _, f := range onShutdown {
+		srv.RegisterOnShutdown(f)
+	}
 	fmt.Fprintf(os.Stderr, "serving http://%s/mcp\n", l.Addr())
 	return serveUntil(ctx, srv, func() error { return srv.Serve(l) }, h)
 }
@@ -93,11 +97,7 @@ func serveUntil(ctx context.Context, srv *http.Server, serve func() error, h *se
 	}
 	limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	err := srv.Shutdown(limit)
-	if h != nil {
-		err = errors.Join(err, h.Shutdown(limit))
-	}
-	return err
+	return errors.Join(srv.Shutdown(limit), h.Shutdown(limit))
 }
 
 // serveH2 serves the fixture under net/http with TLS and HTTP/2, behind a proxy that the suite,
@@ -130,7 +130,8 @@ func serveH2(ctx context.Context, listen string, opts *server.Options) error {
 			return nil
 		},
 	}
-	return serveHTTP(ctx, listen, proxy, h)
+	// What is open at the proxy ends when the handler ends it, and only then does the proxy.
+	return serveHTTP(ctx, listen, proxy, h, func() { _ = h.Shutdown(context.Background()) })
 }
 
 // certificate returns a certificate for 127.0.0.1 that is valid for an hour, and the roots that
