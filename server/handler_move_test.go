@@ -177,3 +177,22 @@ func TestMoveCall(t *testing.T) {
 		t.Errorf("connections that were given back: %v", st.Closes)
 	}
 }
+
+// readResponses reads n responses and returns their status and content as text.
+func readResponses(r io.Reader, n int) (string, error) {
+	br := bufio.NewReader(r)
+	var b strings.Builder
+	for range n {
+		resp, err := http.ReadResponse(br, nil)
+		if err != nil {
+			return b.String(), err
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return b.String(), err
+		}
+		fmt.Fprintf(&b, "%d %s %s\n%s\n", resp.StatusCode, resp.Header.Get("Content-Type"), resp.Header.Get("X-Middleware"),
+			strings.ReplaceAll(string(body), ":\n\n", ""))
+	}
+	return b.String(), nil
+}
