@@ -159,6 +159,17 @@ func TestBeside(t *testing.T) {
 	p.wantGracefulEnd()
 }
 
+func TestMux(t *testing.T) {
+	p := start(t, "mux", 1)
+	tool(p.url, "who", `{}`).want(t, 200, `{"tenant":"","agent":"Go-http-client/1.1"}`)
+	tenant := strings.TrimSuffix(p.url, "/mcp") + "/tenants/fram/mcp"
+	tool(tenant, "who", `{}`).want(t, 200, `{"tenant":"fram","agent":"Go-http-client/1.1"}`)
+	stream := eventsOf(t, request{url: tenant, method: "subscriptions/listen", params: `"notifications":{"toolsListChanged":true},`}.send(t))
+	stream.want("acknowledged")
+	p.wantGracefulEnd()
+	stream.want(`"result"`)
+}
+
 func TestStdio(t *testing.T) {
 	cmd := command(t, "stdio")
 	cmd.Stdin = strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"greet","arguments":{"name":"Fridtjof"},` + meta + `}}`)
