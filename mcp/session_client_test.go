@@ -99,16 +99,14 @@ func TestAskingOverAConnection(t *testing.T) {
 
 func TestAskingOutsideOfACall(t *testing.T) {
 	initialized := make(chan error, 1)
-	var c *lineClient
-	var s *Server
-	s = newAskServer(t, &ServerOptions{InitializedHandler: func(ctx context.Context, req *InitializedRequest) {
+	s := newAskServer(t, &ServerOptions{InitializedHandler: func(ctx context.Context, req *InitializedRequest) {
 		roots, err := req.Session.ListRoots(ctx, nil)
 		if err == nil && (len(roots.Roots) != 1 || roots.Roots[0].URI != "file:///a") {
 			err = errors.New("other roots")
 		}
 		initialized <- err
 	}})
-	c = dial(t, s, nil)
+	c := dial(t, s, nil)
 	if _, err := c.ss.ListRoots(t.Context(), nil); !errors.Is(err, errNoAsking) {
 		t.Errorf("roots before initialize: %v", err)
 	}

@@ -41,7 +41,6 @@ type peer struct {
 	level       LoggingLevel // as set
 
 	calls   map[string]*servedCall // in flight, by the text of their id
-	parked  int                    // of them wait for answers
 	asks    map[int64]*question
 	nextAsk int64
 
