@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
@@ -93,6 +94,15 @@ func (s servedSet) unsupportedVersion(requested []byte) *jsonrpc.Error {
 
 func invalidParams(message string) *jsonrpc.Error {
 	return &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "Invalid params: " + message}
+}
+
+// maxShownName is the number of octets of an unknown name that a refusal repeats.
+const maxShownName = 128
+
+// unknown returns the refusal of a request for a feature of the kind, which does not exist.
+func unknown(kind string, name []byte) *jsonrpc.Error {
+	shown := string(name[:min(len(name), maxShownName)])
+	return invalidParams("unknown " + kind + " " + strconv.Quote(shown))
 }
 
 func headerMismatch(message string) *jsonrpc.Error {

@@ -138,7 +138,7 @@ func Example() {
 	// respond 0 {"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"weather","version":"v1.0.0"}},"content":[{"type":"text","text":"{\"sum\":42}"}],"structuredContent":{"sum":42}}}
 	// notify  {"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":7,"progress":1,"total":2,"message":"asking the station in Oslo"}}
 	// respond 0 {"jsonrpc":"2.0","id":2,"result":{"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":{"name":"weather","version":"v1.0.0"}},"content":[{"type":"text","text":"{\"celsius\":[-3.5,1]}"}],"structuredContent":{"celsius":[-3.5,1]}}}
-	// refuse  400 {"jsonrpc":"2.0","id":3,"error":{"code":-32602,"message":"Invalid params: unknown tool"}}
+	// refuse  400 {"jsonrpc":"2.0","id":3,"error":{"code":-32602,"message":"Invalid params: unknown tool \"tide\""}}
 }
 
 // A handler that needs something from the client returns its questions. The client calls again with

@@ -201,7 +201,7 @@ func (s *Server) dispatch(ctx context.Context, method string, req Request) (Resu
 func (s *Server) callTool(ctx context.Context, req *CallToolRequest) (*CallToolResult, error) {
 	t, ok := lookup(req.Session.caller, req.Session.reg.tools, []byte(req.Params.Name))
 	if !ok {
-		return nil, invalidParams("unknown tool")
+		return nil, unknown("tool", []byte(req.Params.Name))
 	}
 	out, err := t.call(ctx, req)
 	if err != nil {

@@ -108,7 +108,7 @@ func bindGetPrompt(c *Call, _ *RequestMeta) *jsonrpc.Error {
 		return c.openState()
 	}
 	if !ok {
-		return invalidParams("unknown prompt")
+		return unknown("prompt", c.name)
 	}
 	c.prompt = p
 	for _, a := range p.def.Arguments {
@@ -164,7 +164,7 @@ func runGetPrompt(c *Call, ctx context.Context, w Sink) {
 func (s *Server) getPrompt(ctx context.Context, req *GetPromptRequest) (*GetPromptResult, error) {
 	p, ok := lookup(req.Session.caller, req.Session.reg.prompts, []byte(req.Params.Name))
 	if !ok {
-		return nil, invalidParams("unknown prompt")
+		return nil, unknown("prompt", []byte(req.Params.Name))
 	}
 	return p.handler(ctx, req)
 }

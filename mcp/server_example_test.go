@@ -22,7 +22,7 @@ func ExampleServer() {
 	// structuredContent: {"sum":2}
 	//
 	// tools changed: true
-	// error: -32602 Invalid params: unknown tool
+	// error: -32602 Invalid params: unknown tool "add"
 }
 
 // ServerOptions say what a server offers apart from its features.

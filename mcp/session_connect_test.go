@@ -2,10 +2,12 @@ package mcp
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -199,5 +201,50 @@ func TestClose(t *testing.T) {
 	}
 	if err := c.ss.Log(context.Background(), &LoggingMessageParams{Level: LevelError, Data: 1}); err != nil {
 		t.Errorf("Log after the end: %v", err) // nobody has a session
+	}
+}
+
+// Handlers may keep the arguments of a call also on a connection, where many messages arrive in one
+// buffer.
+func TestArgumentsAreKeptOnConnections(t *testing.T) {
+	s := newEchoServer(t, nil)
+	const calls = 200
+	type pair struct {
+		kept json.RawMessage
+		was  string
+	}
+	var mu sync.Mutex
+	var all []pair
+	s.AddTool(&Tool{Name: "keep", InputSchema: map[string]any{"type": "object"}}, func(_ context.Context, req *CallToolRequest) (*CallToolResult, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, pair{req.Params.Arguments, string(req.Params.Arguments)})
+		return nil, nil
+	})
+	c := dial(t, s, nil)
+	var lines []string
+	for i := range calls {
+		lines = append(lines, modernCall(fmt.Sprint(i), "keep", fmt.Sprintf(`{"text":"call %d %s"}`, i, strings.Repeat("x", i))))
+		if len(lines) == 1+i/10 {
+			c.send(lines...)
+			for range lines {
+				c.want("a call", `"result"`)
+			}
+			lines = nil
+		}
+	}
+	c.send(append(lines, modernLine(`"end"`, "server/discover", ""))...)
+	for range len(lines) + 1 {
+		c.want("the end", `"result"`)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, p := range all {
+		if string(p.kept) != p.was {
+			t.Errorf("%s became %s", p.was, p.kept)
+		}
+	}
+	if len(all) != calls {
+		t.Errorf("%d calls, want %d", len(all), calls)
 	}
 }

@@ -21,9 +21,9 @@ type ToolHandler func(context.Context, *CallToolRequest) (*CallToolResult, error
 //
 // The arguments have been validated against the tool's input schema, and its defaults filled in.
 // Invalid arguments never reach the handler; the client gets a result that says what is wrong. The
-// output becomes the structured content, unless Out is an interface and the output is nil. It is
-// validated against the output schema, and its text becomes the content if the result has none. A
-// nil result stands for an empty one.
+// output becomes the structured content, unless Out is an interface and the output is nil. The
+// defaults of the output schema are filled in and it is validated against the schema, and its text
+// becomes the content if the result has none. A nil result stands for an empty one.
 //
 // An error becomes a result with isError, so that the model sees it. An error that is a
 // *[jsonrpc.Error], not one that wraps it, becomes the error response instead.

@@ -33,7 +33,7 @@ func bindCallTool(c *Call, meta *RequestMeta) *jsonrpc.Error {
 		return c.openState()
 	}
 	if !ok {
-		return invalidParams("unknown tool")
+		return unknown("tool", c.name)
 	}
 	c.tool = t
 	// Validating long arguments can take a while.
@@ -124,12 +124,14 @@ func refusedArguments(req *CallToolRequest, err error) (toolOutput, error) {
 	return toolOutput{res: res}, nil
 }
 
-// check validates the structured content against the output schema. The schema describes what a
-// tool returns when it succeeds, so that the output of one that failed is not validated.
+// check fills the defaults of the output schema into the structured content and validates it. The
+// schema describes what a tool returns when it succeeds, so that the output of one that failed is
+// left as it is.
 func (t *tool) check(out toolOutput) (toolOutput, error) {
 	if t.out == nil || out.structured == nil || out.res != nil && out.res.IsError {
 		return out, nil
 	}
+	out.structured, _ = t.out.ApplyDefaults(nil, out.structured)
 	if err := t.out.Validate(out.structured); err != nil {
 		return toolOutput{}, fmt.Errorf("mcp: tool %q: output: %w", t.def.Name, err)
 	}

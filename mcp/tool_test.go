@@ -42,6 +42,10 @@ func TestTypedTools(t *testing.T) {
 		func(_ context.Context, _ *CallToolRequest, in withDefault) (*CallToolResult, addOut, error) {
 			return nil, addOut{in.Days}, nil
 		})
+	AddTool(s, &Tool{Name: "sparse", OutputSchema: json.RawMessage(`{"type":"object","properties":{"n":{"type":"integer","default":7},"m":{"type":"integer"}},"required":["n"]}`)},
+		func(context.Context, *CallToolRequest, struct{}) (*CallToolResult, map[string]int, error) {
+			return nil, map[string]int{"m": 1}, nil
+		})
 	AddTool(s, &Tool{Name: "liar", OutputSchema: json.RawMessage(`{"type":"object","properties":{"n":{"type":"integer"}}}`)},
 		func(context.Context, *CallToolRequest, struct{}) (*CallToolResult, out, error) {
 			return nil, out{}, nil
@@ -76,6 +80,9 @@ func TestTypedTools(t *testing.T) {
 		{"list", `{}`, 0, []string{`"text":"own"`, `"text":"[\"a\\\"b\"]"`, `"structuredContent":["a\"b"]`}},
 		{"pointer", `{}`, 0, []string{`"structuredContent":{"sum":0}`}},
 		{"default", `{}`, 0, []string{`{"sum":7}`}},
+		{"sparse", `{}`, 0, []string{`"structuredContent":{"m":1,"n":7}`, `"text":"{\"m\":1,\"n\":7}"`}},
+		{"open", `{"a":1.0}`, 0, []string{`{"sum":1}`}},
+		{"a\x00\"" + strings.Repeat("é", 200), `{}`, -32602, []string{`unknown tool \"a\\x00\\\"é`, `é\""`}},
 		{"liar", `{}`, -32603, []string{`output`}},
 		{"unwritable", `{}`, -32603, []string{`"message":"Internal error"`}},
 	}
