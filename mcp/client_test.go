@@ -326,3 +326,42 @@ func TestFieldText(t *testing.T) {
 		}
 	}
 }
+
+// TestInitializedHandlerAsks checks that the handler of a notification has a session that can ask.
+func TestInitializedHandlerAsks(t *testing.T) {
+	asked := make(chan any, 2)
+	ask := func(ctx context.Context, ss *ServerSession) {
+		r, err := ss.ListRoots(ctx, nil)
+		if err != nil {
+			asked <- err
+			return
+		}
+		asked <- len(r.Roots)
+	}
+	s := NewServer(&Implementation{Name: "s", Version: "v1"}, &ServerOptions{
+		InitializedHandler:      func(ctx context.Context, req *InitializedRequest) { ask(ctx, req.Session) },
+		RootsListChangedHandler: func(ctx context.Context, req *RootsListChangedRequest) { ask(ctx, req.Session) },
+	})
+	defer s.Close()
+	ours, theirs := NewInMemoryTransports()
+	if _, err := s.Connect(t.Context(), theirs, nil); err != nil {
+		t.Fatal(err)
+	}
+	c := NewClient(&Implementation{Name: "c"}, nil)
+	cs, err := c.Connect(t.Context(), ours, &ClientSessionOptions{ProtocolVersion: "2025-11-25"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cs.Close()
+	for i := range 2 {
+		select {
+		case got := <-asked:
+			if got != i {
+				t.Errorf("asked for roots: %v, want %d", got, i)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatalf("the handler %d did not run", i)
+		}
+		c.AddRoots(&Root{URI: "file:///a"})
+	}
+}

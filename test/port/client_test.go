@@ -136,7 +136,8 @@ func (d *driver) close() {
 	}
 }
 
-// plain returns v as JSON knows it.
+// plain returns v as JSON knows it. Texts that are JSON themselves are compared as JSON, and times
+// not at all.
 func plain(v any) any {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -146,5 +147,27 @@ func plain(v any) any {
 	if err := json.Unmarshal(text, &out); err != nil {
 		return err.Error()
 	}
-	return out
+	return normal(out)
+}
+
+func normal(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, value := range v {
+			v[name] = normal(value)
+			if _, ok := value.(string); ok && name == "time" {
+				v[name] = "…"
+			}
+		}
+	case []any:
+		for i := range v {
+			v[i] = normal(v[i])
+		}
+	case string:
+		var inner map[string]any
+		if json.Unmarshal([]byte(v), &inner) == nil {
+			return inner
+		}
+	}
+	return v
 }

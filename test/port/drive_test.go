@@ -77,6 +77,9 @@ func (d *driver) do(ctx context.Context, cancel func(), s step, program *process
 	case "answer":
 		d.answer = new(mcp.ElicitResult)
 		return nil, json.Unmarshal([]byte(s.json), d.answer)
+	case "pause": // for what servers do in the background
+		time.Sleep(300 * time.Millisecond)
+		return nil, nil
 	case "GET", "POST", "PUT", "DELETE", "OPTIONS":
 		return d.raw(ctx, s.verb, program, s.arg(0))
 	}

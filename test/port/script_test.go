@@ -44,6 +44,7 @@ var notifications = regexp.MustCompile(`\s+\+(\d+)$`)
 //	level LEVEL, ping, custom METHOD {…}
 //	answer {…}                            what the user answers from now on
 //	header NAME: VALUE                    for the requests that follow
+//	pause                                 for a moment
 //	GET PATH                              or another method: a request without the client
 func readScript(program string) ([]step, error) {
 	text, err := os.ReadFile(filepath.Join("programs", program, "script.txt"))

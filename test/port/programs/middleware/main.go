@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"log"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -48,7 +49,9 @@ func main() {
 	mcp.AddTool(server, &mcp.Tool{Name: "seen"}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
 		rec.mu.Lock()
 		defer rec.mu.Unlock()
-		text := strings.Join(rec.seen, " ")
+		seen := slices.Clone(rec.seen)
+		slices.Sort(seen)
+		text := strings.Join(slices.Compact(seen), " ")
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: text}}}, nil, nil
 	})
 	mcp.AddTool(server, &mcp.Tool{Name: "secret"}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
