@@ -66,7 +66,8 @@ var specs = [methodCount]methodSpec{
 // if meta.NoWait is set. It takes O(len(m)) time, multiplied by the number of things that it looks
 // for in m: resource templates, a tool's header params, a prompt's required arguments. C aliases
 // the slices of m, which must not change until Run has returned or c has been reset. If Run has run
-// a call that is not [Call.Inline], they must never change: its handler may have kept its arguments.
+// a call that is not [Call.Inline], they must never change: its handler may have kept its
+// arguments.
 //
 // Prepare checks in this order: the shape of the message, the era, the envelope, the method, the
 // types of the params, the standard header fields, what the params name, and the header fields of

@@ -9,9 +9,9 @@ import (
 )
 
 // A ServerRequest is a request to a server, with the params of its method. Worker handlers and
-// middleware may keep it and the bytes in Params ([CallToolParamsRaw.Arguments]); once the request is
-// answered, its methods do nothing and return nil. The handler of an inline tool must not keep it:
-// request and bytes are valid until it returns.
+// middleware may keep it and the bytes in Params ([CallToolParamsRaw.Arguments]); once the request
+// is answered, its methods do nothing and return nil. The handler of an inline tool must not keep
+// it: request and bytes are valid until it returns.
 type ServerRequest[P Params] struct {
 	Session *ServerSession
 	Params  P

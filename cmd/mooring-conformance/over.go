@@ -71,8 +71,8 @@ func (o opaque) WriteHeader(status int)      { o.w.WriteHeader(status) }
 func (o opaque) Write(b []byte) (int, error) { return o.w.Write(b) }
 func (o opaque) Flush()                      { _ = http.NewResponseController(o.w).Flush() }
 
-// serveHTTP serves next on listen until ctx ends, and then shuts it and h down. onShutdown is called
-// when that begins.
+// serveHTTP serves next on listen until ctx ends, and then shuts it and h down. onShutdown is
+// called when that begins.
 func serveHTTP(ctx context.Context, listen string, next http.Handler, h *server.StreamableHTTPHandler, onShutdown ...func()) error {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
