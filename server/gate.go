@@ -187,6 +187,13 @@ func (g *gate) waitsIn(w http.ResponseWriter) {
 	g.mu.Unlock()
 }
 
+// isCut reports whether the conn has ended before its response was complete.
+func (g *gate) isCut() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.end == gateCut
+}
+
 // look reports whether the response is a stream that stays open, and whether the client is lost.
 func (g *gate) look() (stays, lost bool) {
 	g.mu.Lock()

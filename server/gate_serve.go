@@ -68,7 +68,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request, m *mount, svc
 const headRoom = 1 << 10
 
 // contentOf reads the content of r. It sets a deadline for that if the http.Server has none.
-func (s *Server) contentOf(w http.ResponseWriter, r *http.Request, q *httpRequest) (*buffer, error) {
+func (s *Server) contentOf(w http.ResponseWriter, r *http.Request, q *httpRequest) (_ *buffer, err error) {
 	n := s.lengthOf(r, q)
 	if n == 0 {
 		return nil, nil
@@ -77,8 +77,13 @@ func (s *Server) contentOf(w http.ResponseWriter, r *http.Request, q *httpReques
 		rc := http.NewResponseController(w)
 		if rc.SetReadDeadline(time.Now().Add(s.opts.BodyTimeout)) == nil {
 			// The deadline must not end the request itself: net/http continues to read, and takes
-			// an error for the end of the client.
-			defer func() { _ = rc.SetReadDeadline(time.Time{}) }()
+			// an error for the end of the client. Where content is left, it limits the time in
+			// which net/http reads that.
+			defer func() {
+				if err == nil {
+					_ = rc.SetReadDeadline(time.Time{})
+				}
+			}()
 		}
 	}
 	return readContent(r.Body, n, min(s.opts.MaxBody, q.mount.maxBody))
@@ -227,7 +232,9 @@ func (p *passage) pass(out *buffer, end gateEnd) {
 			p.write(b[:n], end)
 		}
 		p.g.passed(n)
-		b = b[n:]
+		if b = b[n:]; len(b) > 0 && p.g.isCut() {
+			return
+		}
 	}
 	if p.stream && end == gateOpen && !p.gone {
 		p.g.waitsIn(p.w)
