@@ -200,11 +200,11 @@ func (c *servedCall) start() {
 		c.drop()
 		return
 	}
+	p.retain(c.term) // the handler may keep its arguments
 	if c.batch == nil && p.beginQuick(c.term, c.call.tool) {
 		c.run(false)
 		return
 	}
-	p.retain(c.term)
 	c.term = noTerm
 	go c.run(false)
 }

@@ -42,7 +42,7 @@ func TestTypedTools(t *testing.T) {
 		func(_ context.Context, _ *CallToolRequest, in withDefault) (*CallToolResult, addOut, error) {
 			return nil, addOut{in.Days}, nil
 		})
-	AddTool(s, &Tool{Name: "sparse", OutputSchema: json.RawMessage(`{"type":"object","properties":{"n":{"type":"integer","default":7},"m":{"type":"integer"}},"required":["n"]}`)},
+	AddTool(s, &Tool{Name: "sparse", OutputSchema: json.RawMessage(`{"type":"object","properties":{"n":{"type":"integer","default":7},"m":{"type":"integer"}}}`)},
 		func(context.Context, *CallToolRequest, struct{}) (*CallToolResult, map[string]int, error) {
 			return nil, map[string]int{"m": 1}, nil
 		})
@@ -82,7 +82,7 @@ func TestTypedTools(t *testing.T) {
 		{"default", `{}`, 0, []string{`{"sum":7}`}},
 		{"sparse", `{}`, 0, []string{`"structuredContent":{"m":1,"n":7}`, `"text":"{\"m\":1,\"n\":7}"`}},
 		{"open", `{"a":1.0}`, 0, []string{`{"sum":1}`}},
-		{"a\x00\"" + strings.Repeat("é", 200), `{}`, -32602, []string{`unknown tool \"a\\x00\\\"é`, `é\""`}},
+		{"no\u202e" + strings.Repeat("é", 200), `{}`, -32602, []string{`unknown tool \"no\\u202eé`, `é\\xc3\""`}},
 		{"liar", `{}`, -32603, []string{`output`}},
 		{"unwritable", `{}`, -32603, []string{`"message":"Internal error"`}},
 	}
