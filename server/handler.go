@@ -55,6 +55,9 @@ type StreamableHTTPOptions struct {
 	// PropagateRequestCancellation has no effect: on 2026-07-28 a disconnect always cancels the
 	// call, and on earlier revisions never.
 	PropagateRequestCancellation bool
+	// EventStore has no effect, except that it is logged: the server keeps the events of streams by
+	// itself, within ReplayBytes, ReplayEvents, ReplayAge and ReplayTotal of Options.
+	EventStore mcp.EventStore
 
 	// Options are the limits, deadlines and event loops of the handler. Path, SSEPath, Other and
 	// SocketMode have no effect: paths are the mux's business. Default Engine: EngineEpoll on
@@ -90,6 +93,9 @@ func NewStreamableHTTPHandler(getServer func(*http.Request) *mcp.Server, opts *S
 		shared:    o.Server,
 		opts:      handlerOptions(o.Options, o.Logger, o.DisableLocalhostProtection, o.MaxRequestBodyBytes),
 	}}
+	if o.EventStore != nil {
+		h.opts.Logger.Warn("server: EventStore is not used, because the server keeps the events of streams by itself")
+	}
 	if o.SessionTimeout > 0 {
 		h.opts.SessionIdle = o.SessionTimeout
 	}
