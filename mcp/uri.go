@@ -9,8 +9,8 @@ import (
 // URIs are compared by RFC 3986, section 6.2.2. The case of scheme, host and percent-encodings
 // does not matter, and a character that need not be encoded is the same encoded or not. For
 // clients that do not encode, characters that a URI cannot have (spaces, letters outside ASCII)
-// are the same as their encodings. Dot segments are left alone, because the handler decides what
-// they mean.
+// are the same as their encodings, and so is a percent sign that begins no encoding. Dot segments
+// are left alone, because the handler decides what they mean.
 
 // A fold says which parts of a URI are written in lower case.
 type fold uint8
@@ -77,7 +77,7 @@ func appendNormalURI(dst []byte, uri string, f fold, template bool) []byte {
 				continue
 			}
 			c = v
-		case !unreserved(c) && c != '%' && strings.IndexByte(uriReserved, c) < 0:
+		case !unreserved(c) && strings.IndexByte(uriReserved, c) < 0:
 			dst = appendTriplet(dst, c)
 			continue
 		}
