@@ -88,6 +88,7 @@ var rooms = [...]room{
 	// An example imports what any user of the library has.
 	{dir: "examples", own: []string{"auth", "mcp", "mcptest", "server"}},
 	{dir: "mcptest", own: []string{"auth", "jsonrpc", "mcp", "server"}, third: []string{goJSON}},
+	{dir: "test/mux", own: []string{"cmd/mooring", "mcp", "server"}},
 	{dir: "cmd/mooring-bench", own: []string{"bench"}, third: []string{cobra, "github.com/spf13/pflag"}},
 }
 

@@ -68,12 +68,12 @@ free_port() {
 	node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })'
 }
 
-# start_server NAME [ARG...] builds cmd/NAME into bin/, starts it on a free port, and waits until
+# start_server NAME [ARG...] builds cmd/NAME (or FOLDER/NAME) into bin/, starts it on a free port, and waits until
 # GET /healthz returns 200. It sets BASE (http://127.0.0.1:PORT) and SERVER_PID.
 start_server() {
 	local name=$1 port i
 	shift
-	(cd "$ROOT" && go build -o "bin/$name" "./cmd/$name") || die "cmd/$name does not build"
+	(cd "$ROOT" && go build -o "bin/$name" "./${FOLDER:-cmd}/$name") || die "$name does not build"
 	port=$(free_port)
 	BASE=http://127.0.0.1:$port
 	"$ROOT/bin/$name" "$@" --listen "127.0.0.1:$port" >"$WORKDIR/server.log" 2>&1 &

@@ -4,6 +4,7 @@
 # mcp-go, and mcp-remote, the bridge for clients that support only stdio. There is one server and
 # one URL (and another for HTTP+SSE of 2024-11-05); over stdio, each client starts a server of its
 # own. It prints a line for each client and step, and exits with 0 only if every step succeeded.
+#   OVER=net/http  serve the same features from a mux of net/http
 #   URL=...      test a running server instead; it must have the built-in set of `mooring serve`
 #   SSE_URL=...  its HTTP+SSE endpoint, if URL is given
 #   CLIENTS=...  only these, for example CLIENTS="gosdk-http-2025-06-18 ts1-sse"; default: all
@@ -22,7 +23,7 @@ mkdir "$WORKDIR/home"
 if [[ -n ${URL:-} ]]; then
 	url=$URL sse_url=${SSE_URL:-}
 else
-	start_server mooring serve --sse-path /sse
+	if [[ ${OVER:-} == net/http ]]; then FOLDER=test start_server mux; else start_server mooring serve --sse-path /sse; fi
 	url=$BASE/mcp sse_url=$BASE/sse
 fi
 
