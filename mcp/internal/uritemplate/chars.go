@@ -45,9 +45,6 @@ func unitLen(s string, i int, reserved bool) int {
 	return 0
 }
 
-// maxRune is the length of the longest percent-encoding of a rune.
-const maxRune = 3 * utf8.UTFMax
-
 // runeLen returns the length of the percent-encodings of a rune at i, or 0 if they
 // are not there.
 func runeLen(s string, i int) int {
