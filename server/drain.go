@@ -56,7 +56,7 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 		return nil
 	}
 	arriving, stop := context.WithTimeout(ctx, stopGrace)
-	if err := s.engine.EndAccepting(arriving); err != nil {
+	if err := s.engine.EndAccepting(arriving); err != nil && ctx.Err() == nil {
 		s.logger().Warn("a connection does not reach its event loop; the drain continues without it")
 	}
 	stop()

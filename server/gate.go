@@ -112,7 +112,7 @@ func putGate(g *gate) {
 	g.httpRequest, g.loop, g.in = httpRequest{}, nil, nil
 	g.conn, g.at, g.content = nil, handle{}, nil
 	g.held, g.cut, g.closed = false, false, false
-	g.out, g.end, g.stays, g.known = nil, gateOpen, false, false
+	g.out, g.end, g.stays, g.known, g.writing = nil, gateOpen, false, false, nil
 	g.left.Store(0)
 	gates.Put(g)
 }

@@ -89,7 +89,7 @@ func (p *passage) move() bool {
 	mv := &movement{
 		home:  to,
 		begun: p.began,
-		close: g.r.Close,
+		close: g.r.Close || strings.EqualFold(p.w.Header().Get("Connection"), "close"),
 	}
 	if !p.began {
 		mv.extra, mv.shared = extraFields(p.w.Header())

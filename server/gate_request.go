@@ -191,7 +191,15 @@ func (s *Server) refusesHead(r *http.Request, q *httpRequest) bool {
 // errContentTooLong means that the content is longer than its limit.
 var errContentTooLong = errors.New("server: the content is too long")
 
-// readContent reads content of n bytes, or of unknown length if n is negative. It returns nil for
+// isTooLong reports whether err means that the content is longer than its limit, or than one of
+// middleware's.
+func isTooLong(err error) bool {
+	var most *http.MaxBytesError
+	return errors.Is(err, errContentTooLong) || errors.As(err, &most)
+}
+
+// readContent reads content to its end. It has n bytes, or an unknown number if n is negative, but
+// middleware that decodes it may not have said how many there are now. readContent returns nil for
 // no content.
 func readContent(body io.Reader, n, limit int64) (*buffer, error) {
 	switch {
@@ -201,43 +209,51 @@ func readContent(body io.Reader, n, limit int64) (*buffer, error) {
 		return nil, errContentTooLong
 	}
 	b := takeBuffer(int(min(max(n, 512), firstContent)))
-	for n < 0 || int64(len(b.B)) < n {
-		if len(b.B) == cap(b.B) {
-			if int64(len(b.B)) > limit {
-				release(b)
-				return nil, errContentTooLong
-			}
-			more := limit + 1
-			if n > 0 {
-				more = n
-			}
-			// Memory is taken as content arrives, not because it is announced.
-			b.Reserve(1, int(more-int64(len(b.B))))
-		}
-		room := b.B[len(b.B):cap(b.B)]
-		if n > 0 {
-			room = room[:min(int64(len(room)), n-int64(len(b.B)))]
-		}
-		k, err := body.Read(room)
-		b.B = b.B[:len(b.B)+k]
+	for {
+		err := readMore(body, b, n, limit)
 		switch {
-		case err == io.EOF && n > 0 && int64(len(b.B)) < n:
-			err = io.ErrUnexpectedEOF
+		case err == nil && int64(len(b.B)) > limit:
+			err = errContentTooLong
+		case err == io.EOF && int64(len(b.B)) <= limit:
+			if len(b.B) == 0 {
+				b = release(b)
+			}
+			return b, nil
 		case err == io.EOF:
-			err = nil
-			n = int64(len(b.B))
+			err = errContentTooLong
 		}
 		if err != nil {
 			release(b)
 			return nil, err
 		}
 	}
-	if int64(len(b.B)) > limit {
-		release(b)
-		return nil, errContentTooLong
+}
+
+// readMore reads once, at most one byte more than the limit. It makes room for the n bytes that are
+// expected as content arrives, not because it is announced, and none for the end that follows.
+func readMore(body io.Reader, b *buffer, n, limit int64) error {
+	got := int64(len(b.B))
+	if n > 0 && got == n {
+		var probe [1]byte
+		k, err := body.Read(probe[:])
+		if k > 0 {
+			b.Reserve(1, int(limit+1-got))
+			b.B = append(b.B, probe[0])
+		}
+		return err
 	}
-	if len(b.B) == 0 {
-		return release(b), nil
+	if len(b.B) == cap(b.B) {
+		more := limit + 1
+		if got < n {
+			more = n
+		}
+		b.Reserve(1, int(more-got))
 	}
-	return b, nil
+	room := b.B[len(b.B):cap(b.B)]
+	if got < n {
+		room = room[:min(int64(len(room)), n-got)]
+	}
+	k, err := body.Read(room)
+	b.B = b.B[:len(b.B)+k]
+	return err
 }

@@ -1,9 +1,11 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
@@ -23,7 +25,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request, m *mount, svc
 	content, err := s.contentOf(w, r, &q)
 	length := r.ContentLength
 	switch {
-	case errors.Is(err, errContentTooLong):
+	case isTooLong(err):
 		w.Header().Set("Connection", "close")
 		s.refuseHTTP(w, 413, "content too large")
 		return
@@ -59,9 +61,29 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request, m *mount, svc
 		return
 	}
 	p := passage{g: g, w: w}
+	defer p.abandon()
 	if !p.run() {
 		panic(http.ErrAbortHandler)
 	}
+}
+
+// abandon ends the request if a method of the host's ResponseWriter has panicked.
+func (p *passage) abandon() {
+	if !p.over {
+		p.g.waitsIn(nil)
+		p.g.cutting.Wait()
+		p.leave(nil)
+	}
+}
+
+// refuseLate ends a response whose request has a deadline of the host's that is over, so that its
+// client may still be there. It reports false if the client must see that the response is cut off.
+func (p *passage) refuseLate() bool {
+	if p.began {
+		return false
+	}
+	p.g.loop.srv.refuseHTTP(p.w, 504, "the request took too long")
+	return true
 }
 
 // headRoom is the size of the buffer in which the head of a request is written. Most fit.
@@ -107,12 +129,19 @@ func (s *Server) refuseHTTP(w http.ResponseWriter, status int, reason string) {
 
 // messagesOf returns the reference, relative to the URL of r, to which the client of an HTTP+SSE
 // stream posts its messages, up to the session's parameter. It has no path: whatever middleware has
-// removed from it, the client knows the URL that it has used.
+// removed from it, the client knows the URL that it has used. A parameter of the client's cannot
+// take the place of the session's.
 func messagesOf(r *http.Request) string {
-	if q := r.URL.RawQuery; q != "" && isTarget(q) {
-		return "?" + q + "&"
+	if !isTarget(r.URL.RawQuery) {
+		return "?"
 	}
-	return "?"
+	ref := "?"
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		if pair != "" && !strings.HasPrefix(pair, sessionParam) {
+			ref += pair + "&"
+		}
+	}
+	return ref
 }
 
 // A passage passes the response of a gate on to its client.
@@ -121,6 +150,7 @@ type passage struct {
 	w     http.ResponseWriter
 	gone  bool // the client has disconnected, and the loop has been told
 	tried bool // whether the connection can move has been found out
+	over  bool // run has returned, and the gate is not ours any more
 
 	began    bool // the head has been passed on
 	stream   bool // the response is an event stream
@@ -129,7 +159,14 @@ type passage struct {
 
 // run passes everything on until the response is complete, the client is gone or the connection has
 // moved. It reports false if the client must see that the response is cut off.
-func (p *passage) run() bool {
+func (p *passage) run() (ok bool) {
+	ok = p.passAll()
+	p.over = true
+	return ok
+}
+
+// passAll is run.
+func (p *passage) passAll() bool {
 	g := p.g
 	done := g.r.Context().Done()
 	late := p.moveTimer()
@@ -148,7 +185,11 @@ func (p *passage) run() bool {
 		switch {
 		case end == gateCut:
 			release(out)
+			late := p.gone && errors.Is(g.r.Context().Err(), context.DeadlineExceeded)
 			p.end(false)
+			if late {
+				return p.refuseLate()
+			}
 			return p.gone
 		case out != nil:
 			p.pass(out, end)
@@ -237,14 +278,14 @@ func (p *passage) pass(out *buffer, end gateEnd) {
 		}
 	}
 	if p.stream && end == gateOpen && !p.gone {
-		p.g.waitsIn(p.w)
+		if !p.deadline { // the head came alone
+			p.limit()
+		}
 		if err := http.NewResponseController(p.w).Flush(); err != nil {
 			p.leave(err)
 		}
 	}
-	if p.deadline {
-		p.g.waitsIn(nil)
-	}
+	p.unlimit()
 }
 
 // passSize is how much is written at a time: the loop must see that a slow client takes something.
@@ -330,5 +371,17 @@ func (p *passage) limit() {
 	p.g.waitsIn(p.w)
 	if d := p.g.loop.srv.opts.WriteTimeout; d < forever {
 		_ = http.NewResponseController(p.w).SetWriteDeadline(time.Now().Add(d))
+	}
+}
+
+// unlimit notes that nothing is being written.
+func (p *passage) unlimit() {
+	if !p.deadline {
+		return
+	}
+	p.g.waitsIn(nil)
+	if p.g.r.ProtoMajor > 1 && !p.gone {
+		// There the deadline ends the stream even if nothing is written.
+		_ = http.NewResponseController(p.w).SetWriteDeadline(time.Time{})
 	}
 }

@@ -201,11 +201,9 @@ func (h *handler) init() {
 
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h.protect != nil {
-		if err := h.protect.Check(r); err != nil {
-			http.Error(w, err.Error(), http.StatusForbidden)
-			return
-		}
+	if err := h.checkOrigin(r); err != nil {
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return
 	}
 	m := h.getServer(r)
 	if m == nil {
@@ -219,6 +217,20 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer svc.release()
 	s.serveHTTP(w, r, &h.mount, svc)
+}
+
+// checkOrigin applies CrossOriginProtection. A request with an Origin needs the permission for
+// POST, whatever its method is: a browser shows the responses to a page of that origin, and takes
+// the answer to a preflight for the permission.
+func (h *handler) checkOrigin(r *http.Request) error {
+	if h.protect == nil {
+		return nil
+	}
+	if r.Header["Origin"] != nil && r.Method != http.MethodPost {
+		r = r.WithContext(r.Context()) // a copy
+		r.Method = http.MethodPost
+	}
+	return h.protect.Check(r)
 }
 
 // serviceOf returns the service of m at a path, which the caller holds, and its Server. They are
