@@ -103,6 +103,9 @@ func (ss *ServerSession) ID() string {
 //
 // Outside of a request it sends p as it is, if the client of a connection has a session.
 func (ss *ServerSession) NotifyProgress(ctx context.Context, p *ProgressNotificationParams) error {
+	if p == nil {
+		p = new(ProgressNotificationParams)
+	}
 	if h := ss.sending(); h != nil {
 		return ss.progressThrough(ctx, h, *p)
 	}
@@ -166,6 +169,9 @@ func (ss *ServerSession) report(progress, total float64, message string) error {
 // client did not ask for log messages of this level. Clients ask with each request; in earlier
 // revisions they ask for a session and get info and above until they do.
 func (ss *ServerSession) Log(ctx context.Context, p *LoggingMessageParams) error {
+	if p == nil {
+		p = new(LoggingMessageParams)
+	}
 	if h := ss.sending(); h != nil {
 		if !ss.logs(p.Level) {
 			return nil

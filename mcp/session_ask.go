@@ -61,6 +61,11 @@ func (p *peer) newQuestion(q *question) (id int64) {
 // request sends a request to the client and waits for its answer, which is JSON. If ctx ends
 // first, it sends a cancellation. It may be called from any goroutine.
 func (p *peer) request(ctx context.Context, method string, params []byte) ([]byte, error) {
+	return p.requestAmong(ctx, maxAsks, method, params)
+}
+
+// requestAmong is like request, and fails if as many requests as limit wait for their answers.
+func (p *peer) requestAmong(ctx context.Context, limit int, method string, params []byte) ([]byte, error) {
 	q := &question{answer: make(chan reply, 1)}
 	p.mu.Lock()
 	var err error
@@ -69,7 +74,7 @@ func (p *peer) request(ctx context.Context, method string, params []byte) ([]byt
 		err = ErrConnectionClosed
 	case p.info == nil:
 		err = errNoAsking
-	case len(p.asks) >= maxAsks:
+	case len(p.asks) >= limit:
 		err = errManyAsks
 	}
 	if err != nil {
@@ -178,7 +183,8 @@ func (p *peer) ping(every time.Duration) {
 		case <-tick.C:
 		}
 		ctx, stop := context.WithTimeout(p.base, every/2)
-		_, err := p.request(ctx, MethodPing.String(), nil)
+		// There is always room for it: a client that has not answered other requests may be alive.
+		_, err := p.requestAmong(ctx, maxAsks+1, MethodPing.String(), nil)
 		stop()
 		var e *jsonrpc.Error
 		switch {

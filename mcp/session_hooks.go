@@ -65,14 +65,24 @@ func (p *peer) hasSession() bool {
 // wait, it returns false.
 func (p *peer) hook(c *servedCall) bool {
 	p.retain(c.term) // the message must outlive its turn
+	ok, first := p.addHook(c)
+	if first { // not under the lock: the Logger may write to this client
+		p.s.opts.Logger.Warn("mcp: a notification was dropped, because its handler is slow")
+	}
+	return ok
+}
+
+// addHook puts c in line for its handler. If there is no room, it returns false, and whether c is
+// the first that is dropped.
+func (p *peer) addHook(c *servedCall) (ok, first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.ended:
-		return false
+		return false, false
 	case len(p.hooks) >= maxHooks:
-		p.s.opts.Logger.Warn("mcp: a notification was dropped, because its handler is slow")
-		return false
+		p.dropped++
+		return false, p.dropped == 1
 	}
 	p.hooks = append(p.hooks, c)
 	if !p.hooking {
@@ -80,7 +90,7 @@ func (p *peer) hook(c *servedCall) bool {
 		p.running.Add(1)
 		go p.runHooks()
 	}
-	return true
+	return true, false
 }
 
 // runHooks runs the notifications that wait. A handler that ends its goroutine ends only itself.

@@ -48,6 +48,7 @@ type peer struct {
 	hooks   []*servedCall // notifications that have not run yet
 	hooking bool          // a goroutine runs them
 	refused int           // lines that were no messages
+	dropped int           // notifications that found too many waiting
 }
 
 func newPeer(ctx context.Context, s *Server, conn Connection, opts ServerSessionOptions) *peer {
@@ -126,7 +127,7 @@ func (p *peer) finish() {
 			parked = append(parked, c)
 		}
 	}
-	cause, refused := p.cause, p.refused
+	cause, refused, dropped := p.cause, p.refused, p.dropped
 	p.mu.Unlock()
 
 	why := cause
@@ -142,6 +143,9 @@ func (p *peer) finish() {
 	}
 	if refused > 1 {
 		p.s.opts.Logger.Warn("mcp: lines that are not messages were refused", "lines", refused)
+	}
+	if dropped > 1 {
+		p.s.opts.Logger.Warn("mcp: notifications were dropped, because their handlers are slow", "notifications", dropped)
 	}
 	await(endGrace, func() {
 		p.running.Wait()
