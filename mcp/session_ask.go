@@ -82,6 +82,7 @@ func (p *peer) requestAmong(ctx context.Context, limit int, method string, param
 		return nil, &askError{method, err}
 	}
 	id := p.newQuestion(q)
+	p.letPass()
 	p.mu.Unlock()
 	p.handOver()
 	text := strconv.AppendInt(nil, id, 10)

@@ -218,6 +218,9 @@ func (ss *ServerSession) declaredBits() CapabilityBits {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.info == nil {
+		return 0 // the session was taken back meanwhile
+	}
 	return p.info.Capabilities & p.rev.asks
 }
 
@@ -330,15 +333,19 @@ func (p *peer) notify(msg []byte) error {
 
 // progress sends progress outside of a request, with the token of p.
 func (p *peer) progress(n *ProgressNotificationParams) error {
-	if !p.hasSession() || n.ProgressToken == nil || !finite(n.Progress) {
+	if n.ProgressToken == nil || !finite(n.Progress) {
+		return nil
+	}
+	p.mu.Lock()
+	rev := p.rev
+	p.mu.Unlock()
+	if rev == nil {
 		return nil
 	}
 	own := *n
-	p.mu.Lock()
-	if !p.rev.wire.progressMessage {
+	if !rev.wire.progressMessage {
 		own.Message = ""
 	}
-	p.mu.Unlock()
 	if !finite(own.Total) {
 		own.Total = 0
 	}

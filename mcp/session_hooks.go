@@ -47,18 +47,17 @@ func (p *peer) initialize(params *InitializedParams) bool {
 		return false
 	}
 	p.initialized = params
+	p.begin()
+	return true
+}
+
+// begin begins what a session does once its client is ready for notifications. It is called with
+// p.mu held.
+func (p *peer) begin() {
 	p.watch()
 	if every := p.s.opts.KeepAlive; every > 0 && !p.ended {
 		go p.ping(every)
 	}
-	return true
-}
-
-// hasSession reports whether there is a session of an earlier revision.
-func (p *peer) hasSession() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.info != nil
 }
 
 // hook runs the notification c behind earlier ones, on one goroutine for them all. If too many

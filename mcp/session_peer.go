@@ -38,7 +38,8 @@ type peer struct {
 	params      []byte       // of its initialize, if they are kept
 	opened      *InitializeParams
 	initialized *InitializedParams
-	level       LoggingLevel // as set
+	level       LoggingLevel  // as set
+	opening     chan struct{} // closed when the messages behind an initialize may be handled; or nil
 
 	calls   map[string]*servedCall // in flight, by the text of their id
 	asks    map[int64]*question
@@ -97,7 +98,7 @@ func (p *peer) restore(state *ServerSessionState) {
 		p.info.setClient(init.ClientInfo.Name, init.ClientInfo.Version)
 	}
 	if p.initialized != nil {
-		p.watch()
+		p.begin()
 	}
 }
 

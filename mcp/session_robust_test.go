@@ -91,3 +91,119 @@ func TestSessionNilParams(t *testing.T) {
 	}
 	c.wantSilence("nothing to send")
 }
+
+type visibleKey struct{}
+
+// A Visible that waits keeps nothing else on its connection waiting. Its context has the values
+// that Connect was given, and ends with the session.
+func TestConnectionVisibleWaits(t *testing.T) {
+	asked := make(chan context.Context, 16)
+	answer := make(chan struct{})
+	s := newEchoServer(t, &ServerOptions{Visible: func(ctx context.Context, _ *Caller, _ FeatureKind, name string) bool {
+		asked <- ctx
+		<-answer
+		return name == "echo"
+	}})
+	c := dial(t, s, nil)
+	c.initialize("2025-03-26", "{}")
+	c.send(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, `[{"jsonrpc":"2.0","id":2,"method":"tools/list"},{"jsonrpc":"2.0","id":3,"method":"ping"}]`,
+		`{"jsonrpc":"2.0","id":4,"method":"ping"}`)
+	c.want("ping", `"id":4`, `"result":{}`)
+	close(answer)
+	for range 2 {
+		line := c.want("a list", `"name":"echo"`)
+		if strings.Contains(line, `"id":1`) == strings.Contains(line, `"id":2`) || strings.Contains(line, "panic") {
+			t.Error(line)
+		}
+	}
+
+	ours, theirs := NewInMemoryTransports()
+	ss, err := s.Connect(context.WithValue(t.Context(), visibleKey{}, "of Connect"), ours, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for len(asked) > 0 {
+		<-asked
+	}
+	if _, err := theirs.Write([]byte(modernLine("1", "tools/list", "") + "\n")); err != nil {
+		t.Fatal(err)
+	}
+	ctx := <-asked
+	if v := ctx.Value(visibleKey{}); v != "of Connect" {
+		t.Errorf("the context of Visible has %v", v)
+	}
+	theirs.Close()
+	if err := ss.Wait(); err != nil {
+		t.Error(err)
+	}
+	<-ctx.Done()
+}
+
+// What a client sends behind its initialize belongs to the session, also with middleware.
+func TestInitializeIsFirst(t *testing.T) {
+	s := newEchoServer(t, nil)
+	asks := false
+	s.AddReceivingMiddleware(func(next MethodHandler) MethodHandler {
+		return func(ctx context.Context, method string, req Request) (Result, error) {
+			if method != "initialize" {
+				return next(ctx, method, req)
+			}
+			time.Sleep(5 * time.Millisecond)
+			res, err := next(ctx, method, req)
+			if asks {
+				if err := req.GetSession().(*ServerSession).Ping(ctx, nil); err != nil {
+					return nil, err
+				}
+			}
+			return res, err
+		}
+	})
+	lines := []string{
+		`{"jsonrpc":"2.0","id":"i","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"a","version":"1"}}}`,
+		`{"jsonrpc":"2.0","method":"notifications/initialized"}`,
+		`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`,
+	}
+	c := dial(t, s, nil)
+	c.send(lines...)
+	c.want("initialize", `"id":"i"`, `"result"`)
+	c.want("the list", `"id":1`, `"result"`)
+
+	// Middleware that waits for its client does not keep the client from answering.
+	asks = true
+	c = dial(t, s, nil)
+	c.send(lines[0])
+	ping := c.want("a ping", `"ping"`)
+	c.send(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{}}`, idOfRequest(ping)))
+	c.want("initialize", `"id":"i"`, `"result"`)
+}
+
+// A session that was taken back, because middleware refused its initialize after all, may be used
+// at the same moment.
+func TestSessionTakenBack(t *testing.T) {
+	c := dial(t, newEchoServer(t, nil), nil)
+	c.initialize("2025-11-25", `{"roots":{}}`)
+	c.ss.peer.unopen()
+	if e := c.ss.peer.apply(SessionOp{Kind: OpSetLevel, Level: LevelError}); e != nil {
+		t.Error(e)
+	}
+	if bits := c.ss.declaredBits(); bits != 0 {
+		t.Errorf("capabilities %b", bits)
+	}
+	if err := c.ss.NotifyProgress(t.Context(), &ProgressNotificationParams{ProgressToken: "t", Progress: 1}); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.ss.ListRoots(t.Context(), nil); err == nil {
+		t.Error("asked a client without a session")
+	}
+	c.wantSilence("no session")
+}
+
+// The client of a restored session is pinged like others.
+func TestKeepAliveOfRestoredSession(t *testing.T) {
+	s := newEchoServer(t, &ServerOptions{KeepAlive: 20 * time.Millisecond, KeepAliveFailureThreshold: 1000})
+	c := dial(t, s, &ServerSessionOptions{State: &ServerSessionState{
+		InitializeParams:  &InitializeParams{ProtocolVersion: "2025-11-25"},
+		InitializedParams: new(InitializedParams),
+	}})
+	c.want("a ping", `"method":"ping"`)
+}

@@ -67,7 +67,7 @@ func (c *servedCall) serve(term int) {
 	p := c.p
 	c.term = term
 	p.join(c)
-	if e := p.s.Prepare(&c.call, &c.msg, &c.meta); e != nil {
+	if e := c.prepare(); e != nil {
 		if c.msg.Kind == jsonrpc.KindRequest {
 			c.refuse(e)
 		}
@@ -109,11 +109,22 @@ func (c *servedCall) serve(term int) {
 	}
 }
 
+// prepare readies the call. A Visible that waits keeps no other message waiting.
+func (c *servedCall) prepare() *jsonrpc.Error {
+	o := &c.p.s.opts
+	if o.Visible == nil || o.VisibleInline {
+		return c.p.s.Prepare(&c.call, &c.msg, &c.meta)
+	}
+	c.p.beginBusy(c.term)
+	defer c.p.endBusy(c.term)
+	return c.p.s.Prepare(&c.call, &c.msg, &c.meta)
+}
+
 // join tells c what the session of its peer says.
 func (p *peer) join(c *servedCall) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c.meta.Session, c.meta.SessionID = p.info, p.session.id
+	c.meta.Session, c.meta.SessionID, c.meta.Context = p.info, p.session.id, p.base
 	// "The client SHOULD NOT send requests other than pings before the server has responded to the
 	// initialize request" (basic/lifecycle of 2025-11-25).
 	if p.info == nil && string(c.msg.Method) == "ping" {
@@ -142,7 +153,10 @@ func (c *servedCall) serveInitialize() {
 		return
 	}
 	if !c.call.Inline() {
+		p, term := c.p, c.term
+		answered := p.holdBack()
 		c.start()
+		p.waitOpening(term, answered)
 		return
 	}
 	if e := c.p.open(c.call.NewSession(), c.msg.Params); e != nil {
@@ -151,6 +165,42 @@ func (c *servedCall) serveInitialize() {
 		return
 	}
 	c.runNow()
+}
+
+// openingPatience is how long the messages behind an initialize wait for its middleware.
+const openingPatience = time.Second
+
+// holdBack says that an initialize is about to run on a goroutine of its own. The result is closed
+// when its session is there or refused.
+func (p *peer) holdBack() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.opening = make(chan struct{})
+	return p.opening
+}
+
+// letPass ends what holdBack has begun. It is called with p.mu held.
+func (p *peer) letPass() {
+	if p.opening != nil {
+		close(p.opening)
+		p.opening = nil
+	}
+}
+
+// waitOpening makes the leader of the term wait for an initialize, because a client may send what
+// belongs to the session without waiting for the answer. It goes on without if the initialize takes
+// long or itself waits for a message.
+func (p *peer) waitOpening(term int, answered <-chan struct{}) {
+	if !p.write(term) {
+		return
+	}
+	patience := time.NewTimer(openingPatience)
+	defer patience.Stop()
+	select {
+	case <-answered:
+	case <-p.base.Done():
+	case <-patience.C:
+	}
 }
 
 // maxKeptParams is the length of the longest params of initialize that are kept.
@@ -179,6 +229,9 @@ func (p *peer) apply(op SessionOp) *jsonrpc.Error {
 	switch op.Kind {
 	case OpSetLevel:
 		p.level = op.Level
+		if p.info == nil {
+			break // the session was taken back meanwhile
+		}
 		info := *p.info // calls in flight have the old one
 		info.LogLevel = op.Level
 		p.info = &info
@@ -331,6 +384,11 @@ func (c *servedCall) leave() bool {
 func (c *servedCall) drop() {
 	if b := c.batch; b != nil {
 		b.leave(c.p, c.term)
+	}
+	if c.call.Kind() == CallInitialize {
+		c.p.mu.Lock()
+		c.p.letPass()
+		c.p.mu.Unlock()
 	}
 	c.release()
 }
