@@ -137,3 +137,33 @@ func TestRoundByHand(t *testing.T) {
 		t.Errorf("in a session: %v", err)
 	}
 }
+
+// TestAnswerWhileHandlerWaits is about the methods of a session that ask.
+func TestAnswerWhileHandlerWaits(t *testing.T) {
+	s := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "v1.0.0"}, nil)
+	mcp.AddTool(s, &mcp.Tool{Name: "wait"}, func(ctx context.Context, req *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
+		if err := req.Session.Ping(ctx, nil); err != nil {
+			return nil, nil, err
+		}
+		ship, err := req.Session.Elicit(ctx, &mcp.ElicitParams{Message: "Which ship?"})
+		if err != nil {
+			return nil, nil, err
+		}
+		roots, err := req.Session.ListRoots(ctx, nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		text := fmt.Sprint(ship.Content["name"], " at ", roots.Roots[0].URI)
+		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: text}}}, nil, nil
+	})
+	var asked []string
+	c := &mcptest.Client{ProtocolVersion: "2025-11-25", Answer: answer(&asked)}
+	res, _, err := mcptest.Call[any](t.Context(), s, "wait", nil, c)
+	if err != nil || text(t, res) != "Rose at file:///quay" || fmt.Sprint(asked) != "[ Which ship? ]" {
+		t.Errorf("asked %q, answered %q, %v", asked, text(t, res), err)
+	}
+	c = &mcptest.Client{ProtocolVersion: "2025-11-25", Capabilities: &mcp.ClientCapabilities{Elicitation: &mcp.ElicitationCapabilities{}}}
+	if res, _, err = mcptest.Call[any](t.Context(), s, "wait", nil, c); err != nil || !res.IsError || !strings.Contains(text(t, res), "no Answer") {
+		t.Errorf("without Answer: %q, %v", text(t, res), err)
+	}
+}

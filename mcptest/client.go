@@ -43,7 +43,8 @@ type Client struct {
 
 	// Answer answers what a handler asks. Ask is a pointer to an ElicitParams, a
 	// CreateMessageParams, a CreateMessageWithToolsParams (if it offers tools, or a message has
-	// several blocks) or a ListRootsParams. An error ends the request with that error.
+	// several blocks) or a ListRootsParams. Key is "" if the handler asks by a method of its session
+	// and waits. An error ends the request with that error, or is what that method returns.
 	//
 	// Without Answer, a result that asks is returned to the test. In a revision with sessions,
 	// where such a result does not exist, the request fails.

@@ -104,6 +104,8 @@ func (c *Client) join(s *mcp.Server, meta *mcp.RequestMeta) error {
 	return nil
 }
 
+var _ mcp.Asker = (*exchange)(nil)
+
 // An exchange is a request on its way through the server. It is the [mcp.Sink] of its call.
 type exchange struct {
 	ctx    context.Context
@@ -164,6 +166,23 @@ func (x *exchange) Request(asks []mcp.Ask) bool {
 		x.asks = append(x.asks, a)
 	}
 	return true
+}
+
+// Ask implements [mcp.Asker], for handlers that wait for the client. The client answers on a
+// goroutine of its own, so that a handler may stop waiting.
+func (x *exchange) Ask(a *mcp.Ask, reply func(result []byte, err error)) (stop func(), err error) {
+	if a.Method == "ping" {
+		reply([]byte(`{}`), nil)
+		return func() {}, nil
+	}
+	ask := *a
+	ask.Params = append([]byte(nil), a.Params...)
+	ctx, cancel := context.WithCancel(x.ctx)
+	go func() {
+		defer cancel()
+		reply(x.client.answer(ctx, ask.Key, ask.Method, ask.Params))
+	}()
+	return cancel, nil
 }
 
 // answer returns the client's answers to x.asks, in the form that Resume takes.
