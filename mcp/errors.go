@@ -77,8 +77,15 @@ func MissingCapabilityError(need *ClientCapabilities) error {
 	return missingCapability(data)
 }
 
+// missingCapability returns the error with the data, whose message names the capabilities.
 func missingCapability(data []byte) *jsonrpc.Error {
-	return &jsonrpc.Error{Code: CodeMissingRequiredClientCapabilities, Message: "Missing required client capability", Data: data}
+	message, sep := "Missing required client capability", ": "
+	need, _ := jsonrpc.Member(data, "requiredCapabilities")
+	for name := range jsonrpc.Members(need) {
+		message += sep + string(name)
+		sep = ", "
+	}
+	return &jsonrpc.Error{Code: CodeMissingRequiredClientCapabilities, Message: message, Data: data}
 }
 
 // unsupportedVersion returns the refusal of a revision that is not in the set.

@@ -40,6 +40,19 @@ func TestErrorsOfHandlers(t *testing.T) {
 	}
 }
 
+// The message of a missing capability names it.
+func TestMissingCapabilityIsNamed(t *testing.T) {
+	for want, need := range map[string]*ClientCapabilities{
+		"Missing required client capability: sampling":              {Sampling: &SamplingCapabilities{}},
+		"Missing required client capability: sampling, elicitation": {Sampling: &SamplingCapabilities{}, Elicitation: &ElicitationCapabilities{}},
+		"Missing required client capability":                        {},
+	} {
+		if got := MissingCapabilityError(need).Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 // An error that wraps a *jsonrpc.Error has its code and data, and its own text.
 func TestWrappedProtocolError(t *testing.T) {
 	s := newTestServer(t, nil)
