@@ -31,6 +31,7 @@ type response struct {
 	deadline time.Time // of writes
 	timer    *time.Timer
 	over     bool  // the handler has returned
+	read     bool  // the client has read everything
 	err      error // why it did not complete the response
 }
 
@@ -170,9 +171,12 @@ func (b body) Read(p []byte) (int, error) {
 	}
 	for len(w.unread) == 0 {
 		switch {
+		case !w.read && w.r.Context().Err() != nil: // however far the handler has come
+			return 0, context.Cause(w.r.Context())
 		case w.over && w.err != nil:
 			return 0, w.err
 		case w.over:
+			w.read = true
 			w.cancel()
 			return 0, io.EOF
 		case w.ctx.Err() != nil:
