@@ -98,7 +98,7 @@ func (l *loop) putJob(j *job) {
 	j.ctx, j.stop, j.worker = nil, nil, nil
 	j.values, j.plain = nil, false
 	j.head, j.derived = nil, nil
-	j.done, j.prepped, j.refusal = false, false, nil
+	j.done, j.prepped, j.preparing, j.refusal = false, false, false, nil
 	j.response, j.status, j.code = nil, 0, 0
 	j.opened, j.flooded = nil, false
 	j.queued.Store(0)

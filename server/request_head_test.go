@@ -193,6 +193,7 @@ func TestContextFails(t *testing.T) {
 			if called := seen() != nil; called == tt.log {
 				t.Errorf("%s, %s: the handler was called: %t", name, what, called)
 			}
+			r.wantInvariants(name + ", " + what)
 		}
 		sse.post(name, legacy)
 		sse.want(name, tt.want)

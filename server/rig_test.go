@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -326,6 +327,8 @@ func (r *rig) invariants() error {
 		return fmt.Errorf("%d connections, %d and %d counted", open, l.m.connections.Load(), r.s.admission.Connections())
 	case len(l.out) > 0:
 		return fmt.Errorf("%d bytes were left behind by a turn: %.80q", len(l.out), l.out)
+	case slices.ContainsFunc(l.jobs, func(j *job) bool { return j.preparing || j.handed || j.head != nil || j.svc != nil }):
+		return errors.New("a free job is not as new")
 	}
 	return nil
 }
