@@ -21,6 +21,7 @@ type approval struct {
 	rev    *revision    // of the session that was opened
 	opened *SessionInfo // nil unless one was
 	listen *Listen      // nil unless one was agreed on
+	ops    []SessionOp  // of a CallSession
 }
 
 // An emptyResult is the result of methods that have none.
@@ -43,7 +44,8 @@ func (ss *ServerSession) operator() (Operator, error) {
 	return nil, errNoOperator
 }
 
-// apply makes the transport do op.
+// apply makes the transport do op: once the middleware has let the request pass, or at once if the
+// request is of another method.
 func (ss *ServerSession) apply(op SessionOp) (Result, error) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
@@ -51,10 +53,40 @@ func (ss *ServerSession) apply(op SessionOp) (Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e := w.Apply(op); e != nil {
+	if ss.given != nil {
+		ss.given.ops = append(ss.given.ops, op)
+	} else if e := w.Apply(op); e != nil {
 		return nil, e
 	}
 	return new(emptyResult), nil
+}
+
+// finishSession sends the request of a CallSession through the middleware, makes the transport do
+// what was approved, and answers.
+func (c *Call) finishSession(ctx context.Context, w Sink, req Request) {
+	ss := c.session
+	ss.given = new(approval)
+	res, err := through[Result](c, ctx, req)
+	if err == nil {
+		err = ss.applyGiven()
+	}
+	c.finishResult(w, res, err)
+}
+
+// applyGiven makes the transport do what was approved.
+func (ss *ServerSession) applyGiven() error {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	for _, op := range ss.given.ops {
+		w, err := ss.operator()
+		if err != nil {
+			return err
+		}
+		if e := w.Apply(op); e != nil {
+			return e
+		}
+	}
+	return nil
 }
 
 // openSession makes the transport open the session, unless it has done that.
@@ -99,7 +131,7 @@ func runSetLevel(c *Call, ctx context.Context, w Sink) {
 	x := new(exchange[SetLoggingLevelParams, *SetLoggingLevelParams])
 	ctx = x.open(c, ctx, w)
 	x.params.Level = c.op.Level
-	c.finishEmpty(ctx, w, &x.req)
+	c.finishSession(ctx, w, &x.req)
 }
 
 // setLevel is the innermost handler of logging/setLevel.
@@ -120,7 +152,7 @@ func runSubscribe(c *Call, ctx context.Context, w Sink) {
 	x := new(exchange[SubscribeParams, *SubscribeParams])
 	ctx = x.open(c, ctx, w)
 	x.params.URI = string(c.name)
-	c.finishEmpty(ctx, w, &x.req)
+	c.finishSession(ctx, w, &x.req)
 }
 
 // subscribeTo is the innermost handler of resources/subscribe.
@@ -151,7 +183,7 @@ func runUnsubscribe(c *Call, ctx context.Context, w Sink) {
 	x := new(exchange[UnsubscribeParams, *UnsubscribeParams])
 	ctx = x.open(c, ctx, w)
 	x.params.URI = string(c.name)
-	c.finishEmpty(ctx, w, &x.req)
+	c.finishSession(ctx, w, &x.req)
 }
 
 // unsubscribeFrom is the innermost handler of resources/unsubscribe.
@@ -185,6 +217,11 @@ func (c *Call) hooked() bool {
 // finishEmpty sends req through the middleware and answers with its result, which is empty.
 func (c *Call) finishEmpty(ctx context.Context, w Sink, req Request) {
 	res, err := through[Result](c, ctx, req)
+	c.finishResult(w, res, err)
+}
+
+// finishResult answers with err or, if it is nil, with res.
+func (c *Call) finishResult(w Sink, res Result, err error) {
 	if err != nil {
 		c.fail(w, protocolError(err, c.rev))
 		return

@@ -32,10 +32,11 @@ type Middleware func(MethodHandler) MethodHandler
 //
 // Middleware sees a request when it has been found well-formed: requests of methods that the server
 // does not have, and those that break the rules of the protocol or of the transport, are refused
-// before. Next returns when what the request asks for has been done, with these exceptions. The
-// stream of a subscriptions/listen begins after the middleware has returned a result, and next does
-// not wait for its end. What notifications/cancelled asks for is done at once. For notifications
-// the results are ignored.
+// before. Next returns when what the request asks for has been done, with these exceptions. What
+// logging/setLevel, resources/subscribe and resources/unsubscribe ask for is done, and the stream
+// of a subscriptions/listen begins, after the middleware has returned a result; next does not wait
+// for the end of the stream. What notifications/cancelled asks for is done at once. For
+// notifications the results are ignored.
 //
 // A request that middleware refuses has no effect: no session is opened, no subscription made. The
 // session of an initialize has its ID when next has returned.

@@ -12,13 +12,6 @@ func (c *servedCall) OpenSession(info *SessionInfo) (string, *jsonrpc.Error) {
 	return c.p.session.ID(), e
 }
 
-// unopen takes back the session of an initialize that was refused nevertheless.
-func (p *peer) unopen() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.info, p.rev, p.params, p.opened = nil, nil, nil, nil
-}
-
 // Apply implements Operator.
 func (c *servedCall) Apply(op SessionOp) *jsonrpc.Error { return c.p.apply(op) }
 

@@ -83,7 +83,8 @@ func TestConnectionMiddleware(t *testing.T) {
 	if g.lastSession != c.ss {
 		t.Error("notifications have another session than Connect returned")
 	}
-	for _, refused := range []bool{true, false} {
+	for _, how := range []string{"before", "after", ""} {
+		refused := how != ""
 		for i, tt := range []struct{ method, params string }{
 			{"ping", ``}, {"logging/setLevel", `"level":"alert"`}, {"resources/subscribe", `"uri":"test://f00"`}, {"tools/call", `"name":"nobody"`},
 		} {
@@ -93,7 +94,7 @@ func TestConnectionMiddleware(t *testing.T) {
 				want = "unknown tool"
 			}
 			if refused {
-				g.refuse(tt.method, false)
+				g.refuse(tt.method, how == "after")
 				want = `"code":429`
 			}
 			c.send(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":%q,"params":{%s}}`, 10+i, tt.method, tt.params))

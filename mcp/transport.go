@@ -129,7 +129,8 @@ type Operator interface {
 	OpenSession(info *SessionInfo) (id string, refusal *jsonrpc.Error)
 
 	// Apply does what a CallSession asks of its session. A refusal becomes the response. It is
-	// called before Respond; several times only if middleware repeats the request.
+	// called before Respond, when middleware has let the request pass; several times only if
+	// middleware has repeated the request.
 	Apply(op SessionOp) (refusal *jsonrpc.Error)
 
 	// Accept ends a call without a response, instead of Respond: that of a notification, or a
