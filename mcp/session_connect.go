@@ -25,8 +25,8 @@ type ServerSessionOptions struct {
 	// notifications are not sent, and no more requests are read. Default 4 MiB.
 	MaxUnsent int
 
-	// WriteTimeout is how long a client may read nothing of what waits for it before its session
-	// ends. Default 30 s.
+	// WriteTimeout is how long one write may take before the session ends: a message, or several
+	// that have 64 KiB together, for a client that reads slowly or not at all. Default 30 s.
 	WriteTimeout time.Duration
 }
 

@@ -184,30 +184,54 @@ func (p *peer) schedule(in time.Duration) {
 
 // sendNotices sends a notice of everything that has changed, to each who wants it.
 func (p *peer) sendNotices() {
-	p.putNotices()
-	p.out.flush()
+	for {
+		all := p.putNotices()
+		p.out.flush()
+		if all || !p.roomForNotices() {
+			return
+		}
+	}
 }
 
-func (p *peer) putNotices() {
+// putNotices puts notices until there is no room for more, and reports whether those are all.
+func (p *peer) putNotices() (all bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.waiting = false
 	if p.ended {
-		return
+		return true
 	}
-	if !p.out.room(p.opts.MaxUnsent / 2) {
-		p.schedule(noticeRetry)
-		return
-	}
+	room := func() bool { return p.out.room(p.opts.MaxUnsent / 2) }
 	for _, topic := range []Topic{TopicTools, TopicPrompts, TopicResources} {
 		if p.changed&topic != 0 {
+			if !room() {
+				return false
+			}
 			p.putNotice(Change{Topic: topic})
+			p.changed &^= topic
 		}
 	}
 	for uri := range p.updated {
+		if !room() {
+			return false
+		}
 		p.putNotice(Change{Topic: TopicResource, URI: uri})
+		delete(p.updated, uri)
 	}
-	p.changed, p.updated = 0, nil
+	p.updated, p.waiting = nil, false // a burst may have grown it
+	return true
+}
+
+// roomForNotices reports whether there is room for more notices. If there is not, they are sent
+// later.
+func (p *peer) roomForNotices() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.out.room(p.opts.MaxUnsent / 2) {
+		return true
+	}
+	p.waiting = false
+	p.schedule(noticeRetry)
+	return false
 }
 
 // putNotice sends the notices of a change.

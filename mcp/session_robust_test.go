@@ -207,3 +207,84 @@ func TestKeepAliveOfRestoredSession(t *testing.T) {
 	}})
 	c.want("a ping", `"method":"ping"`)
 }
+
+// A client that reads slowly keeps its session, however much waits for it.
+func TestSlowClient(t *testing.T) {
+	const timeout = 300 * time.Millisecond
+	ours, theirs := NewInMemoryTransports()
+	ss, err := newEchoServer(t, nil).Connect(t.Context(), ours, &ServerSessionOptions{
+		WriteTimeout: timeout,
+		State:        &ServerSessionState{InitializeParams: &InitializeParams{ProtocolVersion: "2025-11-25"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const messages, length = 64, 16 << 10
+	for range messages {
+		go func() {
+			if err := ss.Log(context.Background(), &LoggingMessageParams{Level: LevelError, Data: strings.Repeat("x", length)}); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	const want = messages * length
+	buf := make([]byte, 64<<10)
+	begin := time.Now()
+	for got := 0; got < want; time.Sleep(timeout / 8) {
+		n, err := theirs.Read(buf)
+		if err != nil {
+			t.Fatalf("the session has ended after %d of %d bytes: %v", got, want, err)
+		}
+		got += n
+	}
+	if d := time.Since(begin); d < timeout {
+		t.Errorf("that took only %v", d)
+	}
+	theirs.Close()
+	if err := ss.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// What a client can make the server notify it of is more than may wait for it.
+func TestNoticesAreLimited(t *testing.T) {
+	const listens, uris, limit = 20, 100, 32 << 10
+	s := newEchoServer(t, nil)
+	read := func(context.Context, *ReadResourceRequest) (*ReadResourceResult, error) { return nil, nil }
+	s.AddResourceTemplate(&ResourceTemplate{Name: "t", URITemplate: "test://{id}"}, read)
+	ours, theirs := NewInMemoryTransports()
+	ss, err := s.Connect(t.Context(), ours, &ServerSessionOptions{MaxUnsent: limit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &lineClient{t: t, ss: ss, w: theirs, lines: make(chan string, 1)}
+	var all []string
+	for i := range uris {
+		all = append(all, fmt.Sprintf("test://%d", i))
+	}
+	subscribe := `"notifications":{"resourceSubscriptions":["` + strings.Join(all, `","`) + `"]}`
+	go c.read(theirs)
+	for i := range listens {
+		c.send(modernLine(fmt.Sprint(i), "subscriptions/listen", subscribe))
+		c.want("acknowledged", "subscriptions/acknowledged")
+	}
+	p := ss.peer
+	p.mu.Lock()
+	p.updated, p.waiting = make(map[string]struct{}), true // so that the timer does not send them
+	for _, uri := range all {
+		p.updated[normalURI(uri)] = struct{}{}
+	}
+	p.mu.Unlock()
+	p.putNotices()
+	p.out.mu.Lock()
+	if n := len(p.out.pending); n > limit {
+		t.Errorf("%d bytes wait, want at most %d", n, limit)
+	}
+	p.out.mu.Unlock()
+	go p.sendNotices()
+	for range listens * uris {
+		c.want("an update", "resources/updated")
+	}
+	theirs.Close()
+	_ = ss.Wait()
+}

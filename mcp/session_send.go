@@ -114,7 +114,13 @@ func (o *outbox) writePending() {
 		o.watch.Reset(o.stall)
 	}
 	o.mu.Unlock()
-	err := o.write(b)
+	var err error
+	for rest := b; len(rest) > 0 && err == nil; {
+		n := firstLines(rest)
+		err = o.write(rest[:n])
+		rest = rest[n:]
+		o.watch.Reset(o.stall)
+	}
 	o.mu.Lock()
 	o.watch.Stop()
 	o.writing = false
@@ -125,6 +131,21 @@ func (o *outbox) writePending() {
 		o.fail(err)
 	}
 	o.changed.Broadcast()
+}
+
+// maxWrite is the length of lines that are written together, unless a single one is longer.
+const maxWrite = 64 << 10
+
+// firstLines returns the length of the lines at the start of b, whole lines, that are written
+// together.
+func firstLines(b []byte) int {
+	if len(b) <= maxWrite {
+		return len(b)
+	}
+	if i := bytes.LastIndexByte(b[:maxWrite], '\n'); i >= 0 {
+		return i + 1
+	}
+	return maxWrite + bytes.IndexByte(b[maxWrite:], '\n') + 1
 }
 
 // giveUp ends the outbox if a write is still under way.
