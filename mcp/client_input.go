@@ -62,6 +62,9 @@ func (cs *ClientSession) answerAll(ctx context.Context, text []byte) ([]byte, er
 	}
 	dst := []byte{'{'}
 	for _, key := range slices.Sorted(maps.Keys(requests)) {
+		if hasNull(requests[key]) {
+			return nil, fmt.Errorf("answering %q: %w", key, errNullEntry)
+		}
 		res, err := cs.receive(ctx, requests[key].askMethod(), askRequest(cs, requests[key]))
 		if err != nil {
 			return nil, fmt.Errorf("answering %q: %w", key, err)

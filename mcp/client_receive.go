@@ -2,7 +2,9 @@ package mcp
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
@@ -49,6 +51,9 @@ func clientRequest[T any, P paramsOf[T]](cs *ClientSession, params []byte) (Requ
 		if err := decodeExact(params, (*T)(p)); err != nil {
 			return nil, err
 		}
+	}
+	if hasNull(p) {
+		return nil, errNullEntry
 	}
 	return &ClientRequest[P]{Session: cs, Params: p}, nil
 }
@@ -168,23 +173,57 @@ func withoutTools(p *CreateMessageWithToolsParams) (*CreateMessageParams, error)
 	return q, nil
 }
 
+var errNullEntry = errors.New("an entry of a list is null")
+
+// hasNull reports whether a list in v, which a server has sent, has an entry that is null. Hosts
+// need not expect nil pointers there.
+func hasNull(v any) bool {
+	switch v := v.(type) {
+	case *ListToolsResult:
+		return slices.Contains(v.Tools, nil)
+	case *ListPromptsResult:
+		return slices.Contains(v.Prompts, nil)
+	case *ListResourcesResult:
+		return slices.Contains(v.Resources, nil)
+	case *ListResourceTemplatesResult:
+		return slices.Contains(v.ResourceTemplates, nil)
+	case *GetPromptResult:
+		return slices.Contains(v.Messages, nil)
+	case *ReadResourceResult:
+		return slices.Contains(v.Contents, nil)
+	case *CreateMessageParams:
+		return slices.Contains(v.Messages, nil)
+	case *CreateMessageWithToolsParams:
+		return slices.Contains(v.Messages, nil) || slices.Contains(v.Tools, nil)
+	}
+	return false
+}
+
 // takeNotification puts a notification in line for its handler.
 func (cs *ClientSession) takeNotification(m *jsonrpc.Request) {
+	if cs.addNote(m) { // not under the lock: the Logger may use the session
+		cs.client.opts.Logger.Warn("mcp: a notification was dropped, because the handlers are slow", "method", m.Method)
+	}
+}
+
+// addNote adds a notification. It reports whether it is the first that is dropped.
+func (cs *ClientSession) addNote(m *jsonrpc.Request) (dropped bool) {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if m.Method == notifyAcknowledged {
 		cs.acknowledge(m.Params)
-		return
+		return false
 	}
 	if len(cs.notes) >= maxNotes {
-		cs.client.opts.Logger.Warn("mcp: a notification was dropped, because the handlers are slow", "method", m.Method)
-		return
+		cs.dropped++
+		return cs.dropped == 1
 	}
 	cs.notes = append(cs.notes, m)
 	if !cs.noting {
 		cs.noting = true
 		go cs.runNotes()
 	}
+	return false
 }
 
 const notifyAcknowledged = "notifications/subscriptions/acknowledged"

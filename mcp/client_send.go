@@ -97,6 +97,9 @@ func (cs *ClientSession) dispatch(ctx context.Context, method string, req Reques
 	if err := jsonv2.Unmarshal(text, res, exact); err != nil {
 		return nil, fmt.Errorf("mcp: result of %s: %w", method, err)
 	}
+	if hasNull(res) {
+		return nil, fmt.Errorf("mcp: result of %s: %w", method, errNullEntry)
+	}
 	return res, nil
 }
 

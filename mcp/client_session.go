@@ -31,6 +31,7 @@ type ClientSession struct {
 	headers  map[string][]headerParam // of tools that were listed
 	notes    []*jsonrpc.Request       // notifications that wait for their handlers
 	noting   bool                     // a goroutine runs them
+	dropped  int                      // those that found too many waiting
 	err      error                    // why the session has ended
 	finished chan struct{}            // closed at the end
 }
