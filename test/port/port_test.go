@@ -147,6 +147,13 @@ func renamed(t *testing.T) string {
 		t.Fatal("docs/moving.md has no renames")
 	}
 	command(t, dir, "bash", "-euc", string(m[1]))
+	own(t, dir)
+	return dir
+}
+
+// own makes dir a module that needs what this one needs, and has Mooring of this repository.
+func own(t *testing.T, dir string) {
+	t.Helper()
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +168,6 @@ func renamed(t *testing.T) string {
 		}
 	}
 	command(t, dir, "go", "mod", "edit", "-replace", "github.com/mooring-mcp/mooring="+root)
-	return dir
 }
 
 func command(t *testing.T, dir, name string, args ...string) {
