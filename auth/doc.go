@@ -1,5 +1,5 @@
-// Package auth says who asks: what a bearer token stands for, and how the verified token travels
-// with a request. For hosts on net/http it has the middleware that demands a token (RFC 6750), and
-// the handler that publishes where tokens come from (RFC 9728). Its names are those of the official
-// Go SDK's package auth.
+// Package auth is about bearer tokens: what a verified token says ([TokenInfo]), and how that gets
+// to handlers. For servers on net/http it has middleware that demands a token (RFC 6750), and a
+// handler that publishes which authorization servers issue tokens (RFC 9728). Its names are those
+// of package auth of the official Go SDK.
 package auth

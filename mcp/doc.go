@@ -1,14 +1,15 @@
-// Package mcp implements the Model Context Protocol for servers, without a transport: tools,
-// resources, prompts, completion, subscriptions and the rules of the envelope. It serves the
-// revisions 2026-07-28, 2025-11-25, 2025-06-18, 2025-03-26 and 2024-11-05.
+// Package mcp implements the Model Context Protocol: a [Server] with tools, resources, prompts,
+// completion and subscriptions, and a [Client]. It serves the revisions 2026-07-28, 2025-11-25,
+// 2025-06-18, 2025-03-26 and 2024-11-05. Its names are those of package mcp of the official Go SDK.
 //
-// Most programs only need the first section below, and serve their [Server] with package server:
+// Most programs only need the first two sections below. They serve their Server over HTTP with
+// package server, on listeners of its own or on net/http, and test it with package mcptest:
 //
 //	s := mcp.NewServer(&mcp.Implementation{Name: "weather", Version: "v1.0.0"}, nil)
 //	mcp.AddTool(s, &mcp.Tool{Name: "forecast", Description: "Daily temperatures."}, forecast)
 //	log.Fatal(server.ListenAndServe("127.0.0.1:8080", s))
 //
-// # For hosts: tools, resources, prompts and their handlers
+// # Tools, resources, prompts and their handlers
 //
 // A [Server] holds features. [NewServer] makes one from an [Implementation] and [ServerOptions].
 //
@@ -20,26 +21,41 @@
 //     [ResourceTemplate] with a [ResourceHandler]. [Server.ResourceUpdated] notifies subscribers.
 //   - Prompts: [Server.AddPrompt] adds a [Prompt] with a [PromptHandler].
 //   - Completion: ServerOptions.CompletionHandler answers completion/complete.
-//     [Server.AddSendingMiddleware] is for what the server sends of its own accord.
-//   - Methods of one's own: [AddReceivingCustomMethod].
-//   - Features per caller: ServerOptions.Visible decides which of them a [Caller] has.
+//   - Methods that the protocol does not have: [AddReceivingCustomMethod].
+//   - Features per caller: ServerOptions.Visible decides which features a [Caller] has.
 //   - Middleware: [Server.AddReceivingMiddleware] puts a [Middleware] around everything that
 //     clients send, and [Server.AddReceivingMiddlewareFor] around some methods.
+//     [Server.AddSendingMiddleware] is for what the server sends of its own accord.
 //
 // A handler gets a [ServerRequest], such as a [CallToolRequest]. Its methods report progress
-// ([ServerRequest.Progress]), write to the client's log ([ServerRequest.Log]) and say who calls. A
-// handler that needs an answer from the user, a model or the client returns an [InputRequestMap]
-// ([ElicitParams], [CreateMessageParams], [ListRootsParams]) and runs again with the answers.
+// ([ServerRequest.Progress]) and write to the client's log ([ServerRequest.Log]). Its Extra, a
+// [RequestExtra], says who calls: header fields, the verified token and the peer's address.
+//
+// A handler that needs an answer from the user, a model or the client returns an [InputRequestMap]
+// ([ElicitParams], [CreateMessageParams], [ListRootsParams]) and runs again with the answers. That
+// works in all revisions. In sessions of the earlier ones a handler may wait for the answer instead
+// ([ServerSession.Elicit], [ServerSession.CreateMessage], [ServerSession.ListRoots]).
 //
 // Features may be added and removed at any time and from any goroutine. They form an immutable
 // registry that is replaced as a whole, so that a call sees the same features from start to end.
 //
 // Handlers need not know which revision a client speaks: what they return is written as that
-// revision has it, and what they ask travels as that revision wants. Names and signatures are those
-// of the official Go SDK. Handlers written for it move here by changing an import, except those
-// that ask the client: here they return their questions.
+// revision has it, and what they ask travels as that revision wants.
 //
-// # For transports: from a message to its response
+// # Connections that stay, and clients
+//
+// [Server.Run] serves one client over a [Transport], such as [StdioTransport], until the client
+// closes the connection. [Server.Connect] does so in the background and returns the
+// [ServerSession]. [IOTransport] serves any Reader and Writer, [NewInMemoryTransports] returns the
+// two ends of a connection within the process, and other packages may implement Transport.
+//
+// [NewClient] makes a Client, and [Client.Connect] connects it to a server: over HTTP
+// ([StreamableClientTransport]), to a process that it starts ([CommandTransport]), or in memory.
+//
+// # For servers with event loops: from a message to its response
+//
+// The rest is for packages such as server, which have a transport that is not a Transport. They
+// need no other part of this package to serve a message.
 //
 // A transport decodes a message ([jsonrpc.Envelope]) and adds what it knows of it in a
 // [RequestMeta]. [Server.Prepare] checks the message and readies a [Call] for it. It never calls a

@@ -13,8 +13,8 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// A Client is who asks, as a server sees it. The zero value is ready to use. A Client may be used
-// by several goroutines once its fields are set.
+// A Client is the client that sends a request, as a server sees it. The zero value is ready to use.
+// A Client may be used by several goroutines once its fields are set.
 type Client struct {
 	// ProtocolVersion is the revision that the client speaks. Default: the newest. In a revision
 	// with sessions, each request is the first of a session of its own.

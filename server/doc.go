@@ -1,4 +1,5 @@
-// Package server serves MCP over Streamable HTTP on event loops.
+// Package server serves MCP over Streamable HTTP on event loops, on listeners of its own or as a
+// handler of net/http.
 //
 // A whole server is an mcp.Server with some features and a call of [ListenAndServe]:
 //
@@ -44,6 +45,20 @@
 //
 // [Server.Stats] returns the counters as a [Stats], and [Server.Ready] reports whether the server
 // takes new work. Package server/admin serves both to operators, on an address of its own.
+//
+// # With net/http
+//
+// [NewStreamableHTTPHandler] returns a handler for a mux of net/http, with the names and options of
+// the official Go SDK. It serves all revisions, behind any middleware. A stream that stays open, or
+// a call that takes long, leaves net/http where its connection allows that: an event loop serves
+// it, and no goroutine waits. [NewSSEHandler] serves the HTTP+SSE transport of 2024-11-05.
+//
+// The other way round, [Options].Other is a handler of net/http for all paths that the server does
+// not serve itself.
+//
+// [Server.Handle] adds endpoints with other mcp.Servers. What handlers know of a request is in
+// mcp.RequestExtra: on net/http everything, and on the server's own listeners what
+// Options.HandlerHeaders names and Options.Context adds.
 //
 // # Connections and calls
 //
