@@ -95,7 +95,8 @@ func (s *Server) Run(ctx context.Context, t Transport) error {
 
 // Connect begins to serve a client over t, and returns at once. All revisions are served; each
 // request says in which one it is. Messages are handled concurrently: each call of a handler has
-// a goroutine, and a message never waits for the handler of another.
+// a goroutine, and a message never waits for the handler of another. Only behind an initialize that
+// middleware sees do they wait, for a second at most.
 //
 // Ctx is for making the connection; handlers get its values, but not its end. Nil opts are the
 // defaults.

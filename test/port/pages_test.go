@@ -184,7 +184,7 @@ func h(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error
 func h(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 	return textResult("a"), errorResult("b")
 	s.RemoveTools("x"); s.RemoveResources("y"); s.RemoveResources("z")
-	err := s.Run(context.Background(), new(mcp.StdioTransport))
+	err := s.Run(context.Background(), &mcp.StdioTransport{})
 `
 	if string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
