@@ -57,6 +57,7 @@ type gate struct {
 // An httpRequest is what a loop sees of a request that net/http serves, except its bytes.
 type httpRequest struct {
 	r        *http.Request // the loop uses its header fields and the values of its context
+	host     *http.Server  // nil if none serves the request
 	mount    *mount
 	svc      *service // nil if the path decides
 	token    *auth.TokenInfo

@@ -2,7 +2,6 @@ package server
 
 import (
 	"bytes"
-	"net/http"
 
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/server/internal/engine"
@@ -190,8 +189,7 @@ func (c *conn) leaves() bool {
 	case c.has(flagLent):
 		return l.srv.homes.at(c.home).ended.Load()
 	case c.has(flagGate):
-		of, _ := c.sk.(*gate).r.Context().Value(http.ServerContextKey).(*http.Server)
-		h := l.srv.homes.find(of)
+		h := l.srv.homes.find(c.sk.(*gate).host)
 		return h != nil && h.ended.Load()
 	}
 	return false
@@ -203,7 +201,7 @@ func (c *conn) isOf(h *home) bool {
 	case c.has(flagLent):
 		return c.home == h.index
 	case c.has(flagGate):
-		return c.sk.(*gate).r.Context().Value(http.ServerContextKey) == h.hs
+		return c.sk.(*gate).host == h.hs
 	}
 	return false
 }

@@ -43,8 +43,9 @@ func (p *passage) canMove() bool {
 	if p.began && !p.stream {
 		return false // it is nearly complete
 	}
-	to := p.g.loop.srv.homeOf(r)
-	return to != nil && to.takesMoved()
+	s := p.g.loop.srv
+	to := s.homeOf(r)
+	return to != nil && to.takesMoved() && !s.draining.Load()
 }
 
 // canHijack reports whether w says that its connection can be taken.
@@ -113,10 +114,11 @@ func (p *passage) move() bool {
 	}
 	g.moved = mv
 	if err := s.engine.Adopt(g.loop.idx, nc, g.conn); err != nil {
+		// The server shuts down, and lets this response finish.
 		stay()
-		_ = nc.Close()
+		g.moved = nil
 		g.stopMoving()
-		p.leave(err)
+		p.w = newRawWriter(nc, p)
 		return false
 	}
 	if g.timer != nil {

@@ -9,7 +9,8 @@ import (
 )
 
 // rawWriter writes the response on a connection that was taken from net/http but that no loop can
-// have, because something wraps its socket. The connection ends with the response.
+// have, because something wraps its socket, or because the loops take no more. The connection ends
+// with the response.
 type rawWriter struct {
 	nc     net.Conn
 	header http.Header
@@ -43,6 +44,9 @@ func (w *rawWriter) Header() http.Header { return w.header }
 // WriteHeader implements http.ResponseWriter.
 func (w *rawWriter) WriteHeader(status int) {
 	var fields []byte
+	if _, given := w.header["Date"]; !given {
+		fields = time.Now().UTC().AppendFormat([]byte("\r\nDate: "), http.TimeFormat)
+	}
 	for name, values := range w.header {
 		if isHopByHop(name) && name != "Content-Length" {
 			continue

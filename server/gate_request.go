@@ -22,6 +22,7 @@ import (
 func requestOf(w http.ResponseWriter, r *http.Request, m *mount, svc *service) httpRequest {
 	ctx := r.Context()
 	q := httpRequest{r: r, mount: m, svc: svc, token: auth.TokenInfoFromContext(ctx), flushes: canFlush(w)}
+	q.host, _ = ctx.Value(http.ServerContextKey).(*http.Server)
 	q.peer, _ = netip.ParseAddrPort(r.RemoteAddr)
 	if local, ok := ctx.Value(http.LocalAddrContextKey).(net.Addr); ok {
 		q.trust = trustOf(local)

@@ -95,7 +95,7 @@ func (s *Server) contentOf(w http.ResponseWriter, r *http.Request, q *httpReques
 	if n == 0 {
 		return nil, nil
 	}
-	if hs, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && hs.ReadTimeout <= 0 {
+	if hs := q.host; hs != nil && hs.ReadTimeout <= 0 {
 		rc := http.NewResponseController(w)
 		if rc.SetReadDeadline(time.Now().Add(s.opts.BodyTimeout)) == nil {
 			// The deadline must not end the request itself: net/http continues to read, and takes
@@ -262,7 +262,7 @@ func (p *passage) leave(err error) {
 // pass passes on what the conn has written.
 func (p *passage) pass(out *buffer, end gateEnd) {
 	b := out.B
-	if !p.began {
+	if !p.began && !p.gone {
 		n := p.passHead(b)
 		p.g.passed(n)
 		b = b[n:]

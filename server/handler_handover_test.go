@@ -3,13 +3,17 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,4 +188,61 @@ func TestHandOverEnds(t *testing.T) {
 			t.Errorf("%s: %d panics", e, st.Panics)
 		}
 	}
+}
+
+// A handler that shuts down while calls move finishes them: each gets its answer.
+func TestHandOverDuringShutdown(t *testing.T) {
+	for _, e := range []server.Engine{server.EngineEpoll, server.EngineGnet} {
+		for k := range 8 {
+			m := newMover(t, &server.StreamableHTTPOptions{Options: &server.Options{Engine: e}})
+			var log syncLog
+			m.Config.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(&log, nil), slog.LevelWarn)
+			var all sync.WaitGroup
+			var begun atomic.Int64
+			for range 24 {
+				all.Go(func() {
+					c := m.dial()
+					c.send(call("wait", `{"Ms":120,"Steps":0}`))
+					begun.Add(1)
+					resp, err := http.ReadResponse(c.r, nil)
+					if err != nil {
+						t.Errorf("%s: %v", e, err)
+						return
+					}
+					if b, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(b), "waited") {
+						t.Errorf("%s: %d %s %v", e, resp.StatusCode, b, err)
+					}
+				})
+			}
+			await(t, "the calls run", func() bool { return begun.Load() == 24 && m.h.Stats().CallsInFlight == 24 })
+			time.Sleep(time.Duration(40+k) * time.Millisecond)
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			if err := m.h.Shutdown(ctx); err != nil {
+				t.Errorf("%s: %v", e, err)
+			}
+			cancel()
+			all.Wait()
+			if got := log.String(); got != "" {
+				t.Errorf("%s: net/http complains: %s", e, got)
+			}
+		}
+	}
+}
+
+// syncLog collects what is logged.
+type syncLog struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *syncLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *syncLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }

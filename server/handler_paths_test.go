@@ -127,8 +127,8 @@ func (c *pathClient) do(r *http.Request) *http.Response {
 		c.t.Fatal(err)
 	}
 	c.t.Cleanup(func() { resp.Body.Close() })
-	if got := resp.Header.Get("X-Middleware"); got != "seen" {
-		c.t.Errorf("X-Middleware is %q", got)
+	if got := resp.Header; got.Get("X-Middleware") != "seen" || len(got["Date"]) != 1 {
+		c.t.Errorf("X-Middleware, Date: %q", got)
 	}
 	return resp
 }
