@@ -175,27 +175,31 @@ func (m *matcher) pairs(pos int) (end int, ok bool) {
 	names := m.values[len(m.vars)]
 	ends := func(i int) bool { return m.pairEnds(m.uri, i, m.to, names) }
 	seen := uint64(0)
+	var rest exploded
 	j, at := m.named(pos, seen)
 	for j >= 0 {
 		v := &m.vars[j]
 		if end = m.longest(v, at, ends); end < 0 || v.explode && end == pos {
 			return 0, false
 		}
-		value := m.uri[at:end]
-		if v.explode && seen&(1<<j) != 0 {
-			ok = m.putMore(v.name, value)
-		} else {
-			ok = m.put(v.name, value)
-		}
-		if !ok {
+		value, ok := decoded(m.uri[at:end])
+		switch {
+		case !ok:
 			return 0, false
+		case m.found == nil:
+		case v.explode:
+			rest.add(v.name, value, m.op.sep)
+		default:
+			m.found[v.name] = value
 		}
 		seen |= 1 << j
 		if end == len(m.uri) || m.uri[end] != m.op.sep || !names.has(end+1) {
+			rest.put(m.found)
 			return end, true
 		}
 		pos = end + 1
 		if j, at = m.named(pos, seen); j < 0 && m.to.has(end) {
+			rest.put(m.found)
 			return end, true // what follows belongs to another expression
 		}
 	}
@@ -238,24 +242,38 @@ func (m *matcher) longest(v *variable, pos int, ends func(int) bool) int {
 // put notes the value of the variable called name. It returns false if text does
 // not decode to UTF-8.
 func (m *matcher) put(name, text string) bool {
-	v, err := url.PathUnescape(text)
-	if err != nil || !utf8.ValidString(v) {
-		return false
-	}
-	if m.found != nil {
+	v, ok := decoded(text)
+	if ok && m.found != nil {
 		m.found[name] = v
 	}
-	return true
+	return ok
 }
 
-// putMore is like put for another value of a variable that has one.
-func (m *matcher) putMore(name, text string) bool {
-	before := m.found[name]
-	if !m.put(name, text) {
-		return false
+// decoded returns text without percent-encodings. It returns false if that is not
+// UTF-8.
+func decoded(text string) (string, bool) {
+	v, err := url.PathUnescape(text)
+	return v, err == nil && utf8.ValidString(v)
+}
+
+// exploded collects the values of a variable with the explode modifier, of which
+// an expression with names has one at most.
+type exploded struct {
+	name string
+	text []byte
+}
+
+// add adds a value, decoded.
+func (e *exploded) add(name, value string, sep byte) {
+	if e.name != "" {
+		e.text = append(e.text, sep)
 	}
-	if m.found != nil {
-		m.found[name] = before + string(m.op.sep) + m.found[name]
+	e.name, e.text = name, append(e.text, value...)
+}
+
+// put puts the values into found, if there are any.
+func (e *exploded) put(found map[string]string) {
+	if e.name != "" {
+		found[e.name] = string(e.text)
 	}
-	return true
 }

@@ -230,6 +230,34 @@ func TestHostileURIsAreLinear(t *testing.T) {
 	}
 }
 
+// So must one that matches, with its values.
+func TestLongMatchesAreLinear(t *testing.T) {
+	for _, tt := range []struct{ template, piece string }{
+		{"{;a*}{;b*}{;c,d,e,f*}", ";b"},
+		{"{?a*}{&b*}{&c*}", "&a="},
+		{"{?a,b,c}{&d,e*}{#f}", "&b=1"},
+		{"{+a,b,c}{/d*}", "/,"},
+	} {
+		tmpl := parse(t, tt.template)
+		cost := func(n int) time.Duration {
+			uri := strings.Repeat(tt.piece, n/len(tt.piece))
+			best := time.Hour
+			for range 5 {
+				start := time.Now()
+				if _, ok := tmpl.Match(uri); !ok {
+					t.Fatalf("%s does not match", tt.template)
+				}
+				best = min(best, time.Since(start))
+			}
+			return best
+		}
+		small, large := cost(10_000), cost(100_000)
+		if large > 40*small+5*time.Millisecond {
+			t.Errorf("%s: 10,000 octets take %v, 100,000 take %v", tt.template, small, large)
+		}
+	}
+}
+
 func FuzzMatch(f *testing.F) {
 	f.Add("x/{a}{?b,c}", "x/1?b=2")
 	f.Add("{+a}/{b}", "a/b/c")
