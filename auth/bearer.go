@@ -214,6 +214,10 @@ func (g *guard) challenge(refused *refusal, scopes []string) string {
 	}
 	param("resource_metadata", g.opts.ResourceMetadataURL)
 	param("scope", strings.Join(scopes, " "))
+	if len(b) == len("Bearer") {
+		// "The auth-scheme value MUST be followed by one or more auth-param values."
+		param("realm", "mcp")
+	}
 	return string(b)
 }
 

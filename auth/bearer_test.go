@@ -66,7 +66,7 @@ func TestRequireBearerToken(t *testing.T) {
 	}{
 		{"no token", &open, nil, "", 401, `Bearer ` + metadata},
 		{"no token, scopes", &scoped, nil, "", 401, `Bearer ` + metadata + `, scope="read write"`},
-		{"no token, no options", nil, nil, "", 401, `Bearer`},
+		{"no token, no options", nil, nil, "", 401, `Bearer realm="mcp"`},
 		{"another scheme", &open, []string{"Basic YTpi"}, "", 401, `Bearer ` + metadata},
 		{"the scheme alone", &open, []string{"Bearer"}, "", 401, `Bearer ` + metadata},
 		{"an empty token", &open, []string{"Bearer  "}, "", 401, `Bearer ` + metadata},
