@@ -201,6 +201,31 @@ func TestGetPromptAndReadResource(t *testing.T) {
 	}
 }
 
+type tenantKey struct{}
+
+// Visible sees the context of the call, as over HTTP it sees that of the request.
+func TestVisibleContext(t *testing.T) {
+	s := mcp.NewServer(&mcp.Implementation{Name: "test", Version: "v1.0.0"}, &mcp.ServerOptions{
+		Visible: func(ctx context.Context, caller *mcp.Caller, _ mcp.FeatureKind, name string) bool {
+			return ctx.Value(tenantKey{}) == name && auth.TokenInfoFromContext(ctx) == caller.TokenInfo
+		},
+	})
+	for _, tenant := range []string{"ann", "bob"} {
+		s.AddTool(&mcp.Tool{Name: tenant, InputSchema: map[string]any{"type": "object"}}, func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			return &mcp.CallToolResult{}, nil
+		})
+	}
+	ctx := context.WithValue(t.Context(), tenantKey{}, "ann")
+	for _, c := range []*mcptest.Client{{}, {TokenInfo: &auth.TokenInfo{UserID: "u"}}, {ProtocolVersion: "2025-11-25"}} {
+		if _, _, err := mcptest.Call[any](ctx, s, "ann", nil, c); err != nil {
+			t.Error(err)
+		}
+		if _, _, err := mcptest.Call[any](ctx, s, "bob", nil, c); err == nil {
+			t.Error("a tool that is not visible was called")
+		}
+	}
+}
+
 func TestTwoClientsPanic(t *testing.T) {
 	defer func() {
 		if recover() == nil {

@@ -34,6 +34,7 @@ func (q *request) send(ctx context.Context, s *mcp.Server, c *Client) ([]byte, e
 		}
 		meta.Header, meta.RemoteAddr = c.Header, c.RemoteAddr
 	}
+	meta.Context = ctx
 	session := mcp.LegacyRevision([]byte(c.version()))
 	if session {
 		if err := c.join(s, &meta); err != nil {
