@@ -145,3 +145,23 @@ func TestCallIsReused(t *testing.T) {
 		}
 	}
 }
+
+// Middleware that panics when it is added leaves the server as it was.
+func TestMiddlewareThatPanics(t *testing.T) {
+	s := newTestServer(t, nil)
+	for _, add := range []func(...Middleware){s.AddReceivingMiddleware, s.AddSendingMiddleware} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			add(func(MethodHandler) MethodHandler { panic("no settings") })
+		}()
+	}
+	s.AddReceivingMiddleware(pass)
+	fillServer(s, 1)
+	if got := newClient(t, s).call("tools/list", ""); got.code != 0 {
+		t.Error(got.body)
+	}
+}

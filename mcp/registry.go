@@ -47,14 +47,7 @@ func newRegistry() *registry {
 // registry, and the watchers are notified of topic unless it is 0. It may be called from any
 // goroutine.
 func (s *Server) update(topic Topic, change func(*registry) bool) {
-	s.mu.Lock()
-	next := *s.reg.Load()
-	changed := change(&next)
-	if changed {
-		next.discover, next.initialize = new([revisionCount]discovery), new([revisionCount]discovery)
-		s.reg.Store(&next)
-	}
-	s.mu.Unlock()
+	next, changed := s.replace(change)
 	if changed {
 		s.views.clear()
 	}
@@ -65,6 +58,20 @@ func (s *Server) update(topic Topic, change func(*registry) bool) {
 	default:
 		s.tell(Change{Topic: topic})
 	}
+}
+
+// replace replaces the registry by what change makes of a copy of it. It returns the copy, and
+// whether change has returned true. Change may call middleware of the host, which may panic.
+func (s *Server) replace(change func(*registry) bool) (next registry, changed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	next = *s.reg.Load()
+	if changed = change(&next); changed {
+		next.discover, next.initialize = new([revisionCount]discovery), new([revisionCount]discovery)
+		own := next
+		s.reg.Store(&own)
+	}
+	return next, changed
 }
 
 // capabilities returns what the server declares when it has the features of r.
