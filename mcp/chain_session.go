@@ -3,6 +3,7 @@ package mcp
 import (
 	"bytes"
 	"context"
+	"fmt"
 
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
@@ -249,6 +250,9 @@ func (c *Call) finishPlain(w Sink, res Result) {
 // appendPlain appends the members of the JSON of res, except those that the server writes.
 func appendPlain(dst []byte, res Result) ([]byte, error) {
 	text, err := marshal(res)
+	if err == nil && !isObject(text) {
+		err = fmt.Errorf("mcp: a %T is not an object", res)
+	}
 	if err != nil {
 		return dst, err
 	}

@@ -185,3 +185,52 @@ func TestCustomMethodNames(t *testing.T) {
 	c.call("tasks/get", ``).wantResult("replaced", "version 1")
 	c.send(`{"jsonrpc":"2.0","method":"tasks/get"}`, nil) // a notification of that name is ignored
 }
+
+// The params of a custom method may be of a type that a method of the protocol has.
+func TestCustomMethodWithParamsOfTheProtocol(t *testing.T) {
+	s := newTestServer(t, nil)
+	err := errors.Join(
+		AddReceivingCustomMethod(s, "acme/ping", func(_ context.Context, _ *ServerSession, p *PingParams) (*searchResult, error) {
+			return &searchResult{Next: "pong"}, nil
+		}),
+		AddReceivingCustomMethod(s, "acme/tools", func(_ context.Context, _ *ServerSession, p *ListToolsParams) (*searchResult, error) {
+			return &searchResult{Next: p.Cursor}, nil
+		}),
+		AddReceivingCustomMethod(s, "acme/cancel", func(_ context.Context, _ *ServerSession, p *CancelledParams) (*searchResult, error) {
+			return &searchResult{Next: p.Reason}, nil
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		eachEra(t, s, func(t *testing.T, c *client) {
+			c.schema = nil
+			for method, members := range map[string]string{"acme/ping": "", "acme/tools": `"cursor":"pong"`, "acme/cancel": `"reason":"pong"`} {
+				if a := c.call(method, members); a.code != 0 || !strings.Contains(a.body, `"next":"pong"`) {
+					t.Errorf("%s: %s", method, a.body)
+				}
+			}
+		})
+		s.AddReceivingMiddleware(pass)
+	}
+}
+
+// A listResult is a result that is not an object.
+type listResult struct{ ResultBase }
+
+func (*listResult) MarshalJSON() ([]byte, error) { return []byte(`["x"]`), nil }
+
+// A result that is not an object is an error of the handler, and not an empty result.
+func TestCustomMethodWithoutObject(t *testing.T) {
+	s := newTestServer(t, &ServerOptions{Logger: discardLogger})
+	err := AddReceivingCustomMethod(s, "acme/list", func(context.Context, *ServerSession, *searchParams) (*listResult, error) {
+		return new(listResult), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eachEra(t, s, func(_ *testing.T, c *client) {
+		c.schema = nil
+		c.call("acme/list", "").wantError("a list", -32603, 200)
+	})
+}

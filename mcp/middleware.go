@@ -34,9 +34,9 @@ type Middleware func(MethodHandler) MethodHandler
 // does not have, and those that break the rules of the protocol or of the transport, are refused
 // before. Next returns when what the request asks for has been done, with these exceptions. What
 // logging/setLevel, resources/subscribe and resources/unsubscribe ask for is done, and the stream
-// of a subscriptions/listen begins, after the middleware has returned a result; next does not wait
-// for the end of the stream. What notifications/cancelled asks for is done at once. For
-// notifications the results are ignored.
+// of a subscriptions/listen begins, after the middleware has returned a result; if the transport
+// then refuses, that is the response. Next does not wait for the end of the stream. What
+// notifications/cancelled asks for is done at once. For notifications the results are ignored.
 //
 // A request that middleware refuses has no effect: no session is opened, no subscription made. The
 // session of an initialize has its ID when next has returned.
@@ -146,6 +146,12 @@ func through[R Result](c *Call, ctx context.Context, req Request) (R, error) {
 // dispatch is the innermost MethodHandler. A nil pointer from a handler means that it has no
 // result.
 func (s *Server) dispatch(ctx context.Context, method string, req Request) (Result, error) {
+	ss, _ := req.GetSession().(*ServerSession)
+	if ss != nil && ss.reg != nil {
+		if m := ss.reg.custom[method]; m != nil { // its params may be of a type of the protocol
+			return m.handle(ctx, req)
+		}
+	}
 	switch req := req.(type) {
 	case *ServerRequest[*CancelledParams]:
 		return nil, nil // the transport has done it
@@ -156,7 +162,6 @@ func (s *Server) dispatch(ctx context.Context, method string, req Request) (Resu
 	case *ProgressNotificationServerRequest:
 		return hook(ctx, s.opts.ProgressNotificationHandler, req)
 	}
-	ss, _ := req.GetSession().(*ServerSession)
 	if ss == nil || ss.reg == nil {
 		return nil, errors.New("mcp: middleware passed on a request without its session")
 	}
@@ -191,9 +196,6 @@ func (s *Server) dispatch(ctx context.Context, method string, req Request) (Resu
 		return s.listenTo(ctx, req)
 	case *DiscoverRequest:
 		return s.discoverResult(ctx, req), nil
-	}
-	if m := ss.reg.custom[method]; m != nil {
-		return m.handle(ctx, req)
 	}
 	return nil, fmt.Errorf("mcp: middleware passed on a %T as %s", req, method)
 }
