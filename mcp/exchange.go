@@ -24,8 +24,10 @@ func (x *exchange[T, P]) open(c *Call, ctx context.Context, w Sink) context.Cont
 	x.sess.peer, x.sess.inline = c.peer, c.inline
 	x.extra.Principal = c.principal
 	x.extra.Header, x.extra.TokenInfo, x.extra.RemoteAddr = c.header, c.tokenInfo, c.remoteAddr
-	if _, ok := w.(StreamCloser); ok && c.rev.resumableFromStart && !c.inline {
-		x.extra.CloseSSEStream = x.sess.CloseSSEStream
+	if !c.inline && c.rev.resumableFromStart {
+		if _, ok := w.(StreamCloser); ok {
+			x.extra.CloseSSEStream = x.sess.CloseSSEStream
+		}
 	}
 	x.req = ServerRequest[P]{Session: &x.sess, Params: &x.params, Extra: &x.extra}
 	if c.env.hasOther {
