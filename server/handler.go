@@ -47,7 +47,8 @@ type StreamableHTTPOptions struct {
 	// and origin.
 	DisableLocalhostProtection bool
 	// CrossOriginProtection decides which requests of browsers are refused with 403, in place of
-	// AllowedOrigins of Options.
+	// AllowedOrigins of Options. A request with an Origin needs its permission for POST, whatever
+	// its method is.
 	CrossOriginProtection *http.CrossOriginProtection
 	// MaxRequestBodyBytes is the maximum length of content. Longer content gets 413. Default: that
 	// of Options, 4 MiB. It cannot be turned off: a negative value means the default and is logged.
