@@ -126,8 +126,8 @@ func (s *Server) Prepare(c *Call, m *jsonrpc.Envelope, meta *RequestMeta) *jsonr
 	}
 	c.run = spec.run
 	c.chained = c.reg.wanted.wants(c.method, m.Method)
-	if spec.visible && s.opts.Visible != nil {
-		if meta.NoWait && !s.opts.VisibleInline {
+	if s.opts.Visible != nil && (spec.visible || c.chained) { // middleware may pass it on as another
+		if spec.visible && meta.NoWait && !s.opts.VisibleInline {
 			c.kind = CallUnprepared
 			return nil
 		}

@@ -218,6 +218,36 @@ func TestVisibleRedirect(t *testing.T) {
 	}
 }
 
+// That holds for requests of every method, also those that Visible has no part in by themselves.
+func TestVisibleRedirectOfOthers(t *testing.T) {
+	s := newVisibleServer(t, &ServerOptions{})
+	if err := AddReceivingCustomMethod(s, "acme/tools", func(context.Context, *ServerSession, *searchParams) (*searchResult, error) { return nil, nil }); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	s.AddReceivingMiddleware(func(next MethodHandler) MethodHandler {
+		return func(ctx context.Context, method string, req Request) (Result, error) {
+			res, err := next(ctx, "tools/list", &ListToolsRequest{Session: req.GetSession().(*ServerSession), Params: new(ListToolsParams)})
+			if err != nil {
+				return nil, err
+			}
+			for _, tool := range res.(*ListToolsResult).Tools {
+				got = append(got, tool.Name)
+			}
+			return next(ctx, method, req)
+		}
+	})
+	c := newClient(t, s)
+	c.principal, c.schema = "alice", nil
+	for _, method := range []string{"acme/tools", "server/discover"} {
+		got = nil
+		c.call(method, "").wantResult(method)
+		if len(got) != 7 || strings.Contains(strings.Join(got, " "), "bob") {
+			t.Errorf("%s: %q", method, got)
+		}
+	}
+}
+
 // A panic hides the feature and leaves the server alone.
 func TestVisiblePanics(t *testing.T) {
 	var log strings.Builder
