@@ -84,8 +84,24 @@ func NewServer(impl *Implementation, opts *ServerOptions) *Server {
 	reg.hasTools, reg.hasPrompts, reg.hasResources = s.opts.HasTools, s.opts.HasPrompts, s.opts.HasResources
 	s.reg.Store(reg)
 	s.watchers.Store(new([]*watcher))
-	s.subscribe.init(s.opts.OnSubscribe, s.opts.OnUnsubscribe, s.listedURI)
+	s.subscribe.init(s.guarded("OnSubscribe", s.opts.OnSubscribe), s.guarded("OnUnsubscribe", s.opts.OnUnsubscribe), s.listedURI)
 	return s
+}
+
+// guarded returns the hook of that name, which may be nil, with its panics logged: a client may
+// have chosen the URI.
+func (s *Server) guarded(name string, hook func(string)) func(string) {
+	if hook == nil {
+		return nil
+	}
+	return func(uri string) {
+		defer func() {
+			if v := recover(); v != nil {
+				s.opts.Logger.Error("mcp: "+name+" panicked", "uri", uri, "panic", v, "stack", string(debug.Stack()))
+			}
+		}()
+		hook(uri)
+	}
 }
 
 // Close ends the goroutine that calls OnSubscribe and OnUnsubscribe, after the call that is under

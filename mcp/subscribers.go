@@ -98,14 +98,15 @@ func (s *subscribers) add(uri string, n int) {
 	}
 }
 
-// run calls the hooks until close.
+// run calls the hooks until close. A hook that ends its goroutine ends only itself.
 func (s *subscribers) run(wake <-chan struct{}) {
-	for {
-		select {
-		case <-s.done:
-			return
-		case <-wake:
+	closed := false
+	defer func() {
+		if !closed {
+			go s.run(wake)
 		}
+	}()
+	for {
 		for {
 			hook, uri, ok := s.next()
 			if !ok {
@@ -114,6 +115,12 @@ func (s *subscribers) run(wake <-chan struct{}) {
 			if hook != nil {
 				hook(uri)
 			}
+		}
+		select {
+		case <-s.done:
+			closed = true
+			return
+		case <-wake:
 		}
 	}
 }

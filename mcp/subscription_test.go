@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -303,5 +304,30 @@ func TestOnChangeStops(t *testing.T) {
 	}
 	if n := len(*s.watchers.Load()); n != 0 {
 		t.Errorf("%d watchers are left", n)
+	}
+}
+
+// A hook that panics or ends its goroutine ends neither the process nor the hooks.
+func TestHooksThatFail(t *testing.T) {
+	told := make(chan string, 4)
+	s := newTestServer(t, &ServerOptions{
+		Logger: discardLogger,
+		OnSubscribe: func(uri string) {
+			switch uri {
+			case "test://panic":
+				panic("overboard")
+			case "test://exit":
+				runtime.Goexit()
+			}
+			told <- uri
+		},
+	})
+	for _, uri := range []string{"test://panic", "test://a", "test://exit", "test://b"} {
+		s.Subscribe(uri)
+	}
+	for _, want := range []string{"test://a", "test://b"} {
+		if got := <-told; got != want {
+			t.Errorf("told of %s, want %s", got, want)
+		}
 	}
 }
