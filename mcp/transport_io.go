@@ -44,8 +44,11 @@ type IOTransport struct {
 	MaxLineLength int
 }
 
-// Connect implements [Transport].
+// Connect implements [Transport]. It returns an error if the Reader or the Writer is nil.
 func (t *IOTransport) Connect(context.Context) (Connection, error) {
+	if t.Reader == nil || t.Writer == nil {
+		return nil, errors.New("mcp: an IOTransport needs a Reader and a Writer")
+	}
 	return newIOConn(t.Reader, t.Writer, t.MaxLineLength), nil
 }
 

@@ -138,3 +138,14 @@ func TestMemoryPipe(t *testing.T) {
 		t.Errorf("Write to a closed pipe: %v", err)
 	}
 }
+
+// A transport that lacks an end is refused, and not noticed by the goroutine that reads.
+func TestIOTransportWithoutEnds(t *testing.T) {
+	s := newEchoServer(t, nil)
+	end, _ := NewInMemoryTransports()
+	for _, tr := range []*IOTransport{{}, {Reader: end}, {Writer: end}} {
+		if err := s.Run(t.Context(), tr); err == nil {
+			t.Errorf("%+v was served", tr)
+		}
+	}
+}
