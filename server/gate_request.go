@@ -195,8 +195,8 @@ var errContentTooLong = errors.New("server: the content is too long")
 // isTooLong reports whether err means that the content is longer than its limit, or than one of
 // middleware's.
 func isTooLong(err error) bool {
-	var most *http.MaxBytesError
-	return errors.Is(err, errContentTooLong) || errors.As(err, &most)
+	_, most := errors.AsType[*http.MaxBytesError](err)
+	return most || errors.Is(err, errContentTooLong)
 }
 
 // readContent reads content to its end. It has n bytes, or an unknown number if n is negative, but
