@@ -24,7 +24,7 @@ type gate struct {
 	// The goroutine sets these before it posts the gate, and does not change them.
 	httpRequest
 	loop *loop
-	in   *buffer // the head of the request, as bytes of HTTP
+	in   *buffer // the head of the request, as bytes of HTTP; nil once the conn has read it
 
 	// The loop alone uses these.
 	conn    *conn
@@ -118,11 +118,13 @@ func putGate(g *gate) {
 	gates.Put(g)
 }
 
-// Next implements engine.Socket.
+// Next implements engine.Socket. The bytes stay valid until the end of serveGate.
 func (g *gate) Next(int) ([]byte, error) {
-	b := g.in.B
-	g.in.B = g.in.B[len(b):]
-	return b, nil
+	in := g.in
+	if g.in = nil; in == nil {
+		return nil, nil
+	}
+	return in.B, nil
 }
 
 // Write implements engine.Socket. It runs on the loop.

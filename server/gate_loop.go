@@ -48,7 +48,9 @@ func (l *loop) serveGate(g *gate) {
 	g.mu.Lock()
 	g.known = true // from here on the goroutine may read conn and at
 	g.mu.Unlock()
+	in := g.in
 	c.recv(l.now)
+	release(in)                     // not before, although g may be the goroutine's already
 	if c.state != connStateClosed { // otherwise the goroutine has g already
 		g.held = false
 		g.ring()
