@@ -248,3 +248,14 @@ func TestArgumentsAreKeptOnConnections(t *testing.T) {
 		t.Errorf("%d calls, want %d", len(all), calls)
 	}
 }
+
+// A transport without its Reader or its Writer makes no connection.
+func TestConnectIncompleteTransport(t *testing.T) {
+	s := newTestServer(t, nil)
+	r, w := io.Pipe()
+	for _, tr := range []*IOTransport{{}, {Reader: r}, {Writer: w}} {
+		if _, err := s.Connect(t.Context(), tr, nil); err == nil {
+			t.Errorf("%+v made a connection", tr)
+		}
+	}
+}

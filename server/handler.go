@@ -81,8 +81,8 @@ type StreamableHTTPHandler struct {
 // request. Nothing runs before the first request. If getServer returns nil, the request gets 400.
 // getServer is called once for each request, on the goroutine of net/http.
 //
-// NewStreamableHTTPHandler copies opts, which may be nil, and panics if they are not valid: see
-// Options.Validate.
+// NewStreamableHTTPHandler copies opts, which may be nil. It panics if getServer is nil, or if opts
+// are not valid: see Options.Validate.
 func NewStreamableHTTPHandler(getServer func(*http.Request) *mcp.Server, opts *StreamableHTTPOptions) *StreamableHTTPHandler {
 	var o StreamableHTTPOptions
 	if opts != nil {
@@ -189,6 +189,9 @@ type handler struct {
 
 // init prepares h. It panics if the options are not valid.
 func (h *handler) init() {
+	if h.getServer == nil {
+		panic("server: a handler of net/http needs a getServer")
+	}
 	if err := h.opts.Validate(); err != nil {
 		panic(err) // a programming error
 	}

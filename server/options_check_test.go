@@ -126,6 +126,24 @@ func TestOptionsThatCanNeverMatch(t *testing.T) {
 	}
 }
 
+// What cannot work without a server says so at once, not with the first request.
+func TestNewRefusesNil(t *testing.T) {
+	for want, f := range map[string]func(){
+		"the mcp.Server is nil": func() { New(nil, nil) },
+		"needs a getServer":     func() { NewStreamableHTTPHandler(nil, nil) },
+		"net/http needs a":      func() { NewSSEHandler(nil, nil) },
+	} {
+		func() {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.Contains(got, want) {
+					t.Errorf("recovered with %v, want %s", got, want)
+				}
+			}()
+			f()
+		}()
+	}
+}
+
 // New panics if options cannot work.
 func TestNewRefusesOptions(t *testing.T) {
 	defer func() {

@@ -72,8 +72,11 @@ type Server struct {
 }
 
 // New returns a Server for s. It copies opts, which may be nil for the defaults. Nothing runs
-// before the first Serve. New panics if opts is not valid: see Options.Validate.
+// before the first Serve. New panics if s is nil, or if opts is not valid: see Options.Validate.
 func New(s *mcp.Server, opts *Options) *Server {
+	if s == nil {
+		panic("server: New: the mcp.Server is nil")
+	}
 	o := withDefaults(opts)
 	srv := &Server{
 		opts:      o,
