@@ -29,7 +29,8 @@
 //
 // A handler gets a [ServerRequest], such as a [CallToolRequest]. Its methods report progress
 // ([ServerRequest.Progress]) and write to the client's log ([ServerRequest.Log]). Its Extra, a
-// [RequestExtra], says who calls: header fields, the verified token and the peer's address.
+// [RequestExtra], has what is known of the caller: header fields, the verified token and the peer's
+// address.
 //
 // A handler that needs an answer from the user, a model or the client returns an [InputRequestMap]
 // ([ElicitParams], [CreateMessageParams], [ListRootsParams]) and runs again with the answers. That

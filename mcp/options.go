@@ -89,7 +89,7 @@ type ServerOptions struct {
 	// KeepAlive is the time between pings to the client of a connection with a session of a
 	// revision before 2026-07-28. A client that has not answered KeepAliveFailureThreshold pings
 	// in a row loses its session; less than 1 means 1. Default 0, which means no pings. Over HTTP
-	// it is ignored: there the kernel and heartbeats find out who is gone.
+	// it is ignored: there TCP keepalive and heartbeats find clients that have disappeared.
 	KeepAlive                 time.Duration
 	KeepAliveFailureThreshold int
 
@@ -99,10 +99,10 @@ type ServerOptions struct {
 	// of its arguments. A URI that an invisible resource has may still be served by a template that
 	// is visible.
 	//
-	// Caller says who asks, and ctx is [RequestMeta].Context. Visible is called for the feature that
-	// a request names, and for every feature of the kind when a list is asked for. It must give the
-	// same answers to the same caller while nothing has changed that the caller can be told of. It
-	// may be called from many goroutines at once. If it panics, the feature is not visible.
+	// Caller describes the caller, and ctx is [RequestMeta].Context. Visible is called for the
+	// feature that a request names, and for every feature of the kind when a list is asked for. It
+	// must give the same answers to the same caller as long as no change is reported to it. It may
+	// be called from many goroutines at once. If it panics, the feature is not visible.
 	//
 	// By default Visible may wait, for a database for example. Then a worker calls it, and a request
 	// that was inline takes its turn among the workers first. See VisibleInline.

@@ -33,8 +33,9 @@ func (k FeatureKind) String() string {
 // A Caller is what is known of the client that sent a request. [ServerOptions].Visible gets it. It
 // is valid until that function returns, except for the fields, which may be kept.
 type Caller struct {
-	// RequestExtra says who asks: the principal, the token, the header fields and the peer, as far
-	// as the transport has them. It is the same as the handlers of the request get.
+	// RequestExtra has what is known of the caller: the principal, the token, the header fields and
+	// the peer, as far as the transport has them. It is the same as the handlers of the request
+	// get.
 	RequestExtra
 
 	ctx  context.Context
