@@ -70,7 +70,7 @@ func (c *commandConn) terminate() error {
 		case err := <-exited:
 			var exit *exec.ExitError
 			if errors.As(err, &exit) {
-				return nil // however it exits, it is gone
+				return nil // whatever its exit code
 			}
 			return err
 		case <-time.After(c.patience):

@@ -339,7 +339,7 @@ func (c *httpConn) fail(life context.Context, id jsonrpc.ID, err error) {
 	_ = c.pass(life, &jsonrpc.Response{ID: id, Error: e}) // fails at the end of the session only
 }
 
-// Close implements [Connection]. It tells the server that the session is over.
+// Close implements [Connection]. It ends the session with a DELETE.
 func (c *httpConn) Close() error {
 	if c.ctx.Err() != nil {
 		return nil
@@ -361,7 +361,7 @@ func (c *httpConn) Close() error {
 	if rev != nil {
 		req.Header.Set("MCP-Protocol-Version", rev.name)
 	}
-	if res, err := c.client.Do(req); err == nil { // a server that is gone has no session
+	if res, err := c.client.Do(req); err == nil { // a server that does not answer has no session
 		_ = res.Body.Close()
 	}
 	return nil

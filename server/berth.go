@@ -2,10 +2,10 @@ package server
 
 import "github.com/mooring-mcp/mooring/mcp"
 
-// A berth is what a loop keeps for a service: its streams, and what they have yet to be told. A
-// connection lies at the berth of the service that its request or its stream belongs to, and
-// otherwise at its loop's main berth, that of the default service. The loop makes the others when
-// they are first needed.
+// A berth is what a loop keeps for a service: its streams, and the changes that they have not been
+// notified of. A connection lies at the berth of the service that its request or its stream belongs
+// to, and otherwise at its loop's main berth, that of the default service. The loop makes the
+// others when they are first needed.
 type berth struct {
 	loop    *loop
 	svc     *service

@@ -18,7 +18,7 @@ import (
 // This file makes the bytes of a request that net/http has read, and reads its content. It runs on
 // the goroutine of net/http.
 
-// requestOf returns what the loop needs to know of r besides its bytes.
+// requestOf returns what the loop needs to know of r apart from its bytes.
 func requestOf(w http.ResponseWriter, r *http.Request, m *mount, svc *service) httpRequest {
 	ctx := r.Context()
 	q := httpRequest{r: r, mount: m, svc: svc, token: auth.TokenInfoFromContext(ctx), flushes: canFlush(w)}

@@ -157,8 +157,8 @@ type passage struct {
 	deadline bool // a deadline for writes may be set
 }
 
-// run passes everything on until the response is complete, the client is gone or the connection has
-// moved. It reports false if the client must see that the response is cut off.
+// run passes everything on until the response is complete, the client has disconnected or the
+// connection has moved. It reports false if the client must see that the response is cut off.
 func (p *passage) run() (ok bool) {
 	ok = p.passAll()
 	p.over = true
@@ -354,7 +354,7 @@ func isCORS(key string) bool {
 	return len(key) > len(prefix) && key[:len(prefix)] == prefix
 }
 
-// write writes a piece. If the client does not take it in time, it is gone.
+// write writes a piece. A client that does not take it in time counts as disconnected.
 func (p *passage) write(b []byte, end gateEnd) {
 	if p.stream || len(b) > smallContent || end == gateOpen {
 		p.limit()

@@ -128,7 +128,7 @@ func (c *conn) passOn(now tick, b []byte) int {
 			s.logger().Warn("server: no descriptor to hand a connection over to Options.Other", "err", err)
 			return c.refuseOther(now, tooManyConnections)
 		}
-		c.close(closeReset) // the peer is gone
+		c.close(closeReset) // the peer has disconnected
 		return 0
 	}
 	input := bytes.Clone(bytes.TrimLeft(b, "\r\n")) // net/http takes no empty line before a request

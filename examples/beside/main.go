@@ -1,4 +1,4 @@
-// Command beside serves MCP and pages of its own on one port.
+// Command beside serves MCP and other pages on one port.
 package main
 
 import (

@@ -8,8 +8,8 @@
 //
 // # Vocabulary
 //
-// A connection leaves the http.Server when it is taken, and is away until it returns or is gone,
-// that is, closed. It is busy until the response that it left with is complete, and idle then.
+// A connection leaves the http.Server when it is taken, and is away until it returns or is closed.
+// It is busy until the response that it left with is complete, and idle then.
 //
 // The stand-in is a connection without a peer. As long as a connection is busy, the http.Server
 // serves the stand-in, a request of which never ends: so Shutdown waits, until its context ends, as
