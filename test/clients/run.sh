@@ -40,6 +40,8 @@ for revision in $modern $sessions; do clients+=" gosdk-http-$revision mcpgo-http
 if [[ -n $sse_url ]]; then clients+=" ts1-sse ts2-sse-$newest gosdk-sse-$newest mcpgo-sse-$newest"; fi
 clients+=" ts2-stdio-$modern gosdk-stdio-$modern"
 for revision in $sessions; do clients+=" ts2-stdio-$revision gosdk-stdio-$revision"; done
+# Over stdio a client starts a server of its own, so that net/http has no part in it.
+[[ ${OVER:-} != net/http ]] || clients=$(tr ' ' '\n' <<<"$clients" | grep -v stdio | tr '\n' ' ')
 # The Inspector changes nothing on the server, so it runs in parallel with the others.
 clients="inspector-modern inspector-legacy ${clients}"
 
