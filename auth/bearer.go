@@ -65,6 +65,7 @@ var (
 	errExpired      = &refusal{http.StatusUnauthorized, invalidToken, "the token has expired"}
 	errNoExpiration = &refusal{http.StatusUnauthorized, invalidToken, "the token does not expire"}
 	errScope        = &refusal{http.StatusForbidden, insufficientScope, "the token lacks a scope"}
+	errUnavailable  = &refusal{http.StatusServiceUnavailable, "", "the token cannot be verified now"}
 	errVerifier     = &refusal{http.StatusInternalServerError, "", "the token could not be verified"}
 )
 
@@ -75,8 +76,8 @@ var (
 // Other requests get 401 with a challenge in WWW-Authenticate, which names no error if the request
 // brought no token, and invalid_token otherwise; 403 with insufficient_scope if the token lacks a
 // scope; 400 with invalid_request if the Authorization field is malformed or repeated, or the error
-// of verifier wraps [ErrOAuth]; and 500 if its error wraps neither that nor [ErrInvalidToken]. The
-// token is read from the Authorization field only, never from the query.
+// of verifier wraps [ErrOAuth]; 503 if it wraps [ErrUnavailable]; and 500 if it wraps none of these
+// nor [ErrInvalidToken]. The token is read from the Authorization field only, never from the query.
 //
 // Nil opts are the defaults; opts are copied. RequireBearerToken panics if verifier is nil.
 func RequireBearerToken(verifier TokenVerifier, opts *RequireBearerTokenOptions) func(http.Handler) http.Handler {
@@ -121,6 +122,9 @@ func (g *guard) check(r *http.Request, now time.Time) (*TokenInfo, *refusal) {
 		return nil, errInvalid
 	case errors.Is(err, ErrOAuth):
 		return nil, errOAuth
+	case errors.Is(err, ErrUnavailable):
+		g.opts.Logger.WarnContext(r.Context(), "auth: verifying a token", "error", err)
+		return nil, errUnavailable
 	case err != nil:
 		g.opts.Logger.ErrorContext(r.Context(), "auth: verifying a token", "error", err)
 		return nil, errVerifier
@@ -184,7 +188,11 @@ func isToken68(s string) bool {
 
 // refuse answers r. Info is what its token says, if that is known.
 func (g *guard) refuse(w http.ResponseWriter, r *http.Request, info *TokenInfo, refused *refusal) {
-	if refused != errVerifier {
+	switch refused {
+	case errVerifier:
+	case errUnavailable:
+		w.Header().Set("Retry-After", "1")
+	default:
 		scopes := g.opts.Scopes
 		if refused == errScope && r.Header.Get("MCP-Protocol-Version") < firstModern {
 			scopes = withGranted(scopes, info.Scopes)

@@ -30,7 +30,7 @@ func (q *request) send(ctx context.Context, s *mcp.Server, c *Client) ([]byte, e
 	if c != nil {
 		if c.TokenInfo != nil {
 			ctx = auth.ContextWithTokenInfo(ctx, c.TokenInfo)
-			meta.TokenInfo, meta.Principal = c.TokenInfo, c.TokenInfo.UserID
+			meta.TokenInfo, meta.Principal = c.TokenInfo, c.TokenInfo.Principal()
 		}
 		meta.Header, meta.RemoteAddr = c.Header, c.RemoteAddr
 	}

@@ -26,9 +26,7 @@ func (c *conn) message(now tick) {
 		j.content = takeBuffer(0) // a POST without content is not JSON
 	}
 	meta := &j.meta
-	if l.srv.describes || c.has(flagGate) {
-		c.describe(j)
-	}
+	c.introduce(j)
 	meta.HTTP, meta.Endpoint, meta.MaxResponse = true, c.svc.path, l.srv.opts.MaxResponse
 	meta.ProtocolVersion, meta.Method, meta.Name = l.req.MCPProtocolVersion, l.req.MCPMethod, l.req.MCPName
 	meta.Duplicate = l.req.DuplicateMCP

@@ -30,6 +30,7 @@ type requestState struct {
 	origin  []byte  // an allowed Origin, for the response
 	session []byte  // a new Mcp-Session-Id, for the response
 	extra   []byte  // field lines of middleware, for the response on a connection that has moved
+	who     *identity
 }
 
 const (

@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/mooring-mcp/mooring/auth"
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/server/internal/engine"
 )
@@ -60,7 +59,7 @@ type httpRequest struct {
 	host     *http.Server  // nil if none serves the request
 	mount    *mount
 	svc      *service // nil if the path decides
-	token    *auth.TokenInfo
+	who      *identity
 	peer     netip.AddrPort
 	trust    endpoint.Trust
 	flushes  bool   // the response can be sent piece by piece

@@ -142,20 +142,9 @@ func (g *gate) adjust(v endpoint.Verdict) endpoint.Verdict {
 	return v
 }
 
-// caller returns the name of the authenticated caller of the request, "" if anonymous.
-func (c *conn) caller() string {
-	if g := c.gate(); g != nil && g.token != nil {
-		return g.token.UserID
-	}
-	return ""
-}
-
 // describe adds to j what net/http and its middleware know of the request.
 func (g *gate) describe(j *job) {
-	j.meta.Header, j.meta.TokenInfo, j.meta.RemoteAddr = g.r.Header, g.token, g.peer
-	if g.token != nil {
-		j.meta.Principal = g.token.UserID
-	}
+	j.meta.Header, j.meta.RemoteAddr = g.r.Header, g.peer
 	j.values = g.r.Context()
 	j.meta.Context = j.values
 	if g.mount.stateless {

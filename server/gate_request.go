@@ -21,7 +21,7 @@ import (
 // requestOf returns what the loop needs to know of r apart from its bytes.
 func requestOf(w http.ResponseWriter, r *http.Request, m *mount, svc *service) httpRequest {
 	ctx := r.Context()
-	q := httpRequest{r: r, mount: m, svc: svc, token: auth.TokenInfoFromContext(ctx), flushes: canFlush(w)}
+	q := httpRequest{r: r, mount: m, svc: svc, who: identityOf(auth.TokenInfoFromContext(ctx)), flushes: canFlush(w)}
 	q.host, _ = ctx.Value(http.ServerContextKey).(*http.Server)
 	q.peer, _ = netip.ParseAddrPort(r.RemoteAddr)
 	if local, ok := ctx.Value(http.LocalAddrContextKey).(net.Addr); ok {

@@ -24,6 +24,7 @@ type job struct {
 	stop   context.CancelCauseFunc
 	values context.Context // of the request, if net/http serves it; otherwise nil
 	plain  bool            // the host wants a single message as the answer
+	who    *identity
 
 	// The loop alone uses these.
 	method    mcp.Method    // MethodOther while only a worker can tell
@@ -96,7 +97,7 @@ func (l *loop) putJob(j *job) {
 	j.svc = nil
 	j.h, j.method, j.id = handle{}, mcp.MethodOther, nil
 	j.ctx, j.stop, j.worker = nil, nil, nil
-	j.values, j.plain = nil, false
+	j.values, j.plain, j.who = nil, false, nil
 	j.head, j.derived = nil, nil
 	j.done, j.prepped, j.preparing, j.refusal = false, false, false, nil
 	j.response, j.status, j.code = nil, 0, 0

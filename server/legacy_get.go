@@ -22,7 +22,7 @@ func (c *conn) sessionOf(now tick, t *session.Ticket) bool {
 		c.refuse(now, 400, "field line sent more than once")
 	case id == nil:
 		c.refuse(now, 400, "Mcp-Session-Id is required")
-	case !c.svc.openTicket(t, id, c.caller()):
+	case !c.svc.openTicket(t, id, c.who()):
 		c.refuse(now, 404, sessionGone)
 	case !c.loop.srv.versionAllowed(c.loop.req.MCPProtocolVersion):
 		c.refuse(now, 400, "unsupported MCP-Protocol-Version")
@@ -32,12 +32,12 @@ func (c *conn) sessionOf(now tick, t *session.Ticket) bool {
 	return false
 }
 
-// openTicket opens a session ID of the service that was not deleted. principal is the authenticated
-// caller, "" if anonymous: the ID must be of one of the caller's sessions.
-func (svc *service) openTicket(t *session.Ticket, id []byte, principal string) bool {
+// openTicket opens a session ID of the service that was not deleted, and that is of one of the
+// caller's sessions.
+func (svc *service) openTicket(t *session.Ticket, id []byte, caller *identity) bool {
 	s := svc.srv
 	t.Endpoint = svc.endpoint
-	return s.tickets.Open(t, id, principal, s.clock()) && !s.sessions.Deleted(t.Key)
+	return s.tickets.Open(t, id, caller.owns(), s.clock()) && !s.sessions.Deleted(t.Key)
 }
 
 // versionAllowed reports whether a request of a session may carry the MCP-Protocol-Version. If the

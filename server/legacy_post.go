@@ -20,7 +20,7 @@ func (c *conn) openSession(j *job) {
 		return
 	}
 	lc := &j.legacy
-	if !c.svc.openTicket(&lc.ticket, id, j.meta.Principal) {
+	if !c.svc.openTicket(&lc.ticket, id, j.who) {
 		j.setMembership(membershipUnknown, nil)
 		return
 	}
@@ -78,8 +78,7 @@ func (c *conn) beginLegacy(now tick, j *job) bool {
 		if !j.call.Inline() {
 			return true
 		}
-		t := session.Ticket{Info: *j.call.NewSession(), Endpoint: j.svc.endpoint}
-		t.SetPrincipal(j.meta.Principal)
+		t := session.Ticket{Info: *j.call.NewSession(), Endpoint: j.svc.endpoint, Owner: j.who.owns()}
 		c.x.session = s.tickets.Issue(c.x.session[:0], &t, s.clock())
 	case mcp.CallSession:
 		if !j.call.Inline() {

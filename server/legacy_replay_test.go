@@ -64,7 +64,7 @@ func (s *sessionClient) kept() (n uint64) {
 // key returns the key of the session.
 func (s *sessionClient) key() session.Key {
 	var t session.Ticket
-	if !s.port.s.main.openTicket(&t, []byte(s.id), "") {
+	if !s.port.s.main.openTicket(&t, []byte(s.id), nil) {
 		s.t.Fatal("no session")
 	}
 	return t.Key

@@ -22,8 +22,7 @@ import (
 func (c *conn) openSSE(now tick) {
 	l := c.loop
 	s := l.srv
-	t := session.Ticket{SSE: true, Endpoint: c.svc.endpoint}
-	t.SetPrincipal(c.caller())
+	t := session.Ticket{SSE: true, Endpoint: c.svc.endpoint, Owner: c.who().owns()}
 	id := s.tickets.Issue(nil, &t, s.clock())
 	if _, _, err := s.sessions.TakeOver(t.Key, c.svc, c.place(), !s.countStream(), now); err != nil {
 		c.refuseStream(now, err)
@@ -70,10 +69,8 @@ func (c *conn) messageSSE(now tick) {
 	}
 	j := l.takeJob()
 	j.svc = c.svc.hold()
-	if l.srv.describes || c.has(flagGate) {
-		c.describe(j)
-	}
-	to := j.svc.openSSESession(&j.legacy.ticket, id, j.meta.Principal, now)
+	c.introduce(j)
+	to := j.svc.openSSESession(&j.legacy.ticket, id, j.who, now)
 	if to == nil {
 		l.putJob(j)
 		c.refuse(now, 404, "session not found: open a new stream")
@@ -109,9 +106,9 @@ func (c *conn) messageSSE(now tick) {
 
 // openSSESession opens the id of a session whose stream is open, returns the loop of that stream,
 // and adds to t what was agreed since the id was issued.
-func (svc *service) openSSESession(t *session.Ticket, id []byte, principal string, now tick) *loop {
+func (svc *service) openSSESession(t *session.Ticket, id []byte, caller *identity, now tick) *loop {
 	t.SSE = true
-	if !svc.openTicket(t, id, principal) {
+	if !svc.openTicket(t, id, caller) {
 		return nil
 	}
 	s := svc.srv

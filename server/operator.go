@@ -19,8 +19,7 @@ func (j *job) OpenSession(info *mcp.SessionInfo) (string, *jsonrpc.Error) {
 	case lc.membership == membershipStateless:
 		return "", nil
 	}
-	t := session.Ticket{Info: *info, Endpoint: j.svc.endpoint}
-	t.SetPrincipal(j.meta.Principal)
+	t := session.Ticket{Info: *info, Endpoint: j.svc.endpoint, Owner: j.who.owns()}
 	j.opened = s.tickets.Issue(nil, &t, s.clock())
 	return string(j.opened), nil
 }

@@ -27,8 +27,24 @@ type Ticket struct {
 	// Endpoint is where the ID is valid. The caller sets it.
 	Endpoint *Endpoint
 
-	issued    uint32   // Unix seconds
-	principal [16]byte // a digest of the name of the session's owner; zero if anybody may use it
+	// Owner is whose session it is: nobody else can open its ID. The caller sets it before the ID is
+	// issued.
+	Owner Owner
+
+	issued uint32 // Unix seconds
+}
+
+// Owner is a digest of the name of a principal. The zero Owner stands for anonymous callers, who
+// may use each other's sessions.
+type Owner [16]byte
+
+// OwnerOf returns the Owner for the name of a principal, "" if anonymous.
+func OwnerOf(principal string) (o Owner) {
+	if principal != "" {
+		sum := sha256.Sum256([]byte(principal))
+		copy(o[:], sum[:])
+	}
+	return o
 }
 
 // An Endpoint is what the IDs of an endpoint are bound to: they are sealed with it, and open with
@@ -50,10 +66,6 @@ func (t *Ticket) use() []byte {
 	}
 	return t.Endpoint.streamable
 }
-
-// SetPrincipal makes the session one of the principal's: nobody else can open its ID. "" stands for
-// anonymous callers, who then may all use it. It is called before the ID is issued.
-func (t *Ticket) SetPrincipal(name string) { t.principal = principalDigest(name) }
 
 const (
 	ticketFixed = 12 + 4 + 16
@@ -96,14 +108,14 @@ func (ts *Tickets) Issue(dst []byte, t *Ticket, now time.Time) []byte {
 	var plain [64]byte
 	b := append(plain[:0], t.Key[:]...)
 	b = binary.BigEndian.AppendUint32(b, t.issued)
-	b = append(b, t.principal[:]...)
+	b = append(b, t.Owner[:]...)
 	return ts.ring.Seal(dst, t.Info.AppendBinary(b), t.use())
 }
 
 // Open reads an ID into t. It reports false, without a difference, for an ID that was forged, was
-// sealed with an unknown key or for another endpoint, has expired, or belongs to another
-// principal.
-func (ts *Tickets) Open(t *Ticket, id []byte, principal string, now time.Time) bool {
+// sealed with an unknown key or for another endpoint, has expired, or does not belong to
+// the caller.
+func (ts *Tickets) Open(t *Ticket, id []byte, caller Owner, now time.Time) bool {
 	if len(id) > MaxID {
 		return false
 	}
@@ -115,17 +127,17 @@ func (ts *Tickets) Open(t *Ticket, id []byte, principal string, now time.Time) b
 	}
 	copy(t.Key[:], b)
 	t.issued = binary.BigEndian.Uint32(b[12:])
-	copy(t.principal[:], b[16:])
+	copy(t.Owner[:], b[16:])
 	if err := t.Info.UnmarshalBinary(b[ticketFixed:]); err != nil {
 		return false
 	}
-	return ts.valid(t, principal, now)
+	return ts.valid(t, caller, now)
 }
 
-// valid reports whether principal may use t now.
-func (ts *Tickets) valid(t *Ticket, principal string, now time.Time) bool {
+// valid reports whether caller may use t now.
+func (ts *Tickets) valid(t *Ticket, caller Owner, now time.Time) bool {
 	age := now.Unix() - int64(t.issued)
-	return age <= int64(ts.lifetime/time.Second) && age >= -clockSkew && t.principal == principalDigest(principal)
+	return age <= int64(ts.lifetime/time.Second) && age >= -clockSkew && t.Owner == caller
 }
 
 // Expires returns the last Unix second in which t is valid.
@@ -135,11 +147,3 @@ func (ts *Tickets) Expires(t *Ticket) uint32 {
 
 // clockSkew is how many seconds the clock of another replica may be ahead.
 const clockSkew = 60
-
-func principalDigest(principal string) (d [16]byte) {
-	if principal != "" {
-		sum := sha256.Sum256([]byte(principal))
-		copy(d[:], sum[:])
-	}
-	return d
-}

@@ -36,7 +36,7 @@ func fullInfo() mcp.SessionInfo {
 // (2025-11-25, basic/transports).
 func TestSessionIDSurvivesARestart(t *testing.T) {
 	in := Ticket{Info: fullInfo()}
-	in.SetPrincipal("ada")
+	in.Owner = OwnerOf("ada")
 	id := ticketsOf(t, time.Hour, keyA).Issue(nil, &in, noon)
 	if len(id) > MaxID {
 		t.Errorf("an id of %d characters", len(id))
@@ -47,7 +47,7 @@ func TestSessionIDSurvivesARestart(t *testing.T) {
 		}
 	}
 	var out Ticket
-	if !ticketsOf(t, time.Hour, keyA).Open(&out, id, "ada", noon) {
+	if !ticketsOf(t, time.Hour, keyA).Open(&out, id, OwnerOf("ada"), noon) {
 		t.Fatal("the id is refused after a restart with the same key")
 	}
 	if out != in {
@@ -65,17 +65,17 @@ func TestSessionKeysRotate(t *testing.T) {
 	before, during, after := ticketsOf(t, time.Hour, keyA), ticketsOf(t, time.Hour, keyB, keyA), ticketsOf(t, time.Hour, keyB)
 	var tk, out Ticket
 	old := before.Issue(nil, &tk, noon)
-	if !during.Open(&out, old, "", noon) || out.Key != tk.Key {
+	if !during.Open(&out, old, Owner{}, noon) || out.Key != tk.Key {
 		t.Error("the old key does not open during the rotation")
 	}
 	fresh := during.Issue(nil, &tk, noon)
-	if !after.Open(&out, fresh, "", noon) {
+	if !after.Open(&out, fresh, Owner{}, noon) {
 		t.Error("the new key does not seal during the rotation")
 	}
-	if after.Open(&out, old, "", noon) {
+	if after.Open(&out, old, Owner{}, noon) {
 		t.Error("an id of a key that is gone is accepted")
 	}
-	if ticketsOf(t, time.Hour).Open(&out, old, "", noon) {
+	if ticketsOf(t, time.Hour).Open(&out, old, Owner{}, noon) {
 		t.Error("an id of another ring is accepted")
 	}
 	if _, err := NewTickets([][]byte{[]byte("short")}, time.Hour); err == nil {
@@ -85,7 +85,7 @@ func TestSessionKeysRotate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if before.Open(&out, states.Seal(nil, make([]byte, ticketFixed+3), nil), "", noon) {
+	if before.Open(&out, states.Seal(nil, make([]byte, ticketFixed+3), nil), Owner{}, noon) {
 		t.Error("what was sealed for another purpose is accepted")
 	}
 }
@@ -94,32 +94,32 @@ func TestSessionKeysRotate(t *testing.T) {
 func TestSessionIDRefused(t *testing.T) {
 	ts := ticketsOf(t, time.Hour, keyA)
 	tk := Ticket{Info: fullInfo()}
-	tk.SetPrincipal("ada")
+	tk.Owner = OwnerOf("ada")
 	id := ts.Issue(nil, &tk, noon)
 	var out Ticket
 	for i := range id {
-		if ts.Open(&out, id[:i], "ada", noon) {
+		if ts.Open(&out, id[:i], OwnerOf("ada"), noon) {
 			t.Errorf("cut to %d characters it is accepted", i)
 		}
 		for _, b := range []byte{'A', 'b', '0', '-', 0, 0xff, id[i] ^ 1} {
 			forged := bytes.Clone(id)
-			if forged[i] = b; forged[i] != id[i] && ts.Open(&out, forged, "ada", noon) {
+			if forged[i] = b; forged[i] != id[i] && ts.Open(&out, forged, OwnerOf("ada"), noon) {
 				t.Fatalf("forged at %d it is accepted", i)
 			}
 		}
 	}
 	for _, more := range []string{"A", "=", " ", "\n", strings.Repeat("A", 4000)} {
-		if ts.Open(&out, append(bytes.Clone(id), more...), "ada", noon) {
+		if ts.Open(&out, append(bytes.Clone(id), more...), OwnerOf("ada"), noon) {
 			t.Errorf("with %.10q behind it is accepted", more)
 		}
 	}
 	for _, who := range []string{"", "eve", "Ada", "ada "} {
-		if ts.Open(&out, id, who, noon) {
+		if ts.Open(&out, id, OwnerOf(who), noon) {
 			t.Errorf("principal %q uses a session of another", who)
 		}
 	}
 	nobody := Ticket{Info: fullInfo()}
-	if ts.Open(&out, ts.Issue(nil, &nobody, noon), "ada", noon) {
+	if ts.Open(&out, ts.Issue(nil, &nobody, noon), OwnerOf("ada"), noon) {
 		t.Error("a principal uses a session that was opened without one")
 	}
 	for _, at := range []struct {
@@ -134,13 +134,13 @@ func TestSessionIDRefused(t *testing.T) {
 		{"from a replica whose clock is ahead", -clockSkew * time.Second, true},
 		{"from the future", -(clockSkew + 1) * time.Second, false},
 	} {
-		if ts.Open(&out, id, "ada", noon.Add(at.when)) != at.ok {
+		if ts.Open(&out, id, OwnerOf("ada"), noon.Add(at.when)) != at.ok {
 			t.Errorf("%s: accepted is %v", at.why, !at.ok)
 		}
 	}
 	// Sealed by the ring, but not tickets.
 	for _, plain := range [][]byte{nil, make([]byte, ticketFixed-1), make([]byte, ticketFixed), append(make([]byte, ticketFixed), 99, 0, 0), append(make([]byte, ticketFixed), 1, 0, 0, 0xff)} {
-		if ts.Open(&out, ts.ring.Seal(nil, plain, nil), "", time.Unix(0, 0)) {
+		if ts.Open(&out, ts.ring.Seal(nil, plain, nil), Owner{}, time.Unix(0, 0)) {
 			t.Errorf("%d sealed octets pass for a ticket", len(plain))
 		}
 	}
@@ -161,14 +161,14 @@ func TestSessionIDOfAnEndpoint(t *testing.T) {
 		id := ts.Issue(nil, &issued, noon)
 		for j := range uses {
 			opened := uses[j]
-			if ok := ts.Open(&opened, id, "", noon); ok != (i == j) {
+			if ok := ts.Open(&opened, id, Owner{}, noon); ok != (i == j) {
 				t.Errorf("an ID for %q is valid for %q: %v", uses[i].use(), uses[j].use(), ok)
 			}
 		}
 		// A new Endpoint of the same path is the same, as after a restart.
 		if e := uses[i].Endpoint; e != nil {
 			again := Ticket{SSE: issued.SSE, Endpoint: &Endpoint{bytes.Clone(e.streamable), bytes.Clone(e.sse)}}
-			if !ts.Open(&again, id, "", noon) {
+			if !ts.Open(&again, id, Owner{}, noon) {
 				t.Errorf("an ID for %q is refused after a restart", uses[i].use())
 			}
 		}
@@ -181,10 +181,10 @@ func TestTicketExpires(t *testing.T) {
 		ts := ticketsOf(t, lifetime, keyA)
 		tk := Ticket{issued: uint32(noon.Unix())}
 		last := time.Unix(int64(ts.Expires(&tk)), 0)
-		if !ts.valid(&tk, "", last) {
+		if !ts.valid(&tk, Owner{}, last) {
 			t.Errorf("lifetime %v: invalid in its last second", lifetime)
 		}
-		if last.Unix() < math.MaxUint32 && ts.valid(&tk, "", last.Add(time.Second)) {
+		if last.Unix() < math.MaxUint32 && ts.valid(&tk, Owner{}, last.Add(time.Second)) {
 			t.Errorf("lifetime %v: valid when its revocation is forgotten", lifetime)
 		}
 	}
@@ -194,10 +194,10 @@ func TestSealedAllocs(t *testing.T) {
 	ts := ticketsOf(t, time.Hour, keyA)
 	in, out := Ticket{Info: fullInfo()}, Ticket{}
 	id := ts.Issue(make([]byte, 0, 512), &in, noon)
-	if !ts.Open(&out, id, "", noon) {
+	if !ts.Open(&out, id, Owner{}, noon) {
 		t.Fatal("refused")
 	}
-	if n := testing.AllocsPerRun(100, func() { ts.Open(&out, id, "", noon) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { ts.Open(&out, id, Owner{}, noon) }); n != 0 {
 		t.Errorf("opening an id allocates %v times", n)
 	}
 	dst := make([]byte, 0, 512)
@@ -213,7 +213,7 @@ func BenchmarkSessionID(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		dst = ts.Issue(dst[:0], &in, noon)
-		if !ts.Open(&out, dst, "", noon) {
+		if !ts.Open(&out, dst, Owner{}, noon) {
 			b.Fatal("refused")
 		}
 	}
