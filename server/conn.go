@@ -36,13 +36,14 @@ const (
 	connStateIdle   connState = iota // no byte of a request has arrived
 	connStateHead                    // part of a head has arrived
 	connStateBody                    // the content is arriving
+	connStateAuth                    // it is being found out who sends the request
 	connStateCall                    // a worker serves a call
 	connStateStream                  // an open subscriptions/listen stream
 	connStateLinger                  // the last response is on its way; then the socket closes
 	connStateClosed                  // closed has run; nothing may be touched any more
 )
 
-var connStateNames = [...]string{"idle", "head", "body", "call", "stream", "linger", "closed"}
+var connStateNames = [...]string{"idle", "head", "body", "auth", "call", "stream", "linger", "closed"}
 
 func (s connState) String() string { return connStateNames[s] }
 
@@ -85,6 +86,8 @@ func (c *conn) setState(now tick, s connState) {
 		c.arm(now + c.headTime())
 	case connStateBody:
 		c.arm(now + d.body)
+	case connStateAuth:
+		c.arm(now + d.verify)
 	case connStateCall:
 		c.x.due = now + d.call
 		c.arm(c.nextCallDue())

@@ -16,6 +16,8 @@ func (c *conn) expireState(now tick) {
 		c.expireIdle(now)
 	case connStateHead, connStateBody:
 		c.timedOut(now)
+	case connStateAuth:
+		c.expireAuth(now)
 	case connStateCall:
 		c.expireCall(now)
 	case connStateStream:

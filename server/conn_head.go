@@ -35,6 +35,9 @@ func (c *conn) respHead(status int) endpoint.ResponseHead {
 	if len(c.x.session) > 0 {
 		h.Session = c.x.session
 	}
+	if len(c.x.challenge) > 0 {
+		h.Challenge = c.x.challenge
+	}
 	h.Extra = c.x.extra
 	return h
 }

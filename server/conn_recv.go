@@ -223,7 +223,7 @@ func (c *conn) takeHead(now tick, head, rest []byte) int {
 	if x.verdict = c.policy().Check(req, c.trust); x.verdict.Endpoint != 0 && x.verdict.Route != endpoint.RouteRefused {
 		c.moor(s.services[x.verdict.Endpoint])
 	}
-	g := c.gate()
+	g, protected := c.gate(), x.verdict.Protected && s.auth != nil
 	if g != nil {
 		x.verdict = g.adjust(x.verdict)
 	}
@@ -237,8 +237,13 @@ func (c *conn) takeHead(now tick, head, rest []byte) int {
 		c.refuseFraming(now, err)
 		return 0
 	}
-	if req.Duplicate && endpoint.SentTwice(req) {
+	switch {
+	case protected && req.Duplicate && isTwice(req, "Authorization"):
+		c.refuseCaller(authMalformed)
+	case req.Duplicate && endpoint.SentTwice(req):
 		x.verdict = endpoint.Refuse(400, "field line sent more than once")
+	case protected:
+		c.authenticate(now, head)
 	}
 	n := 0
 	switch {
@@ -260,14 +265,14 @@ func (c *conn) takeHead(now tick, head, rest []byte) int {
 				// The server does not wait for the content of a request that it refuses. The
 				// connection then cannot be used again (RFC 9112 section 9.3).
 				c.flags |= flagClose | flagUnread
-				c.answer(now)
+				c.arrived(now, head)
 				return n
 			}
 			c.awaitBody(now, head, n)
 			return n
 		}
 	}
-	c.answer(now)
+	c.arrived(now, head)
 	return n
 }
 
@@ -302,7 +307,7 @@ func (c *conn) parseBody(now tick, b []byte) int {
 	}
 	if c.x.body.Done() {
 		c.recallHead()
-		c.answer(now)
+		c.arrived(now, nil)
 	}
 	return n
 }

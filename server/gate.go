@@ -60,6 +60,7 @@ type httpRequest struct {
 	mount    *mount
 	svc      *service // nil if the path decides
 	who      *identity
+	judged   authOutcome // what authentication has found out; authOK if who sends it is known
 	peer     netip.AddrPort
 	trust    endpoint.Trust
 	flushes  bool   // the response can be sent piece by piece

@@ -159,7 +159,7 @@ const (
 func (s *Server) lengthOf(r *http.Request, q *httpRequest) int64 {
 	n := r.ContentLength
 	switch {
-	case r.Body == nil || r.Body == http.NoBody || n == 0:
+	case r.Body == nil || r.Body == http.NoBody || n == 0, q.judged != authOK:
 		return 0
 	case 0 < n && n <= smallContent && r.Header["Expect"] == nil:
 		return n

@@ -22,6 +22,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request, m *mount, svc
 	if m.sse && q.r.Method != http.MethodPost {
 		q.messages = messagesOf(r)
 	}
+	s.authenticate(r, &q)
 	content, err := s.contentOf(w, r, &q)
 	length := r.ContentLength
 	switch {

@@ -92,6 +92,8 @@ func (l *loop) serveItem(it *item) {
 		l.serveMoved(it)
 	case itemSubscribe:
 		l.serveSubscribe(it)
+	case itemVerified:
+		l.serveVerified(it)
 	case itemOpen:
 		l.serveGate(it.gate)
 	case itemGone:

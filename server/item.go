@@ -29,6 +29,7 @@ const (
 	itemPassed // its client has taken bytes that a conn waits for; h names the conn
 
 	itemMoved     // the stream of a call was resumed elsewhere; arg is its number
+	itemVerified  // it is known who has sent a request; flight says who
 	itemSubscribe // the session of a stream has subscribed to uri, or has ended its subscription
 )
 
@@ -43,6 +44,8 @@ type item struct {
 	gate *gate
 	arg  uint64
 	uri  string
+
+	flight *authFlight // of itemVerified
 }
 
 // itemCost is what an item counts for, in addition to its bytes.

@@ -68,6 +68,14 @@ type Options struct {
 	// RequestExtra.RemoteAddr is set, which costs a system call for each request.
 	Context func(ctx context.Context, head *RequestHead) context.Context
 
+	// Authenticate makes the server serve only callers who prove who they are. By default everybody
+	// is served.
+	Authenticate *Authentication
+	// PublicURL is the origin under which clients reach the server, such as
+	// "https://mcp.example.com", without a path. It is part of protected resource metadata and of
+	// the challenges that lead there.
+	PublicURL string
+
 	// MaxConnections is the maximum number of connections. A client above it gets 503 and is
 	// disconnected. Default 1,000,000. If the descriptor limit of the process is lower, the server
 	// stops accepting before that limit instead.
@@ -234,6 +242,7 @@ func withDefaults(o *Options) Options {
 	bound(&r.CallTimeout, 5*time.Minute)
 	bound(&r.WriteTimeout, 30*time.Second)
 	bound(&r.DrainTimeout, 10*time.Second)
+	r.Authenticate = withAuthDefaults(r.Authenticate)
 	return r
 }
 
@@ -259,13 +268,17 @@ const forever = time.Duration(1<<31) * tickUnit
 
 // deadlines are the options in ticks.
 type deadlines struct {
-	heartbeat, head, body, idle, call, write tick
+	heartbeat, head, body, idle, call, write, verify tick
 }
 
 func deadlinesOf(o *Options) deadlines {
+	verify := tick(0)
+	if a := o.Authenticate; a != nil {
+		verify = wheel.Ticks(a.VerifyTimeout)
+	}
 	return deadlines{
 		wheel.Ticks(o.Heartbeat), wheel.Ticks(o.HeadTimeout), wheel.Ticks(o.BodyTimeout),
-		wheel.Ticks(o.IdleTimeout), wheel.Ticks(o.CallTimeout), wheel.Ticks(o.WriteTimeout),
+		wheel.Ticks(o.IdleTimeout), wheel.Ticks(o.CallTimeout), wheel.Ticks(o.WriteTimeout), verify,
 	}
 }
 

@@ -46,7 +46,7 @@ func (o *Options) Validate() error {
 			return &OptionError{"HandlerHeaders", name, "is not the name of a header field"}
 		}
 	}
-	return nil
+	return checkAuthentication(o)
 }
 
 // pathFault returns why no request can have the path, or "" if one can. The path must be what a

@@ -64,11 +64,12 @@ type Server struct {
 	calls     atomic.Int64
 	loose     atomic.Int64 // calls of earlier revisions that continue without a connection
 	homes     homes
-	other     *home         // of the http.Server for Options.Other; nil if there is none
-	outside   atomic.Uint64 // requests of net/http that were refused before a loop got them
-	unsent    atomic.Int64  // bytes that wait for peers, as last counted
-	yielding  sync.Mutex    // guards yieldNext; held while connections are asked to give way
-	yieldNext time.Time     // no connection is asked to give way before this time
+	other     *home          // of the http.Server for Options.Other; nil if there is none
+	auth      *authenticator // nil if everybody is served
+	outside   atomic.Uint64  // requests of net/http that were refused before a loop got them
+	unsent    atomic.Int64   // bytes that wait for peers, as last counted
+	yielding  sync.Mutex     // guards yieldNext; held while connections are asked to give way
+	yieldNext time.Time      // no connection is asked to give way before this time
 }
 
 // New returns a Server for s. It copies opts, which may be nil for the defaults. Nothing runs
@@ -113,6 +114,7 @@ func New(s *mcp.Server, opts *Options) *Server {
 	}
 	srv.mount = mount{policy: &srv.policy, maxBody: o.MaxBody, own: true}
 	srv.sessions = newSessions(srv)
+	srv.auth = newAuthenticator(srv)
 	srv.admission = engine.NewAdmission(engine.Config{
 		Host:           host{srv},
 		Loops:          o.Loops,

@@ -16,6 +16,7 @@ type ResponseHead struct {
 	Allow      string // the value of Allow, with status 405
 	RetryAfter bool   // there is a Retry-After, with status 503
 	Session    []byte // the ID of a new session
+	Challenge  []byte // the value of WWW-Authenticate
 	Extra      []byte // further field lines, each after a CRLF
 }
 
@@ -50,7 +51,14 @@ func appendStatus(dst []byte, h *ResponseHead) []byte {
 	}
 	if h.Origin != nil {
 		dst = append(append(dst, "\r\nAccess-Control-Allow-Origin: "...), h.Origin...)
-		dst = append(dst, "\r\nAccess-Control-Expose-Headers: Mcp-Session-Id\r\nVary: Origin"...)
+		dst = append(dst, "\r\nAccess-Control-Expose-Headers: Mcp-Session-Id"...)
+		if h.Challenge != nil {
+			dst = append(dst, ", WWW-Authenticate"...)
+		}
+		dst = append(dst, "\r\nVary: Origin"...)
+	}
+	if h.Challenge != nil {
+		dst = append(append(dst, "\r\nWWW-Authenticate: "...), h.Challenge...)
 	}
 	return append(dst, h.Extra...)
 }

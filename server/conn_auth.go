@@ -1,0 +1,142 @@
+package server
+
+import (
+	"bytes"
+
+	"github.com/mooring-mcp/mooring/server/internal/endpoint"
+)
+
+// This file finds out who sends a request. Its methods run on the loop.
+//
+// A verdict that is kept is used at once. Otherwise a flight finds it out while the content goes on
+// arriving; a request that is complete before the flight has ended waits in connStateAuth.
+
+// authenticate decides whether the request in loop.req, which is protected, may be served. If that
+// is not known yet, x.flight is set.
+func (c *conn) authenticate(now tick, head []byte) {
+	x, l := c.x, c.loop
+	a := l.srv.auth
+	if g := c.gate(); g != nil {
+		if g.who == nil && g.judged != authOK {
+			c.refuseCaller(g.judged)
+		}
+		return
+	}
+	credential, isKey, o := a.credential(&l.req)
+	if o != authOK {
+		if o == authNone && a.opts.Optional {
+			a.counts[o].Add(1)
+		} else {
+			c.refuseCaller(o)
+		}
+		return
+	}
+	k := authKeyOf(credential, c.authPath(), isKey)
+	v, ok := a.cache.find(&k, now)
+	if !ok && a.full() {
+		v, ok = verdict{outcome: authOverload}, true
+	}
+	if ok {
+		c.learn(v)
+		return
+	}
+	v, f, first := a.cache.join(&k, now, authWaiter{l, c.handle()})
+	if f == nil {
+		c.learn(v)
+		return
+	}
+	x.flight = f
+	if first {
+		f.token, f.head, f.limits = string(credential), bytes.Clone(head), &l.srv.limits
+		if peer := l.base.Peer(c.sk); peer.IsValid() {
+			f.peer = peer.String()
+		}
+		a.start(f)
+	}
+}
+
+// authPath returns the path of the endpoint that the request is for.
+func (c *conn) authPath() string {
+	s, path := c.loop.srv, c.loop.req.Path
+	switch p := c.policy(); {
+	case c.has(flagGate):
+		return c.sk.(*gate).path()
+	case p.SSE != "" && string(path) == p.SSE:
+		return p.SSE
+	case p.Messages != "" && string(path) == p.Messages:
+		return p.Messages
+	}
+	return s.services[c.x.verdict.Endpoint].path
+}
+
+// learn applies a verdict on the caller to the request.
+func (c *conn) learn(v verdict) {
+	if v.outcome != authOK {
+		c.refuseCaller(v.outcome)
+		return
+	}
+	c.loop.srv.auth.counts[authOK].Add(1)
+	c.x.who = v.who
+}
+
+// refuseCaller refuses the request, with a challenge if it is for want of a valid token.
+func (c *conn) refuseCaller(o authOutcome) {
+	a := c.loop.srv.auth
+	a.counts[o].Add(1)
+	r := &authRefusals[o]
+	at := c.x.verdict.Endpoint
+	c.x.verdict = endpoint.Refuse(r.status, r.text)
+	c.x.verdict.Endpoint = at // which authPath needs
+	if r.challenges() {
+		c.challenge(r, a.opts.Scopes)
+	}
+}
+
+// challenge adds a challenge to the head of the response. The text and the scopes are those of the
+// challenge; scopes may be nil. The request in loop.req is that of c.
+func (c *conn) challenge(r *authRefusal, scopes []string) {
+	c.x.challenge = c.loop.srv.auth.appendChallenge(c.x.challenge[:0], c.authPath(), r, scopes)
+}
+
+// arrived answers a request that needs nothing more from its client, as soon as it is known who has
+// sent it. Head is that of the request if it has not been kept.
+func (c *conn) arrived(now tick, head []byte) {
+	x := c.x
+	if x.requestState == nil || x.flight == nil {
+		c.answer(now)
+		return
+	}
+	if x.head == nil {
+		x.head = bufferOf(head)
+	}
+	c.setState(now, connStateAuth)
+}
+
+// serveVerified continues a request whose caller has been found out.
+func (l *loop) serveVerified(it *item) {
+	c := l.lookup(it.h)
+	if c == nil || c.state != connStateBody && c.state != connStateAuth || c.x.flight != it.flight {
+		return // the request has been answered, or its client has disconnected
+	}
+	l.serving = c
+	c.endFlight(l.now, it.flight.found)
+}
+
+// endFlight ends the wait of a request for the verdict on its caller.
+func (c *conn) endFlight(now tick, v verdict) {
+	x := c.x
+	x.flight = nil
+	c.recallHead()
+	c.learn(v)
+	if c.state == connStateBody {
+		if v.outcome == authOK {
+			return // the content is still arriving
+		}
+		c.flags |= flagClose | flagUnread
+	}
+	c.answer(now)
+	c.resume(now)
+}
+
+// expireAuth refuses a request whose caller is not found out in time.
+func (c *conn) expireAuth(now tick) { c.endFlight(now, verdict{outcome: authUnavailable}) }
