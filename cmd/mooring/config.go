@@ -30,6 +30,7 @@ type config struct {
 	ssePath        string
 	modernOnly     bool
 	admin          string
+	adminTokens    string
 	allowedOrigins []string
 	allowedHosts   []string
 	heartbeat      time.Duration
@@ -63,6 +64,7 @@ func (c *config) flags(cmd *cobra.Command) {
 	f.StringVar(&c.ssePath, "sse-path", "", "`path` of the HTTP+SSE transport of revision 2024-11-05, for example /sse (default off)")
 	f.BoolVar(&c.modernOnly, "modern-only", false, "serve only revision 2026-07-28, without sessions")
 	f.StringVar(&c.admin, "admin", "", "`address` for metrics, health and profiles, for example 127.0.0.1:9464 (default off)")
+	f.StringVar(&c.adminTokens, "admin-token-file", "", "`file` of tokens, one per line, one of which requests for metrics and profiles must bring (default no token is needed)")
 	f.StringSliceVar(&c.allowedOrigins, "allowed-origin", nil, "`origin` that browsers may call from, or * for any; may be repeated (default on a loopback address or unix socket: loopback origins; elsewhere: none)")
 	f.StringSliceVar(&c.allowedHosts, "allowed-host", nil, "`host` that requests may name, or * for any; may be repeated (default on a loopback address: loopback names; elsewhere: any)")
 	f.DurationVar(&c.heartbeat, "heartbeat", 15*time.Second, "`time` between comments on an idle stream; 0 disables them")
@@ -82,7 +84,7 @@ func (c *config) flags(cmd *cobra.Command) {
 	f.StringVar(&c.logLevel, "log-level", "info", "minimum `level` to log: debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "text", "`format` of the log: text or json")
 	c.names = []string{
-		"stdio", "listen", "socket-mode", "path", "sse-path", "modern-only", "admin", "allowed-origin", "allowed-host", "heartbeat", "keepalive",
+		"stdio", "listen", "socket-mode", "path", "sse-path", "modern-only", "admin", "admin-token-file", "allowed-origin", "allowed-host", "heartbeat", "keepalive",
 		"max-connections", "session-key-file", "session-lifetime", "max-sessions", "replay-bytes", "replay-age",
 		"max-body", "unsent-total", "drain-timeout", "memory-return", "loops", "engine", "log-level", "log-format",
 	}
@@ -104,6 +106,8 @@ func (c *config) check() error {
 		return errors.New("path: empty")
 	case c.path == "/healthz" || c.path == "/readyz":
 		return fmt.Errorf("path: %s is taken", c.path)
+	case c.adminTokens != "" && c.admin == "":
+		return errors.New("admin-token-file: needs admin")
 	case c.memoryReturn < 0:
 		return fmt.Errorf("memory-return: %v is negative", c.memoryReturn)
 	case c.heartbeat < 0:

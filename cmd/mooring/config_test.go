@@ -172,6 +172,7 @@ func TestRefusedSettings(t *testing.T) {
 		{"a mode that is not octal", nil, map[string]string{"MOORING_SOCKET_MODE": "rw"}, "", `MOORING_SOCKET_MODE: not octal permissions`},
 		{"a mode that nobody can use", []string{"--socket-mode=0"}, nil, "", `not octal permissions`},
 		{"a mode with too many bits", nil, nil, "socket-mode: '01777'\n", `c.yaml:1: socket-mode: not octal permissions`},
+		{"tokens without an admin address", []string{"--admin-token-file=/t"}, nil, "", `admin-token-file: needs admin`},
 		{"an unknown level", []string{"--log-level=INFO"}, nil, "", `log-level: "INFO"`},
 		{"an unknown format", []string{"--log-format=xml"}, nil, "", `log-format: "xml"`},
 	}

@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strings"
 )
@@ -22,33 +20,17 @@ func readKeys(file string) ([][]byte, error) {
 	if file == "" {
 		return nil, nil
 	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("session-key-file: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("session-key-file: %w", err)
-	case len(text) > maxFile:
-		return nil, fmt.Errorf("session-key-file: %s: larger than %d bytes", file, maxFile)
-	}
 	var keys [][]byte
-	number := 0
-	for line := range strings.Lines(string(withoutBOM(text))) {
-		number++
-		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
-			continue
-		}
+	err := eachLine("session-key-file", file, func(line string) error {
 		key, err := parseKey(line)
 		if err == nil && slices.ContainsFunc(keys, func(k []byte) bool { return bytes.Equal(k, key) }) {
 			err = errors.New("duplicate key")
 		}
-		if err != nil {
-			return nil, fmt.Errorf("session-key-file: %s:%d: %w", file, number, err)
-		}
 		keys = append(keys, key)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	if len(keys) == 0 {
 		return nil, fmt.Errorf("session-key-file: %s: no keys", file)

@@ -285,15 +285,26 @@ func TestTheSecondSignalEndsAtOnce(t *testing.T) {
 }
 
 func TestAdmin(t *testing.T) {
+	const token = "a-token-of-the-operator"
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	admin := l.Addr().String()
 	l.Close()
-	start(t, command(t, nil, "serve", "--listen", "127.0.0.1:0", "--admin", admin))
+	start(t, command(t, nil, "serve", "--listen", "127.0.0.1:0", "--admin", admin, "--admin-token-file", write(t, token)))
+	resp, err := http.Get("http://" + admin + "/metrics")
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		t.Fatalf("metrics without a token: %v, %v", resp, err)
+	}
+	resp.Body.Close()
 	for path, want := range map[string]string{"/metrics": "mooring_connections", "/healthz": "", "/readyz": "", "/debug/pprof/": "goroutine"} {
-		resp, err := http.Get("http://" + admin + path)
+		req, err := http.NewRequest(http.MethodGet, "http://"+admin+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}

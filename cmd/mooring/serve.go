@@ -65,6 +65,10 @@ func serve(c *config, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	adminTokens, err := readAdminTokens(c.adminTokens)
+	if err != nil {
+		return err
+	}
 	logger := newLogger(c, stderr)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -81,7 +85,7 @@ func serve(c *config, stderr io.Writer) error {
 	}
 	failed := make(chan error, len(listeners)+8)
 	if c.admin != "" {
-		stop, err := serveAdmin(s, c.admin, failed)
+		stop, err := serveAdmin(c.admin, guard(admin.Handler(s), adminTokens), s, failed)
 		if err != nil {
 			closeAll(listeners)
 			return err
@@ -138,21 +142,21 @@ func closeAll(ls []net.Listener) {
 	}
 }
 
-// serveAdmin serves metrics, health and profiles on addr until stop is called.
-func serveAdmin(s *server.Server, addr string, failed chan<- error) (stop func(), err error) {
+// serveAdmin serves h on addr until stop is called.
+func serveAdmin(addr string, h http.Handler, s *server.Server, failed chan<- error) (stop func(), err error) {
 	ls, err := s.ListenAll(addr)
 	if err != nil {
 		return nil, fmt.Errorf("admin: %w", err)
 	}
-	h := &http.Server{Handler: admin.Handler(s), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	hs := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	for _, l := range ls {
 		go func() {
-			if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := hs.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				failed <- fmt.Errorf("admin: %w", err)
 			}
 		}()
 	}
-	return func() { _ = h.Close() }, nil
+	return func() { _ = hs.Close() }, nil
 }
 
 func newLogger(c *config, w io.Writer) *slog.Logger {
