@@ -92,6 +92,38 @@ func TestPrintConfigURL(t *testing.T) {
 	}
 }
 
+func TestPrintConfigToken(t *testing.T) {
+	const object = `"headers": {
+        "Authorization": "Bearer abc.-_~+/=="
+      }`
+	for name, want := range map[string]string{
+		"claude-code": object, "vscode": object, "cursor": object, "inspector": object,
+		"codex": `http_headers = { "Authorization" = "Bearer abc.-_~+/==" }` + "\n",
+	} {
+		for token, stdin := range map[string]string{"abc.-_~+/==": "", "-": "abc.-_~+/==\n"} {
+			var out, errs bytes.Buffer
+			root := newRoot(&out, &errs)
+			root.SetIn(strings.NewReader(stdin))
+			root.SetArgs([]string{"print-config", name, "--token", token})
+			if err := root.Execute(); err != nil || !strings.Contains(out.String(), want) || strings.Contains(errs.String(), "abc") {
+				t.Errorf("%s: %v, %q\n%s\nwant\n%s", name, err, errs.String(), out.String(), want)
+			}
+			if name != "codex" && !json.Valid(out.Bytes()) {
+				t.Errorf("%s: not valid JSON: %s", name, out.String())
+			}
+		}
+	}
+	for _, token := range []string{"", "==", "secret two", `secret"`, "secret\n", "secretü", "sec=ret", "-"} {
+		var out, errs bytes.Buffer
+		root := newRoot(&out, &errs)
+		root.SetIn(strings.NewReader("secret one\nsecret two\n"))
+		root.SetArgs([]string{"print-config", "cursor", "--token", token})
+		if err := root.Execute(); err == nil || out.Len() != 0 || strings.Contains(err.Error(), "secret") || !strings.HasPrefix(err.Error(), "token: ") {
+			t.Errorf("%q: %v, %s, want an error without the token", token, err, out.String())
+		}
+	}
+}
+
 func TestVersion(t *testing.T) {
 	info := &debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}, Settings: []debug.BuildSetting{
 		{Key: "vcs.revision", Value: "0123456789abcdef"}, {Key: "vcs.time", Value: "2026-11-22T00:00:00Z"}, {Key: "vcs.modified", Value: "true"},

@@ -195,7 +195,7 @@ func greet(w io.Writer, ls []net.Listener, c *config) {
 		}
 	}
 	if first != "" {
-		fmt.Fprintf(&b, "\nFor Claude Code, in .mcp.json (others: mooring print-config --help):\n\n%s\n", clients()[0].text(first))
+		fmt.Fprintf(&b, "\nFor Claude Code, in .mcp.json (others: mooring print-config --help):\n\n%s\n", clients()[0].text(endpoint{url: first}))
 	}
 	_, _ = io.WriteString(w, b.String())
 }
