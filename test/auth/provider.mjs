@@ -42,7 +42,7 @@ function signingKey() {
 function newProvider(issuer) {
   const provider = new Provider(issuer, {
     clients: [machine],
-    scopes: ['openid', ...scopes],
+    scopes: ['openid', 'offline_access', ...scopes],
     clientDefaults: { grant_types: ['authorization_code'], response_types: ['code'], token_endpoint_auth_method: 'none' },
     cookies: { keys: [cookieKey] },
     jwks: { keys: [signingKey()] },
@@ -75,7 +75,7 @@ function newProvider(issuer) {
     loadExistingGrant: async (ctx) => {
       const grant = new ctx.oidc.provider.Grant({ clientId: ctx.oidc.client.clientId, accountId: ctx.oidc.session.accountId });
       const asked = ctx.oidc.params.scope ?? '';
-      if (asked.split(' ').includes('openid')) grant.addOIDCScope('openid');
+      grant.addOIDCScope(asked);
       for (const resource of flags.resource) grant.addResourceScope(resource, asked);
       await grant.save();
       return grant;
@@ -95,7 +95,7 @@ const server = createServer(async (req, res) => {
   try {
     const url = new URL(req.url, issuer);
     if (url.pathname.startsWith('/interaction/')) {
-      return await provider.interactionFinished(req, res, { login: { accountId: 'ann' } }, { mergeWithLastSubmission: false });
+      return await provider.interactionFinished(req, res, { login: { accountId: 'ann' }, consent: {} }, { mergeWithLastSubmission: false });
     }
     if (req.method === 'POST' && url.pathname === '/test/rotate') {
       renew(issuer);
