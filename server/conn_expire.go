@@ -46,6 +46,11 @@ func (c *conn) expireIdle(now tick) {
 
 // timedOut responds with 408 to a request that did not arrive in time.
 func (c *conn) timedOut(now tick) {
+	if c.awaitsProxy() {
+		c.loop.srv.refused(refusedProxy)
+		c.close(closeProxy)
+		return
+	}
 	reason := "the head took too long"
 	c.reason = closeHeadTimeout
 	if c.state == connStateBody {

@@ -51,8 +51,11 @@ func (c *conn) parse(now tick, b []byte) {
 		x.in.Add(b)
 		b = x.in.B
 	}
-	sliced := false
-	for all := len(b); len(b) > 0 && c.canReceive(); {
+	sliced, waits := false, false
+	if c.loop.peers != nil {
+		b, waits = c.takeProxyHeader(now, b)
+	}
+	for all := len(b); len(b) > 0 && !waits && c.canReceive(); {
 		if sliced = all-len(b) >= turnBytes; sliced {
 			break
 		}

@@ -150,6 +150,7 @@ func (c *conn) giveBack(now tick, b []byte) {
 	if c.has(flagBusy) {
 		c.rested()
 	}
+	nc = c.named(nc)
 	c.flags &^= flagLent // it is not gone
 	if to.closed != nil {
 		l.srv.admission.Retain()

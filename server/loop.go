@@ -49,8 +49,9 @@ type loop struct {
 	free  []uint32 // free slot numbers
 	gen   uint32   // the generation of the newest connection
 
-	stalls   stalls // the clocks of slow peers
-	main     berth  // that of the default service
+	peers    map[uint32]peer // by slot; nil if no option needs it
+	stalls   stalls          // the clocks of slow peers
+	main     berth           // that of the default service
 	fans     fanQueue
 	node     func(slot uint32) *streamNode
 	rng      *rand.Rand
@@ -114,6 +115,9 @@ func newLoop(s *Server, idx int, base engine.Loop) *loop {
 	l.workers.end = (*job).handBack
 	l.in.wake, l.in.max = func() { l.execute(l.runInbox) }, int64(s.opts.MaxInbox)
 	l.stalls.total = &s.unsent
+	if s.opts.needsPeers() {
+		l.peers = make(map[uint32]peer)
+	}
 	l.node = func(slot uint32) *streamNode { return &l.slots[slot].streamNode }
 	l.main.init(l, s.main)
 	l.runInbox = l.guard(l.serveInbox)
@@ -190,6 +194,7 @@ func (l *loop) attach(c *conn) {
 func (l *loop) detach(c *conn) {
 	l.wheel.Disarm(c.slot)
 	l.slots[c.slot] = nil
+	l.leavePeer(c)
 	l.free = append(l.free, c.slot)
 	l.m.connections.Add(-1)
 }

@@ -27,13 +27,16 @@ const (
 	closeDrain                          // Shutdown
 	closePanic                          // a bug in the server itself
 	closeReturned                       // given back to net/http, and so not closed for the client
+	closeProxy                          // the header of Options.ProxyProtocol is malformed or missing
+	closeQuota                          // Options.PerAddress
 	closeOther                          // handed over to Options.Other, and so not closed either
 	numCloseReasons
 )
 
 var closeReasonNames = [numCloseReasons]string{
 	"peer", "reset", "write_error", "done", "refused", "head_timeout", "body_timeout", "idle_timeout",
-	"write_stalled", "unsent_limit", "unsent_total", "pipelined_limit", "descriptors", "drain", "panic", "returned", "other",
+	"write_stalled", "unsent_limit", "unsent_total", "pipelined_limit", "descriptors", "drain", "panic", "returned",
+	"proxy_header", "quota", "other",
 }
 
 func (r closeReason) String() string { return closeReasonNames[r] }
@@ -122,12 +125,14 @@ type Stats struct {
 	Requests          map[RequestLabels]uint64
 	OtherRequests     uint64 // health checks and preflights
 	Refused           uint64 // requests refused because of their head or framing
-	BytesIn           uint64
-	BytesOut          uint64
-	Closes            map[string]uint64 // closed connections, by reason
-	AcceptErrors      uint64
-	AcceptRefused     uint64 // connections above MaxConnections
-	Panics            uint64
+	// Refusals counts what was refused by class: "authentication", "scope", "quota", "proxy".
+	Refusals      map[string]uint64
+	BytesIn       uint64
+	BytesOut      uint64
+	Closes        map[string]uint64 // closed connections, by reason
+	AcceptErrors  uint64
+	AcceptRefused uint64 // connections above MaxConnections
+	Panics        uint64
 
 	// LoopLag has a value for each loop, in seconds: the longest delay of a tick in the last 15 to
 	// 30 s, or the time for which a tick has been waiting by now, if that is longer.
@@ -145,6 +150,7 @@ func (s *Server) Stats() Stats {
 		CallsInFlight: s.calls.Load(),
 		Requests:      make(map[RequestLabels]uint64),
 		Closes:        make(map[string]uint64, numCloseReasons),
+		Refusals:      make(map[string]uint64, numRefusalClasses),
 		AcceptErrors:  s.admission.Errors(),
 		AcceptRefused: s.admission.Refused(),
 		Refused:       s.outside.Load(),
@@ -154,6 +160,9 @@ func (s *Server) Stats() Stats {
 		ReplayBytes:       held.ReplayBytes,
 		AnswerBytes:       held.AnswerBytes,
 		UnsentBytes:       s.unsent.Load(),
+	}
+	for class := range refusalClass(numRefusalClasses) {
+		st.Refusals[class.String()] = s.refusals.total[class].Load()
 	}
 	if !s.up.Load() {
 		return st

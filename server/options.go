@@ -5,7 +5,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,6 +77,14 @@ type Options struct {
 	// "https://mcp.example.com", without a path. It is part of protected resource metadata and of
 	// the challenges that lead there.
 	PublicURL string
+	// ProxyProtocol names the addresses of the proxies that begin each connection with a header of
+	// the PROXY protocol, version 1 or 2. The client that the header names is RemoteAddr. A
+	// connection from such an address without a valid header is closed without an answer, and
+	// HeadTimeout limits the time for the header too. Other connections are served as they are, so
+	// a header from anywhere else is a malformed request. Serve and ListenAndServe look at it. By
+	// default there are no such proxies. With it, each connection takes a system call and some
+	// hundred bytes more, and RequestExtra.RemoteAddr is set.
+	ProxyProtocol []netip.Prefix
 
 	// MaxConnections is the maximum number of connections. A client above it gets 503 and is
 	// disconnected. Default 1,000,000. If the descriptor limit of the process is lower, the server
@@ -207,6 +217,7 @@ func withDefaults(o *Options) Options {
 	}
 	r.AllowedOrigins = trimmed(r.AllowedOrigins, strings.TrimSpace)
 	r.AllowedHosts = trimmed(r.AllowedHosts, trimHost)
+	r.ProxyProtocol = slices.Clone(r.ProxyProtocol)
 	r.HandlerHeaders = trimmed(r.HandlerHeaders, strings.TrimSpace)
 	bound(&r.MaxConnections, 1_000_000)
 	bound(&r.MaxStreams, maxInt)

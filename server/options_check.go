@@ -41,12 +41,28 @@ func (o *Options) Validate() error {
 			return &OptionError{"AllowedHosts", host, reason}
 		}
 	}
+	for _, p := range o.ProxyProtocol {
+		if reason := prefixFault(p); reason != "" {
+			return &OptionError{"ProxyProtocol", p.String(), reason}
+		}
+	}
 	for _, name := range o.HandlerHeaders {
 		if !isToken(strings.TrimSpace(name)) {
 			return &OptionError{"HandlerHeaders", name, "is not the name of a header field"}
 		}
 	}
 	return checkAuthentication(o)
+}
+
+// prefixFault returns why no peer has an address in p, or "" if one can.
+func prefixFault(p netip.Prefix) string {
+	switch {
+	case !p.IsValid():
+		return "is not a range of addresses, such as 192.0.2.0/24"
+	case p.Addr().Is4In6():
+		return "is a range of IPv4 addresses in the form of IPv6: write it as IPv4"
+	}
+	return ""
 }
 
 // pathFault returns why no request can have the path, or "" if one can. The path must be what a

@@ -133,6 +133,7 @@ func (c *conn) passOn(now tick, b []byte) int {
 	}
 	input := bytes.Clone(bytes.TrimLeft(b, "\r\n")) // net/http takes no empty line before a request
 	s.admission.Retain()
+	nc = c.named(nc)
 	c.close(closeOther)
 	s.other.back.Give(nc, input, s.other.closed)
 	return 0

@@ -20,8 +20,9 @@ type RequestHead struct {
 	// serves the request, under their canonical names. It is nil if there are none. The handlers of
 	// the request share it, so it must not be changed.
 	Header http.Header
-	// RemoteAddr is the address of the network peer, which may be a proxy. It is zero if the peer has
-	// no IP address, as over a unix socket, or has disconnected.
+	// RemoteAddr is the address of the client, as far as Options.ProxyProtocol and
+	// Options.TrustedProxies let the server know it, and otherwise that of the network peer. It is
+	// zero if the peer has no IP address, as over a unix socket, or has disconnected.
 	RemoteAddr netip.AddrPort
 	// TokenInfo is what the request's bearer token says. It is nil if nobody has verified one.
 	TokenInfo *auth.TokenInfo
@@ -39,7 +40,7 @@ func (c *conn) describe(j *job) {
 	if g != nil {
 		g.describe(j)
 	} else {
-		j.meta.Header, j.meta.RemoteAddr = s.headers.of(req), c.loop.base.Peer(c.sk)
+		j.meta.Header, j.meta.RemoteAddr = s.headers.of(req), c.peer()
 	}
 	if s.opts.Context == nil {
 		return

@@ -70,6 +70,7 @@ type Server struct {
 	unsent    atomic.Int64   // bytes that wait for peers, as last counted
 	yielding  sync.Mutex     // guards yieldNext; held while connections are asked to give way
 	yieldNext time.Time      // no connection is asked to give way before this time
+	refusals  refusals
 }
 
 // New returns a Server for s. It copies opts, which may be nil for the defaults. Nothing runs
@@ -95,7 +96,7 @@ func New(s *mcp.Server, opts *Options) *Server {
 			Modern:  o.ModernOnly,
 		},
 		headers:   newHeaderFilter(o.HandlerHeaders),
-		describes: len(o.HandlerHeaders) > 0 || o.Context != nil,
+		describes: len(o.HandlerHeaders) > 0 || o.Context != nil || len(o.ProxyProtocol) > 0,
 		start:     time.Now(),
 		acceptors: make(map[engine.Acceptor]struct{}),
 		stopped:   make(chan struct{}),

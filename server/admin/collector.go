@@ -33,6 +33,7 @@ var (
 	requests      = desc("requests_total", "MCP messages by method and outcome.", "method", "outcome")
 	otherRequests = desc("http_requests_total", "Health checks and preflight requests.")
 	refused       = desc("http_refused_total", "Requests refused because of their head or framing.")
+	refusals      = desc("refusals_total", "Requests and connections refused by class.", "class")
 	bytesTotal    = desc("bytes_total", "Bytes read from and written to clients.", "direction")
 	closes        = desc("closes_total", "Closed connections by reason.", "reason")
 	loopLag       = desc("loop_lag_seconds", "Longest delay of a tick of an event loop in the last 15 to 30 s, including one that is still waiting.", "loop")
@@ -43,7 +44,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connections, streams, sessions, revoked, replayBytes, inboxBytes, answerBytes, unsentBytes, calls, requests, otherRequests, refused, bytesTotal, closes, loopLag, acceptErrors, acceptRefused, panics} {
+	for _, d := range []*prometheus.Desc{connections, streams, sessions, revoked, replayBytes, inboxBytes, answerBytes, unsentBytes, calls, requests, otherRequests, refused, refusals, bytesTotal, closes, loopLag, acceptErrors, acceptRefused, panics} {
 		ch <- d
 	}
 }
@@ -72,6 +73,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	counter(otherRequests, st.OtherRequests)
 	counter(refused, st.Refused)
+	for class, n := range st.Refusals {
+		counter(refusals, n, class)
+	}
 	counter(bytesTotal, st.BytesIn, "in")
 	counter(bytesTotal, st.BytesOut, "out")
 	for reason, n := range st.Closes {
