@@ -66,7 +66,7 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	}
 	order := &drainOrder{spread: s.drainSpread(limit)}
 	s.homes.close()
-	endOther := s.drainOther(ctx)
+	endOther, endTLS := s.drainOther(ctx), s.drainTLS(ctx)
 	for _, l := range s.loops {
 		l.postDrain(order)
 	}
@@ -79,6 +79,7 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 		_ = s.awaitEmpty(grace)
 	}
 	endOther()
+	endTLS()
 	return s.stopEngine(grace, held, err)
 }
 

@@ -105,7 +105,7 @@ func (l *loop) stopWorkers() {
 	for _, it := range left {
 		switch it.kind {
 		case itemOpen:
-			l.srv.admission.Released()
+			it.gate.released()
 			it.gate.finish(gateCut)
 		case itemReturn, itemPrepared, itemPark:
 			if w := it.job.worker; w != nil {

@@ -63,6 +63,7 @@ type httpRequest struct {
 	judged   authOutcome // what authentication has found out; authOK if who sends it is known
 	peer     netip.AddrPort
 	trust    endpoint.Trust
+	counted  bool   // the request has no place of its own: see Server.isCounted
 	flushes  bool   // the response can be sent piece by piece
 	messages string // of HTTP+SSE: the URL reference to post to, up to the session's parameter
 }
@@ -225,9 +226,16 @@ func (g *gate) close(err error) {
 		end = gateCut
 	}
 	c.closed(err)
-	l.srv.admission.Released()
+	g.released()
 	if !g.finish(end) {
 		l.putConn(c)
+	}
+}
+
+// released takes back the place of the request, if it has one.
+func (g *gate) released() {
+	if !g.counted {
+		g.loop.srv.admission.Released()
 	}
 }
 

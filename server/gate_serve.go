@@ -48,7 +48,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request, m *mount, svc
 		s.refuseHTTP(w, 400, "malformed request")
 		return
 	}
-	if !s.reserve(r) {
+	if g.counted = s.isCounted(r); !g.counted && !s.reserve(r) {
 		putGate(g)
 		s.admission.CountRefused()
 		s.refuseHTTP(w, 503, tooManyConnections)
@@ -56,7 +56,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request, m *mount, svc
 	}
 	g.loop = s.loops[s.admission.NextLoop(1)]
 	if !g.loop.postItem(item{kind: itemOpen, gate: g}) {
-		s.admission.Released()
+		g.released()
 		putGate(g)
 		s.refuseHTTP(w, 503, shuttingDown)
 		return

@@ -65,6 +65,9 @@ func (s *Server) homeOf(r *http.Request) *home {
 	if h := s.homes.find(of); h != nil {
 		return h
 	}
+	if s.isTLS(r) {
+		return nil // Shutdown ends it
+	}
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	if !ok {
 		return nil

@@ -156,13 +156,18 @@ func ListenAndServe(addr string, s *mcp.Server) error {
 // ListenAndServe listens on addr, which is host:port or unix:/path, as ListenAll does, and serves
 // until Shutdown. It then returns ErrServerClosed.
 func (s *Server) ListenAndServe(addr string) error {
+	return s.listenAndServe(addr, s.Serve)
+}
+
+// listenAndServe is ListenAndServe with serve for each listener.
+func (s *Server) listenAndServe(addr string, serve func(net.Listener) error) error {
 	ls, err := s.ListenAll(addr)
 	if err != nil {
 		return err
 	}
 	ended := make(chan error, len(ls))
 	for _, l := range ls {
-		go func() { ended <- s.Serve(l) }()
+		go func() { ended <- serve(l) }()
 	}
 	err = <-ended
 	closeListeners(ls) // when one ends, all end

@@ -133,6 +133,7 @@ type Stats struct {
 	AcceptErrors  uint64
 	AcceptRefused uint64 // connections above MaxConnections
 	Panics        uint64
+	TLSErrors     uint64 // failed handshakes, and connections that break the rules of HTTP/2
 
 	// LoopLag has a value for each loop, in seconds: the longest delay of a tick in the last 15 to
 	// 30 s, or the time for which a tick has been waiting by now, if that is longer.
@@ -153,6 +154,7 @@ func (s *Server) Stats() Stats {
 		Refusals:      make(map[string]uint64, numRefusalClasses),
 		AcceptErrors:  s.admission.Errors(),
 		AcceptRefused: s.admission.Refused(),
+		TLSErrors:     s.tlsErrors.Load(),
 		Refused:       s.outside.Load(),
 
 		SessionsWithState: held.Sessions,

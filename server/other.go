@@ -91,7 +91,8 @@ func (s *Server) isOther(r *http.Request) bool {
 	return s.other != nil && r.Context().Value(http.ServerContextKey) == s.other.hs
 }
 
-// reserve counts a request of net/http, or the connection of one, unless there are too many.
+// reserve counts a request of net/http, or the connection of one, unless there are too many. It is
+// not for those that are counted: see isCounted.
 func (s *Server) reserve(r *http.Request) bool {
 	if s.isOther(r) {
 		s.admission.Retain()
@@ -100,6 +101,10 @@ func (s *Server) reserve(r *http.Request) bool {
 	_, ok := s.admission.Reserve(false)
 	return ok
 }
+
+// isCounted reports whether the connection of r has a place and carries no other request meanwhile,
+// so that r needs no place of its own.
+func (s *Server) isCounted(r *http.Request) bool { return r.ProtoMajor == 1 && s.isTLS(r) }
 
 // passOn gives the connection to net/http, with the request at the beginning of b and whatever
 // follows. If responses to earlier requests wait for the client, that has to wait too. It returns

@@ -20,11 +20,19 @@ func (s *Server) Serve(l net.Listener) error {
 	if err != nil {
 		return fmt.Errorf("server: %w", err)
 	}
+	return s.accept(a)
+}
+
+// accept has a accept connections until Shutdown, and closes it.
+func (s *Server) accept(a engine.Acceptor) error {
 	defer a.Close()
 	s.mu.Lock()
 	if s.draining.Load() {
 		s.mu.Unlock()
 		return ErrServerClosed
+	}
+	if _, ok := a.(*tlsAcceptor); ok {
+		s.startTLS()
 	}
 	s.acceptors[a] = struct{}{}
 	s.accepting.Add(1)
@@ -35,7 +43,8 @@ func (s *Server) Serve(l net.Listener) error {
 		delete(s.acceptors, a)
 		s.mu.Unlock()
 	}()
-	if err = s.admission.Serve(a); errors.Is(err, engine.ErrClosed) {
+	err := s.admission.Serve(a)
+	if errors.Is(err, engine.ErrClosed) {
 		return ErrServerClosed
 	}
 	return fmt.Errorf("server: %w", err)

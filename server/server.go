@@ -71,6 +71,8 @@ type Server struct {
 	yielding  sync.Mutex     // guards yieldNext; held while connections are asked to give way
 	yieldNext time.Time      // no connection is asked to give way before this time
 	refusals  refusals
+	secure    atomic.Pointer[tlsServer] // of ServeTLS; nil before its first call
+	tlsErrors atomic.Uint64
 }
 
 // New returns a Server for s. It copies opts, which may be nil for the defaults. Nothing runs

@@ -77,6 +77,9 @@ func (s *Server) makeRoom(most int64) {
 		}
 	}
 	s.yieldOther()
+	if t := s.secure.Load(); t != nil {
+		t.yield()
+	}
 	s.yieldNext = s.clock().Add(yieldRest)
 }
 

@@ -39,12 +39,13 @@ var (
 	loopLag       = desc("loop_lag_seconds", "Longest delay of a tick of an event loop in the last 15 to 30 s, including one that is still waiting.", "loop")
 	acceptErrors  = desc("accept_errors_total", "Connections that could not be accepted or passed to an event loop.")
 	acceptRefused = desc("accept_refused_total", "Connections refused because of the connection limit.")
+	tlsErrors     = desc("tls_errors_total", "Failed TLS handshakes, and connections that broke the rules of HTTP/2.")
 	panics        = desc("panics_total", "Panics in the server itself that were contained.")
 )
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connections, streams, sessions, revoked, replayBytes, inboxBytes, answerBytes, unsentBytes, calls, requests, otherRequests, refused, refusals, bytesTotal, closes, loopLag, acceptErrors, acceptRefused, panics} {
+	for _, d := range []*prometheus.Desc{connections, streams, sessions, revoked, replayBytes, inboxBytes, answerBytes, unsentBytes, calls, requests, otherRequests, refused, refusals, bytesTotal, closes, loopLag, acceptErrors, acceptRefused, tlsErrors, panics} {
 		ch <- d
 	}
 }
@@ -86,5 +87,6 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	counter(acceptErrors, st.AcceptErrors)
 	counter(acceptRefused, st.AcceptRefused)
+	counter(tlsErrors, st.TLSErrors)
 	counter(panics, st.Panics)
 }
