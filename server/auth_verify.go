@@ -20,12 +20,13 @@ import (
 // An authenticator finds out who the callers of a Server are. Its methods may be called from any
 // goroutine.
 type authenticator struct {
-	opts   *Authentication
-	srv    *Server
-	base   string // the origin of the server in challenges; "" if they name no metadata
-	cache  authCache
-	counts [numAuthOutcomes]atomic.Uint64 // of requests
-	warned atomic.Int64                   // the second of the last line in the log
+	opts      *Authentication
+	srv       *Server
+	base      string // the origin of the server in challenges; "" if they name no metadata
+	cache     authCache
+	documents []*document                    // what is published; immutable once the server has started
+	counts    [numAuthOutcomes]atomic.Uint64 // of requests
+	warned    atomic.Int64                   // the second of the last line in the log
 
 	mu      sync.Mutex    // guards the rest
 	running int           // goroutines that verify
@@ -107,7 +108,7 @@ func isTwice(r *httpparse.Request, field string) bool {
 func (a *authenticator) appendChallenge(dst []byte, path string, r *authRefusal, scopes []string) []byte {
 	c := bearer.Challenge{Error: r.code, Description: r.text, Scopes: scopes}
 	if a.base != "" {
-		c.Metadata = bearer.Metadata{Base: a.base, Path: bearer.WellKnown + path}
+		c.Metadata = bearer.Metadata{Base: a.base, Path: metadataPath(path)}
 	}
 	return bearer.AppendChallenge(dst, &c)
 }

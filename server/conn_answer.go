@@ -55,6 +55,9 @@ func (c *conn) answer(now tick) {
 		} else {
 			c.plain(503, "draining\n")
 		}
+	case endpoint.RouteDocument:
+		c.loop.m.http.Add(1)
+		c.serveDocument()
 	case endpoint.RouteOptions:
 		c.loop.m.http.Add(1)
 		h := c.respHead(204)

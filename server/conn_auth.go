@@ -61,10 +61,8 @@ func (c *conn) authPath() string {
 	switch p := c.policy(); {
 	case c.has(flagGate):
 		return c.sk.(*gate).path()
-	case p.SSE != "" && string(path) == p.SSE:
+	case p.SSE != "" && (string(path) == p.SSE || string(path) == p.Messages):
 		return p.SSE
-	case p.Messages != "" && string(path) == p.Messages:
-		return p.Messages
 	}
 	return s.services[c.x.verdict.Endpoint].path
 }

@@ -34,7 +34,7 @@ func (s *Server) handle(path string, m *mcp.Server) {
 	p := &s.policy
 	_, twice := p.More[path]
 	switch {
-	case twice, path == p.Path, path == p.SSE, path == p.Messages, path == "/healthz", path == "/readyz":
+	case twice, p.Documents[path] != 0, path == p.Path, path == p.SSE, path == p.Messages, path == "/healthz", path == "/readyz":
 		panic(fmt.Sprintf("server: Handle: the path %q is taken", path))
 	}
 	svc := newService(s, site{mcp: m, path: path})
@@ -44,4 +44,5 @@ func (s *Server) handle(path string, m *mcp.Server) {
 	}
 	p.More[path] = uint32(len(s.services))
 	s.services = append(s.services, svc)
+	s.publishMore(path)
 }

@@ -118,6 +118,7 @@ func New(s *mcp.Server, opts *Options) *Server {
 	srv.mount = mount{policy: &srv.policy, maxBody: o.MaxBody, own: true}
 	srv.sessions = newSessions(srv)
 	srv.auth = newAuthenticator(srv)
+	srv.publishAll()
 	srv.admission = engine.NewAdmission(engine.Config{
 		Host:           host{srv},
 		Loops:          o.Loops,

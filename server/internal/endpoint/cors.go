@@ -13,6 +13,8 @@ func (p *Policy) SharesWith(r *httpparse.Request, to Route, from Trust) bool {
 	switch to {
 	case RouteRefused, RouteHealth, RouteReady, RouteOptions:
 		return p.hostAllowed(r.Host, from) && p.originAllowed(r.Origin, from)
+	case RouteDocument:
+		return false // its responses allow any origin, by a field of their own
 	}
 	return true // Check has verified it
 }

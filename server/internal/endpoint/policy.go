@@ -25,6 +25,7 @@ const (
 	RoutePreflight              // a CORS preflight of an endpoint
 	RouteSSE                    // GET of the HTTP+SSE endpoint
 	RouteMessage                // a message for the HTTP+SSE endpoint
+	RouteDocument               // GET, HEAD or OPTIONS of a public document
 )
 
 // TakesMessage reports whether the content of the request is a message, which has to be read.
@@ -34,6 +35,7 @@ func (r Route) TakesMessage() bool { return r == RouteMCP || r == RouteMessage }
 type Verdict struct {
 	Route    Route
 	Endpoint uint32 // for a route of MCP: 0 for Policy.Path, else the number of Policy.More
+	Document uint32 // with RouteDocument: its number in Policy.Documents
 	Status   int    // the status of a refusal
 	Reason   string // fixed text for the peer
 	Allow    string // the value of Allow, with status 405
@@ -68,10 +70,13 @@ type Policy struct {
 	Hosts   []string
 	Modern  bool // only 2026-07-28 is served, so there is no GET and no DELETE
 
+	// Documents are the paths of documents that everybody may read, with numbers from 1.
+	Documents map[string]uint32
+
 	SSE, Messages string // paths of HTTP+SSE (2024-11-05); empty if it is not served
 }
 
-// Takes reports whether a path, as it is in a request-target, is one of an endpoint.
+// Takes reports whether a path, as it is in a request-target, is one of an endpoint or a document.
 func (p *Policy) Takes(path string) bool { return takes(p, path) }
 
 // Leaves reports whether a request is not for an endpoint, nor for the server as a whole.
@@ -80,7 +85,7 @@ func (p *Policy) Leaves(r *httpparse.Request) bool {
 }
 
 func takes[T string | []byte](p *Policy, path T) bool {
-	return string(path) == p.Path || p.SSE != "" && (string(path) == p.SSE || string(path) == p.Messages) || p.More[string(path)] != 0
+	return string(path) == p.Path || p.SSE != "" && (string(path) == p.SSE || string(path) == p.Messages) || p.More[string(path)] != 0 || p.Documents[string(path)] != 0
 }
 
 // Check applies the HTTP rules of Streamable HTTP that depend on the head alone (MCP 2026-07-28,
@@ -115,6 +120,9 @@ func (p *Policy) enter(r *httpparse.Request, from Trust) (to Route, at uint32, v
 	case string(r.Path) == "/readyz":
 		return 0, 0, probe(r, RouteReady)
 	default:
+		if n := p.Documents[string(r.Path)]; n != 0 {
+			return 0, 0, checkDocument(r, n)
+		}
 		if at = p.More[string(r.Path)]; at == 0 {
 			return 0, 0, Refuse(404, "no such resource")
 		}
@@ -214,6 +222,16 @@ func (p *Policy) notAllowed() Verdict {
 		v.Allow = "POST"
 	}
 	return v
+}
+
+// checkDocument is the part of Check for a document. Any page may read it, so neither host nor
+// origin matters.
+func checkDocument(r *httpparse.Request, n uint32) Verdict {
+	switch r.Method {
+	case httpparse.MethodGet, httpparse.MethodHead, httpparse.MethodOptions:
+		return Verdict{Route: RouteDocument, Document: n}
+	}
+	return Verdict{Route: RouteRefused, Status: 405, Reason: "method not allowed", Allow: "GET, HEAD, OPTIONS"}
 }
 
 func probe(r *httpparse.Request, to Route) Verdict {
