@@ -113,6 +113,15 @@ func (a *authenticator) appendChallenge(dst []byte, path string, r *authRefusal,
 	return bearer.AppendChallenge(dst, &c)
 }
 
+// stats returns the counts of requests, by the name of the outcome.
+func (a *authenticator) stats() map[string]uint64 {
+	m := make(map[string]uint64, numAuthOutcomes)
+	for o := range a.counts {
+		m[authOutcome(o).String()] = a.counts[o].Load()
+	}
+	return m
+}
+
 // full reports whether another flight has to be refused.
 func (a *authenticator) full() bool {
 	a.mu.Lock()

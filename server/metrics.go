@@ -135,6 +135,11 @@ type Stats struct {
 	Panics        uint64
 	TLSErrors     uint64 // failed handshakes, and connections that break the rules of HTTP/2
 
+	// Authentications counts the requests for endpoints by what authentication has found out: "ok",
+	// "none" (no credentials), "invalid", "expired", "malformed", "oauth_error", "unavailable",
+	// "error" and "overload". It is nil without Options.Authenticate.
+	Authentications map[string]uint64
+
 	// LoopLag has a value for each loop, in seconds: the longest delay of a tick in the last 15 to
 	// 30 s, or the time for which a tick has been waiting by now, if that is longer.
 	LoopLag []float64
@@ -165,6 +170,9 @@ func (s *Server) Stats() Stats {
 	}
 	for class := range refusalClass(numRefusalClasses) {
 		st.Refusals[class.String()] = s.refusals.total[class].Load()
+	}
+	if s.auth != nil {
+		st.Authentications = s.auth.stats()
 	}
 	if !s.up.Load() {
 		return st

@@ -40,12 +40,13 @@ var (
 	acceptErrors  = desc("accept_errors_total", "Connections that could not be accepted or passed to an event loop.")
 	acceptRefused = desc("accept_refused_total", "Connections refused because of the connection limit.")
 	tlsErrors     = desc("tls_errors_total", "Failed TLS handshakes, and connections that broke the rules of HTTP/2.")
+	authRequests  = desc("authentications_total", "Requests for endpoints, by what authentication has found out.", "outcome")
 	panics        = desc("panics_total", "Panics in the server itself that were contained.")
 )
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connections, streams, sessions, revoked, replayBytes, inboxBytes, answerBytes, unsentBytes, calls, requests, otherRequests, refused, refusals, bytesTotal, closes, loopLag, acceptErrors, acceptRefused, tlsErrors, panics} {
+	for _, d := range []*prometheus.Desc{connections, streams, sessions, revoked, replayBytes, inboxBytes, answerBytes, unsentBytes, calls, requests, otherRequests, refused, refusals, bytesTotal, closes, loopLag, acceptErrors, acceptRefused, tlsErrors, authRequests, panics} {
 		ch <- d
 	}
 }
@@ -88,5 +89,8 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	counter(acceptErrors, st.AcceptErrors)
 	counter(acceptRefused, st.AcceptRefused)
 	counter(tlsErrors, st.TLSErrors)
+	for outcome, n := range st.Authentications {
+		counter(authRequests, n, outcome)
+	}
 	counter(panics, st.Panics)
 }
