@@ -20,13 +20,15 @@ import (
 // An authenticator finds out who the callers of a Server are. Its methods may be called from any
 // goroutine.
 type authenticator struct {
-	opts      *Authentication
-	srv       *Server
-	base      string // the origin of the server in challenges; "" if they name no metadata
-	cache     authCache
-	documents []*document                    // what is published; immutable once the server has started
-	counts    [numAuthOutcomes]atomic.Uint64 // of requests
-	warned    atomic.Int64                   // the second of the last line in the log
+	opts  *Authentication
+	srv   *Server
+	base  string // the origin of the server in challenges; "" if they name no metadata
+	cache authCache
+
+	documents []*document // what is published; immutable once the server has started
+
+	counts [numAuthOutcomes]atomic.Uint64 // of requests
+	warned atomic.Int64                   // the second of the last line in the log
 
 	mu      sync.Mutex    // guards the rest
 	running int           // goroutines that verify

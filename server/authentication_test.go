@@ -371,9 +371,12 @@ func TestAuthenticateOverload(t *testing.T) {
 	for _, p := range peers[:1+verifyQueue] {
 		p.wantCode("those before", 200, 0)
 	}
-	if r.s.auth.running != 0 || r.s.auth.queue != nil {
-		t.Error("a goroutine is left")
-	}
+	r.await("no goroutine is left", func() bool {
+		a := r.s.auth
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.running == 0 && a.queue == nil
+	})
 }
 
 // A verdict is kept for its time and no longer than the token is valid.
@@ -514,7 +517,8 @@ func TestAuthenticatePrincipal(t *testing.T) {
 	}
 }
 
-// With Optional, a request without credentials is served as anonymous, and one with bad ones is not.
+// With Optional, a request without credentials is served as anonymous, and one with bad ones is
+// not.
 func TestAuthenticateOptional(t *testing.T) {
 	r, _ := newAuthRig(t, func(o *Options) { o.Authenticate.Optional = true })
 	for head, status := range map[string]int{"": 200, bearerField("good"): 200, bearerField("bad"): 401, "Authorization: Basic YTpi\r\n": 200} {

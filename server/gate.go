@@ -64,6 +64,7 @@ type httpRequest struct {
 	peer     netip.AddrPort
 	trust    endpoint.Trust
 	counted  bool   // the request has no place of its own: see Server.isCounted
+	unread   bool   // net/http has yet to read the content, which nobody wants
 	flushes  bool   // the response can be sent piece by piece
 	messages string // of HTTP+SSE: the URL reference to post to, up to the session's parameter
 }

@@ -33,7 +33,7 @@ type movement struct {
 // a time, as plain bytes, and no middleware may transform the response.
 func (p *passage) canMove() bool {
 	r := p.g.r
-	if r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.TLS != nil || p.gone || r.Method == http.MethodHead || !canHijack(p.w) {
+	if r.ProtoMajor != 1 || r.ProtoMinor != 1 || r.TLS != nil || p.gone || p.g.unread || r.Method == http.MethodHead || !canHijack(p.w) {
 		return false
 	}
 	h := p.w.Header()

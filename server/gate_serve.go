@@ -94,6 +94,7 @@ const headRoom = 1 << 10
 func (s *Server) contentOf(w http.ResponseWriter, r *http.Request, q *httpRequest) (_ *buffer, err error) {
 	n := s.lengthOf(r, q)
 	if n == 0 {
+		q.unread = r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0
 		return nil, nil
 	}
 	if hs := q.host; hs != nil && hs.ReadTimeout <= 0 {
