@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/mooring-mcp/mooring/auth"
+	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/server"
 )
 
@@ -194,4 +195,31 @@ func TestAuthenticateMany(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A refusal whose loop is busy does not move its connection, of which net/http has yet to read
+// content.
+func TestHandlerUnread(t *testing.T) {
+	var calls atomic.Int64
+	o := authOptions(&calls, 0)
+	o.Loops = 1
+	h, m := newHandler(t, &server.StreamableHTTPOptions{Options: o})
+	busy := make(chan struct{})
+	mcp.AddInlineTool(m, &mcp.Tool{Name: "hold"}, func(*mcp.CallToolRequest, struct{}) (struct{}, error) {
+		close(busy)
+		time.Sleep(300 * time.Millisecond)
+		return struct{}{}, nil
+	})
+	c := ways[0].serve(t, h)
+	c.want("the first, so that the loop runs", as("u1", call("who", `{}`)), 200, "u1")
+	held := make(chan struct{})
+	go func() {
+		defer close(held)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, as("u1", call("hold", `{}`)))
+	}()
+	<-busy
+	c.want("refused", as("bad", call("who", `{}`)), 401, "")
+	c.want("the next", as("u1", call("who", `{}`)), 200, "u1")
+	<-held
 }
