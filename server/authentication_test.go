@@ -604,3 +604,36 @@ func TestAuthenticationOptions(t *testing.T) {
 		}
 	}
 }
+
+// A request that is refused for its content while its token is verified is answered once.
+func TestAuthenticateAfterRefusal(t *testing.T) {
+	for _, tt := range []struct {
+		name, in string
+		status   int
+	}{
+		{"a bad chunk", strings.Replace(chunkedPost(addCall(1, 2).with(bearerField("slow"))), "28;x=y", "2g;x=y", 1), 400},
+		{"content that does not arrive", addCall(1, 2).with(bearerField("slow") + "X: y\r\n").String(), 408},
+	} {
+		for _, cut := range []bool{false, true} {
+			r, f := newAuthRig(t, func(o *Options) { o.Authenticate.VerifyTimeout, o.BodyTimeout = time.Minute, time.Second })
+			p := r.connect()
+			in := tt.in
+			if tt.status == 408 {
+				in = in[:len(in)-5]
+			}
+			if cut {
+				i := strings.Index(in, "\r\n\r\n") + 4
+				p.send(in[:i])
+				in = in[i:]
+			}
+			p.send(in)
+			r.await("the verifier is called", func() bool { return r.s.auth.flying() == 1 })
+			r.pass(1500 * time.Millisecond)
+			p.wantResponse(tt.name, tt.status)
+			close(f.free)
+			r.settleAuth()
+			p.wantNothing("no second answer")
+			r.wantInvariants(tt.name)
+		}
+	}
+}
