@@ -637,3 +637,28 @@ func TestAuthenticateAfterRefusal(t *testing.T) {
 		}
 	}
 }
+
+// The session of an HTTP+SSE stream is of the principal who opened the stream, and nobody else may
+// post to it.
+func TestAuthenticateSSE(t *testing.T) {
+	r, f := newAuthRig(t, func(o *Options) { o.SSEPath = "/sse" })
+	p := r.connect()
+	p.send("GET /sse HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n" + bearerField("good") + "\r\n")
+	r.settleAuth()
+	got := p.take()
+	_, ref, ok := strings.Cut(got, "data: ")
+	if ref, _, _ = strings.Cut(ref, "\n"); !ok || !strings.HasPrefix(ref, "/sse/message?") {
+		t.Fatalf("got %q", got)
+	}
+	const body = `{"jsonrpc":"2.0","id":1,"method":"ping"}`
+	for token, status := range map[string]int{"good": 202, "good2": 404, "bad": 401} {
+		q := r.connect()
+		q.send(fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s",
+			strings.TrimSpace(ref), bearerField(token), len(body), body))
+		r.settleAuth()
+		q.wantResponse(token, status)
+	}
+	if n := f.calls.Load(); n != 3 {
+		t.Errorf("the verifier was called %d times: a token for the stream is one for its messages", n)
+	}
+}
