@@ -183,6 +183,13 @@ func TestAuthenticate(t *testing.T) {
 			if n := r.s.auth.counts[tt.outcome].Load(); n != 2 {
 				t.Errorf("%d requests are counted as %v, want 2", n, tt.outcome)
 			}
+			want := uint64(0)
+			if tt.challenge != "" {
+				want = 2
+			}
+			if n := r.s.Stats().Refusals["authentication"]; n != want {
+				t.Errorf("%d refusals are counted, want %d", n, want)
+			}
 			if log := r.log.String(); strings.Contains(log, "for down") || strings.Contains(log, "with panic") {
 				t.Errorf("a token is in the log: %s", log)
 			}

@@ -86,6 +86,7 @@ func (c *conn) refuseCaller(o authOutcome) {
 	c.x.verdict = endpoint.Refuse(r.status, r.text)
 	c.x.verdict.Endpoint = at // which authPath needs
 	if r.challenges() {
+		a.srv.refused(refusedAuthentication)
 		c.challenge(r, a.opts.Scopes)
 	}
 }
