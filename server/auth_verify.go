@@ -108,11 +108,17 @@ func isTwice(r *httpparse.Request, field string) bool {
 // appendChallenge appends the value of WWW-Authenticate for a refusal at the path of an endpoint.
 // scopes may be nil.
 func (a *authenticator) appendChallenge(dst []byte, path string, r *authRefusal, scopes []string) []byte {
-	c := bearer.Challenge{Error: r.code, Description: r.text, Scopes: scopes}
-	if a.base != "" {
-		c.Metadata = bearer.Metadata{Base: a.base, Path: metadataPath(path)}
-	}
+	c := bearer.Challenge{Error: r.code, Description: r.text, Scopes: scopes, Metadata: a.metadataOf(path)}
 	return bearer.AppendChallenge(dst, &c)
+}
+
+// metadataOf returns the URL of the protected resource metadata of the endpoint at a path. It is
+// empty if none is published, or a is nil.
+func (a *authenticator) metadataOf(path string) bearer.Metadata {
+	if a == nil || a.base == "" {
+		return bearer.Metadata{}
+	}
+	return bearer.Metadata{Base: a.base, Path: metadataPath(path)}
 }
 
 // stats returns the counts of requests, by the name of the outcome.
