@@ -50,6 +50,9 @@ const sockdiag = "internal/sockdiag"
 // seal is what mcp seals states and server sealed sessions with.
 const seal = "internal/seal"
 
+// bearer has the rules for bearer tokens that auth and server share.
+const bearer = "internal/bearer"
+
 // testTools may be imported by any _test.go file.
 var testTools = [...]string{"go.uber.org/goleak", "github.com/google/go-cmp", "pgregory.net/rapid", goSys, module + "/" + wirecheck, module + "/" + sockdiag}
 
@@ -64,14 +67,15 @@ var rooms = [...]room{
 	{dir: "sse", not: sockets},
 	{dir: "jsonrpc", not: sockets, inTest: []string{goJSON}},
 	{dir: seal, not: sockets},
-	{dir: "auth", not: []string{"crypto/tls", "syscall"}},
+	{dir: bearer, not: sockets},
+	{dir: "auth", own: []string{bearer}, not: []string{"crypto/tls", "syscall"}},
 	// Of net/http mcp has http.Header, which a handler is given, and the http.Client of its own
 	// client, which also reads event streams. Its servers open no sockets.
 	{dir: "mcp", own: []string{"auth", "jsonrpc", "sse", seal}, third: []string{goJSON}, not: []string{"net", "crypto/tls", "syscall"}},
 	{dir: "mcp/internal/schema", third: []string{goJSON, judge, "github.com/google/jsonschema-go", "golang.org/x/text"}, not: sockets},
 	{dir: wirecheck, third: []string{judge, goJSON}},
 	{dir: sockdiag, third: []string{goSys}},
-	{dir: "server", own: []string{"auth", "httpparse", "sse", "jsonrpc", "mcp", seal}, inTest: []string{goJSON, gnet}},
+	{dir: "server", own: []string{bearer, "auth", "httpparse", "sse", "jsonrpc", "mcp", seal}, inTest: []string{goJSON, gnet}},
 	{dir: "server/internal/buffers", third: []string{byteBufs}, not: sockets},
 	{dir: "server/internal/engine", third: []string{goSys}},
 	{dir: "server/internal/engine/enginetest", own: []string{"server/internal/engine"}, third: []string{goSys}},
@@ -155,6 +159,9 @@ func TestImportRules(t *testing.T) {
 		{"server/legacy.go", module + "/server/internal/session", true},
 		{"server/admin/admin.go", module + "/server/internal/session", false},
 		{"jsonrpc/decode.go", module + "/" + seal, false},
+		{"auth/bearer.go", module + "/" + bearer, true},
+		{"server/authentication.go", module + "/" + bearer, true},
+		{"mcp/call.go", module + "/" + bearer, false},
 		{"internal/seal/seal.go", module + "/mcp", false},
 		{"server/host.go", gnet, false},
 		{"server/host.go", goSys + "/unix", false},

@@ -5,8 +5,9 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/mooring-mcp/mooring/internal/bearer"
 )
 
 // RequireBearerTokenOptions configure [RequireBearerToken]. The zero value demands a valid token
@@ -41,13 +42,6 @@ const maxGrantedScopes = 2 << 10
 // it asks for those of a challenge (SEP-2350).
 const firstModern = "2026-07-28"
 
-// The codes of RFC 6750, section 3.1.
-const (
-	invalidRequest    = "invalid_request"
-	invalidToken      = "invalid_token"
-	insufficientScope = "insufficient_scope"
-)
-
 // A refusal is the reason for which a request is not served. Its text is fixed: what a verifier
 // says of a token is not for whoever sent it.
 type refusal struct {
@@ -58,13 +52,13 @@ type refusal struct {
 
 var (
 	errNoToken      = &refusal{http.StatusUnauthorized, "", "a bearer token is required"}
-	errTwice        = &refusal{http.StatusBadRequest, invalidRequest, "more than one Authorization field"}
-	errMalformed    = &refusal{http.StatusBadRequest, invalidRequest, "the bearer token is malformed"}
-	errOAuth        = &refusal{http.StatusBadRequest, invalidRequest, "the token request is not valid"}
-	errInvalid      = &refusal{http.StatusUnauthorized, invalidToken, "the token is not valid"}
-	errExpired      = &refusal{http.StatusUnauthorized, invalidToken, "the token has expired"}
-	errNoExpiration = &refusal{http.StatusUnauthorized, invalidToken, "the token does not expire"}
-	errScope        = &refusal{http.StatusForbidden, insufficientScope, "the token lacks a scope"}
+	errTwice        = &refusal{http.StatusBadRequest, bearer.InvalidRequest, "more than one Authorization field"}
+	errMalformed    = &refusal{http.StatusBadRequest, bearer.InvalidRequest, "the bearer token is malformed"}
+	errOAuth        = &refusal{http.StatusBadRequest, bearer.InvalidRequest, "the token request is not valid"}
+	errInvalid      = &refusal{http.StatusUnauthorized, bearer.InvalidToken, "the token is not valid"}
+	errExpired      = &refusal{http.StatusUnauthorized, bearer.InvalidToken, "the token has expired"}
+	errNoExpiration = &refusal{http.StatusUnauthorized, bearer.InvalidToken, "the token does not expire"}
+	errScope        = &refusal{http.StatusForbidden, bearer.InsufficientScope, "the token lacks a scope"}
 	errUnavailable  = &refusal{http.StatusServiceUnavailable, "", "the token cannot be verified now"}
 	errVerifier     = &refusal{http.StatusInternalServerError, "", "the token could not be verified"}
 )
@@ -147,11 +141,6 @@ func (g *guard) check(r *http.Request, now time.Time) (*TokenInfo, *refusal) {
 }
 
 // bearerToken returns the token in the Authorization field of h.
-//
-// "If the request lacks any authentication information (e.g., the client was unaware that
-// authentication is necessary or attempted using an unsupported authentication method), the
-// resource server SHOULD NOT include an error code or other error information."
-// https://www.rfc-editor.org/rfc/rfc6750#section-3.1
 func bearerToken(h http.Header) (string, *refusal) {
 	fields := h["Authorization"]
 	switch len(fields) {
@@ -161,29 +150,14 @@ func bearerToken(h http.Header) (string, *refusal) {
 	default:
 		return "", errTwice
 	}
-	scheme, token, _ := strings.Cut(strings.Trim(fields[0], " \t"), " ")
-	token = strings.TrimLeft(token, " ")
-	switch {
-	case !strings.EqualFold(scheme, "Bearer"), token == "":
+	token, found := bearer.Read(fields[0])
+	switch found {
+	case bearer.None:
 		return "", errNoToken
-	case !isToken68(token):
+	case bearer.Malformed:
 		return "", errMalformed
 	}
 	return token, nil
-}
-
-// isToken68 reports whether s is a token68 of RFC 9110, section 11.2, as bearer tokens are.
-func isToken68(s string) bool {
-	body := strings.TrimRight(s, "=")
-	for i := range len(body) {
-		switch c := body[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case strings.IndexByte("-._~+/", c) >= 0:
-		default:
-			return false
-		}
-	}
-	return body != ""
 }
 
 // refuse answers r. Info is what its token says, if that is known.
@@ -203,30 +177,12 @@ func (g *guard) refuse(w http.ResponseWriter, r *http.Request, info *TokenInfo, 
 }
 
 // challenge returns a challenge of RFC 6750, section 3, with the parameter of RFC 9728, section
-// 5.1. It begins with the scheme, because some clients look for it there only.
+// 5.1.
 func (g *guard) challenge(refused *refusal, scopes []string) string {
-	b := []byte("Bearer")
-	param := func(name, value string) {
-		if value == "" {
-			return
-		}
-		if len(b) > len("Bearer") {
-			b = append(b, ',')
-		}
-		b = append(append(append(b, ' '), name...), '=')
-		b = appendQuoted(b, value)
-	}
-	param("error", refused.code)
-	if refused.code != "" {
-		param("error_description", refused.text)
-	}
-	param("resource_metadata", g.opts.ResourceMetadataURL)
-	param("scope", strings.Join(scopes, " "))
-	if len(b) == len("Bearer") {
-		// "The auth-scheme value MUST be followed by one or more auth-param values."
-		param("realm", "mcp")
-	}
-	return string(b)
+	return string(bearer.AppendChallenge(nil, &bearer.Challenge{
+		Error: refused.code, Description: refused.text,
+		Metadata: bearer.Metadata{Base: g.opts.ResourceMetadataURL}, Scopes: scopes,
+	}))
 }
 
 // withGranted returns need with what of granted it lacks. A client of an earlier revision asks for
@@ -238,36 +194,9 @@ func withGranted(need, granted []string) []string {
 		if room -= len(s) + 1; room < 0 {
 			break
 		}
-		if isScopeToken(s) && !slices.Contains(all, s) {
+		if bearer.IsScope(s) && !slices.Contains(all, s) {
 			all = append(all, s)
 		}
 	}
 	return all
-}
-
-// isScopeToken reports whether s is a scope-token of RFC 6749, section 3.3.
-func isScopeToken(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// appendQuoted appends s as a quoted-string of RFC 9110, section 5.6.4. Control characters, which
-// have no place in it, become spaces.
-func appendQuoted(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			dst = append(dst, '\\', c)
-		case c < ' ' || c == 0x7f:
-			dst = append(dst, ' ')
-		default:
-			dst = append(dst, c)
-		}
-	}
-	return append(dst, '"')
 }

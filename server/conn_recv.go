@@ -220,7 +220,7 @@ func (c *conn) parseHead(now tick, b []byte) int {
 // bytes of rest were content.
 func (c *conn) takeHead(now tick, head, rest []byte) int {
 	x, s, req := c.x, c.loop.srv, &c.loop.req
-	if x.verdict = c.policy().Check(req, c.trust); x.verdict.Endpoint != 0 {
+	if x.verdict = c.policy().Check(req, c.trust); x.verdict.Endpoint != 0 && x.verdict.Route != endpoint.RouteRefused {
 		c.moor(s.services[x.verdict.Endpoint])
 	}
 	g := c.gate()

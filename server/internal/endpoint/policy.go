@@ -39,6 +39,11 @@ type Verdict struct {
 	Allow    string // the value of Allow, with status 405
 	JSON     bool   // the client accepts application/json
 	Stream   bool   // the client accepts text/event-stream
+
+	// Protected reports that the request is for an endpoint, from a host and an origin that may
+	// call, and no preflight: who sends it matters, even if it is then refused for its method or its
+	// fields, because some clients look for a challenge before all else. Endpoint is set then.
+	Protected bool
 }
 
 // Refuse returns the verdict that refuses a request with a status. reason is a fixed text.
@@ -81,12 +86,24 @@ func takes[T string | []byte](p *Policy, path T) bool {
 // Check applies the HTTP rules of Streamable HTTP that depend on the head alone (MCP 2026-07-28,
 // basic/transports/streamable-http). It is a pure function.
 func (p *Policy) Check(r *httpparse.Request, from Trust) Verdict {
+	to, at, v := p.enter(r, from)
+	if v.Route != RouteRefused || v.Status != 0 {
+		return v
+	}
+	v = p.checkEndpoint(r, to)
+	v.Protected, v.Endpoint = true, at
+	return v
+}
+
+// enter is the part of Check that says for which endpoint a request is: to is RouteMCP, or one of
+// HTTP+SSE. A verdict other than the zero Verdict is final.
+func (p *Policy) enter(r *httpparse.Request, from Trust) (to Route, at uint32, v Verdict) {
 	if r.Form == httpparse.FormAsterisk {
 		// Only OPTIONS may have the asterisk form (RFC 9110 section 9.3.7). The parser enforces
 		// this.
-		return Verdict{Route: RouteOptions}
+		return 0, 0, Verdict{Route: RouteOptions}
 	}
-	to, at := RouteMCP, uint32(0)
+	to = RouteMCP
 	switch {
 	case string(r.Path) == p.Path:
 	case p.SSE != "" && string(r.Path) == p.SSE:
@@ -94,25 +111,30 @@ func (p *Policy) Check(r *httpparse.Request, from Trust) Verdict {
 	case p.SSE != "" && string(r.Path) == p.Messages:
 		to = RouteMessage
 	case string(r.Path) == "/healthz":
-		return probe(r, RouteHealth)
+		return 0, 0, probe(r, RouteHealth)
 	case string(r.Path) == "/readyz":
-		return probe(r, RouteReady)
+		return 0, 0, probe(r, RouteReady)
 	default:
 		if at = p.More[string(r.Path)]; at == 0 {
-			return Refuse(404, "no such resource")
+			return 0, 0, Refuse(404, "no such resource")
 		}
 	}
 	// "Servers MUST validate the Origin header on all incoming connections to prevent DNS rebinding
 	// attacks": a request is refused if either Host or Origin is not allowed.
 	if !p.hostAllowed(r.Host, from) {
-		return Refuse(403, "host not allowed")
+		return 0, 0, Refuse(403, "host not allowed")
 	}
 	if r.Origin != nil && !p.originAllowed(r.Origin, from) {
-		return Refuse(403, "origin not allowed")
+		return 0, 0, Refuse(403, "origin not allowed")
 	}
 	if r.Method == httpparse.MethodOptions && r.Origin != nil {
-		return Verdict{Route: RoutePreflight}
+		return 0, 0, Verdict{Route: RoutePreflight}
 	}
+	return to, at, Verdict{}
+}
+
+// checkEndpoint is the part of Check for an endpoint.
+func (p *Policy) checkEndpoint(r *httpparse.Request, to Route) Verdict {
 	if to != RouteMCP {
 		return checkSSE(r, to)
 	}
@@ -122,7 +144,7 @@ func (p *Policy) Check(r *httpparse.Request, from Trust) Verdict {
 		if p.Modern {
 			return p.notAllowed()
 		}
-		v := Verdict{Route: RouteStream, Endpoint: at}
+		v := Verdict{Route: RouteStream}
 		if v.JSON, v.Stream = acceptable(r); !v.Stream {
 			return Refuse(406, "client must accept text/event-stream")
 		}
@@ -131,14 +153,14 @@ func (p *Policy) Check(r *httpparse.Request, from Trust) Verdict {
 		if p.Modern {
 			return p.notAllowed()
 		}
-		return Verdict{Route: RouteDelete, Endpoint: at}
+		return Verdict{Route: RouteDelete}
 	default:
 		return p.notAllowed()
 	}
 	if v := checkContentType(r); v.Status != 0 {
 		return v
 	}
-	v := Verdict{Route: RouteMCP, Endpoint: at}
+	v := Verdict{Route: RouteMCP}
 	v.JSON, v.Stream = acceptable(r)
 	if !v.JSON && !v.Stream {
 		return Refuse(406, "client must accept application/json or text/event-stream")

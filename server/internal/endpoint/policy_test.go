@@ -174,7 +174,20 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// The rules are the same at each of several endpoints, and a refusal names none.
+// protected returns want with Protected: an endpoint and its refusals are, whatever passes or fails
+// without regard to the caller is not.
+func protected(want Verdict) Verdict {
+	switch want.Route {
+	case RouteRefused:
+		want.Protected = want.Status != 404 && want.Status != 403 && want.Allow != "GET, HEAD"
+	case RouteHealth, RouteReady, RouteOptions, RoutePreflight:
+	default:
+		want.Protected = true
+	}
+	return want
+}
+
+// The rules are the same at each of several endpoints.
 func TestCheckMore(t *testing.T) {
 	p := Policy{Path: "/mcp", SSE: "/sse", Messages: "/sse/message", More: map[string]uint32{"/mcp/b": 1, "/b": 2}}
 	modern := p
@@ -195,14 +208,14 @@ func TestCheckMore(t *testing.T) {
 		{&p, "POST /%62 HTTP/1.1\r\n" + usual, status(404)},
 		{&p, "POST /mcp/b/message HTTP/1.1\r\n" + usual, status(404)},
 		{&p, "POST /b HTTP/1.1\r\nOrigin: http://evil.example\r\n" + usual, status(403)},
-		{&p, "POST /b HTTP/1.1\r\nHost: localhost\r\n\r\n", status(415)},
+		{&p, "POST /b HTTP/1.1\r\nHost: localhost\r\n\r\n", Verdict{Status: 415, Endpoint: 2}},
 		{&p, "OPTIONS /b HTTP/1.1\r\nOrigin: http://localhost\r\n" + usual, Verdict{Route: RoutePreflight}},
 		{&modern, "POST /b HTTP/1.1\r\n" + usual, Verdict{Route: RouteMCP, Endpoint: 2, JSON: true, Stream: true}},
-		{&modern, "GET /b HTTP/1.1\r\n" + usual, Verdict{Status: 405, Allow: "POST"}},
+		{&modern, "GET /b HTTP/1.1\r\n" + usual, Verdict{Status: 405, Endpoint: 2, Allow: "POST"}},
 	} {
 		got := c.policy.Check(parsed(t, c.head), TrustLoopback)
 		got.Reason = ""
-		if got != c.want {
+		if c.want = protected(c.want); got != c.want {
 			t.Errorf("%q\n got %+v\nwant %+v", c.head, got, c.want)
 		}
 	}
@@ -215,7 +228,7 @@ func wantVerdict(t *testing.T, c checkCase) {
 		t.Error("refused without a reason")
 	}
 	got.Reason = ""
-	if got != c.want {
+	if c.want = protected(c.want); got != c.want {
 		t.Errorf("%q\n got %+v\nwant %+v", c.head(), got, c.want)
 	}
 }

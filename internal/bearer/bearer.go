@@ -1,0 +1,154 @@
+// Package bearer reads bearer tokens from header fields and writes the challenges that refuse them:
+// RFC 6750, and RFC 9728 section 5.1. Its functions are pure.
+package bearer
+
+import "strings"
+
+// The codes of RFC 6750, section 3.1.
+const (
+	InvalidRequest    = "invalid_request"
+	InvalidToken      = "invalid_token"
+	InsufficientScope = "insufficient_scope"
+)
+
+// Found says what the value of an Authorization field has.
+type Found uint8
+
+const (
+	None      Found = iota // no bearer token: nothing, or the credentials of another scheme
+	Malformed              // a bearer token that cannot be one
+	Token                  // a bearer token
+)
+
+const scheme = "Bearer"
+
+// Read returns the token in the value of an Authorization field. The scheme is case-insensitive.
+//
+//	RFC 6750, section 3.1: "If the request lacks any authentication information (e.g., the client
+//	was unaware that authentication is necessary or attempted using an unsupported authentication
+//	method), the resource server SHOULD NOT include an error code or other error information."
+func Read[T string | []byte](field T) (token T, found Found) {
+	for len(field) > 0 && isSpace(field[0]) {
+		field = field[1:]
+	}
+	for len(field) > 0 && isSpace(field[len(field)-1]) {
+		field = field[:len(field)-1]
+	}
+	const n = len(scheme)
+	if len(field) <= n || field[n] != ' ' || !strings.EqualFold(string(field[:n]), scheme) {
+		return token, None
+	}
+	field = field[n:]
+	for len(field) > 0 && field[0] == ' ' {
+		field = field[1:]
+	}
+	switch {
+	case len(field) == 0:
+		return token, None
+	case !IsToken68(field):
+		return token, Malformed
+	}
+	return field, Token
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' }
+
+// IsToken68 reports whether s is a token68 of RFC 9110, section 11.2, as bearer tokens are.
+func IsToken68[T string | []byte](s T) bool {
+	n := len(s)
+	for n > 0 && s[n-1] == '=' {
+		n--
+	}
+	for i := range n {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case c == '-', c == '.', c == '_', c == '~', c == '+', c == '/':
+		default:
+			return false
+		}
+	}
+	return n > 0
+}
+
+// IsScope reports whether s is a scope-token of RFC 6749, section 3.3.
+func IsScope(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// A Challenge is what a refusal says in WWW-Authenticate. Empty fields are left out.
+type Challenge struct {
+	Error       string // one of the codes; empty if the request brought no token
+	Description string // left out without Error
+	// Metadata is the absolute URL of the protected resource metadata, if Base is not empty.
+	Metadata Metadata
+	Scopes   []string
+}
+
+// Metadata is a URL in two parts, so that nobody has to join them.
+type Metadata struct{ Base, Path string }
+
+// AppendChallenge appends the value of WWW-Authenticate. It begins with the scheme, because some
+// clients look for it there only.
+func AppendChallenge(dst []byte, c *Challenge) []byte {
+	dst = append(dst, scheme...)
+	start := len(dst)
+	param := func(name string) {
+		if len(dst) > start {
+			dst = append(dst, ',')
+		}
+		dst = append(append(append(dst, ' '), name...), '=', '"')
+	}
+	if c.Error != "" {
+		param("error")
+		dst = append(appendEscaped(dst, c.Error), '"')
+		if c.Description != "" {
+			param("error_description")
+			dst = append(appendEscaped(dst, c.Description), '"')
+		}
+	}
+	if c.Metadata.Base != "" {
+		param("resource_metadata")
+		dst = append(appendEscaped(appendEscaped(dst, c.Metadata.Base), c.Metadata.Path), '"')
+	}
+	if len(c.Scopes) > 0 {
+		param("scope")
+		for i, s := range c.Scopes {
+			if i > 0 {
+				dst = append(dst, ' ')
+			}
+			dst = appendEscaped(dst, s)
+		}
+		dst = append(dst, '"')
+	}
+	if len(dst) == start {
+		// "The auth-scheme value MUST be followed by one or more auth-param values."
+		param("realm")
+		dst = append(dst, `mcp"`...)
+	}
+	return dst
+}
+
+// appendEscaped appends s as the inside of a quoted-string of RFC 9110, section 5.6.4. Control
+// characters, which have no place in it, become spaces.
+func appendEscaped(dst []byte, s string) []byte {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c < ' ' || c == 0x7f:
+			dst = append(dst, ' ')
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
+
+// WellKnown is the path under which protected resource metadata is published. The path of the
+// resource follows it (RFC 9728, section 3.1).
+const WellKnown = "/.well-known/oauth-protected-resource"
