@@ -35,6 +35,7 @@ func (c *conn) respHead(status int) endpoint.ResponseHead {
 	if len(c.x.session) > 0 {
 		h.Session = c.x.session
 	}
+	h.Challenge = c.x.challenge
 	h.Extra = c.x.extra
 	return h
 }

@@ -31,6 +31,8 @@ type requestState struct {
 	session []byte  // a new Mcp-Session-Id, for the response
 	extra   []byte  // field lines of middleware, for the response on a connection that has moved
 	who     *identity
+
+	challenge []byte // WWW-Authenticate, for the response
 }
 
 const (
@@ -79,7 +81,7 @@ func (l *loop) resetRequest(x *exchange) {
 	if r := x.requestState; r != nil {
 		release(r.head)
 		release(r.content)
-		*r = requestState{origin: keptField(r.origin), session: keptField(r.session)}
+		*r = requestState{origin: keptField(r.origin), session: keptField(r.session), challenge: keptField(r.challenge)}
 		if x.requestState = nil; len(l.requests) < keepExchanges {
 			l.requests = append(l.requests, r)
 		}
