@@ -51,6 +51,7 @@ type loop struct {
 
 	stalls   stalls // the clocks of slow peers
 	main     berth  // that of the default service
+	holders  holders
 	fans     fanQueue
 	node     func(slot uint32) *streamNode
 	rng      *rand.Rand
