@@ -165,10 +165,7 @@ func TestAuthenticate(t *testing.T) {
 				r.settleAuth()
 				res := p.wantResponse(tt.name+again, tt.status)
 				res.wantField(tt.name+again, "WWW-Authenticate", tt.challenge)
-				expose, retry := "Mcp-Session-Id", ""
-				if tt.challenge != "" {
-					expose += ", WWW-Authenticate"
-				}
+				expose, retry := "Mcp-Session-Id, WWW-Authenticate", ""
 				if tt.status == 503 {
 					retry = "1"
 				}
@@ -668,4 +665,20 @@ func TestAuthenticateSSE(t *testing.T) {
 	if n := f.calls.Load(); n != 3 {
 		t.Errorf("the verifier was called %d times: a token for the stream is one for its messages", n)
 	}
+}
+
+// A token without the scope of a tool gets 403, with the metadata of the endpoint in the challenge.
+func TestAuthenticateScopes(t *testing.T) {
+	r, _ := newAuthRig(t, func(o *Options) {
+		o.Scopes = &Scopes{Tools: map[string][]string{"add": {"tool:add"}}}
+	})
+	p := r.connect()
+	p.send(addCall(1, 2).with(bearerField("good")).String())
+	r.settleAuth()
+	p.wantResponse("no scope", 403).wantField("no scope", "WWW-Authenticate",
+		`Bearer error="insufficient_scope", error_description="the token lacks a scope", `+
+			`resource_metadata="https://mcp.example/.well-known/oauth-protected-resource/mcp", scope="tool:add"`)
+	p.send(callTool("echo", `{"text":"x"}`).with(bearerField("good")).String())
+	r.settleAuth()
+	p.wantCode("no scope is needed", 200, 0)
 }

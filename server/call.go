@@ -74,6 +74,10 @@ func (c *conn) dispatch(now tick, j *job) {
 		c.refuseLegacy(now, j, 400, errModernOnly(j.msg.Params))
 		return
 	}
+	if d := l.srv.deny(j, &j.call, j.legacy.earlier); d != nil {
+		c.refuseDenied(now, j, d)
+		return
+	}
 	if j.legacy.earlier && !c.beginLegacy(now, j) {
 		return
 	}

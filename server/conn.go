@@ -107,6 +107,9 @@ func (c *conn) setState(now tick, s connState) {
 // stall clock counts.
 func (c *conn) arm(due tick) {
 	l := c.loop
+	if c.state == connStateStream {
+		due = min(due, l.holders.end(c.slot))
+	}
 	if c.has(flagStalled) {
 		st := l.stalls.clocks[c.slot]
 		st.own = due

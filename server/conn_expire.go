@@ -67,6 +67,8 @@ func (c *conn) timedOut(now tick) {
 func (c *conn) expireStream(now tick) {
 	l := c.loop
 	switch {
+	case l.holders.end(c.slot) <= now:
+		c.endEarly(now)
 	case c.leaves() && !c.resumed():
 		c.endGracefully(now)
 		c.flush()

@@ -59,6 +59,8 @@ type job struct {
 	opened   []byte // the ID of the session that the call has opened
 	flooded  bool   // the call was refused with errFlooded
 
+	challenge []byte // WWW-Authenticate, for a response with status 401 or 403
+
 	legacy legacyCall
 }
 
@@ -101,7 +103,7 @@ func (l *loop) putJob(j *job) {
 	j.head, j.derived = nil, nil
 	j.done, j.prepped, j.preparing, j.refusal = false, false, false, nil
 	j.response, j.status, j.code = nil, 0, 0
-	j.opened, j.flooded = nil, false
+	j.opened, j.flooded, j.challenge = nil, false, nil
 	j.queued.Store(0)
 	j.unsent.Store(0)
 	j.full.Store(false)

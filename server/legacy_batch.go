@@ -48,6 +48,10 @@ func (j *job) runBatch() {
 	j.meta.Context = j.derived
 	sink := &batchSink{j: j, out: []byte{'['}}
 	var m jsonrpc.Envelope
+	if d := j.denyBatch(b); d != nil {
+		j.refuseBatch(b, d)
+		return
+	}
 	for err := range b.Messages(&m) {
 		if e := asError(err); e != nil {
 			sink.add(jsonrpc.AppendError(nil, m.ID, e))
@@ -136,4 +140,50 @@ func (s *batchSink) Respond(msg []byte, _ jsonrpc.Code) {
 		msg = jsonrpc.AppendError(nil, s.id, errTooLarge(n))
 	}
 	s.add(msg)
+}
+
+// denyBatch returns why a batch is refused for the scopes that one of its messages needs, nil if it
+// is not.
+func (j *job) denyBatch(b jsonrpc.Batch) *denial {
+	s := j.loop.srv
+	if s.scopes == nil {
+		return nil
+	}
+	var m jsonrpc.Envelope
+	var call mcp.Call
+	for err := range b.Messages(&m) {
+		if err != nil {
+			continue // it is answered with the error when the others are served
+		}
+		if j.svc.mcp.Prepare(&call, &m, &j.meta) == nil {
+			if d := s.deny(j, &call, true); d != nil {
+				call.Reset()
+				return d
+			}
+		}
+		call.Reset()
+	}
+	return nil
+}
+
+// refuseBatch answers all requests of a batch that was refused for its caller. Over HTTP+SSE the
+// POST has been answered, so the stream gets the errors.
+func (j *job) refuseBatch(b jsonrpc.Batch, d *denial) {
+	sink := &batchSink{j: j, out: []byte{'['}}
+	var m jsonrpc.Envelope
+	for err := range b.Messages(&m) {
+		if err == nil && m.Kind == jsonrpc.KindRequest {
+			sink.add(jsonrpc.AppendError(nil, m.ID, d.err))
+		}
+	}
+	msg := append(sink.out, ']')
+	if len(msg) == len("[]") {
+		msg = jsonrpc.AppendError(nil, nil, d.err)
+	}
+	status := d.status
+	if j.legacy.to != nil {
+		status = 200
+	}
+	j.challenge = d.challenge
+	j.respond(status, d.err.Code, msg)
 }

@@ -135,7 +135,7 @@ func (c *conn) joinStreams(k session.Key, replay uint64) {
 	c.flags |= flagStreaming | flagSession
 	c.uris = &uriSet{session: k, replay: replay}
 	l.m.sessionStreams.Add(1)
-	c.joinBerth()
+	c.joinBerth(c.who())
 }
 
 // refuseStream refuses a request for a stream that was counted: there is no room for it or for its

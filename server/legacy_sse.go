@@ -133,6 +133,10 @@ func (c *conn) dispatchSSE(now tick, j *job) {
 		c.refuseSSE(now, j, errModernSSE)
 		return
 	}
+	if d := s.deny(j, &j.call, true); d != nil {
+		c.refuseDenied(now, j, d)
+		return
+	}
 	switch j.call.Kind() {
 	case mcp.CallNotification:
 		if id := j.call.Cancelled(); id != nil {

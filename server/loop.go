@@ -52,6 +52,7 @@ type loop struct {
 	peers    map[uint32]peer // by slot; nil if no option needs it
 	stalls   stalls          // the clocks of slow peers
 	main     berth           // that of the default service
+	holders  holders
 	fans     fanQueue
 	node     func(slot uint32) *streamNode
 	rng      *rand.Rand

@@ -56,6 +56,10 @@ type Options struct {
 	// on a loopback listener the loopback names; on others any. /healthz and /readyz are exempt.
 	AllowedHosts []string
 
+	// Scopes say which scopes the tokens of callers need for which operations. By default none are
+	// needed.
+	Scopes *Scopes
+
 	// HandlerHeaders names the header fields that handlers get in RequestExtra.Header, inline or on a
 	// worker; "*" stands for all. Each request copies them, so name only those that are needed, and
 	// mind that all of them include credentials (Authorization, Cookie). By default there are none,

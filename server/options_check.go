@@ -46,6 +46,9 @@ func (o *Options) Validate() error {
 			return &OptionError{"ProxyProtocol", p.String(), reason}
 		}
 	}
+	if e := o.Scopes.fault(); e != nil {
+		return e
+	}
 	for _, name := range o.HandlerHeaders {
 		if !isToken(strings.TrimSpace(name)) {
 			return &OptionError{"HandlerHeaders", name, "is not the name of a header field"}

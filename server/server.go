@@ -29,7 +29,8 @@ type Server struct {
 	policy    endpoint.Policy
 	mount     mount // of ServeHTTP
 	headers   headerFilter
-	describes bool // requests of the server's own listeners are described: see conn.describe
+	scopes    *scopeRules // nil if no operation needs a scope
+	describes bool        // requests of the server's own listeners are described: see conn.describe
 	start     time.Time
 	smallIDs  [1024]string // "0", "1", …: shared by the streams with such an ID
 	base      context.Context
@@ -99,6 +100,7 @@ func New(s *mcp.Server, opts *Options) *Server {
 		},
 		headers:   newHeaderFilter(o.HandlerHeaders),
 		describes: len(o.HandlerHeaders) > 0 || o.Context != nil || len(o.ProxyProtocol) > 0,
+		scopes:    newScopeRules(o.Scopes),
 		start:     time.Now(),
 		acceptors: make(map[engine.Acceptor]struct{}),
 		stopped:   make(chan struct{}),

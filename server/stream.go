@@ -41,7 +41,7 @@ func (c *conn) listen(now tick, j *job) {
 	c.id = l.intern(sub.ID)
 	c.topics = sub.Topics &^ mcp.TopicResource
 	c.flags |= flagStreaming
-	c.joinBerth()
+	c.joinBerth(j.who)
 	if len(sub.URIs) > 0 {
 		c.streams.listen(c.slot, sub.URIs)
 	}
@@ -53,18 +53,20 @@ func (c *conn) listen(now tick, j *job) {
 	}
 }
 
-// joinBerth adds c, whose stream begins, to the streams of its berth.
-func (c *conn) joinBerth() {
+// joinBerth adds c, whose stream begins, to the streams of its berth. The stream is who's.
+func (c *conn) joinBerth(who *identity) {
 	if c.svc.guest {
 		c.svc.watch()
 	}
 	c.loop.m.streams.Add(1)
 	c.streams.push(c.slot)
+	c.bind(who)
 }
 
 // endStream removes c from all lists of streams. The caller unmoors c.
 func (l *loop) endStream(c *conn) {
 	u := c.streams.remove(c.slot)
+	l.holders.remove(c.slot)
 	if c.has(flagSession) {
 		if u != nil {
 			l.leaveSession(c, u)

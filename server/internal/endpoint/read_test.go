@@ -42,7 +42,7 @@ func TestAppendRewritten(t *testing.T) {
 	h := ResponseHead{Status: 200, Date: "now", Close: true, Origin: []byte("https://a")}
 	status, fields, _ := ReadHead(AppendStreamHead(nil, &h, false))
 	got := string(AppendRewritten(nil, status, fields, []byte("\r\nX-A: b"), false, true))
-	want := "HTTP/1.1 200 OK\r\nDate: now\r\nAccess-Control-Allow-Origin: https://a\r\nAccess-Control-Expose-Headers: Mcp-Session-Id\r\nVary: Origin\r\n" +
+	want := "HTTP/1.1 200 OK\r\nDate: now\r\nAccess-Control-Allow-Origin: https://a\r\nAccess-Control-Expose-Headers: Mcp-Session-Id, WWW-Authenticate\r\nVary: Origin\r\n" +
 		"Content-Type: text/event-stream\r\nCache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -16,7 +16,7 @@ type ResponseHead struct {
 	Allow      string // the value of Allow, with status 405
 	RetryAfter bool   // there is a Retry-After, with status 503
 	Session    []byte // the ID of a new session
-	Challenge  []byte // the value of WWW-Authenticate
+	Challenge  []byte // the value of WWW-Authenticate; empty for none
 	Extra      []byte // further field lines, each after a CRLF
 }
 
@@ -49,16 +49,12 @@ func appendStatus(dst []byte, h *ResponseHead) []byte {
 	if h.Session != nil {
 		dst = append(append(dst, "\r\nMcp-Session-Id: "...), h.Session...)
 	}
+	if len(h.Challenge) > 0 {
+		dst = append(append(dst, "\r\nWWW-Authenticate: "...), h.Challenge...)
+	}
 	if h.Origin != nil {
 		dst = append(append(dst, "\r\nAccess-Control-Allow-Origin: "...), h.Origin...)
-		dst = append(dst, "\r\nAccess-Control-Expose-Headers: Mcp-Session-Id"...)
-		if h.Challenge != nil {
-			dst = append(dst, ", WWW-Authenticate"...)
-		}
-		dst = append(dst, "\r\nVary: Origin"...)
-	}
-	if h.Challenge != nil {
-		dst = append(append(dst, "\r\nWWW-Authenticate: "...), h.Challenge...)
+		dst = append(dst, "\r\nAccess-Control-Expose-Headers: Mcp-Session-Id, WWW-Authenticate\r\nVary: Origin"...)
 	}
 	return append(dst, h.Extra...)
 }
