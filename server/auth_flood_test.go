@@ -38,7 +38,7 @@ func TestAuthenticateFlood(t *testing.T) {
 		<-served
 	}()
 	wire := func(token string) string {
-		r := as(token, call("add", `{"A":1,"B":2}`))
+		r := withToken(token, call("add", `{"A":1,"B":2}`))
 		body, _ := io.ReadAll(r.Body)
 		var b strings.Builder
 		fmt.Fprintf(&b, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n", len(body))

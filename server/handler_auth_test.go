@@ -50,7 +50,7 @@ func authOptions(calls *atomic.Int64, takes time.Duration) *server.Options {
 	}
 }
 
-func as(token string, r *http.Request) *http.Request {
+func withToken(token string, r *http.Request) *http.Request {
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -83,7 +83,7 @@ func TestHandlerAuthenticate(t *testing.T) {
 					{"panic", "the token could not be verified", "", 500},
 					{"a b", "malformed", `Bearer error="invalid_request", error_description="the credentials are malformed or sent more than once", ` + metadata, 400},
 				} {
-					r := as(tt.token, who())
+					r := withToken(tt.token, who())
 					r.Header.Set("Origin", "http://localhost:3000")
 					resp := c.want(tt.token, r, tt.status, tt.text)
 					if got := resp.Header.Get("WWW-Authenticate"); got != tt.challenge {
@@ -101,13 +101,13 @@ func TestHandlerAuthenticate(t *testing.T) {
 			key := who()
 			key.Header.Set("X-Key", "u2")
 			c.want("a key", key, 200, `"User":"u2"`)
-			twice := as("u1", who())
+			twice := withToken("u1", who())
 			twice.Header.Add("Authorization", "Bearer u1")
 			c.want("twice", twice, 400, "more than once")
 			get := httptest.NewRequest("GET", "/", nil)
 			c.want("a bare GET", get, 401, "")
 			c.want("a preflight", preflight(), 204, "")
-			large := as("bad", post("ping", "", `"x":"`+strings.Repeat("x", 1<<20)+`"`))
+			large := withToken("bad", post("ping", "", `"x":"`+strings.Repeat("x", 1<<20)+`"`))
 			c.want("content that nobody reads", large, 401, "")
 		})
 	}
@@ -123,7 +123,7 @@ func preflight() *http.Request {
 func TestHandlerAuthenticated(t *testing.T) {
 	var calls atomic.Int64
 	h, _ := newHandler(t, &server.StreamableHTTPOptions{Options: authOptions(&calls, 0)})
-	r := as("bad", call("who", `{}`))
+	r := withToken("bad", call("who", `{}`))
 	r = r.WithContext(auth.ContextWithTokenInfo(r.Context(), &auth.TokenInfo{UserID: "ann"}))
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
@@ -173,7 +173,7 @@ func TestAuthenticateMany(t *testing.T) {
 						if n%3 == i%3 {
 							token, want = fmt.Sprint("bad", n*i), 401
 						}
-						r := as(token, call("who", `{}`))
+						r := withToken(token, call("who", `{}`))
 						r.URL, _ = r.URL.Parse(url)
 						r.RequestURI, r.Host = "", ""
 						resp, err := hc.Do(r)
@@ -211,15 +211,15 @@ func TestHandlerUnread(t *testing.T) {
 		return struct{}{}, nil
 	})
 	c := ways[0].serve(t, h)
-	c.want("the first, so that the loop runs", as("u1", call("who", `{}`)), 200, "u1")
+	c.want("the first, so that the loop runs", withToken("u1", call("who", `{}`)), 200, "u1")
 	held := make(chan struct{})
 	go func() {
 		defer close(held)
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, as("u1", call("hold", `{}`)))
+		h.ServeHTTP(w, withToken("u1", call("hold", `{}`)))
 	}()
 	<-busy
-	c.want("refused", as("bad", call("who", `{}`)), 401, "")
-	c.want("the next", as("u1", call("who", `{}`)), 200, "u1")
+	c.want("refused", withToken("bad", call("who", `{}`)), 401, "")
+	c.want("the next", withToken("u1", call("who", `{}`)), 200, "u1")
 	<-held
 }
