@@ -38,6 +38,7 @@ const (
 	yaml     = "github.com/goccy/go-yaml"
 	goSys    = "golang.org/x/sys"
 	hdr      = "github.com/HdrHistogram/hdrhistogram-go"
+	jwt      = "github.com/golang-jwt/jwt/v5"
 	byteBufs = "github.com/valyala/bytebufferpool"
 )
 
@@ -69,6 +70,7 @@ var rooms = [...]room{
 	{dir: seal, not: sockets},
 	{dir: bearer, not: sockets},
 	{dir: "auth", own: []string{bearer}, not: []string{"crypto/tls", "syscall"}},
+	{dir: "auth/issuer", own: []string{"auth"}, third: []string{jwt}, not: []string{"crypto/tls", "syscall"}},
 	// Of net/http mcp has http.Header, which a handler is given, and the http.Client of its own
 	// client, which also reads event streams. Its servers open no sockets.
 	{dir: "mcp", own: []string{"auth", "jsonrpc", "sse", seal}, third: []string{goJSON}, not: []string{"net", "crypto/tls", "syscall"}},
@@ -139,6 +141,13 @@ func TestImportRules(t *testing.T) {
 		{"jsonrpc/oracle_test.go", goJSON + "/jsontext", true},
 		{"jsonrpc/decode.go", goJSON + "er", false},
 		{"jsonrpc/decode.go", module + "/mcp", false},
+		{"auth/bearer.go", jwt, false},
+		{"auth/bearer.go", module + "/auth/issuer", false},
+		{"auth/introspection.go", module + "/auth/internal/provider", true},
+		{"auth/issuer/token.go", jwt, true},
+		{"auth/issuer/token.go", module + "/server", false},
+		{"auth/issuer/source.go", module + "/auth/internal/provider", true},
+		{"server/host.go", module + "/auth/issuer", false},
 		{"mcp/call.go", module + "/jsonrpc", true},
 		{"mcp/call.go", module + "/mcp/internal/schema", true},
 		{"mcp/call.go", module + "/server", false},
