@@ -86,7 +86,10 @@ func (s *source) keys(ctx context.Context, old *keySet) (*keySet, error) {
 		set, err = s.set, s.err
 		s.mu.Unlock()
 	}
-	if err != nil || set == nil {
+	if err == nil && set == nil {
+		err = errors.New("too old") // and it is too early to fetch them again
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: keys of the issuer: %w", auth.ErrUnavailable, err)
 	}
 	return set, nil
