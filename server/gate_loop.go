@@ -144,7 +144,7 @@ func (g *gate) adjust(v endpoint.Verdict) endpoint.Verdict {
 
 // describe adds to j what net/http and its middleware know of the request.
 func (g *gate) describe(j *job) {
-	j.meta.Header, j.meta.RemoteAddr = g.r.Header, g.peer
+	j.meta.Header = g.r.Header
 	j.values = g.r.Context()
 	j.meta.Context = j.values
 	if g.mount.stateless {

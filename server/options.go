@@ -89,6 +89,13 @@ type Options struct {
 	// default there are no such proxies. With it, each connection takes a system call and some
 	// hundred bytes more, and RequestExtra.RemoteAddr is set.
 	ProxyProtocol []netip.Prefix
+	// TrustedProxies names the addresses of the proxies whose X-Forwarded-For, X-Forwarded-Proto,
+	// X-Forwarded-Host and Forwarded (RFC 7239) are believed: the right-most address that is not one
+	// of theirs is RemoteAddr. They must append to X-Forwarded-For or Forwarded, or replace it. If a
+	// request has both and they differ, or the entry of a proxy cannot be read, RemoteAddr is that of
+	// the proxy. From all other peers, which Options.ProxyProtocol may name, these fields mean
+	// nothing. By default no proxy is trusted. With it, RequestExtra.RemoteAddr is set.
+	TrustedProxies []netip.Prefix
 
 	// MaxConnections is the maximum number of connections. A client above it gets 503 and is
 	// disconnected. Default 1,000,000. If the descriptor limit of the process is lower, the server
@@ -222,6 +229,7 @@ func withDefaults(o *Options) Options {
 	r.AllowedOrigins = trimmed(r.AllowedOrigins, strings.TrimSpace)
 	r.AllowedHosts = trimmed(r.AllowedHosts, trimHost)
 	r.ProxyProtocol = slices.Clone(r.ProxyProtocol)
+	r.TrustedProxies = slices.Clone(r.TrustedProxies)
 	r.HandlerHeaders = trimmed(r.HandlerHeaders, strings.TrimSpace)
 	bound(&r.MaxConnections, 1_000_000)
 	bound(&r.MaxStreams, maxInt)

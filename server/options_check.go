@@ -41,9 +41,14 @@ func (o *Options) Validate() error {
 			return &OptionError{"AllowedHosts", host, reason}
 		}
 	}
-	for _, p := range o.ProxyProtocol {
-		if reason := prefixFault(p); reason != "" {
-			return &OptionError{"ProxyProtocol", p.String(), reason}
+	for _, list := range []struct {
+		name     string
+		prefixes []netip.Prefix
+	}{{"ProxyProtocol", o.ProxyProtocol}, {"TrustedProxies", o.TrustedProxies}} {
+		for _, p := range list.prefixes {
+			if reason := prefixFault(p); reason != "" {
+				return &OptionError{list.name, p.String(), reason}
+			}
 		}
 	}
 	if e := o.Scopes.fault(); e != nil {

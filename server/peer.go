@@ -110,7 +110,7 @@ func (l *loop) leavePeer(c *conn) {
 }
 
 // needsPeers reports whether loops have a table of peers.
-func (o *Options) needsPeers() bool { return len(o.ProxyProtocol) > 0 }
+func (o *Options) needsPeers() bool { return len(o.ProxyProtocol) > 0 || len(o.TrustedProxies) > 0 }
 
 // named returns nc with the address of c's client, if that is not the peer of nc.
 func (c *conn) named(nc net.Conn) net.Conn {

@@ -24,6 +24,9 @@ type RequestHead struct {
 	// Options.TrustedProxies let the server know it, and otherwise that of the network peer. It is
 	// zero if the peer has no IP address, as over a unix socket, or has disconnected.
 	RemoteAddr netip.AddrPort
+	// ForwardedProto ("http" or "https") and ForwardedHost are what the client used, if a proxy in
+	// Options.TrustedProxies says so, and otherwise "".
+	ForwardedProto, ForwardedHost string
 	// TokenInfo is what the request's bearer token says. It is nil if nobody has verified one.
 	TokenInfo *auth.TokenInfo
 	// ProtocolVersion is the value of MCP-Protocol-Version as the client sent it, "" if it sent none.
@@ -40,14 +43,17 @@ func (c *conn) describe(j *job) {
 	if g != nil {
 		g.describe(j)
 	} else {
-		j.meta.Header, j.meta.RemoteAddr = s.headers.of(req), c.peer()
+		j.meta.Header = s.headers.of(req)
 	}
+	o := c.origin()
+	j.meta.RemoteAddr = o.Client
 	if s.opts.Context == nil {
 		return
 	}
 	j.head = &RequestHead{
 		Method: req.Method.String(), Path: string(req.Path),
 		Header: j.meta.Header, RemoteAddr: j.meta.RemoteAddr, TokenInfo: j.meta.TokenInfo,
+		ForwardedProto: o.Proto, ForwardedHost: o.Host,
 		ProtocolVersion: string(req.MCPProtocolVersion),
 	}
 	if g != nil {

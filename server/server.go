@@ -98,9 +98,10 @@ func New(s *mcp.Server, opts *Options) *Server {
 			Hosts:   o.AllowedHosts,
 			Modern:  o.ModernOnly,
 		},
-		headers:   newHeaderFilter(o.HandlerHeaders),
-		describes: len(o.HandlerHeaders) > 0 || o.Context != nil || len(o.ProxyProtocol) > 0,
-		scopes:    newScopeRules(o.Scopes),
+		headers: newHeaderFilter(o.HandlerHeaders),
+		scopes:  newScopeRules(o.Scopes),
+		describes: len(o.HandlerHeaders) > 0 || o.Context != nil ||
+			len(o.ProxyProtocol) > 0 || len(o.TrustedProxies) > 0,
 		start:     time.Now(),
 		acceptors: make(map[engine.Acceptor]struct{}),
 		stopped:   make(chan struct{}),
