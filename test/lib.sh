@@ -69,13 +69,13 @@ free_port() {
 }
 
 # start_server NAME [ARG...] builds cmd/NAME (or FOLDER/NAME) into bin/, starts it on a free port, and waits until
-# GET /healthz returns 200. It sets BASE (http://127.0.0.1:PORT) and SERVER_PID.
+# GET /healthz returns 200. It sets BASE (http://127.0.0.1:PORT, or another SCHEME) and SERVER_PID.
 start_server() {
 	local name=$1 port i
 	shift
 	(cd "$ROOT" && go build -o "bin/$name" "./${FOLDER:-cmd}/$name") || die "$name does not build"
 	port=$(free_port)
-	BASE=http://127.0.0.1:$port
+	BASE=${SCHEME:-http}://127.0.0.1:$port
 	"$ROOT/bin/$name" "$@" --listen "127.0.0.1:$port" >"$WORKDIR/server.log" 2>&1 &
 	SERVER_PID=$!
 	STARTED+=("$SERVER_PID")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -18,7 +19,7 @@ import (
 func main() {
 	listen := flag.String("listen", "127.0.0.1:8081", "address to serve /mcp on")
 	ssePath := flag.String("sse-path", "", "path to serve HTTP+SSE of 2024-11-05 on (default off)")
-	over := flag.String("over", "loops", "what serves it: loops, net/http, middleware, h2, stdio or bridge")
+	over := flag.String("over", "loops", "what serves it: loops, net/http, middleware, h2, tls, stdio or bridge")
 	flag.Parse()
 	if err := run(*over, *listen, &server.Options{SSEPath: *ssePath}); err != nil {
 		fmt.Fprintln(os.Stderr, "mooring-conformance:", err)
@@ -39,6 +40,11 @@ func run(over, listen string, opts *server.Options) error {
 
 // serveLoops serves the fixture on event loops.
 func serveLoops(ctx context.Context, listen string, opts *server.Options) error {
+	return serveServer(ctx, listen, opts, "http", (*server.Server).Serve)
+}
+
+// serveServer serves the fixture with a Server, by one of its methods.
+func serveServer(ctx context.Context, listen string, opts *server.Options, scheme string, serve func(*server.Server, net.Listener) error) error {
 	m := fixture.New(nil)
 	defer m.Close()
 	s := server.New(m, opts)
@@ -46,9 +52,9 @@ func serveLoops(ctx context.Context, listen string, opts *server.Options) error 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "serving http://%s/mcp\n", l.Addr())
+	fmt.Fprintf(os.Stderr, "serving %s://%s/mcp\n", scheme, l.Addr())
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(l) }()
+	go func() { served <- serve(s, l) }()
 	select {
 	case err := <-served:
 		return err

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
@@ -29,6 +30,7 @@ var ways = map[string]func(ctx context.Context, listen string, opts *server.Opti
 	"net/http":   serveHandler,
 	"middleware": serveMiddleware,
 	"h2":         serveH2,
+	"tls":        serveTLS,
 	"stdio":      serveStdio,
 	"bridge":     serveBridge,
 }
@@ -134,6 +136,26 @@ func serveH2(ctx context.Context, listen string, opts *server.Options) error {
 	return serveHTTP(ctx, listen, proxy, h, func() { _ = h.Shutdown(context.Background()) })
 }
 
+// rootsFile is the environment variable that names the file to which serveTLS writes what its
+// clients must trust.
+const rootsFile = "MOORING_CONFORMANCE_ROOTS"
+
+// serveTLS serves the fixture with ServeTLS.
+func serveTLS(ctx context.Context, listen string, opts *server.Options) error {
+	cert, _, err := certificate()
+	if err != nil {
+		return err
+	}
+	if name := os.Getenv(rootsFile); name != "" {
+		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})
+		if err := os.WriteFile(name, text, 0o600); err != nil {
+			return err
+		}
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{cert}}
+	return serveServer(ctx, listen, opts, "https", func(s *server.Server, l net.Listener) error { return s.ServeTLS(l, config) })
+}
+
 // certificate returns a certificate for 127.0.0.1 that is valid for an hour, and the roots that
 // know it.
 func certificate() (tls.Certificate, *x509.CertPool, error) {
@@ -146,6 +168,8 @@ func certificate() (tls.Certificate, *x509.CertPool, error) {
 		NotBefore:    time.Now().Add(-time.Minute),
 		NotAfter:     time.Now().Add(time.Hour),
 		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+		// The suite sends this Host to be refused, and its client demands a certificate for it.
+		DNSNames: []string{"evil.example.com"},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {

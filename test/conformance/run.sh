@@ -5,8 +5,8 @@
 #   RUNS=n        number of runs in a row, against the same server (default 1)
 #   SEQUENTIAL=1  run the six suites one after the other
 #   SUITES=...    only these, for example SUITES="required-2025-11-25 all-2025-06-18" (default: all)
-#   OVER=...      how the fixture is served: loops (default), net/http, middleware, h2 (TLS and HTTP/2)
-#                 or bridge (stdio), or several of them, one after another
+#   OVER=...      how the fixture is served: loops (default), net/http, middleware, h2 (TLS and HTTP/2
+#                 by a server of net/http), tls or bridge (stdio), or several of them, one after another
 #   URL=...       test a server that is already running, for example http://127.0.0.1:3000/mcp
 #   OUT=dir       keep the suite's own results there (default: a temporary directory, whose name is
 #                 printed at the end if a run failed)
@@ -86,6 +86,11 @@ for over in ${OVER:-loops}; do
 	if [[ -n ${URL:-} ]]; then
 		url=$URL
 	else
+		unset SCHEME
+		if [[ $over = tls ]]; then
+			SCHEME=https
+			export MOORING_CONFORMANCE_ROOTS=$WORKDIR/roots.pem NODE_EXTRA_CA_CERTS=$WORKDIR/roots.pem
+		fi
 		start_server mooring-conformance --over "$over"
 		url=$BASE/mcp
 	fi
