@@ -173,13 +173,19 @@ func (l *loop) serveReturn(j *job) {
 	if !j.done {
 		return
 	}
+	c := l.lookup(j.h)
+	if c != nil && (c.x == nil || c.x.job != j) {
+		c = nil // it has disconnected or already has an answer
+	}
+	if c != nil {
+		c.x.challenge = append(c.x.challenge[:0], j.challenge...)
+	}
 	if j.legacy.earlier {
 		l.emit(j, j.status, j.code, j.response, true)
 		return
 	}
-	c := l.lookup(j.h)
-	if c == nil || c.x == nil || c.x.job != j {
-		return // the client has disconnected or already has an answer
+	if c == nil {
+		return
 	}
 	l.serving = c
 	c.x.job = nil

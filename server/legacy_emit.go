@@ -32,9 +32,6 @@ func (l *loop) emit(j *job, status int, code jsonrpc.Code, msg []byte, final boo
 		if c != nil && code == 0 && len(j.opened) > 0 {
 			c.x.session = append(c.x.session[:0], j.opened...)
 		}
-		if c != nil {
-			c.x.challenge = append(c.x.challenge[:0], j.challenge...)
-		}
 		counted := lc.phase == phaseTimedOut
 		j.setPhase(phaseAnswered)
 		l.unregister(j) // with its answer the call is no longer in flight: its id may come again
