@@ -23,6 +23,8 @@ const envPrefix = "MOORING_"
 // A config holds the settings of serve. The method flags defines their names, defaults and
 // meanings.
 type config struct {
+	access
+
 	stdio          bool
 	listen         []string
 	socketMode     mode
@@ -83,11 +85,11 @@ func (c *config) flags(cmd *cobra.Command) {
 	f.StringVar(&c.engine, "engine", "", "`name` of the event loop to use: gnet, or epoll, which is Linux-only and needs less memory and processor time (default gnet)")
 	f.StringVar(&c.logLevel, "log-level", "info", "minimum `level` to log: debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "text", "`format` of the log: text or json")
-	c.names = []string{
+	c.names = append(c.access.flags(cmd), []string{
 		"stdio", "listen", "socket-mode", "path", "sse-path", "modern-only", "admin", "admin-token-file", "allowed-origin", "allowed-host", "heartbeat", "keepalive",
 		"max-connections", "session-key-file", "session-lifetime", "max-sessions", "replay-bytes", "replay-age",
 		"max-body", "unsent-total", "drain-timeout", "memory-return", "loops", "engine", "log-level", "log-format",
-	}
+	}...)
 }
 
 // check returns an error for the first invalid setting. The types of the values have already been
@@ -139,6 +141,9 @@ func (c *config) check() error {
 	if err := c.checkSSE(); err != nil {
 		return err
 	}
+	if err := c.access.check(); err != nil {
+		return err
+	}
 	if err := c.checkOptions(); err != nil {
 		return err
 	}
@@ -163,6 +168,8 @@ func (c *config) checkStdio() error {
 		return errors.New("stdio: cannot be combined with modern-only")
 	case c.ssePath != "":
 		return errors.New("stdio: cannot be combined with sse-path")
+	case c.access.used() != "":
+		return fmt.Errorf("stdio: cannot be combined with %s", c.access.used())
 	case c.maxBody > math.MaxInt32:
 		return fmt.Errorf("max-body: %d is too large for stdio", int64(c.maxBody))
 	}
@@ -187,7 +194,7 @@ func (c *config) checkOptions() error {
 	var e *server.OptionError
 	err := c.options(nil).Validate()
 	if errors.As(err, &e) {
-		names := map[string]string{"Path": "path", "SSEPath": "sse-path", "AllowedOrigins": "allowed-origin", "AllowedHosts": "allowed-host"}
+		names := map[string]string{"Path": "path", "SSEPath": "sse-path", "AllowedOrigins": "allowed-origin", "AllowedHosts": "allowed-host", "PublicURL": "public-url"}
 		return fmt.Errorf("%s: %q %s", names[e.Option], e.Value, e.Reason)
 	}
 	return err
@@ -213,6 +220,10 @@ func (c *config) options(logger *slog.Logger) *server.Options {
 		SocketMode: fs.FileMode(c.socketMode), Path: c.path, SSEPath: c.ssePath, ModernOnly: c.modernOnly, AllowedOrigins: c.allowedOrigins, AllowedHosts: c.allowedHosts, Heartbeat: c.heartbeat, KeepAlive: c.keepalive,
 		MaxConnections: c.maxConnections, MaxBody: int64(c.maxBody), UnsentTotal: int(min(c.unsentTotal, math.MaxInt)), DrainTimeout: c.drainTimeout, Loops: c.loops, Engine: server.Engine(c.engine), Logger: logger,
 		SessionLifetime: c.lifetime, MaxSessions: c.maxSessions, ReplayBytes: int(c.replayBytes), ReplayAge: c.replayAge,
+		PublicURL: c.publicURL, Scopes: c.scopeRules(), TrustedProxies: c.proxies(),
+	}
+	if c.proxyProtocol {
+		o.ProxyProtocol = o.TrustedProxies
 	}
 	// For the server, zero means the default, and a negative value means none.
 	if o.Heartbeat == 0 {

@@ -108,7 +108,7 @@ func TestPrecedence(t *testing.T) {
 		want := defaults()
 		tt.want(&want)
 		want.names = got.names
-		if diff := cmp.Diff(&want, got, cmp.AllowUnexported(config{}), equateEmpty()); diff != "" {
+		if diff := cmp.Diff(&want, got, cmp.AllowUnexported(config{}, access{}), equateEmpty()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.why, diff)
 		}
 	}

@@ -76,6 +76,13 @@ func serve(c *config, stderr io.Writer) error {
 	defer features.Close()
 	o := c.options(logger)
 	o.SessionKeys = keys
+	if o.Authenticate, err = c.authentication(logger); err != nil {
+		return err
+	}
+	secure, err := c.certificates(logger)
+	if err != nil {
+		return err
+	}
 	spareProcessor(o)
 	s := server.New(features, o)
 
@@ -93,13 +100,20 @@ func serve(c *config, stderr io.Writer) error {
 		defer stop()
 	}
 	for _, l := range listeners {
-		go func() { failed <- s.Serve(l) }()
+		go func() {
+			if c.encrypts(l.Addr()) {
+				failed <- s.ServeTLS(l, secure)
+			} else {
+				failed <- s.Serve(l)
+			}
+		}()
 	}
 	if err := awaitReady(s, failed); err != nil {
 		closeAll(listeners)
 		return err
 	}
 	greet(stderr, listeners, c)
+	warnIfOpen(c, listeners, logger)
 	manager := serviceManager(os.Getenv("NOTIFY_SOCKET"))
 	manager.report(stateReady, logger)
 	if c.memoryReturn > 0 {
@@ -185,19 +199,46 @@ func greet(w io.Writer, ls []net.Listener, c *config) {
 	var first string
 	var b strings.Builder
 	for _, l := range ls {
-		where := addressOf(l.Addr(), c.path)
+		where := c.urlOf(l.Addr(), c.path)
 		if first == "" && strings.HasPrefix(where, "http") {
 			first = where
 		}
 		fmt.Fprintf(&b, "mooring serves MCP on %s\n", where)
 		if c.ssePath != "" {
-			fmt.Fprintf(&b, "mooring serves MCP over HTTP+SSE on %s\n", addressOf(l.Addr(), c.ssePath))
+			fmt.Fprintf(&b, "mooring serves MCP over HTTP+SSE on %s\n", c.urlOf(l.Addr(), c.ssePath))
 		}
 	}
 	if first != "" {
 		fmt.Fprintf(&b, "\nFor Claude Code, in .mcp.json (others: mooring print-config --help):\n\n%s\n", clients()[0].text(endpoint{url: first}))
 	}
 	_, _ = io.WriteString(w, b.String())
+}
+
+// encrypts reports whether a listener serves TLS. A unix socket does not.
+func (c *config) encrypts(a net.Addr) bool {
+	_, tcp := a.(*net.TCPAddr)
+	return tcp && len(c.tlsCerts) > 0
+}
+
+// urlOf returns addressOf, with the scheme that is served there.
+func (c *config) urlOf(a net.Addr, path string) string {
+	where := addressOf(a, path)
+	if rest, ok := strings.CutPrefix(where, "http:"); ok && c.encrypts(a) {
+		return "https:" + rest
+	}
+	return where
+}
+
+// warnIfOpen logs a warning if others than this machine can reach a listener and nothing asks them
+// who they are.
+func warnIfOpen(c *config, ls []net.Listener, logger *slog.Logger) {
+	addrs := make([]net.Addr, len(ls))
+	for i, l := range ls {
+		addrs[i] = l.Addr()
+	}
+	if addr := c.open(addrs); addr != "" {
+		logger.Warn("ANYONE WHO REACHES THIS ADDRESS MAY USE THE SERVER, AND THE NETWORK CAN READ ALONG: it has neither authentication nor TLS; see --auth-issuer, --auth-tokens-file and --tls-cert", "address", addr)
+	}
 }
 
 // addressOf returns the URL of the endpoint at path. For a unix socket it returns the path of the
