@@ -58,6 +58,7 @@ type loop struct {
 	rng      *rand.Rand
 	draining bool
 	drain    drainWalk
+	revokes  []*revokeWalk // in progress, the first one first
 
 	// Scratch space for the current turn. None of it is used from one turn to the next.
 	serving *conn             // the connection that a panic would belong to
@@ -263,6 +264,7 @@ func (l *loop) serveContinue() {
 	l.serveSliced()
 	l.serveFanout()
 	l.serveDrain()
+	l.serveRevokes()
 	if l.relief {
 		l.relief = false
 		l.serveRelief()
