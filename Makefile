@@ -1,4 +1,4 @@
-# Every target runs from a fresh clone with Go alone; conformance and clients also need npm.
+# Every target runs from a fresh clone with Go alone; conformance, clients and auth also need npm.
 GO        ?= go
 BENCH     ?= .
 COUNT     ?= 6
@@ -15,7 +15,7 @@ SHELL     := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help run build test race fuzz bench pressure compare report million microbench cover soak conformance clients port check fmt vet staticcheck cross
+.PHONY: help run build test race fuzz bench pressure compare report million microbench cover soak conformance clients auth port check fmt vet staticcheck cross
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -91,6 +91,9 @@ conformance: ## the official MCP conformance suite, every revision, against cmd/
 
 clients: ## real MCP clients of every revision and transport against cmd/mooring
 	bash test/clients/run.sh
+
+auth: ## real MCP clients log in at a real identity provider (oidc-provider, on loopback), whose key changes and which fails; ONLY="login guid" for some parts
+	bash test/auth/run.sh
 
 port: ## programs for the official Go SDK, on it and on Mooring, with the same answers; PROGRAMS="hello roots" for some
 	cd test/port && PORT_PROGRAMS='$(PROGRAMS)' $(GO) test -count 1 -timeout 10m .

@@ -22,8 +22,9 @@ var errRevoked = errors.New("server: the token of the caller was revoked")
 // serve may still be served. Sessions stay: they are of their principal, whichever token it brings.
 //
 // Revoke calls f on all event loops at once, once for each token or call, so f must be quick, must
-// not block and may be called concurrently. The TokenInfo is f's only until it returns; for a stream
-// it has no Extra, and its Expiration is rounded to milliseconds. If f panics, that counts as false.
+// not block and may be called concurrently. The TokenInfo is f's only until it returns; for a
+// stream it has no Extra, and its Expiration is rounded to milliseconds. If f panics, that counts
+// as false.
 //
 // Revoke returns when all event loops have done this, a slice at a time, or when the server has
 // stopped. It may be called from any goroutine except that of a loop, such as an inline tool's.
