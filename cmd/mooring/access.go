@@ -18,6 +18,7 @@ type access struct {
 	issuers             []string
 	audiences           []string
 	scopes              []string
+	toolScopes          []string
 	jwks                string
 	introspection       string
 	introspectionClient string
@@ -37,6 +38,7 @@ func (c *access) flags(cmd *cobra.Command) []string {
 	f.StringSliceVar(&c.issuers, "auth-issuer", nil, "`URL` of an authorization server whose JSON Web Tokens are accepted; may be repeated (default no authentication)")
 	f.StringSliceVar(&c.audiences, "auth-audience", nil, "`audience` that tokens must have, one of them; may be repeated (default the public URL)")
 	f.StringSliceVar(&c.scopes, "auth-scope", nil, "`scope` that tokens must have, all of them; may be repeated (default none)")
+	f.StringSliceVar(&c.toolScopes, "auth-tool-scope", nil, "`tool=scope` that a token must have in addition for a tool; may be repeated (default none)")
 	f.StringVar(&c.jwks, "auth-jwks", "", "`URL` of the keys of the only issuer (default as its metadata says)")
 	f.StringVar(&c.introspection, "auth-introspection", "", "`URL` of an introspection endpoint (RFC 7662) that knows opaque tokens")
 	f.StringVar(&c.introspectionClient, "auth-introspection-client", "", "`client ID` for the introspection endpoint")
@@ -49,7 +51,7 @@ func (c *access) flags(cmd *cobra.Command) []string {
 	f.BoolVar(&c.proxyProtocol, "proxy-protocol", false, "expect the header of the PROXY protocol on connections from trusted proxies")
 	f.StringSliceVar(&c.trustedProxies, "trusted-proxy", nil, "`address` or network, for example 10.0.0.0/8, whose Forwarded and X-Forwarded-* fields are believed; may be repeated (default none)")
 	return []string{
-		"auth-issuer", "auth-audience", "auth-scope", "auth-jwks", "auth-introspection", "auth-introspection-client", "auth-introspection-secret-file",
+		"auth-issuer", "auth-audience", "auth-scope", "auth-tool-scope", "auth-jwks", "auth-introspection", "auth-introspection-client", "auth-introspection-secret-file",
 		"auth-tokens-file", "public-url", "tls-cert", "tls-key", "tls-client-ca", "proxy-protocol", "trusted-proxy",
 	}
 }
@@ -62,7 +64,7 @@ func (c *access) authenticates() bool {
 // check returns an error for the first setting that is invalid or contradicts another one. It
 // strips white space around the entries of lists.
 func (c *access) check() error {
-	for _, list := range [][]string{c.issuers, c.audiences, c.scopes, c.tlsCerts, c.tlsKeys, c.trustedProxies} {
+	for _, list := range [][]string{c.issuers, c.audiences, c.scopes, c.toolScopes, c.tlsCerts, c.tlsKeys, c.trustedProxies} {
 		for i := range list {
 			list[i] = strings.TrimSpace(list[i])
 		}
@@ -85,6 +87,8 @@ func (c *access) check() error {
 		return errors.New("auth-audience: needs auth-issuer or auth-introspection")
 	case len(c.scopes) > 0 && !c.authenticates():
 		return errors.New("auth-scope: needs auth-issuer, auth-introspection or auth-tokens-file")
+	case len(c.toolScopes) > 0 && !c.authenticates():
+		return errors.New("auth-tool-scope: needs auth-issuer, auth-introspection or auth-tokens-file")
 	case c.jwks != "" && len(c.issuers) != 1:
 		return errors.New("auth-jwks: needs exactly one auth-issuer")
 	case c.introspectionClient != "" && c.introspection == "":
@@ -103,8 +107,13 @@ func (c *access) check() error {
 		return errors.New("proxy-protocol: needs trusted-proxy")
 	}
 	for _, s := range c.scopes {
-		if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '"' || r == '\\' }) {
+		if !isScope(s) {
 			return fmt.Errorf("auth-scope: %q is not a scope", s)
+		}
+	}
+	for _, s := range c.toolScopes {
+		if tool, scope, ok := strings.Cut(s, "="); !ok || tool == "" || !isScope(scope) {
+			return fmt.Errorf("auth-tool-scope: %q is not tool=scope", s)
 		}
 	}
 	for _, s := range c.trustedProxies {
@@ -116,6 +125,11 @@ func (c *access) check() error {
 		}
 	}
 	return nil
+}
+
+// isScope reports whether s is a scope-token (RFC 6749 section 3.3).
+func isScope(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '"' || r == '\\' })
 }
 
 // checkURLs checks the settings that are URLs. Tokens are worth nothing if whoever is on the way to

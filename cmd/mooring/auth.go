@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	"github.com/mooring-mcp/mooring/auth"
 	"github.com/mooring-mcp/mooring/auth/issuer"
@@ -91,12 +92,18 @@ func (c *config) introspectionVerifier() (auth.TokenVerifier, error) {
 	return v.Verify, nil
 }
 
-// scopeRules returns the scopes that each message needs, nil if none.
+// scopeRules returns the scopes that messages need, nil if none. A tool with a scope of its own
+// needs the others too.
 func (c *config) scopeRules() *server.Scopes {
-	if len(c.scopes) == 0 {
+	if len(c.scopes) == 0 && len(c.toolScopes) == 0 {
 		return nil
 	}
-	return &server.Scopes{Methods: map[string][]string{"*": c.scopes}}
+	rules := &server.Scopes{Methods: map[string][]string{"*": c.scopes}, Tools: make(map[string][]string)}
+	for _, s := range c.toolScopes {
+		tool, scope, _ := strings.Cut(s, "=")
+		rules.Tools[tool] = append(rules.Tools[tool], scope)
+	}
+	return rules
 }
 
 // certificates returns the configuration of TLS, nil if there is none.
