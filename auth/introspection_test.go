@@ -123,13 +123,15 @@ func TestIntrospectionUnavailable(t *testing.T) {
 		"503": func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503); good(w, r) },
 		"401": func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(401); good(w, r) },
 		"201": func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(201); good(w, r) },
-		"302": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, 302) },
-		"307": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, 307) },
+		"302": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, elsewhere, http.StatusFound) },
+		"307": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere, http.StatusTemporaryRedirect)
+		},
 		"308 to itself": func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/again" {
 				requests.Add(1)
 			}
-			http.Redirect(w, r, "/again", 308)
+			http.Redirect(w, r, "/again", http.StatusPermanentRedirect)
 		},
 		"abort": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 		"slow":  func(http.ResponseWriter, *http.Request) { time.Sleep(500 * time.Millisecond) },

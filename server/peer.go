@@ -15,9 +15,8 @@ import (
 
 // A peer is what a loop remembers of the other end of a connection.
 type peer struct {
-	addr    netip.AddrPort // of the client; zero if it is not known
-	awaits  bool           // the PROXY header has not arrived completely
-	counted bool           // the connection counts against Options.PerAddress
+	addr   netip.AddrPort // of the client; zero if it is not known
+	awaits bool           // the PROXY header has not arrived completely
 }
 
 // meet adds c to the table of peers, if there is one. It reports false if it has closed c.

@@ -1,6 +1,7 @@
 package proxyproto
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -53,7 +54,7 @@ func get(t *testing.T, l *Listener, cfg *tls.Config, pieces ...string) (string, 
 		url = "https://" + l.Addr().String()
 	}
 	tr := &http.Transport{TLSClientConfig: cfg, DisableKeepAlives: true}
-	tr.Dial = func(network, addr string) (net.Conn, error) {
+	tr.DialContext = func(_ context.Context, network, addr string) (net.Conn, error) {
 		c, err := net.Dial(network, addr)
 		for _, p := range pieces {
 			if err == nil {
