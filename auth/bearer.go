@@ -34,10 +34,6 @@ type RequireBearerTokenOptions struct {
 	Logger *slog.Logger
 }
 
-// maxGrantedScopes is the length in bytes up to which the scopes that a token has already are added
-// to a challenge.
-const maxGrantedScopes = 2 << 10
-
 // firstModern is the revision since which a client keeps the scopes that it has been granted when
 // it asks for those of a challenge (SEP-2350).
 const firstModern = "2026-07-28"
@@ -169,7 +165,7 @@ func (g *guard) refuse(w http.ResponseWriter, r *http.Request, info *TokenInfo, 
 	default:
 		scopes := g.opts.Scopes
 		if refused == errScope && r.Header.Get("MCP-Protocol-Version") < firstModern {
-			scopes = withGranted(scopes, info.Scopes)
+			scopes = bearer.WithGranted(scopes, info.Scopes)
 		}
 		w.Header().Add("WWW-Authenticate", g.challenge(refused, scopes))
 	}
@@ -183,20 +179,4 @@ func (g *guard) challenge(refused *refusal, scopes []string) string {
 		Error: refused.code, Description: refused.text,
 		Metadata: bearer.Metadata{Base: g.opts.ResourceMetadataURL}, Scopes: scopes,
 	}))
-}
-
-// withGranted returns need with what of granted it lacks. A client of an earlier revision asks for
-// exactly the scopes of the challenge and would lose the others.
-func withGranted(need, granted []string) []string {
-	all := slices.Clone(need)
-	room := maxGrantedScopes
-	for _, s := range granted {
-		if room -= len(s) + 1; room < 0 {
-			break
-		}
-		if bearer.IsScope(s) && !slices.Contains(all, s) {
-			all = append(all, s)
-		}
-	}
-	return all
 }

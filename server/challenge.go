@@ -1,8 +1,6 @@
 package server
 
 import (
-	"slices"
-
 	"github.com/mooring-mcp/mooring/internal/bearer"
 	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
@@ -28,13 +26,14 @@ func (s *Server) deny(j *job, call *mcp.Call, earlier bool) *denial {
 	if r == nil || r.allows(call, j.who) {
 		return nil
 	}
+	s.refused(refusedScope)
 	ch := bearer.Challenge{Scopes: bounded(r.needs(call), maxNeeded), Metadata: s.metadataOf(j.svc.path)}
 	if j.who == nil {
 		// RFC 6750 section 3.1: a request without a token is told no error.
 		return &denial{401, errTokenRequired, bearer.AppendChallenge(nil, &ch)}
 	}
 	if earlier {
-		ch.Scopes = withGranted(ch.Scopes, j.who.info.Scopes)
+		ch.Scopes = bearer.WithGranted(ch.Scopes, j.who.info.Scopes)
 	}
 	ch.Error, ch.Description = bearer.InsufficientScope, errLacksScope.Message
 	return &denial{403, errLacksScope, bearer.AppendChallenge(nil, &ch)}
@@ -58,28 +57,9 @@ func (c *conn) refuseDenied(now tick, j *job, d *denial) {
 	c.finish(now)
 }
 
-// maxNeeded and maxGranted are the lengths in bytes up to which a challenge names the scopes that a
-// request needs, and those that a token has already: clients limit the length of a head.
-const (
-	maxNeeded  = 4 << 10
-	maxGranted = 2 << 10
-)
-
-// withGranted returns need with what of granted it lacks. A client of an earlier revision asks for
-// exactly the scopes of the challenge and would lose the others.
-func withGranted(need, granted []string) []string {
-	all := slices.Clone(need)
-	room := maxGranted
-	for _, s := range granted {
-		if room -= len(s) + 1; room < 0 {
-			break
-		}
-		if bearer.IsScope(s) && !slices.Contains(all, s) {
-			all = append(all, s)
-		}
-	}
-	return all
-}
+// maxNeeded is the length in bytes up to which a challenge names the scopes that a request needs:
+// clients limit the length of a head.
+const maxNeeded = 4 << 10
 
 // bounded returns the scopes at the beginning of list that together have at most max bytes, but at
 // least one.

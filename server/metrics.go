@@ -28,7 +28,6 @@ const (
 	closePanic                          // a bug in the server itself
 	closeReturned                       // given back to net/http, and so not closed for the client
 	closeProxy                          // the header of Options.ProxyProtocol is malformed or missing
-	closeQuota                          // Options.PerAddress
 	closeOther                          // handed over to Options.Other, and so not closed either
 	numCloseReasons
 )
@@ -36,7 +35,7 @@ const (
 var closeReasonNames = [numCloseReasons]string{
 	"peer", "reset", "write_error", "done", "refused", "head_timeout", "body_timeout", "idle_timeout",
 	"write_stalled", "unsent_limit", "unsent_total", "pipelined_limit", "descriptors", "drain", "panic", "returned",
-	"proxy_header", "quota", "other",
+	"proxy_header", "other",
 }
 
 func (r closeReason) String() string { return closeReasonNames[r] }
@@ -125,7 +124,7 @@ type Stats struct {
 	Requests          map[RequestLabels]uint64
 	OtherRequests     uint64 // health checks and preflights
 	Refused           uint64 // requests refused because of their head or framing
-	// Refusals counts what was refused by class: "authentication", "scope", "quota", "proxy".
+	// Refusals counts what was refused by class: "authentication", "scope", "proxy".
 	Refusals      map[string]uint64
 	BytesIn       uint64
 	BytesOut      uint64

@@ -85,7 +85,7 @@ type Options struct {
 	// the PROXY protocol, version 1 or 2. The client that the header names is RemoteAddr. A
 	// connection from such an address without a valid header is closed without an answer, and
 	// HeadTimeout limits the time for the header too. Other connections are served as they are, so
-	// a header from anywhere else is a malformed request. Serve and ListenAndServe look at it. By
+	// a header from anywhere else is a malformed request. Serve and ServeTLS look at it. By
 	// default there are no such proxies. With it, each connection takes a system call and some
 	// hundred bytes more, and RequestExtra.RemoteAddr is set.
 	ProxyProtocol []netip.Prefix

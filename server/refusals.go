@@ -12,12 +12,11 @@ type refusalClass uint8
 const (
 	refusedAuthentication refusalClass = iota // no credentials, or bad ones
 	refusedScope                              // credentials that do not allow the operation
-	refusedQuota                              // Options.PerPrincipal or PerAddress
 	refusedProxy                              // no PROXY header, or a malformed one
 	numRefusalClasses
 )
 
-var refusalClassNames = [numRefusalClasses]string{"authentication", "scope", "quota", "proxy"}
+var refusalClassNames = [numRefusalClasses]string{"authentication", "scope", "proxy"}
 
 func (r refusalClass) String() string { return refusalClassNames[r] }
 

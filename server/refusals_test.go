@@ -23,16 +23,16 @@ func TestRefusalsAreLoggedOnceAMinute(t *testing.T) {
 		}
 		total := func() int { return strings.Count(log.String(), "\n") }
 
-		s.refused(refusedQuota)
+		s.refused(refusedAuthentication)
 		synctest.Wait()
-		if lines("quota", "1") != 1 || total() != 1 {
+		if lines("authentication", "1") != 1 || total() != 1 {
 			t.Fatalf("the first is logged at once:\n%s", log.String())
 		}
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
 				for range 1000 {
-					s.refused(refusedQuota)
+					s.refused(refusedAuthentication)
 				}
 			})
 		}
@@ -44,7 +44,7 @@ func TestRefusalsAreLoggedOnceAMinute(t *testing.T) {
 		}
 		time.Sleep(refusalPeriod + time.Second)
 		synctest.Wait()
-		if total() != 3 || lines("quota", "8000") != 1 {
+		if total() != 3 || lines("authentication", "8000") != 1 {
 			t.Fatalf("after the minute:\n%s", log.String())
 		}
 		time.Sleep(5 * refusalPeriod)
@@ -52,12 +52,12 @@ func TestRefusalsAreLoggedOnceAMinute(t *testing.T) {
 		if total() != 3 {
 			t.Fatalf("nothing more was refused:\n%s", log.String())
 		}
-		s.refused(refusedQuota)
+		s.refused(refusedAuthentication)
 		synctest.Wait()
-		if lines("quota", "1") != 2 {
+		if lines("authentication", "1") != 2 {
 			t.Fatalf("after a rest, the first is logged at once:\n%s", log.String())
 		}
-		if got := s.Stats().Refusals["quota"]; got != 8002 {
+		if got := s.Stats().Refusals["authentication"]; got != 8002 {
 			t.Errorf("%d counted", got)
 		}
 		s.cancel(errShutdown)

@@ -103,6 +103,7 @@ func lacks(scopes string) string {
 }
 
 func TestScopes(t *testing.T) {
+	var refused uint64
 	s := newScoped(t, &testScopes)
 	read := func(uri string) *http.Request { return post("resources/read", uri, fmt.Sprintf(`"uri":%q`, uri)) }
 	complete := func(ref string) *http.Request {
@@ -155,6 +156,7 @@ func TestScopes(t *testing.T) {
 		status, challenge := 200, ""
 		if tt.lacks != "" && tt.lacks != "stream" {
 			status, challenge = 403, lacks(tt.lacks)
+			refused++
 		}
 		if got := w.Header().Get("WWW-Authenticate"); w.Code != status || got != challenge {
 			t.Errorf("%s: %d %s\n%.200s\nwant %d %s", tt.why, w.Code, got, w.Body, status, challenge)
@@ -165,6 +167,9 @@ func TestScopes(t *testing.T) {
 	}
 	if got := s.Stats().Requests[server.RequestLabels{Method: "tools/call", Outcome: "refused"}]; got != 4 {
 		t.Errorf("%d calls are counted as refused, want 4", got)
+	}
+	if got := s.Stats().Refusals["scope"]; got != refused {
+		t.Errorf("%d refusals for a scope, want %d", got, refused)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 
 	"github.com/mooring-mcp/mooring/server/internal/engine"
+	"github.com/mooring-mcp/mooring/server/internal/proxyproto"
 )
 
 // This file serves listeners with TLS. crypto/tls and net/http have such a connection for its whole
@@ -104,6 +105,8 @@ func (a *tlsAcceptor) Accept() (n int, err error) {
 		_ = nc.Close()
 		return 1, nil
 	}
+	// Nothing but the goroutine of net/http may ask for its address: that waits for the header.
+	nc = proxyproto.Wrap(nc, s.opts.ProxyProtocol, finite(s.opts.HeadTimeout), func() { s.refused(refusedProxy) })
 	s.secure.Load().take(nc, a.config)
 	return 1, nil
 }

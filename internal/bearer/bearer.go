@@ -2,7 +2,10 @@
 // RFC 6750, and RFC 9728 section 5.1. Its functions are pure.
 package bearer
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The codes of RFC 6750, section 3.1.
 const (
@@ -152,3 +155,23 @@ func appendEscaped(dst []byte, s string) []byte {
 // WellKnown is the path under which protected resource metadata is published. The path of the
 // resource follows it (RFC 9728, section 3.1).
 const WellKnown = "/.well-known/oauth-protected-resource"
+
+// maxGranted is the length in bytes up to which WithGranted adds scopes: clients limit the length
+// of a head.
+const maxGranted = 2 << 10
+
+// WithGranted returns need with what of granted it lacks. A client of an earlier revision asks for
+// exactly the scopes of a challenge and would lose the others.
+func WithGranted(need, granted []string) []string {
+	all := slices.Clone(need)
+	room := maxGranted
+	for _, s := range granted {
+		if room -= len(s) + 1; room < 0 {
+			break
+		}
+		if IsScope(s) && !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}

@@ -34,14 +34,22 @@ func (l *Listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if peer, ok := nc.RemoteAddr().(*net.TCPAddr); !ok || !Lists(l.Proxies, peer.AddrPort().Addr()) {
-		return nc, nil
+	return Wrap(nc, l.Proxies, l.Timeout, l.Refused), nil
+}
+
+// Wrap returns nc as a Listener with these fields would have accepted it.
+func Wrap(nc net.Conn, proxies []netip.Prefix, timeout time.Duration, refused func()) net.Conn {
+	if len(proxies) == 0 {
+		return nc
 	}
-	c := &Conn{Conn: nc, refused: l.Refused}
-	if l.Timeout > 0 {
-		c.ours = time.Now().Add(l.Timeout)
+	if peer, ok := nc.RemoteAddr().(*net.TCPAddr); !ok || !Lists(proxies, peer.AddrPort().Addr()) {
+		return nc
 	}
-	return c, nil
+	c := &Conn{Conn: nc, refused: refused}
+	if timeout > 0 {
+		c.ours = time.Now().Add(timeout)
+	}
+	return c
 }
 
 // A Conn is a connection that begins with a header. Its methods may be called from any goroutine.
