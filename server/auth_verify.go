@@ -55,18 +55,18 @@ func newAuthenticator(s *Server) *authenticator {
 }
 
 // credential returns the token or the key that a request brings. The outcome is authOK if there is
-// one. It is valid until the buffer of the head changes.
+// one, which may be malformed. It is valid until the buffer of the head changes.
 func (a *authenticator) credential(r *httpparse.Request) (credential []byte, isKey bool, o authOutcome) {
 	if r.Duplicate && isTwice(r, "Authorization") {
 		return nil, false, authMalformed
 	}
-	token, found := bearer.Read(r.Authorization)
+	token := bearer.Cut(r.Authorization)
 	switch {
-	case found == bearer.Malformed:
+	case len(token) > maxToken && !bearer.IsToken68(token):
 		return nil, false, authMalformed
-	case found == bearer.Token && len(token) > maxToken:
+	case len(token) > maxToken:
 		return nil, false, authInvalid
-	case found == bearer.Token:
+	case len(token) > 0:
 		return token, false, authOK
 	case a.opts.KeyHeader == "":
 		return nil, false, authNone
@@ -87,6 +87,21 @@ func (a *authenticator) credential(r *httpparse.Request) (credential []byte, isK
 		return nil, true, authInvalid
 	}
 	return credential, true, authOK
+}
+
+// known returns the verdict on a credential without asking the verifier, if that is possible. A
+// token is looked at only if there is no verdict on it: none is kept on one that is malformed.
+func (a *authenticator) known(k *authKey, credential []byte, now tick) (verdict, bool) {
+	v, ok := a.cache.find(k, now)
+	switch {
+	case ok:
+		return v, true
+	case !k.key && !bearer.IsToken68(credential):
+		return verdict{outcome: authMalformed}, true
+	case a.full():
+		return verdict{outcome: authOverload}, true
+	}
+	return verdict{}, false
 }
 
 // isField reports whether name is want in any case.

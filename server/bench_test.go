@@ -2,12 +2,17 @@ package server
 
 import (
 	"bytes"
+	"context"
+	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 
+	"github.com/mooring-mcp/mooring/auth"
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/server/internal/endpoint"
 	"github.com/mooring-mcp/mooring/server/internal/engine"
+	"github.com/mooring-mcp/mooring/server/internal/wheel"
 )
 
 // The benchmarks of the request path: a loop on the benchmark's goroutine, over sockets that only
@@ -44,8 +49,10 @@ type bench struct {
 	sk   *benchSocket
 }
 
-func newBench(b *testing.B) *bench {
-	r := newRig(b, nil)
+func newBench(b *testing.B) *bench { return newBenchWith(b, nil) }
+
+func newBenchWith(b *testing.B, o *Options) *bench {
+	r := newRig(b, o)
 	k := &bench{b: b, base: &benchBase{posted: make(chan engine.Task, 64)}}
 	k.l = newLoop(r.s, 0, k.base)
 	b.Cleanup(k.l.stopWorkers)
@@ -123,6 +130,32 @@ func BenchmarkInlineCall(b *testing.B) {
 
 func BenchmarkWorkerCall(b *testing.B) {
 	newBench(b).run(callTool("echo", `{"text":"ahoy"}`).String(), `"text":"ahoy"`)
+}
+
+// authenticated returns the request with a token of the usual length, on which a verdict is kept.
+func (k *bench) authenticated(q request) string {
+	token := strings.Repeat("jwt-", 200)
+	key := authKeyOf([]byte(token), "/mcp", false)
+	who := identityOf(&auth.TokenInfo{UserID: "ann", Issuer: "https://as.example", ClientID: "app"})
+	k.l.srv.auth.cache.shard(&key).put(&key, verdict{outcome: authOK, who: who, until: wheel.Never}, k.l.now, 1)
+	return q.with(bearerField(token)).String()
+}
+
+// withAuth are options with a verifier that is never asked.
+func withAuth() *Options {
+	return &Options{Authenticate: &Authentication{Verifier: func(context.Context, string, *http.Request) (*auth.TokenInfo, error) {
+		return nil, auth.ErrInvalidToken
+	}}}
+}
+
+func BenchmarkInlineTokenCall(b *testing.B) {
+	k := newBenchWith(b, withAuth())
+	k.run(k.authenticated(addCall(1, 2)), `"sum":3`)
+}
+
+func BenchmarkWorkerTokenCall(b *testing.B) {
+	k := newBenchWith(b, withAuth())
+	k.run(k.authenticated(callTool("echo", `{"text":"ahoy"}`)), `"text":"ahoy"`)
 }
 
 // BenchmarkLegacyCall is a call of revision 2025-11-25 in a session.

@@ -129,7 +129,7 @@ func (c *conn) open(sk engine.Socket, now tick) {
 	if c.loop.draining {
 		c.flags |= flagClose
 	}
-	c.meet(now)
+	c.meet()
 }
 
 // close closes the connection at once. Afterwards nothing of c but its state may be used.

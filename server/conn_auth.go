@@ -32,11 +32,7 @@ func (c *conn) authenticate(now tick, head []byte) {
 		return
 	}
 	k := authKeyOf(credential, c.authPath(), isKey)
-	v, ok := a.cache.find(&k, now)
-	if !ok && a.full() {
-		v, ok = verdict{outcome: authOverload}, true
-	}
-	if ok {
+	if v, ok := a.known(&k, credential, now); ok {
 		c.learn(v)
 		return
 	}
@@ -48,7 +44,7 @@ func (c *conn) authenticate(now tick, head []byte) {
 	x.flight = f
 	if first {
 		f.token, f.head, f.limits = string(credential), bytes.Clone(head), &l.srv.limits
-		if peer := l.base.Peer(c.sk); peer.IsValid() {
+		if peer := c.origin().Client; peer.IsValid() {
 			f.peer = peer.String()
 		}
 		a.start(f)

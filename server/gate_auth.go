@@ -48,10 +48,7 @@ func (a *authenticator) judge(r *http.Request, req *httpparse.Request, path stri
 	}
 	k := authKeyOf(credential, path, isKey)
 	now := a.srv.tick()
-	v, ok := a.cache.find(&k, now)
-	if !ok && a.full() {
-		v, ok = verdict{outcome: authOverload}, true
-	}
+	v, ok := a.known(&k, credential, now)
 	if !ok {
 		var f *authFlight
 		var first bool

@@ -19,23 +19,18 @@ type peer struct {
 	awaits bool           // the PROXY header has not arrived completely
 }
 
-// meet adds c to the table of peers, if there is one. It reports false if it has closed c.
-func (c *conn) meet(now tick) bool {
+// meet adds c to the table of peers, if there is one.
+func (c *conn) meet() {
 	l := c.loop
-	o := &l.srv.opts
 	if l.peers == nil {
-		return true
+		return
 	}
 	if g := c.gate(); g != nil { // net/http knows the client
 		l.peers[c.slot] = peer{addr: g.peer}
-		return true
+		return
 	}
-	p := peer{addr: l.base.Peer(c.sk)}
-	if p.awaits = proxyproto.Lists(o.ProxyProtocol, p.addr.Addr()); p.awaits {
-		l.peers[c.slot] = p // the client is not known yet
-		return true
-	}
-	return c.admitPeer(now, p)
+	addr := l.base.Peer(c.sk)
+	l.peers[c.slot] = peer{addr: addr, awaits: proxyproto.Lists(l.srv.opts.ProxyProtocol, addr.Addr())}
 }
 
 // peer returns the address of the client of c: what the PROXY header says, or else the network
@@ -81,9 +76,7 @@ func (c *conn) takeProxyHeader(now tick, b []byte) (rest []byte, waits bool) {
 	if client.IsValid() {
 		p.addr = client
 	}
-	if !c.admitPeer(now, p) {
-		return b, true
-	}
+	l.peers[c.slot] = p
 	if b = b[n:]; len(b) == 0 && c.state == connStateHead {
 		// The client has yet to send its first byte.
 		c.setState(now, connStateIdle)
@@ -93,12 +86,6 @@ func (c *conn) takeProxyHeader(now tick, b []byte) (rest []byte, waits bool) {
 		c.flags |= flagSilent
 	}
 	return b, false
-}
-
-// admitPeer enters p, whose address is known now, in the table.
-func (c *conn) admitPeer(now tick, p peer) bool {
-	c.loop.peers[c.slot] = p
-	return true
 }
 
 // leavePeer removes c from the table of peers.

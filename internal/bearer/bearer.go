@@ -31,6 +31,18 @@ const scheme = "Bearer"
 //	was unaware that authentication is necessary or attempted using an unsupported authentication
 //	method), the resource server SHOULD NOT include an error code or other error information."
 func Read[T string | []byte](field T) (token T, found Found) {
+	switch token = Cut(field); {
+	case len(token) == 0:
+		return token, None
+	case !IsToken68(token):
+		return token[:0], Malformed
+	}
+	return token, Token
+}
+
+// Cut returns what follows the scheme in the value of an Authorization field: a token, if it is a
+// token68. It is empty if there is no bearer token.
+func Cut[T string | []byte](field T) (token T) {
 	for len(field) > 0 && isSpace(field[0]) {
 		field = field[1:]
 	}
@@ -39,19 +51,13 @@ func Read[T string | []byte](field T) (token T, found Found) {
 	}
 	const n = len(scheme)
 	if len(field) <= n || field[n] != ' ' || !strings.EqualFold(string(field[:n]), scheme) {
-		return token, None
+		return token
 	}
 	field = field[n:]
 	for len(field) > 0 && field[0] == ' ' {
 		field = field[1:]
 	}
-	switch {
-	case len(field) == 0:
-		return token, None
-	case !IsToken68(field):
-		return token, Malformed
-	}
-	return field, Token
+	return field
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' }
@@ -63,15 +69,20 @@ func IsToken68[T string | []byte](s T) bool {
 		n--
 	}
 	for i := range n {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case c == '-', c == '.', c == '_', c == '~', c == '+', c == '/':
-		default:
+		if !inToken68[s[i]] {
 			return false
 		}
 	}
 	return n > 0
 }
+
+// inToken68 are the octets of a token68 before its padding.
+var inToken68 = func() (set [256]bool) {
+	for _, c := range "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/" {
+		set[c] = true
+	}
+	return set
+}()
 
 // IsScope reports whether s is a scope-token of RFC 6749, section 3.3.
 func IsScope(s string) bool {
