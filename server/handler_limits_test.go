@@ -165,7 +165,7 @@ func TestHandlerLimits(t *testing.T) {
 func TestHandlerSlowClient(t *testing.T) {
 	for _, w := range []way{ways[0], ways[1], ways[4]} {
 		t.Run(w.name, func(t *testing.T) {
-			h, _ := newHandler(t, &server.StreamableHTTPOptions{Options: &server.Options{WriteTimeout: time.Second, MaxResponse: 64 << 20}})
+			h, _ := newHandler(t, &server.StreamableHTTPOptions{Options: &server.Options{WriteTimeout: 3 * time.Second, MaxResponse: 64 << 20}})
 			c := w.serve(t, h)
 			resp := c.do(call("large", `{"Bytes":30000000}`))
 			await(t, "the server has given up", func() bool { return h.Stats().Connections == 0 })
