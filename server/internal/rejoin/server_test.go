@@ -143,7 +143,7 @@ func TestClose(t *testing.T) {
 	r.answer <- struct{}{}
 	idle.want("away")
 	c.send("/away")
-	r.eventually("it is away", func() bool { _, b := r.counts(); return b == 1 })
+	r.eventually("both are away", func() bool { a, b := r.counts(); return a == 2 && b == 1 })
 	begun := time.Now()
 	if err := r.hs.Close(); err != nil {
 		t.Error(err)
