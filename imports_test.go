@@ -96,6 +96,10 @@ var rooms = [...]room{
 	{dir: "cmd/mooring-conformance", own: []string{"server", "mcp", "jsonrpc"}, third: []string{cobra}},
 	// An example imports what any user of the library has.
 	{dir: "examples", own: []string{"auth", "mcp", "mcptest", "server"}},
+	// The gateway reaches upstreams over net/http and pipes, off the loops; its clients come through
+	// server, which the host runs.
+	{dir: "gateway", own: []string{"auth", "jsonrpc", "mcp", "sse", seal}, third: []string{goSys, yaml}, not: []string{"crypto/tls"}, inTest: []string{"server", "mcptest"}},
+	{dir: "gateway/internal/link", not: sockets},
 	{dir: "mcptest", own: []string{"auth", "jsonrpc", "mcp", "server"}, third: []string{goJSON}},
 	{dir: "test/mux", own: []string{"cmd/mooring", "mcp", "server"}},
 	{dir: "cmd/mooring-bench", own: []string{"bench"}, third: []string{cobra, "github.com/spf13/pflag"}},
