@@ -165,6 +165,7 @@ func TestHandlerLimits(t *testing.T) {
 func TestHandlerSlowClient(t *testing.T) {
 	for _, w := range []way{ways[0], ways[1], ways[4]} {
 		t.Run(w.name, func(t *testing.T) {
+			t.Parallel() // it waits for most of its time
 			h, _ := newHandler(t, &server.StreamableHTTPOptions{Options: &server.Options{WriteTimeout: 3 * time.Second, MaxResponse: 64 << 20}})
 			c := w.serve(t, h)
 			resp := c.do(call("large", `{"Bytes":30000000}`))

@@ -193,9 +193,9 @@ func TestIDsInFlightRepeat(t *testing.T) {
 		}
 		// read awaits text on the stream of x, and checks that nothing of another call is there.
 		read := func(f *flyer, x *flight, why, text string) string {
-			for i := 0; i < 2000 && !strings.Contains(string(x.on.got), text); i++ {
+			for i := 0; i < 20_000 && !strings.Contains(string(x.on.got), text); i++ {
 				r.run()
-				time.Sleep(time.Millisecond)
+				time.Sleep(100 * time.Microsecond)
 			}
 			if !strings.Contains(string(x.on.got), text) {
 				rt.Fatalf("%s: call %+v of %s got %q, want %q", why, *x, f.rev, x.on.got, text)
@@ -296,9 +296,9 @@ func TestIDsInFlightRepeat(t *testing.T) {
 					return
 				}
 				wantEnded++
-				for i := 0; i < 2000 && len(h.cancelled()) < wantEnded; i++ {
+				for i := 0; i < 20_000 && len(h.cancelled()) < wantEnded; i++ {
 					r.run()
-					time.Sleep(time.Millisecond)
+					time.Sleep(100 * time.Microsecond)
 				}
 				if len(h.cancelled()) < wantEnded {
 					t.Fatalf("%+v of %s was not cancelled", *x, f.rev)

@@ -66,7 +66,7 @@ func refusedKinds() []refusedKind {
 // TestRefusedRequestsRetainNothing: pains A10, B4, B6, B7, F4. Refused requests of all kinds,
 // mixed and repeated, leave no memory and no goroutine behind.
 func TestRefusedRequestsRetainNothing(t *testing.T) {
-	total := 50_000
+	total := 20_000
 	switch {
 	case os.Getenv(longVariable) != "":
 		total = 1_000_000

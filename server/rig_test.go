@@ -243,7 +243,7 @@ func (r *rig) await(why string, cond func() bool) {
 		}
 		select {
 		case <-r.base.wake:
-		case <-time.After(10 * time.Millisecond): // cond may come true without waking the loop
+		case <-time.After(time.Millisecond): // cond may come true without waking the loop
 		case <-timeout:
 			r.t.Fatalf("%s: did not happen; log:\n%s", why, r.log.String())
 		}

@@ -73,6 +73,7 @@ func get(t *testing.T, addr, path string) *http.Response {
 // TestSleep checks that a server without clients gives its loops no ticks, and that a client that
 // connects then is served as usual.
 func TestSleep(t *testing.T) {
+	t.Parallel()
 	const head, beat = 600 * time.Millisecond, 1500 * time.Millisecond
 	s, addr := serveResting(t, Options{Loops: 2, HeadTimeout: head, Heartbeat: beat})
 	before := s.ticksServed()
@@ -137,6 +138,7 @@ func TestSleep(t *testing.T) {
 // TestSweepWhileResting checks that expired entries are removed from the session table even if no
 // loop has anything else to do.
 func TestSweepWhileResting(t *testing.T) {
+	t.Parallel()
 	s, _ := serveResting(t, Options{Loops: 2})
 	for i := range session.Shards {
 		s.sessions.Delete(keyOf(i), uint32(time.Now().Unix())-10)
