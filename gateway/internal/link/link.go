@@ -129,3 +129,21 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// A Streamer is a Link that can hold a stream for what belongs to no request, as Streamable HTTP
+// before 2026-07-28 can.
+type Streamer interface {
+	// Stream opens the stream, and opens it again whenever it breaks off, until Close or Lost. It
+	// does nothing the second time. Changed is called from the stream's goroutine. It must not block.
+	Stream(changed func(StreamState))
+}
+
+// A StreamState is what has become of the stream of a session.
+type StreamState uint8
+
+const (
+	StreamOpen    StreamState = iota // open; messages may have been missed before
+	StreamResumed                    // open; the server was asked for what was missed
+	StreamDown                       // broken off; it will be tried again
+	StreamRefused                    // the server has no such stream; it will not be tried again
+)
