@@ -100,6 +100,7 @@ var rooms = [...]room{
 	// server, which the host runs.
 	{dir: "gateway", own: []string{"auth", "jsonrpc", "mcp", "sse", seal}, third: []string{goSys, yaml}, not: []string{"crypto/tls"}, inTest: []string{"server", "mcptest"}},
 	{dir: "gateway/internal/link", not: sockets},
+	{dir: "gateway/internal/names", not: sockets},
 	{dir: "mcptest", own: []string{"auth", "jsonrpc", "mcp", "server"}, third: []string{goJSON}},
 	{dir: "test/mux", own: []string{"cmd/mooring", "mcp", "server"}},
 	{dir: "cmd/mooring-bench", own: []string{"bench"}, third: []string{cobra, "github.com/spf13/pflag"}},
@@ -236,6 +237,11 @@ func TestImportRules(t *testing.T) {
 		{"examples/hello/main.go", module + "/server/admin", false},
 		{"examples/hello/main.go", cobra, false},
 		{"examples/examples_test.go", module + "/bench", false},
+		{"gateway/internal/names/names.go", module + "/mcp", false},
+		{"gateway/internal/names/names.go", module + "/gateway", false},
+		{"gateway/internal/names/names.go", "net/http", false},
+		{"gateway/gateway.go", module + "/gateway/internal/names", true},
+		{"server/host.go", module + "/gateway/internal/names", false},
 		{"attic/old.go", "fmt", false},
 	} {
 		if err := check(imported{file: tt.file, path: tt.path}); (err == nil) != tt.ok {
