@@ -101,6 +101,7 @@ var rooms = [...]room{
 	{dir: "gateway", own: []string{"auth", "jsonrpc", "mcp", "sse", seal}, third: []string{goSys, yaml}, not: []string{"crypto/tls"}, inTest: []string{"server", "mcptest"}},
 	{dir: "gateway/internal/link", not: sockets},
 	{dir: "gateway/internal/names", not: sockets},
+	{dir: "gateway/internal/config", own: []string{"gateway/internal/names"}, not: sockets},
 	{dir: "mcptest", own: []string{"auth", "jsonrpc", "mcp", "server"}, third: []string{goJSON}},
 	{dir: "test/mux", own: []string{"cmd/mooring", "mcp", "server"}},
 	{dir: "cmd/mooring-bench", own: []string{"bench"}, third: []string{cobra, "github.com/spf13/pflag"}},
@@ -241,6 +242,10 @@ func TestImportRules(t *testing.T) {
 		{"gateway/internal/names/names.go", module + "/gateway", false},
 		{"gateway/internal/names/names.go", "net/http", false},
 		{"gateway/gateway.go", module + "/gateway/internal/names", true},
+		{"gateway/internal/config/file.go", module + "/gateway/internal/names", true},
+		{"gateway/internal/config/file.go", module + "/gateway/internal/link", false},
+		{"gateway/internal/config/file.go", goJSON, false},
+		{"gateway/internal/config/file.go", "net/http", false},
 		{"server/host.go", module + "/gateway/internal/names", false},
 		{"attic/old.go", "fmt", false},
 	} {

@@ -52,7 +52,7 @@ func CheckPattern(s string) error {
 	case s == "":
 		return errors.New("the pattern is empty")
 	case s[0] == '!':
-		return errors.New("the pattern begins with more than one !")
+		return errors.New("the pattern has more than one ! in front")
 	case len(s) > MaxPatternLength:
 		return fmt.Errorf("the pattern is longer than %d bytes", MaxPatternLength)
 	}
@@ -153,7 +153,7 @@ func CompileScopes(list []Scope) (*Scopes, error) {
 	s := &Scopes{rules: make([]scopeRule, len(list))}
 	for i, rule := range list {
 		if strings.HasPrefix(rule.Pattern, "!") {
-			return nil, errors.New("a pattern with scopes cannot begin with !")
+			return nil, errors.New("a pattern with scopes cannot have a ! in front")
 		}
 		if err := CheckPattern(rule.Pattern); err != nil {
 			return nil, err
