@@ -40,6 +40,39 @@ func FromLine(name, line string) (Server, error) {
 	return FromCommand(name, argv)
 }
 
+// FromNamed returns the server of a value of --named-server: NAME=command line.
+func FromNamed(value string) (Server, error) {
+	name, line, ok := strings.Cut(value, "=")
+	if !ok || name == "" {
+		return Server{}, errors.New(`want a name and a command line, as in --named-server files "npx -y …"`)
+	}
+	s, err := FromLine(name, line)
+	if err != nil {
+		return Server{}, fmt.Errorf("%s: %w", show(name), err)
+	}
+	return s, nil
+}
+
+// JoinNamed returns arguments of a program with --named-server NAME "CMD", as other programs have
+// it, made into --named-server=NAME=CMD, which has one value and can be read as any flag. It does
+// not look at what follows --.
+func JoinNamed(args []string) []string {
+	const flag = "--named-server"
+	out := make([]string, 0, len(args))
+	for i := 0; i < len(args); i++ {
+		switch arg := args[i]; {
+		case arg == "--":
+			return append(out, args[i:]...)
+		case arg == flag && i+2 < len(args) && names.CheckServer(args[i+1]) == nil && args[i+2] != "--":
+			out = append(out, flag+"="+args[i+1]+"="+args[i+2])
+			i += 2
+		default:
+			out = append(out, arg)
+		}
+	}
+	return out
+}
+
 // FromURL returns the server of a URL. An empty name stands for one that is made of its host. The
 // headers are as --header has them: "Name: value", with ${VAR} in the value for an environment
 // variable, which lookup returns.

@@ -178,3 +178,23 @@ func TestFromURL(t *testing.T) {
 		t.Error("a header field twice is accepted")
 	}
 }
+
+func TestNamed(t *testing.T) {
+	args := []string{"--port", "1", "--named-server", "a", "npx -y 'x y'", "--named-server=b=cat", "--named-server", "c=d e", "--named-server", "e", "--", "--named-server", "f", "g"}
+	want := []string{"--port", "1", "--named-server=a=npx -y 'x y'", "--named-server=b=cat", "--named-server", "c=d e", "--named-server", "e", "--", "--named-server", "f", "g"}
+	if got := JoinNamed(args); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := JoinNamed([]string{"--named-server", "a"}); len(got) != 2 {
+		t.Errorf("without a command: %q", got)
+	}
+	s, err := FromNamed("a=npx -y 'x y' K=v")
+	if got := fmt.Sprint(s.Name, s.Command, s.Args); err != nil || got != "anpx[-y x y K=v]" {
+		t.Errorf("got %s, %v", got, err)
+	}
+	for value, want := range map[string]string{"a": "want a name and a command line", "=x": "want a name", "a b=x": `"a b": "a b": a name`, "a=x |": "a: column 3: '|'", "a=": "a: the command is empty"} {
+		if _, err := FromNamed(value); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", value, err, want)
+		}
+	}
+}

@@ -1,10 +1,12 @@
 package config
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -20,6 +22,8 @@ type File struct {
 	Servers  []Server // in the order of the file
 	Disabled []string // names of those that are disabled, of which nothing else was read
 	Warnings []*Problem
+
+	content content
 }
 
 // Load reads a file. Lookup returns environment variables, as os.LookupEnv does. If something is
@@ -62,7 +66,7 @@ func Parse(path string, src []byte, lookup func(name string) (value string, ok b
 		}
 		return nil, Errors{p}
 	}
-	f := &File{Path: path}
+	f := &File{Path: path, content: sha256.Sum256(src)}
 	r.root(place{r: r, n: parse(text)}, f)
 	if len(r.errors) > 0 {
 		return nil, r.errors
@@ -83,7 +87,9 @@ func (r *reader) root(p place, f *File) {
 	if !found && len(r.errors) == 0 {
 		p.errorf("%s", r.noServers(fields))
 	}
-	r.checkTogether(p, f.Servers)
+	if err := Check(f.Servers); err != nil {
+		p.errorf("%v", err)
+	}
 }
 
 // sections reads the members that have servers, and reports whether there is one.
@@ -133,22 +139,52 @@ func (r *reader) servers(p place, f *File) {
 	}
 }
 
-// checkTogether checks what no two servers may have in common.
-func (r *reader) checkTogether(p place, servers []Server) {
+// Check returns what servers cannot have in common, such as a name, and nil if there is nothing.
+// Those of one file have passed it.
+func Check(servers []Server) error {
 	names, paths := make(map[string]Position), make(map[string]string)
 	for i := range servers {
 		s := &servers[i]
 		if at, twice := names[s.Name]; twice {
-			p.errorf("two servers have the name %s, in line %d and in line %d", show(s.Name), at.Line, s.Pos.Line)
-			continue
+			if at.Line == 0 || s.Pos.Line == 0 {
+				return fmt.Errorf("two servers have the name %s", show(s.Name))
+			}
+			return fmt.Errorf("two servers have the name %s, in line %d and in line %d", show(s.Name), at.Line, s.Pos.Line)
 		}
 		names[s.Name] = s.Pos
 		if other, twice := paths[s.Path]; twice {
-			p.errorf("the servers %s and %s have the same path", show(other), show(s.Name))
-			continue
+			return fmt.Errorf("the servers %s and %s have the same path", show(other), show(s.Name))
 		}
 		paths[s.Path] = s.Name
 	}
+	if len(servers) > MaxServers {
+		return fmt.Errorf("more than %d servers", MaxServers)
+	}
+	return nil
+}
+
+// Only returns those servers of a file that are named, in the order of the file.
+func (f *File) Only(names []string) ([]Server, error) {
+	var list []Server
+	wanted := make(map[string]bool, len(names))
+	for _, name := range names {
+		wanted[name] = true
+	}
+	for _, s := range f.Servers {
+		if wanted[s.Name] {
+			list = append(list, s)
+			delete(wanted, s.Name)
+		}
+	}
+	for _, name := range names {
+		switch {
+		case wanted[name] && slices.Contains(f.Disabled, name):
+			return nil, fmt.Errorf("%s: the server %s is disabled", f.Path, show(name))
+		case wanted[name]:
+			return nil, fmt.Errorf("%s: there is no server %s", f.Path, show(name))
+		}
+	}
+	return list, nil
 }
 
 // isOurs reports whether a name is x-mooring, or likely to be meant as that.
