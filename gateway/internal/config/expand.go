@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -29,7 +30,8 @@ type expansion struct {
 //	${VAR:-text}, ${env:VAR:-text} the same, with a default if it is not set; text ends at the next }
 //	$${                           the characters ${
 //
-// A value that came in is not looked at again. Errors name the variable and have no value.
+// A value that came in is not looked at again. Errors name the variable and have nothing else of s,
+// which may be a password that happens to have ${ in it.
 func expand(s string, lookup func(string) (string, bool)) (e expansion, err error) {
 	var b strings.Builder
 	rest := s
@@ -47,7 +49,7 @@ func expand(s string, lookup func(string) (string, bool)) (e expansion, err erro
 		b.WriteString(before)
 		ref, after, closed := strings.Cut(after, "}")
 		if !closed {
-			return expansion{}, fmt.Errorf("a ${ has no }; write $${ for the characters themselves")
+			return expansion{}, errors.New("a ${ has no }; write $${ for the characters themselves")
 		}
 		value, isDefault, err := resolve(ref, lookup)
 		if err != nil {
@@ -76,8 +78,8 @@ func resolve(ref string, lookup func(string) (string, bool)) (value string, isDe
 		name = rest
 	case scheme == "input":
 		return "", false, fmt.Errorf("${input:%s} asks a person, which the gateway cannot: use ${VAR} and an environment variable", bare(rest))
-	default:
-		return "", false, fmt.Errorf("${%s} is a variable of another program; only environment variables are known here", bare(name))
+	case scheme == "command" || scheme == "config":
+		return "", false, fmt.Errorf("${%s:…} is a variable of editors; only environment variables are known here", scheme)
 	}
 	if editorVariables[name] {
 		if _, ok := lookup(name); !ok && !hasDefault {
@@ -85,7 +87,7 @@ func resolve(ref string, lookup func(string) (string, bool)) (value string, isDe
 		}
 	}
 	if !isVariable(name) {
-		return "", false, fmt.Errorf("%s is not the name of an environment variable; write $${ for the characters ${ themselves", quote(name))
+		return "", false, errors.New("what is between ${ and } is not the name of an environment variable; write $${ for the characters ${ themselves")
 	}
 	if value, ok := lookup(name); ok {
 		return value, false, nil

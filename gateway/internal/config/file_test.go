@@ -200,6 +200,7 @@ func TestRefused(t *testing.T) {
 		{in(mooring + `{"idle": 60}`), `got a number, want a string`},
 		{in(mooring + `{"idle": "0s"}`), `want a duration between 1ms and 24h`},
 		{in(mooring + `{"startTimeout": "1m"}`), `startTimeout is for servers with a command`},
+		{in(`"type": "sse", ` + mooring + `{"era": "modern"}`), `f:2:23: mcpServers.s.url: the transport sse is of revisions before`},
 		{in(mooring + `{"tools": []}`), `the list is empty; leave it out`},
 		{in(mooring + `{"tools": ["a", "!"]}`), `x-mooring.tools[1]: the pattern is empty`},
 		{in(mooring + `{"tools": ["a", "a"]}`), `"a" is there twice`},

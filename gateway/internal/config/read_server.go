@@ -235,6 +235,9 @@ func (sr *serverReader) checkHTTP() {
 	}
 	s.Args, s.Env, s.Dir = nil, nil, "" // they are for a command
 	s.written.args, s.written.dir = nil, ""
+	if s.Transport == SSE && s.Era == EraModern {
+		sr.url.errorf("the transport sse is of revisions before 2026-07-28, and x-mooring.era is modern")
+	}
 	if s.StartTimeout != 0 {
 		sr.url.errorf("x-mooring.startTimeout is for servers with a command")
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 )
@@ -118,6 +119,14 @@ type Feature struct{ Server, Name string }
 type Collision struct {
 	Advertised    string
 	Winner, Loser Feature
+}
+
+// String returns the collision as a sentence for the log.
+func (c Collision) String() string {
+	if c.Winner == c.Loser {
+		return fmt.Sprintf("%s lists %q twice", c.Winner.Server, c.Winner.Name)
+	}
+	return fmt.Sprintf("%s and %s both have %q: %s serves it", c.Winner.Server, c.Loser.Server, c.Advertised, c.Winner.Server)
 }
 
 // A Table maps advertised names of one kind of feature to those of the upstreams. Tools and prompts

@@ -32,6 +32,11 @@ func TestURIs(t *testing.T) {
 	}
 	wantRoute(t, &u, "file:///a", "two")
 	wantRoute(t, &u, "db:7", "two")
+	twice := Collision{"u", Feature{"one", "u"}, Feature{"one", "u"}}
+	both := Collision{"u", Feature{"one", "u"}, Feature{"two", "u"}}
+	if got, want := twice.String()+"; "+both.String(), `one lists "u" twice; one and two both have "u": one serves it`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
 	got := u.Replace("one", []string{"file:///a"}, []Template{prefix("db:7"), prefix("x:")})
 	if want := []Collision{{"file:///a", Feature{"one", "file:///a"}, Feature{"two", "file:///a"}}}; !slices.Equal(got, want) {
 		t.Errorf("the first in order comes second: %v, want %v", got, want)
