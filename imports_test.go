@@ -102,6 +102,7 @@ var rooms = [...]room{
 	{dir: "gateway/internal/link", not: sockets},
 	{dir: "gateway/internal/names", not: sockets},
 	{dir: "gateway/internal/config", own: []string{"gateway/internal/names"}, not: sockets},
+	{dir: "gateway/internal/upstream", own: []string{"jsonrpc", "gateway/internal/link"}, not: sockets},
 	{dir: "mcptest", own: []string{"auth", "jsonrpc", "mcp", "server"}, third: []string{goJSON}},
 	{dir: "test/mux", own: []string{"cmd/mooring", "mcp", "server"}},
 	{dir: "cmd/mooring-bench", own: []string{"bench"}, third: []string{cobra, "github.com/spf13/pflag"}},
