@@ -94,12 +94,16 @@ func (s *Server) take(ss *session, c *Call) {
 		}
 	}
 	ss.used = time.Now()
+	ss.idle.stop()
 	if c.LogLevel >= LevelDebug && (ss.level == LevelNone || c.LogLevel < ss.level) {
 		ss.level = c.LogLevel
 	}
-	if k := ss.conn; k != nil && len(ss.waiting) == 0 && k.takes() {
-		k.reserve(c)
-		return
+	if k := ss.conn; k != nil && k.state == connReady {
+		k.lowerLevel()
+		if len(ss.waiting) == 0 && k.takes() {
+			k.reserve(c)
+			return
+		}
 	}
 	if !s.room(c) {
 		return
