@@ -100,6 +100,7 @@ type Call struct {
 	state     callState
 	sent      bool // the link has the request
 	resent    bool // it was given to a second link
+	begun     bool // the upstream has said something about it
 	conn      *conn
 	session   *session // where it waits or runs
 	id        int64
@@ -210,7 +211,7 @@ func (s *Server) launch(c *Call, k *conn, id int64) {
 func (k *conn) respond(c *Call, env *jsonrpc.Envelope) {
 	s := k.srv
 	if env.Kind == jsonrpc.KindErrorResponse {
-		if k.modern && errorCode(env.Error) == codeUnsupportedVersion && !c.resent {
+		if k.modern && errorCode(env.Error) == codeUnsupportedVersion && c.mayResend() {
 			s.forgetEra("the upstream no longer supports " + modernVersion)
 			s.resend(c)
 			return
@@ -225,6 +226,9 @@ func (k *conn) respond(c *Call, env *jsonrpc.Envelope) {
 	}
 	s.finish(c, End{Result: oneLine(env.Result), Version: k.version})
 }
+
+// mayResend reports whether c may be sent again, if the upstream says that it has not run it.
+func (c *Call) mayResend() bool { return !c.resent && !c.begun && !c.srv.closed && c.park == nil }
 
 // resend places c a second time: the upstream has not run it.
 func (s *Server) resend(c *Call) {

@@ -172,6 +172,7 @@ func (k *conn) end(err *link.Error) {
 	}
 	k.state = connClosed
 	delete(k.srv.conns, k)
+	k.leave()
 	k.step.stop()
 	if k.sess.conn == k {
 		k.sess.conn = nil
@@ -180,6 +181,14 @@ func (k *conn) end(err *link.Error) {
 	k.pending = nil
 	for id, p := range all {
 		k.fail(id, p, err)
+	}
+}
+
+// leave is called when k is no longer what the home session is told of changes by.
+func (k *conn) leave() {
+	if s := k.srv; s.list.conn == k {
+		s.list.lost()
+		s.subs.lost()
 	}
 }
 
@@ -203,7 +212,7 @@ func (k *conn) failCall(c *Call, err *link.Error) {
 	switch err.Reason {
 	case link.Expired:
 		k.expired(err)
-		if !c.resent && !s.closed {
+		if c.mayResend() {
 			s.resend(c)
 			k.freed()
 			return
@@ -212,7 +221,7 @@ func (k *conn) failCall(c *Call, err *link.Error) {
 		if err.Reason == link.Status && err.Status != statusMisdirected {
 			break
 		}
-		if (err.Unsent || !c.sent) && !c.resent && !s.closed {
+		if (err.Unsent || !c.sent) && c.mayResend() {
 			s.resend(c)
 			k.freed()
 			return
@@ -245,9 +254,8 @@ func (k *conn) expired(err *link.Error) {
 		return
 	}
 	ss.conn = nil
-	if ss == s.home && s.started {
-		s.list.lost()
-		s.subs.lost()
+	k.leave()
+	if ss == s.home && s.started || len(ss.waiting) > 0 {
 		s.wake(ss)
 	}
 }
@@ -263,8 +271,6 @@ func (s *Server) forgetEra(why string) {
 		s.retire(ss)
 	}
 	s.retire(s.home)
-	s.list.lost()
-	s.subs.lost()
 	if s.started || len(s.queue) > 0 {
 		s.wake(s.home)
 	}
@@ -278,6 +284,7 @@ func (s *Server) retire(ss *session) {
 			k.close(&link.Error{Reason: link.Closed})
 		} else {
 			k.state = connRetired
+			k.leave()
 		}
 	}
 	for _, c := range ss.waiting {

@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"log/slog"
@@ -26,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // A harbor is an upstream that tests play: what the Server sends waits in a queue, and run gives
 // it to a script. Nothing happens on goroutines of its own, so that tests are deterministic.
 type harbor struct {
-	t    testing.TB
+	t    tester
 	s    *Server
 	opts Options
 
@@ -46,6 +45,14 @@ type harbor struct {
 
 	changed []*Catalogue
 	updated []string
+}
+
+// A tester is a *testing.T or a *rapid.T.
+type tester interface {
+	Helper()
+	Errorf(string, ...any)
+	Fatalf(string, ...any)
+	Cleanup(func())
 }
 
 type sent struct {
@@ -73,6 +80,9 @@ type fakeLink struct {
 func (l *fakeLink) Send(m *link.Message) {
 	l.h.mu.Lock()
 	defer l.h.mu.Unlock()
+	if l.lost {
+		return // Lost is on its way, and ends it
+	}
 	if l.closed {
 		l.h.t.Errorf("sent on closed link %d: %s", l.n, m.Body)
 		return
@@ -93,7 +103,7 @@ func (l *fakeLink) Send(m *link.Message) {
 func (l *fakeLink) Cancel(id int64) {
 	l.h.mu.Lock()
 	defer l.h.mu.Unlock()
-	if !l.open[id] {
+	if !l.open[id] && !l.lost {
 		l.h.t.Errorf("cancel of %d, which is not in flight", id)
 	}
 	delete(l.open, id)
@@ -115,7 +125,7 @@ func (l *fakeLink) Close() {
 func (l *fakeLink) HasSession() bool { return !l.h.stateless }
 
 // newHarbor returns a harbor and a Server that is connected to it by run.
-func newHarbor(t testing.TB, o Options) *harbor {
+func newHarbor(t tester, o Options) *harbor {
 	h := &harbor{
 		t: t, version: legacyVersion, legacy: true, silent: map[string]bool{},
 		caps:  `{"tools":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"logging":{}}`,
@@ -183,6 +193,7 @@ func (h *harbor) run() {
 
 // after lets time pass.
 func (h *harbor) after(d time.Duration) {
+	_ = h.s.State() // its lock orders what the test has read before what timers change
 	time.Sleep(d)
 	synctest.Wait()
 	h.run()
@@ -300,6 +311,8 @@ func (l *fakeLink) calls(method string) []*link.Message {
 
 // sent returns how many messages of the method the link has been given.
 func (l *fakeLink) sent(method string) int {
+	l.h.mu.Lock()
+	defer l.h.mu.Unlock()
 	n := 0
 	for _, m := range l.got {
 		if m.Method == method {
@@ -311,6 +324,8 @@ func (l *fakeLink) sent(method string) int {
 
 // methods returns what the link has been given, in a line.
 func (l *fakeLink) methods() string {
+	l.h.mu.Lock()
+	defer l.h.mu.Unlock()
 	var all []string
 	for _, m := range l.got {
 		if m.Kind == link.Response {
@@ -324,90 +339,6 @@ func (l *fakeLink) methods() string {
 
 // last returns the newest link.
 func (h *harbor) last() *fakeLink { return h.links[len(h.links)-1] }
-
-// A front is the Handler of one call, and remembers what it gets.
-type front struct {
-	t         testing.TB
-	call      *Call
-	progress  []string
-	messages  []string
-	questions []*Question
-	withdrawn []*Question
-	ends      int
-	end       End
-	onEnd     func()
-}
-
-func (f *front) Progress(p []byte) { f.alive("progress"); f.progress = append(f.progress, string(p)) }
-func (f *front) Message(p []byte)  { f.alive("message"); f.messages = append(f.messages, string(p)) }
-func (f *front) Question(q *Question) {
-	f.alive("question")
-	f.questions = append(f.questions, q)
-}
-func (f *front) Withdrawn(q *Question) {
-	f.alive("withdrawn")
-	f.withdrawn = append(f.withdrawn, q)
-}
-
-func (f *front) End(e *End) {
-	f.ends++
-	if f.ends > 1 {
-		f.t.Errorf("%s has ended %d times", f.call.Params, f.ends)
-	}
-	f.end = End{Result: bytes.Clone(e.Result), Error: bytes.Clone(e.Error), Err: e.Err, Version: e.Version}
-	if f.onEnd != nil {
-		f.onEnd()
-	}
-}
-
-func (f *front) alive(what string) {
-	if f.ends > 0 {
-		f.t.Errorf("%s after the end", what)
-	}
-}
-
-// call starts a call of tools/call, changed by the functions, and lets the script see it.
-func (h *harbor) call(with ...func(*Call)) *front {
-	h.t.Helper()
-	f := h.start(with...)
-	h.run()
-	return f
-}
-
-func (h *harbor) start(with ...func(*Call)) *front {
-	f := &front{t: h.t}
-	f.call = &Call{Method: "tools/call", Params: []byte(`{"name":"x__echo","arguments":{"a": 1}}`), Name: "echo", Replace: "name", Handler: f}
-	for _, w := range with {
-		w(f.call)
-	}
-	h.s.Start(f.call)
-	return f
-}
-
-// connect connects the Server and lets it read its lists.
-func (h *harbor) connect() {
-	h.t.Helper()
-	h.s.Connect()
-	h.run()
-	h.after(listenWait)
-}
-
-// wantResult checks that the call has ended with the result.
-func (f *front) wantResult(why, want string) {
-	f.t.Helper()
-	if f.ends != 1 || string(f.end.Result) != want {
-		f.t.Errorf("%s: ends %d, result %s, error %s, %v; want result %s", why, f.ends, f.end.Result, f.end.Error, f.end.Err, want)
-	}
-}
-
-// wantReason checks that the call has ended with a *link.Error for the reason.
-func (f *front) wantReason(why string, want link.Reason) {
-	f.t.Helper()
-	e, ok := f.end.Err.(*link.Error)
-	if f.ends != 1 || !ok || e.Reason != want {
-		f.t.Errorf("%s: ends %d, result %s, error %s, %v; want %v", why, f.ends, f.end.Result, f.end.Error, f.end.Err, want)
-	}
-}
 
 // only returns the one request of the method that is open on l.
 func (l *fakeLink) only(method string) *link.Message {

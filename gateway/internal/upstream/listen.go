@@ -194,9 +194,13 @@ func (l *listener) begin(t *subscriptions, k *conn) {
 	l.open()
 }
 
-// close forgets all. The link is lost.
+// close ends all.
 func (l *listener) close() {
 	l.wait.stop()
 	l.ack.stop()
+	if l.conn != nil && l.conn.state != connClosed {
+		l.drop(&l.now)
+		l.drop(&l.next)
+	}
 	l.now, l.next = listening{}, listening{}
 }

@@ -70,9 +70,6 @@ func (l *lister) lost() {
 	l.poll.stop()
 }
 
-// asleep is called when the home session has ended because nobody needs it.
-func (l *lister) asleep() { l.lost() }
-
 func (l *lister) close() { l.lost() }
 
 // changed is called when the upstream says that a list has changed.

@@ -115,6 +115,7 @@ func (k *conn) question(on int64, env *jsonrpc.Envelope) {
 		return
 	}
 	c.asked++
+	c.begun = true
 	q := &Question{
 		Key: strconv.Itoa(c.asked), Method: method, Params: bytes.Clone(oneLine(env.Params)),
 		call: c, conn: k, id: bytes.Clone(env.ID),

@@ -128,10 +128,6 @@ func (s *Server) lost(k *conn, err *link.Error) {
 		return
 	}
 	s.counts.Lost++
-	if k.sess == s.home {
-		s.list.lost()
-		s.subs.lost()
-	}
 	s.lostLink(k.sess, time.Since(k.opened), err)
 }
 
@@ -169,6 +165,7 @@ func (k *conn) progress(on int64, params []byte) {
 		k.srv.counts.Strays++
 		return
 	}
+	p.call.begun = true
 	if p.call.handler == nil { // parked
 		return
 	}
@@ -189,6 +186,7 @@ func (k *conn) message(on int64, params []byte) {
 		k.srv.counts.Strays++
 		return
 	}
+	p.call.begun = true
 	if p.level.wants(level) && p.call.handler != nil {
 		k.srv.deliver(p.call, event{kind: eventMessage, data: oneLine(params)})
 	}

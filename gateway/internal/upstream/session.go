@@ -140,16 +140,17 @@ func (s *Server) wake(ss *session) {
 // pump sends the calls that wait for ss as far as that is possible, and notices if nobody needs
 // ss.
 func (s *Server) pump(ss *session) {
-	k := ss.conn
-	if k == nil || k.state != connReady {
-		return
+	if k := ss.conn; k != nil && k.state == connReady {
+		k.lowerLevel()
+		for len(ss.waiting) > 0 && k.takes() {
+			c := ss.waiting[0]
+			ss.waiting = ss.waiting[1:]
+			s.waiting--
+			k.reserve(c)
+		}
 	}
-	k.lowerLevel()
-	for len(ss.waiting) > 0 && k.takes() {
-		c := ss.waiting[0]
-		ss.waiting = ss.waiting[1:]
-		s.waiting--
-		k.reserve(c)
+	if s.closed {
+		return
 	}
 	if !ss.isIdle() {
 		ss.idle.stop()
@@ -160,9 +161,7 @@ func (s *Server) pump(ss *session) {
 	case ss.over:
 		s.dropSession(ss)
 	case len(s.queue) > 0 && s.era.known && ss != s.home:
-		// A call waits for a session.
-		s.dropSession(ss)
-		s.placeQueued()
+		s.dropSession(ss) // a call waits for a session
 	case s.opts.SessionIdle > 0 && !ss.idle.running() && !ss.stays():
 		s.set(&ss.idle, s.opts.SessionIdle, func() { s.idled(ss) })
 	}
@@ -179,9 +178,6 @@ func (ss *session) stays() bool {
 func (s *Server) idled(ss *session) {
 	if ss.isIdle() && !ss.stays() {
 		s.dropSession(ss)
-		if len(s.queue) > 0 {
-			s.placeQueued()
-		}
 	}
 }
 
@@ -190,8 +186,8 @@ func (s *Server) dropSession(ss *session) {
 		delete(s.sessions, ss.key)
 	}
 	s.closeSession(ss, &link.Error{Reason: link.Closed})
-	if ss == s.home {
-		s.list.asleep()
+	if len(s.queue) > 0 && s.era.known {
+		s.placeQueued() // there is room now
 	}
 }
 
@@ -210,9 +206,6 @@ func (s *Server) Forget(principal, sessionKey string) {
 		if ss.isIdle() {
 			s.dropSession(ss)
 		}
-	}
-	if len(s.queue) > 0 && s.era.known {
-		s.placeQueued()
 	}
 	s.unlock()
 }

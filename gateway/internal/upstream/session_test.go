@@ -24,12 +24,12 @@ func TestWhoSharesASession(t *testing.T) {
 		stateless bool
 		want      int // links in all
 	}{
-		{"all", Options{Share: ShareAll}, false, false, 2},                      // home, and roots
-		{"principal", Options{Share: SharePrincipal}, false, false, 4},          // home, ann, bob, bob with roots
-		{"client", Options{Share: ShareClient}, false, false, 6},                // home and five
-		{"modern", Options{Share: ShareClient}, true, false, 1},                 //
-		{"no session", Options{Share: ShareClient}, false, true, 1},             //
-		{"stdio", Options{Share: SharePrincipal, Stdio: true}, false, false, 3}, // roots cannot be attributed
+		{"all", Options{Share: ShareAll}, false, false, 2},             // home, and roots
+		{"principal", Options{Share: SharePrincipal}, false, false, 4}, // home, ann, bob twice
+		{"client", Options{Share: ShareClient}, false, false, 6},       // home and five
+		{"modern", Options{Share: ShareClient}, true, false, 1},
+		{"no session", Options{Share: ShareClient}, false, true, 1},
+		{"stdio", Options{Share: SharePrincipal, Stdio: true}, false, false, 3}, // no roots
 		{"stdio, one at a time", Options{Share: SharePrincipal, Stdio: true, Concurrency: 1}, false, false, 4},
 		{"own credentials", Options{Share: ShareAll, PrincipalCredentials: true}, true, false, 3},
 	} {
