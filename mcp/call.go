@@ -22,6 +22,8 @@ const (
 	CallUnprepared
 	// Listen says what to register; the listener ends with the response. Unless Inline, Run first
 	CallListen
+	// An upstream answers it: Forward, which does not block, or Run, which waits
+	CallForward
 
 	// The rest occur in legacy revisions only.
 	// NewSession says what to seal into a new session ID; Run answers. Unless Inline, Run says it to
@@ -72,6 +74,7 @@ type callState struct {
 	resource *resource
 	template *resourceTemplate
 	listen   *Listen
+	target   Target       // of a CallForward
 	state    heldState    // opened from requestState
 	asks     []askedInput // what the client has been asked, as far as that is known
 
@@ -82,6 +85,11 @@ type callState struct {
 	op        SessionOp
 	opened    *SessionInfo
 	cancelled []byte
+
+	forward     *Forward // the round of a CallForward that is under way, or the last one
+	blocking    bool     // Run waits for the end of a CallForward
+	inner       bool     // it is a CallForward behind middleware, which seals what it asks itself
+	unavailable bool     // an upstream cannot be reached
 
 	answered bool
 	asking   bool         // Request was called, and Resume will be
@@ -144,20 +152,22 @@ func (c *Call) Status(code jsonrpc.Code) int {
 	switch {
 	case code == 0:
 		return 200
+	case c.unavailable:
+		return 503
 	case c.rev == nil:
 		return newest().status(code)
 	}
 	return c.rev.status(code)
 }
 
-// Run answers the request of a CallRequest, CallInitialize or CallSession. It ends with one call of
+// Run answers the request of a CallRequest, CallForward, CallInitialize or CallSession. It ends with one call of
 // w.Respond, even if the handler panics or ends its goroutine, or with one of
 // [PageSink.RespondPage] or [Requester.Request] if w has them. For a CallNotification or CallListen
 // that is not Inline it ends with [Operator.Accept] or, if the CallListen is refused, with Respond.
 // For all others it does nothing. Ctx is the handler's context; it may be nil for an inline call.
 func (c *Call) Run(ctx context.Context, w Sink) {
 	switch c.kind {
-	case CallRequest, CallInitialize, CallSession:
+	case CallRequest, CallForward, CallInitialize, CallSession:
 	case CallNotification, CallListen:
 		if c.inline {
 			return
@@ -167,6 +177,11 @@ func (c *Call) Run(ctx context.Context, w Sink) {
 	}
 	if ctx == nil {
 		ctx = context.Background()
+	}
+	if c.kind == CallForward {
+		c.blocking = true
+		c.runForward(ctx, w)
+		return
 	}
 	done := false
 	defer c.settle(w, &done)

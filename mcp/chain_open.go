@@ -83,7 +83,7 @@ func (s *Server) initializeResult(r *registry, rev *revision) *InitializeResult 
 	impl := s.impl
 	return &InitializeResult{
 		Capabilities:    rev.capabilities(s.capabilities(r)),
-		Instructions:    s.opts.Instructions,
+		Instructions:    s.instructions(r),
 		ProtocolVersion: rev.name,
 		ServerInfo:      rev.wire.implementation(&impl),
 	}

@@ -162,8 +162,11 @@ func (s *Server) subscribeTo(ctx context.Context, req *SubscribeRequest) (Result
 	if len(uri) > s.opts.MaxListenBytes {
 		return nil, errLongURI
 	}
-	if !ss.reg.serves(ss.caller, []byte(uri)) {
+	switch s.subscribable(ss.reg, ss.caller, uri) {
+	case subscribeUnknown:
 		return nil, ResourceNotFoundError(uri)
+	case subscribeNever:
+		return nil, errNoUpdates
 	}
 	if h := s.opts.SubscribeHandler; h != nil {
 		if err := h(ctx, req); err != nil {

@@ -35,45 +35,65 @@ func shapeComplete(c *Call) *jsonrpc.Error {
 func bindComplete(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	c.inline = c.s.opts.CompletionHandler == nil && !c.chained
 	kind := member(c.p.ref, "type")
+	var ref CompleteReference
 	switch {
 	case jsonrpc.EqualString(kind, RefPrompt):
 		name, ok := stringOf(member(c.p.ref, "name"))
 		if !ok {
 			return invalidParams("ref/prompt needs a name")
 		}
-		if !c.chained && !c.reg.completesPrompt(c.caller, name) {
-			return errCompletePrompt
-		}
+		ref = CompleteReference{Type: RefPrompt, Name: string(name)}
 	case jsonrpc.EqualString(kind, RefResource):
 		uri, ok := stringOf(member(c.p.ref, "uri"))
 		if !ok {
 			return invalidParams("ref/resource needs a uri")
 		}
-		if !c.chained && !c.reg.completesResource(c.caller, uri) {
-			return errCompleteResource
-		}
+		ref = CompleteReference{Type: RefResource, URI: string(uri)}
 	default:
 		return invalidParams("ref must be of type ref/prompt or ref/resource")
 	}
-	return nil
+	if c.chained {
+		return nil
+	}
+	t, e := c.completer(&ref)
+	switch {
+	case e != nil:
+		return e
+	case t == nil:
+		return nil
+	case !c.completesFor(t):
+		c.inline = true
+		return nil
+	}
+	return c.forwardTo(*t)
+}
+
+// completer returns the upstream that has what ref refers to, or nil if the server has it.
+func (c *Call) completer(ref *CompleteReference) (*Target, *jsonrpc.Error) {
+	if ref.Type == RefPrompt {
+		p, ok := lookup(c.caller, c.reg.prompts, []byte(ref.Name))
+		if !ok {
+			return nil, errCompletePrompt
+		}
+		return p.to, nil
+	}
+	if ref.Type != RefResource {
+		return nil, nil // middleware has changed it
+	}
+	if t, ok := lookup(c.caller, c.reg.templates, []byte(normalTemplate(ref.URI))); ok {
+		return t.to, nil
+	}
+	t, ok := c.s.targetOf(c.reg, c.caller, RouteComplete, ref.URI)
+	if !ok {
+		return nil, errCompleteResource
+	}
+	return t, nil
 }
 
 var (
 	errCompletePrompt   = invalidParams("unknown prompt")
 	errCompleteResource = invalidParams("unknown resource template")
 )
-
-// completesPrompt reports whether w may ask for completions of a prompt of that name.
-func (r *registry) completesPrompt(w *Caller, name []byte) bool {
-	_, ok := lookup(w, r.prompts, name)
-	return ok
-}
-
-// completesResource reports whether w may ask for completions of a resource or a template.
-func (r *registry) completesResource(w *Caller, uri []byte) bool {
-	_, ok := lookup(w, r.templates, []byte(normalTemplate(string(uri))))
-	return ok || r.serves(w, uri)
-}
 
 // runComplete answers completion/complete.
 func runComplete(c *Call, ctx context.Context, w Sink) {
@@ -125,14 +145,20 @@ func memberString(obj []byte, name string) string {
 
 // complete is the innermost handler of completion/complete.
 func (s *Server) complete(ctx context.Context, req *CompleteRequest) (*CompleteResult, error) {
-	reg, caller := req.Session.reg, req.Session.caller
-	switch ref := req.Params.Ref; {
-	case ref == nil:
+	ref := req.Params.Ref
+	if ref == nil {
 		return nil, invalidParams("ref is required and must be an object")
-	case ref.Type == RefPrompt && !reg.completesPrompt(caller, []byte(ref.Name)):
-		return nil, errCompletePrompt
-	case ref.Type == RefResource && !reg.completesResource(caller, []byte(ref.URI)):
-		return nil, errCompleteResource
+	}
+	c := Call{callState: callState{s: s, reg: req.Session.reg, caller: req.Session.caller}}
+	t, e := c.completer(ref)
+	if e != nil {
+		return nil, e
+	}
+	if t != nil {
+		if !c.completesFor(t) {
+			return new(CompleteResult), nil
+		}
+		return s.forwardCompletion(ctx, t, req)
 	}
 	if s.opts.CompletionHandler == nil {
 		return new(CompleteResult), nil

@@ -17,7 +17,7 @@ func (x *exchange[T, P]) open(c *Call, ctx context.Context, w Sink) context.Cont
 	x.sess.open(c.rev, &c.env, w)
 	x.sess.reg, x.sess.id, x.sess.bits, x.sess.client = c.reg, c.sessionID, c.caps, c.client
 	x.sess.caller = c.caller
-	if c.s.opts.Capabilities.Logging == nil {
+	if !offersLogging(c.s, c.reg) {
 		x.sess.logRank = 0 // "Servers that emit log messages MUST declare the logging capability"
 	}
 	x.sess.bound, x.sess.told = c.bound, c.told

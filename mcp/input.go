@@ -114,6 +114,9 @@ func (c *Call) binding(kind byte) []byte {
 	if kind != 0 {
 		digest(h, []byte{kind})
 	}
+	if c.kind == CallForward {
+		digest(h, []byte("upstream "+c.target.Owner))
+	}
 	return h.Sum(nil)
 }
 

@@ -1,6 +1,8 @@
 package mcp
 
 import (
+	"errors"
+
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
@@ -37,6 +39,9 @@ func (c *Call) Abandon(w Sink, reason string) {
 		return
 	}
 	c.asking = false
+	if c.forward != nil {
+		c.forward.cancel(errors.New("mcp: the client did not answer: " + reason))
+	}
 	c.unanswered(w, reason)
 }
 

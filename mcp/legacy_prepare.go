@@ -163,8 +163,8 @@ func (s *Server) initialization(r *registry, rev *revision) []byte {
 		b = jsonrpc.AppendString(append(b, `"protocolVersion":`...), rev.name)
 		b = s.appendCapabilities(append(b, `,"capabilities":`...), r, rev)
 		b = append(append(b, `,"serverInfo":`...), s.infos[rev.index]...)
-		if s.opts.Instructions != "" {
-			b = jsonrpc.AppendString(append(b, `,"instructions":`...), s.opts.Instructions)
+		if text := s.instructions(r); text != "" {
+			b = jsonrpc.AppendString(append(b, `,"instructions":`...), text)
 		}
 		d.body = append(b, `}}`...)
 	})
@@ -223,8 +223,11 @@ func bindSubscribe(c *Call, meta *RequestMeta) *jsonrpc.Error {
 	if len(c.name) > c.s.opts.MaxListenBytes {
 		return errLongURI
 	}
-	if !c.reg.serves(c.caller, c.name) {
+	switch c.s.subscribable(c.reg, c.caller, string(c.name)) {
+	case subscribeUnknown:
 		return c.noResource(string(c.name))
+	case subscribeNever:
+		return errNoUpdates
 	}
 	c.s.subscribe.spell(c.op.URI, string(c.name))
 	return bindSessionOp(c, meta)
@@ -241,6 +244,8 @@ func runFixed(c *Call, _ context.Context, w Sink) {
 	c.respond(w, append(appendID(c.buf[:0], c.id), c.page...), 0)
 }
 
-func offersLogging(s *Server, _ *registry) bool { return s.opts.Capabilities.Logging != nil }
+func offersLogging(s *Server, r *registry) bool {
+	return s.opts.Capabilities.Logging != nil || r.declared.Logging != nil
+}
 
 func offersSubscribe(s *Server, r *registry) bool { return s.topics(r)&TopicResource != 0 }

@@ -84,8 +84,8 @@ func (s *Server) discovery(r *registry, rev *revision) []byte {
 		b := append([]byte(nil), s.heads[rev.index].complete...)
 		b = s.served.appendNames(append(b, `"supportedVersions":`...))
 		b = s.appendCapabilities(append(b, `,"capabilities":`...), r, rev)
-		if s.opts.Instructions != "" {
-			b = jsonrpc.AppendString(append(b, `,"instructions":`...), s.opts.Instructions)
+		if text := s.instructions(r); text != "" {
+			b = jsonrpc.AppendString(append(b, `,"instructions":`...), text)
 		}
 		d.body = append(appendHints(b, rev, s.opts.Cache.Discover), `}}`...)
 	})

@@ -15,7 +15,7 @@ func (s *Server) toolsResult(ctx context.Context, req *ListToolsRequest) (Result
 	p, reg := s.pagerFor(req.Session, &s.listTools), req.Session.reg
 	res := &ListToolsResult{Cacheable: p.hints, Tools: []*Tool{}}
 	var err error
-	res.NextCursor, err = collect(p, seenBy(req.Session.caller, reg.tools), req.Params.Cursor, func(t *tool) { res.Tools = append(res.Tools, t.def) })
+	res.NextCursor, err = collect(p, seenBy(req.Session.caller, reg.tools), req.Params.Cursor, func(t *tool) { res.Tools = append(res.Tools, t.listed()) })
 	s.setCacheable(ctx, req, &res.Cacheable)
 	return res, err
 }
@@ -25,7 +25,7 @@ func (s *Server) promptsResult(ctx context.Context, req *ListPromptsRequest) (Re
 	p, reg := s.pagerFor(req.Session, &s.listPrm), req.Session.reg
 	res := &ListPromptsResult{Cacheable: p.hints, Prompts: []*Prompt{}}
 	var err error
-	res.NextCursor, err = collect(p, seenBy(req.Session.caller, reg.prompts), req.Params.Cursor, func(p *prompt) { res.Prompts = append(res.Prompts, p.def) })
+	res.NextCursor, err = collect(p, seenBy(req.Session.caller, reg.prompts), req.Params.Cursor, func(p *prompt) { res.Prompts = append(res.Prompts, p.listed()) })
 	s.setCacheable(ctx, req, &res.Cacheable)
 	return res, err
 }
@@ -35,7 +35,7 @@ func (s *Server) resourcesResult(ctx context.Context, req *ListResourcesRequest)
 	p, reg := s.pagerFor(req.Session, &s.listRes), req.Session.reg
 	res := &ListResourcesResult{Cacheable: p.hints, Resources: []*Resource{}}
 	var err error
-	res.NextCursor, err = collect(p, seenBy(req.Session.caller, reg.resources), req.Params.Cursor, func(r *resource) { res.Resources = append(res.Resources, r.def) })
+	res.NextCursor, err = collect(p, seenBy(req.Session.caller, reg.resources), req.Params.Cursor, func(r *resource) { res.Resources = append(res.Resources, r.listed()) })
 	s.setCacheable(ctx, req, &res.Cacheable)
 	return res, err
 }
@@ -45,7 +45,7 @@ func (s *Server) templatesResult(ctx context.Context, req *ListResourceTemplates
 	p, reg := s.pagerFor(req.Session, &s.listTmpl), req.Session.reg
 	res := &ListResourceTemplatesResult{Cacheable: p.hints, ResourceTemplates: []*ResourceTemplate{}}
 	var err error
-	res.NextCursor, err = collect(p, seenBy(req.Session.caller, reg.templates), req.Params.Cursor, func(t *resourceTemplate) { res.ResourceTemplates = append(res.ResourceTemplates, t.def) })
+	res.NextCursor, err = collect(p, seenBy(req.Session.caller, reg.templates), req.Params.Cursor, func(t *resourceTemplate) { res.ResourceTemplates = append(res.ResourceTemplates, t.listed()) })
 	s.setCacheable(ctx, req, &res.Cacheable)
 	return res, err
 }
@@ -87,7 +87,7 @@ func (s *Server) discoverResult(ctx context.Context, req *DiscoverRequest) *Disc
 		Cacheable:         s.opts.Cache.Discover,
 		SupportedVersions: s.served.names(),
 		Capabilities:      s.capabilities(req.Session.reg),
-		Instructions:      s.opts.Instructions,
+		Instructions:      s.instructions(req.Session.reg),
 	}
 	s.setCacheable(ctx, req, &res.Cacheable)
 	return res

@@ -58,6 +58,11 @@ type ServerOptions struct {
 	SubscribeHandler   func(context.Context, *SubscribeRequest) error
 	UnsubscribeHandler func(context.Context, *UnsubscribeRequest) error
 
+	// Route finds the upstream, an owner given to [Server.Replace], for a URI that no resource and no
+	// template has. Nil, or false, means that there is no such resource. Route is called where
+	// messages are prepared, often on an event loop, and must not wait.
+	Route func(kind RouteKind, uri string) (Target, bool)
+
 	// HasTools, HasPrompts and HasResources declare the capability even before the first feature of
 	// the kind is added. Capabilities can do the same.
 	HasTools, HasPrompts, HasResources bool

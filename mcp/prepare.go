@@ -173,16 +173,18 @@ func (c *Call) chooseRevision(meta *RequestMeta) *jsonrpc.Error {
 	return c.joinSession(meta)
 }
 
-func offersTools(s *Server, r *registry) bool { return r.hasTools || s.opts.Capabilities.Tools != nil }
+func offersTools(s *Server, r *registry) bool {
+	return r.hasTools || s.opts.Capabilities.Tools != nil || r.declared.Tools != nil
+}
 
 func offersPrompts(s *Server, r *registry) bool {
-	return r.hasPrompts || s.opts.Capabilities.Prompts != nil
+	return r.hasPrompts || s.opts.Capabilities.Prompts != nil || r.declared.Prompts != nil
 }
 
 func offersResources(s *Server, r *registry) bool {
-	return r.hasResources || s.opts.Capabilities.Resources != nil
+	return r.hasResources || s.opts.Capabilities.Resources != nil || r.declared.Resources != nil
 }
 
-func offersCompletions(s *Server, _ *registry) bool {
-	return s.opts.CompletionHandler != nil || s.opts.Capabilities.Completions != nil
+func offersCompletions(s *Server, r *registry) bool {
+	return s.opts.CompletionHandler != nil || s.opts.Capabilities.Completions != nil || r.declared.Completions != nil
 }

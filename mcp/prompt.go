@@ -13,7 +13,8 @@ type PromptHandler func(context.Context, *GetPromptRequest) (*GetPromptResult, e
 
 // A prompt is a [Prompt] with its handler.
 type prompt struct {
-	def     *Prompt
+	def     *Prompt // of an upstream's prompt only the name: see listed
+	to      *Target // nil unless it is an upstream's
 	text    entryText
 	handler PromptHandler
 }
@@ -44,7 +45,7 @@ func (s *Server) AddPrompt(p *Prompt, h PromptHandler) {
 		panic(fmt.Sprintf("mcp: AddPrompt %q: %v", def.Name, err))
 	}
 	s.update(TopicPrompts, func(r *registry) bool {
-		r.prompts = r.prompts.with(&prompt{&def, text, h})
+		r.prompts = r.prompts.with(&prompt{def: &def, text: text, handler: h})
 		r.hasPrompts = true
 		return true
 	})
@@ -111,6 +112,9 @@ func bindGetPrompt(c *Call, _ *RequestMeta) *jsonrpc.Error {
 		return unknown("prompt", c.name)
 	}
 	c.prompt = p
+	if p.to != nil {
+		return c.bindTo(p.to)
+	}
 	for _, a := range p.def.Arguments {
 		if !a.Required {
 			continue

@@ -14,6 +14,9 @@ type registry struct {
 	// while does not seem to have lost the method.
 	hasTools, hasPrompts, hasResources bool
 
+	owners   owners             // upstreams, see Server.Replace
+	declared ServerCapabilities // what upstreams have had so far
+
 	custom map[string]*customMethod // by name; nil if there are none
 
 	chain  MethodHandler // nil without middleware
@@ -76,18 +79,33 @@ func (s *Server) replace(change func(*registry) bool) (next registry, changed bo
 
 // capabilities returns what the server declares when it has the features of r.
 func (s *Server) capabilities(r *registry) *ServerCapabilities {
-	c := *s.opts.Capabilities
-	if c.Tools == nil && r.hasTools {
-		c.Tools = &ToolCapabilities{ListChanged: true}
+	c, has := *s.opts.Capabilities, r.declared
+	if r.hasTools {
+		has.Tools = &ToolCapabilities{ListChanged: true}
 	}
-	if c.Prompts == nil && r.hasPrompts {
-		c.Prompts = &PromptCapabilities{ListChanged: true}
+	if r.hasPrompts {
+		has.Prompts = &PromptCapabilities{ListChanged: true}
 	}
-	if c.Resources == nil && r.hasResources {
-		c.Resources = &ResourceCapabilities{ListChanged: true, Subscribe: true}
+	if r.hasResources {
+		has.Resources = &ResourceCapabilities{ListChanged: true, Subscribe: true}
 	}
-	if c.Completions == nil && s.opts.CompletionHandler != nil {
-		c.Completions = &CompletionCapabilities{}
+	if s.opts.CompletionHandler != nil {
+		has.Completions = &CompletionCapabilities{}
+	}
+	if c.Tools == nil {
+		c.Tools = has.Tools
+	}
+	if c.Prompts == nil {
+		c.Prompts = has.Prompts
+	}
+	if c.Resources == nil {
+		c.Resources = has.Resources
+	}
+	if c.Completions == nil {
+		c.Completions = has.Completions
+	}
+	if c.Logging == nil {
+		c.Logging = has.Logging
 	}
 	return &c
 }

@@ -20,7 +20,8 @@ type ResourceHandler func(context.Context, *ReadResourceRequest) (*ReadResourceR
 
 // A resource is a [Resource] with its handler.
 type resource struct {
-	def     *Resource // with an encoded URI
+	def     *Resource // with an encoded URI; of an upstream's resource only that: see listed
+	to      *Target   // nil unless it is an upstream's
 	uri     string    // normalized, to find it by: see normalURI
 	text    entryText
 	handler ResourceHandler
@@ -33,9 +34,10 @@ func (r *resource) shown() (FeatureKind, string) { return FeatureResource, r.def
 
 // A resourceTemplate is a [ResourceTemplate] with its handler.
 type resourceTemplate struct {
-	def     *ResourceTemplate
+	def     *ResourceTemplate     // of an upstream's template only its text: see listed
+	to      *Target               // nil unless it is an upstream's
 	name    string                // the normalized template, to find it by: see normalTemplate
-	match   *uritemplate.Template // parsed from name
+	match   *uritemplate.Template // parsed from name; nil if it serves no URI
 	text    entryText
 	handler ResourceHandler
 }
@@ -72,7 +74,7 @@ func (s *Server) AddResource(r *Resource, h ResourceHandler) {
 		panic(fmt.Sprintf("mcp: AddResource %q: %v", def.URI, err))
 	}
 	s.update(TopicResources, func(reg *registry) bool {
-		reg.resources = reg.resources.with(&resource{&def, normalURI(def.URI), text, h})
+		reg.resources = reg.resources.with(&resource{def: &def, uri: normalURI(def.URI), text: text, handler: h})
 		reg.hasResources = true
 		return true
 	})
@@ -121,7 +123,7 @@ func (s *Server) AddResourceTemplate(t *ResourceTemplate, h ResourceHandler) {
 		panic(fmt.Sprintf("mcp: AddResourceTemplate %q: %v", def.URITemplate, err))
 	}
 	s.update(TopicResources, func(reg *registry) bool {
-		reg.templates = reg.templates.with(&resourceTemplate{&def, name, match, text, h})
+		reg.templates = reg.templates.with(&resourceTemplate{def: &def, name: name, match: match, text: text, handler: h})
 		reg.hasResources = true
 		return true
 	})
@@ -152,6 +154,9 @@ func (r *registry) templateFor(w *Caller, uri string) (t *resourceTemplate, spel
 		kept = string(appendNormalURI(nil, uri, foldScheme, false))
 	}
 	for _, t := range r.templates.items {
+		if t.match == nil {
+			continue
+		}
 		if t.match.Matches(kept) {
 			spelling = kept
 		} else if kept != folded && t.match.Matches(folded) {
@@ -199,10 +204,16 @@ func shapeReadResource(c *Call) *jsonrpc.Error {
 func bindReadResource(c *Call, _ *RequestMeta) *jsonrpc.Error {
 	var ok bool
 	if c.resource, ok = c.reg.resourceAt(c.caller, c.name); ok {
-		return c.openState()
+		return c.bindTo(c.resource.to)
 	}
 	uri := string(c.name)
-	if c.template, _ = c.reg.templateFor(c.caller, uri); c.template == nil && !c.chained {
+	if c.template, _ = c.reg.templateFor(c.caller, uri); c.template != nil {
+		return c.bindTo(c.template.to.serving(uri))
+	}
+	if t, ok := c.routed(RouteRead, uri); ok {
+		return c.bindTo(t)
+	}
+	if !c.chained {
 		return c.noResource(uri)
 	}
 	return c.openState()
@@ -264,6 +275,10 @@ func (s *Server) readResource(ctx context.Context, req *ReadResourceRequest) (*R
 			req.Extra = new(RequestExtra) // middleware has made the request
 		}
 		req.Extra.Variables, _ = t.match.Match(spelling)
+	} else if t, ok := s.routed(reg, caller, RouteRead, uri); ok {
+		h = func(ctx context.Context, req *ReadResourceRequest) (*ReadResourceResult, error) {
+			return s.forwardRead(ctx, t, req)
+		}
 	} else {
 		return nil, ResourceNotFoundError(uri)
 	}

@@ -364,7 +364,7 @@ func (p *peer) logs(level LoggingLevel) bool {
 	if r := p.level.rank(); r != 0 {
 		rank = r
 	}
-	return p.info != nil && p.s.opts.Capabilities.Logging != nil && level.rank() >= rank
+	return p.info != nil && offersLogging(p.s, p.s.reg.Load()) && level.rank() >= rank
 }
 
 // log sends a log message outside of a request.

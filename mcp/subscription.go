@@ -124,10 +124,10 @@ func (a *agreement) addURI(uri []byte) *jsonrpc.Error {
 	if a.size += len(uri); a.size > a.s.opts.MaxListenBytes {
 		return invalidParams("resourceSubscriptions are too long")
 	}
-	if a.offered&TopicResource == 0 || !a.reg.serves(a.caller, uri) {
+	spelling := string(uri)
+	if a.offered&TopicResource == 0 || a.s.subscribable(a.reg, a.caller, spelling) != subscribeAllowed {
 		return nil
 	}
-	spelling := string(uri)
 	key := normalURI(spelling)
 	a.l.URIs = append(a.l.URIs, key)
 	if key == spelling {

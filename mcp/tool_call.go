@@ -36,13 +36,16 @@ func bindCallTool(c *Call, meta *RequestMeta) *jsonrpc.Error {
 		return unknown("tool", c.name)
 	}
 	c.tool = t
-	// Validating long arguments can take a while.
-	c.inline = t.inline && !c.chained && c.reg.sending == nil && len(c.p.arguments) <= maxInlineArguments
 	if len(t.params) > 0 && meta.HTTP && c.rev.headers {
 		if e := checkParamHeaders(t.params, c.p.arguments, meta); e != nil {
 			return e
 		}
 	}
+	if t.to != nil {
+		return c.bindTo(t.to)
+	}
+	// Validating long arguments can take a while.
+	c.inline = t.inline && !c.chained && c.reg.sending == nil && len(c.p.arguments) <= maxInlineArguments
 	return c.openState()
 }
 

@@ -104,7 +104,7 @@ func (c *conn) beginLegacy(now tick, j *job) bool {
 		}
 		c.accepted(now, j)
 		return false
-	case mcp.CallRequest:
+	case mcp.CallRequest, mcp.CallForward:
 		if !j.call.Inline() {
 			lc.key = string(j.id)
 		}
