@@ -51,9 +51,10 @@ type Forward struct {
 	mu      sync.Mutex // guards the rest; held in Notify, so that nothing follows the answer
 	c       *Call      // nil once f has ended
 	w       Sink
-	started bool  // Start has returned
-	asked   bool  // f has ended with a question, and the client has not answered
-	cause   error // why it was cancelled; nil if it was not
+	started bool     // Start has returned
+	asked   bool     // f has ended with a question, and the client has not answered
+	cause   error    // why it was cancelled; nil if it was not
+	next    *Forward // the round that followed at once
 	done    chan struct{}
 }
 
@@ -70,9 +71,14 @@ func (c *Call) Forward(w Sink) {
 
 // newForward returns a round of c, which has yet to be started.
 func (c *Call) newForward(w Sink) *Forward {
+	c.forward = c.round(w)
+	return c.forward
+}
+
+// round returns a round of c without saying so in c.
+func (c *Call) round(w Sink) *Forward {
 	f := &Forward{target: c.target, backend: c.target.Backend, c: c, w: w}
 	f.target.Backend = nil
-	c.forward = f
 	return f
 }
 
@@ -92,11 +98,16 @@ func (f *Forward) start() {
 	f.mu.Lock()
 	f.started = true
 	cause := f.cause
+	wanted := f.waits()
 	f.mu.Unlock()
-	if cause != nil {
+	if cause != nil && wanted {
 		f.cancelBackend(cause)
 	}
 }
+
+// waits reports whether the upstream, or the backend for it, may still do something for f. It is
+// called with f.mu held.
+func (f *Forward) waits() bool { return f.c != nil || f.asked }
 
 // CancelForward tells the backend of a call that was started with [Call.Forward] that nobody waits
 // for it, because of cause. It does nothing if the call has ended or was cancelled before. It does
@@ -112,13 +123,16 @@ func (f *Forward) cancel(cause error) {
 		cause = errCancelled
 	}
 	f.mu.Lock()
-	ready := f.cause == nil && (f.c != nil || f.asked)
-	if ready {
+	next, first := f.next, f.cause == nil
+	if first {
 		f.cause = cause
 	}
-	ready = ready && f.started
+	ready := first && f.started && f.waits()
 	f.mu.Unlock()
-	if ready {
+	switch {
+	case next != nil:
+		next.cancel(cause)
+	case ready:
 		f.cancelBackend(cause)
 	}
 }

@@ -121,8 +121,12 @@ func (c *Call) requestForward(f *Forward, w Sink, asks []Ask, state heldState, r
 		// A client of a modern revision would bring the state back at once.
 		c.asked++
 		c.state, c.p.inputResponses = state, nil
-		next := c.newForward(w)
+		next := c.round(w)
 		next.done = f.done
+		f.mu.Lock()
+		next.cause = f.cause // it is cancelled when it has started
+		f.next = next
+		f.mu.Unlock()
 		next.start()
 		return true
 	}

@@ -137,6 +137,10 @@ func (p *peer) answered(m *jsonrpc.Envelope) {
 	c.responses = AppendAskAnswer(c.responses, q.key, m)
 	if c.waiting--; c.waiting == 0 && !c.running && !p.ended {
 		c.running = true
+		if c.upstream != nil {
+			go c.resumeForward()
+			return
+		}
 		p.running.Add(1)
 		c.term = noTerm
 		go c.run(true)
@@ -166,6 +170,9 @@ func (c *servedCall) Request(asks []Ask) bool {
 	for i := range asks {
 		id := p.newQuestion(&question{call: c, key: asks[i].Key})
 		p.out.put(AppendAsk(nil, strconv.AppendInt(nil, id, 10), &asks[i]))
+	}
+	if c.upstream != nil {
+		c.running = false // the last that is done to c
 	}
 	p.mu.Unlock()
 	p.out.flush()

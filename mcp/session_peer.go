@@ -122,7 +122,11 @@ func (p *peer) finish() {
 	asks := p.asks
 	p.asks = nil
 	var parked []*servedCall
+	var upstream []*Forward
 	for _, c := range p.calls {
+		if c.upstream != nil && c.running {
+			upstream = append(upstream, c.upstream)
+		}
 		if !c.running {
 			c.running = true
 			parked = append(parked, c)
@@ -139,6 +143,9 @@ func (p *peer) finish() {
 		q.fail(why)
 	}
 	p.stop(why)
+	for _, f := range upstream {
+		f.cancel(why)
+	}
 	for _, c := range parked {
 		c.abandon("the session has ended")
 	}

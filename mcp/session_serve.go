@@ -23,11 +23,12 @@ type servedCall struct {
 	opened bool // it has opened the session
 
 	// The peer's lock guards the rest.
-	key       string // under which it is in flight; "" if it is not
-	running   bool   // a goroutine runs it
-	silent    bool   // it was cancelled: nothing is sent any more
-	waiting   int    // questions without an answer
-	responses []byte // the answers so far: members of a JSON object
+	key       string   // under which it is in flight; "" if it is not
+	running   bool     // a goroutine runs it
+	silent    bool     // it was cancelled: nothing is sent any more
+	upstream  *Forward // that answers it; nil if a handler does
+	waiting   int      // questions without an answer
+	responses []byte   // the answers so far: members of a JSON object
 }
 
 const noTerm = -1
@@ -43,6 +44,7 @@ func (c *servedCall) release() {
 	c.p, c.msg, c.meta, c.batch, c.ctx, c.stop = nil, jsonrpc.Envelope{}, RequestMeta{}, nil, nil, nil
 	c.opened = false
 	c.key, c.running, c.silent, c.waiting, c.responses = "", false, false, 0, nil
+	c.upstream = nil
 	servedCalls.Put(c)
 }
 
@@ -81,6 +83,8 @@ func (c *servedCall) serve(term int) {
 	case CallAnswer:
 		p.answered(&c.msg)
 		c.drop()
+	case CallForward:
+		c.forward()
 	case CallListen:
 		if !c.call.Inline() {
 			c.start()
@@ -287,6 +291,10 @@ func (p *peer) park(c *servedCall) bool {
 // abandon answers a parked call whose questions get no answer.
 func (c *servedCall) abandon(reason string) {
 	c.p.forgetQuestions(c)
+	if c.upstream != nil {
+		c.call.Abandon(c, reason) // which gives c back
+		return
+	}
 	c.call.Abandon(c, reason)
 	c.drop()
 }
@@ -335,7 +343,7 @@ func (p *peer) cancel(id []byte) {
 	c.silent = true
 	parked := !c.running
 	c.running = true
-	stop := c.stop
+	stop := c.stopFor()
 	p.mu.Unlock()
 	stop(errCancelled)
 	if parked {

@@ -46,6 +46,9 @@ func (c *servedCall) Respond(msg []byte, code jsonrpc.Code) {
 	if c.leave() {
 		c.send(msg)
 	}
+	if c.upstream != nil {
+		c.ended()
+	}
 }
 
 // RespondPage implements PageSink.

@@ -11,23 +11,27 @@ import (
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
-// startCall hands j to a worker, if there is room for another call.
+// startCall hands j to a worker or to its upstream, if there is room for another call.
 func (c *conn) startCall(now tick, j *job, run func(*job)) {
 	l := c.loop
 	if !c.admitCall(now, j) {
 		return
 	}
-	if c.state == connStateClosed {
+	switch {
+	case c.state == connStateClosed:
 		l.keepDetached(j, j.legacy.due) // the client disconnected while j was being prepared
-	} else {
+	case j.forwarded:
+		c.startForward(now, j)
+		return
+	default:
 		c.x.job = j
 		c.setState(now, connStateCall)
 	}
-	l.hand(j, run)
+	l.begin(j, run)
 }
 
-// admitCall counts a call that a worker will run, and gives it a context. If a limit is reached,
-// it responds with an error at once and reports false: calls do not queue.
+// admitCall counts a call that is not inline, and gives it a context if a worker will run it. If a
+// limit is reached, it responds with an error at once and reports false: calls do not queue.
 func (c *conn) admitCall(now tick, j *job) bool {
 	l := c.loop
 	s := l.srv
@@ -44,6 +48,9 @@ func (c *conn) admitCall(now tick, j *job) bool {
 		l.putJob(j)
 		c.finish(now)
 		return false
+	}
+	if j.forwarded = j.call.Kind() == mcp.CallForward; j.forwarded {
+		return true
 	}
 	j.ctx, j.stop = context.WithCancelCause(j.parent())
 	j.handed = !j.preparing
@@ -100,7 +107,7 @@ func (j *job) Notify(msg []byte) bool {
 	if !j.stream || j.call.Kind() == mcp.CallInitialize && j.legacy.to == nil {
 		return false // the head of the response to an initialize waits for the session
 	}
-	if j.ctx.Err() != nil || j.legacy.to != nil && j.legacy.to.flooded() {
+	if j.cancelled() || j.legacy.to != nil && j.legacy.to.flooded() {
 		return false
 	}
 	j.mu.Lock()
@@ -125,6 +132,10 @@ func (j *job) Respond(msg []byte, code jsonrpc.Code) {
 	status := j.call.Status(code)
 	if j.flooded && code != 0 {
 		status = 503
+	}
+	if j.forwarded {
+		j.respondForward(status, code, msg)
+		return
 	}
 	j.respond(status, code, msg)
 }

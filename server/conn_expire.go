@@ -118,8 +118,10 @@ func (c *conn) expireCall(now tick) {
 		x.job = nil
 		j.cancel(errCallTimeout)
 		l.count(j.method, outcomeTimeout)
-		l.srv.opts.Logger.Warn("call timed out; its handler keeps its goroutine until it returns",
-			"method", j.method.String(), "limit", l.srv.opts.CallTimeout)
+		if !j.forwarded {
+			l.srv.opts.Logger.Warn("call timed out; its handler keeps its goroutine until it returns",
+				"method", j.method.String(), "limit", l.srv.opts.CallTimeout)
+		}
 		c.respondError(200, j.id, l.srv.opts.errTimeout())
 		c.finish(now)
 		c.resume(now)

@@ -72,6 +72,7 @@ func (s *Server) drainAndStop(ctx context.Context) error {
 	}
 	err := s.awaitEmpty(ctx)
 	s.cancel(errShutdown)
+	s.cancelForwards(errShutdown)
 	grace, cancelGrace := context.WithTimeout(context.Background(), stopGrace)
 	defer cancelGrace()
 	held := s.callRoll()

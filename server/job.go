@@ -31,6 +31,7 @@ type job struct {
 	id        []byte        // the JSON text of the request's id in content; nil until it is known
 	worker    *worker[*job] // the worker that runs the job
 	preparing bool          // the worker runs prepareBig
+	forwarded bool          // an upstream answers the call: see call_forward.go
 	handed    bool          // a handler on a worker has seen content, which is then never reused
 	gen       uint32        // distinguishes this use of the job from earlier ones
 
@@ -46,11 +47,13 @@ type job struct {
 	prepped bool           // the worker has run prepareBig
 
 	// Both use these.
-	queued atomic.Int64 // bytes of notifications that were posted, but not written yet
-	unsent atomic.Int64 // bytes that the kernel had not taken when last checked
-	full   atomic.Bool  // the loop has been notified that there is no room
-	mu     sync.Mutex   // orders the posts of Notify and Respond
-	done   bool         // Respond was called; guarded by mu
+	queued atomic.Int64  // bytes of notifications that were posted, but not written yet
+	unsent atomic.Int64  // bytes that the kernel had not taken when last checked
+	full   atomic.Bool   // the loop has been notified that there is no room
+	over   atomic.Bool   // nobody waits for a forwarded call any more
+	start  atomic.Uint32 // how far the start of a forwarded call is
+	mu     sync.Mutex    // orders the posts of Notify and Respond
+	done   bool          // Respond was called; guarded by mu
 
 	// The arguments of the respond call. They belong to the loop after itemReturn.
 	response []byte
@@ -89,7 +92,8 @@ func (l *loop) putJob(j *job) {
 	} else {
 		j.content = release(j.content)
 	}
-	j.handed = false
+	j.handed, j.forwarded = false, false
+	j.over.Store(false)
 	j.call.Reset()
 	j.msg = jsonrpc.Envelope{}
 	j.meta = mcp.RequestMeta{}
@@ -112,9 +116,13 @@ func (l *loop) putJob(j *job) {
 	}
 }
 
-// cancel ends the context of a call that a worker runs.
+// cancel ends the context of a call that a worker runs, or tells the upstream of the call.
 func (j *job) cancel(cause error) {
-	if j.stop != nil {
+	switch {
+	case j.forwarded:
+		j.over.Store(true)
+		j.call.CancelForward(cause)
+	case j.stop != nil:
 		j.stop(cause)
 	}
 }

@@ -21,7 +21,7 @@ const (
 // its call. It runs on the worker.
 func (j *job) Request(asks []mcp.Ask) bool {
 	lc := &j.legacy
-	if !lc.inSession() || !j.stream && lc.to == nil || len(asks) > maxAsks || j.ctx.Err() != nil {
+	if !lc.inSession() || !j.stream && lc.to == nil || len(asks) > maxAsks || j.cancelled() {
 		return false
 	}
 	s := j.loop.srv
@@ -38,6 +38,9 @@ func (j *job) Request(asks []mcp.Ask) bool {
 		buf.B = mcp.AppendAsk(buf.B[:0], session.AppendQuestionID(id[:0], first+uint64(i)), &asks[i])
 		j.queued.Add(int64(len(buf.B) + frameRoom))
 		j.loop.postItem(item{kind: itemNotify, job: j, buf: buf})
+	}
+	if j.forwarded {
+		j.parkForward()
 	}
 	return true
 }
@@ -82,10 +85,12 @@ func (l *loop) serveAnswer(it *item) {
 	l.resumeParked(j)
 }
 
-// park takes the worker back from a call that asked its client.
+// park takes the worker back from a call that asked its client, if it had one.
 func (l *loop) park(j *job) {
-	l.workers.put(j.worker)
-	j.worker = nil
+	if j.worker != nil {
+		l.workers.put(j.worker)
+		j.worker = nil
+	}
 	lc := &j.legacy
 	if lc.phase == phaseAnswered {
 		l.endParked(j, "nobody waits for the call")
@@ -96,7 +101,7 @@ func (l *loop) park(j *job) {
 	switch {
 	case lc.link == linkAttached && (c == nil || c.x == nil || c.x.job != j):
 		l.endParked(j, "nobody waits for the call")
-	case j.ctx.Err() != nil:
+	case j.cancelled():
 		l.endParked(j, "the call was cancelled")
 	case l.draining:
 		l.endParked(j, shuttingDown)
@@ -113,6 +118,10 @@ func (l *loop) resumeParked(j *job) {
 		return
 	}
 	j.setPhase(phaseRunning)
+	if j.forwarded {
+		j.resumeForward()
+		return
+	}
 	l.hand(j, (*job).resume)
 }
 
@@ -129,6 +138,11 @@ func (j *job) resume() {
 func (l *loop) endParked(j *job, reason string) {
 	if j.legacy.phase == phaseParked {
 		j.setPhase(phaseRunning)
+	}
+	if j.forwarded {
+		j.over.Store(true)
+		j.call.Abandon(j, reason) // which returns the job
+		return
 	}
 	j.call.Abandon(j, reason)
 	j.stop(context.Canceled)

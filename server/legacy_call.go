@@ -50,7 +50,7 @@ func (l *loop) keepDetached(j *job, due tick) {
 	j.forgetPeer()
 	l.detached = append(l.detached, jobRef{j, j.gen})
 	switch {
-	case lc.phase == phaseParked && j.ctx.Err() != nil:
+	case lc.phase == phaseParked && j.cancelled():
 		l.endParked(j, "it is gone")
 	case lc.phase == phaseParked && l.draining:
 		l.endParked(j, shuttingDown)

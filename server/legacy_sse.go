@@ -217,7 +217,7 @@ func (c *conn) runSSE(now tick, j *job) {
 	c.finish(now)
 }
 
-// startSSECall hands j to a worker. If a limit is reached, the POST gets the refusal at once.
+// startSSECall hands j to a worker or to its upstream. If a limit is reached, the POST gets the refusal at once.
 func (c *conn) startSSECall(now tick, j *job, run func(*job)) {
 	l := c.loop
 	j.legacy.earlier = true
@@ -228,7 +228,7 @@ func (c *conn) startSSECall(now tick, j *job, run func(*job)) {
 	l.keepDetached(j, now+l.srv.deadlines.call)
 	c.respondAccepted()
 	c.finish(now)
-	l.hand(j, run)
+	l.begin(j, run)
 }
 
 // sendSSE sends a message on the stream of j's session. Without the stream it is dropped.
