@@ -31,7 +31,7 @@ func TestAsks(t *testing.T) {
 			t.Fatalf("asked %q", line(asks))
 		}
 		r.await("the call is parked", func() bool { return p.c.x.job.legacy.phase == phaseParked })
-		if r.s.calls.Load() != 1 || len(r.loops[0].workers.idle) == 0 {
+		if r.s.calls.Load() != 1 || len(r.loops[0].workers.idle) == 0 && !playForwarded {
 			t.Errorf("%d calls, %d idle workers: a call that waits holds one", r.s.calls.Load(), len(r.loops[0].workers.idle))
 		}
 		s.notify(1, answerBody(askID(asks[2]), "decline"))

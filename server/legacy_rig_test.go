@@ -41,6 +41,9 @@ func newPort(t testing.TB, opts *Options) *port {
 		r.cues[part] = make(chan string, 1024)
 	}
 	mcp.AddTool(r.ms, &mcp.Tool{Name: "play"}, r.play)
+	if playForwarded {
+		r.putOn()
+	}
 	r.loops = []*loop{r.l, newLoop(r.s, 1, r.base)}
 	r.s.mu.Lock()
 	r.s.loops = r.loops
