@@ -32,7 +32,7 @@ func (f *Forward) Progress(params []byte) bool {
 				continue
 			}
 		case "_meta":
-			b = append(appendForeignMeta(append(appendName(b, name), '{'), value), '}')
+			b = c.appendNoticeMeta(b, value)
 			continue
 		}
 		b = append(appendName(b, name), value...)
@@ -71,12 +71,21 @@ func (f *Forward) Message(params []byte) bool {
 	b := append(c.buf[:0], `{"jsonrpc":"2.0","method":"notifications/message","params":{`...)
 	for name, value := range jsonrpc.Members(params) {
 		if string(unescaped(name)) == "_meta" {
-			b = append(appendForeignMeta(append(appendName(b, name), '{'), value), '}')
+			b = c.appendNoticeMeta(b, value)
 			continue
 		}
 		b = append(appendName(b, name), value...)
 	}
 	return f.notify(append(b, `}}`...))
+}
+
+// appendNoticeMeta appends the part of meta that is not for one hop as the member _meta, if there is
+// any and the revision has it.
+func (c *Call) appendNoticeMeta(dst, meta []byte) []byte {
+	if own := appendRequestMeta(nil, meta); len(own) > 0 && c.rev.wire.meta {
+		dst = append(append(append(comma(dst), `"_meta":{`...), own...), '}')
+	}
+	return dst
 }
 
 // notify sends msg. It is called with f.mu held.
