@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"context"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 
@@ -138,11 +139,16 @@ func (f *Forward) cancel(cause error) {
 }
 
 func (f *Forward) cancelBackend(cause error) {
+	log := of(f, func(c *Call) *slog.Logger { return c.s.opts.Logger })
 	defer func() {
-		if v := recover(); v != nil {
-			// The Forward may have ended, and its server be unknown; the panic must not end a loop.
-			f.Error(errInternal)
+		v := recover()
+		if v == nil {
+			return
 		}
+		if log != nil {
+			log.Error("mcp: a Backend panicked in Cancel", "panic", v, "stack", string(debug.Stack()))
+		}
+		f.Error(errInternal)
 	}()
 	f.backend.Cancel(f, cause)
 }
