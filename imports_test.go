@@ -103,6 +103,7 @@ var rooms = [...]room{
 	{dir: "gateway/internal/names", not: sockets},
 	{dir: "gateway/internal/config", own: []string{"gateway/internal/names"}, not: sockets},
 	{dir: "gateway/internal/upstream", own: []string{"jsonrpc", "gateway/internal/link"}, not: sockets},
+	{dir: "gateway/internal/child", own: []string{"jsonrpc", "gateway/internal/link"}, third: []string{goSys}, not: []string{"net", "net/http", "crypto/tls"}},
 	{dir: "mcptest", own: []string{"auth", "jsonrpc", "mcp", "server"}, third: []string{goJSON}},
 	{dir: "test/mux", own: []string{"cmd/mooring", "mcp", "server"}},
 	{dir: "cmd/mooring-bench", own: []string{"bench"}, third: []string{cobra, "github.com/spf13/pflag"}},
