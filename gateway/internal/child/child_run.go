@@ -164,7 +164,7 @@ func (c *child) watch(p *process, held *slots) (cause error, asked bool) {
 	defer timeout.Stop()
 	slow := time.NewTimer(c.server.nursery.opts.SlowStart)
 	defer slow.Stop()
-	reap := time.NewTicker(reapEvery)
+	reap := time.NewTicker(c.server.opts.reapEvery)
 	defer reap.Stop()
 	ready := c.ready
 	for {
@@ -275,6 +275,7 @@ func (c *child) end(p *process, asked bool) {
 			kill = nil
 			pause = time.Millisecond
 		case expired:
+			c.server.left.Add(1)
 			o.Logger.Error("gateway: a process does not end after SIGKILL", "server", o.Name, "group", p.pid)
 			return
 		}

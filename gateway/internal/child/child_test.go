@@ -1,6 +1,7 @@
 package child
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -137,5 +138,113 @@ func TestCrash(t *testing.T) {
 	}
 	if g.s.Stderr() != "panic: out of luck\n" {
 		t.Errorf("stderr: %q", g.s.Stderr())
+	}
+}
+
+func TestForms(t *testing.T) {
+	for _, behaviour := range []string{"crlf", "byte order mark", "array"} {
+		g := newRig(t, quick(behaviour), NurseryOptions{})
+		p := g.open()
+		ids := []int64{p.request("ping"), p.request("ping"), p.request("ping")}
+		for _, id := range ids {
+			p.wantAnswer(behaviour, id)
+		}
+		p.mu.Lock()
+		hello := 0
+		for _, m := range p.messages {
+			if m != `{"jsonrpc":"2.0","method":"hello"}` {
+				t.Errorf("%s: got %s", behaviour, m)
+			}
+			hello++
+		}
+		p.mu.Unlock()
+		wantHello, wantStray := 0, uint64(0)
+		switch behaviour {
+		case "byte order mark":
+			wantHello = 1
+		case "array":
+			wantHello, wantStray = 1, 1
+			p.await("hello", func() bool { return len(p.messages) == 1 })
+			hello = 1
+		}
+		if stray := g.s.Stats().StrayLines; hello != wantHello || stray != wantStray {
+			t.Errorf("%s: %d notifications, %d stray", behaviour, hello, stray)
+		}
+		g.stop(patience)
+	}
+}
+
+// A response that the child could not write to its end does not count as one.
+func TestTruncatedResponse(t *testing.T) {
+	g := newRig(t, quick("truncated"), NurseryOptions{})
+	p := g.open()
+	p.wantFailed("truncated", p.request("ping"), link.Lost, false)
+	p.wantLost("truncated", link.Lost)
+}
+
+// A child that closes its standard output is of no use any more.
+func TestClosedOutput(t *testing.T) {
+	opts := quick("half")
+	g := newRig(t, opts, NurseryOptions{})
+	p := g.open()
+	pid := p.wantAnswer("first", p.request("ping"))
+	if err := p.wantLost("closed", link.Lost); !errors.Is(err, errStdout) {
+		t.Errorf("got %v", err)
+	}
+	eventually(t, "the process is still there", func() bool { return len(group(t, pid)) == 0 })
+}
+
+func TestStartTimeout(t *testing.T) {
+	opts := quick("silent")
+	opts.StartTimeout = 100 * time.Millisecond
+	g := newRig(t, opts, NurseryOptions{})
+	p := g.open()
+	id := p.request("ping")
+	p.wantFailed("silent", id, link.Lost, false)
+	if err := p.wantLost("silent", link.Lost); !errors.Is(err, errStartTimeout) {
+		t.Errorf("got %v", err)
+	}
+	eventually(t, "the child is still there", func() bool { return g.n.Stats().Children == 0 })
+}
+
+// What is sent before a slow child answers waits, in order.
+func TestSlowStart(t *testing.T) {
+	g := newRig(t, quick("slow"), NurseryOptions{})
+	p := g.open()
+	ids := []int64{p.request("initialize"), p.request("tools/list")}
+	if st := g.s.Stats(); st.Children[0].State != Starting {
+		t.Errorf("stats %+v", st)
+	}
+	for _, id := range ids {
+		p.wantAnswer("slow", id)
+	}
+	if st := g.s.Stats(); st.Children[0].State != Up {
+		t.Errorf("stats %+v", st)
+	}
+}
+
+func TestCannotStart(t *testing.T) {
+	for _, change := range []func(o *Options){
+		func(o *Options) { o.Command = "/nonexistent/server" },
+		func(o *Options) { o.Command = "no-such-server-anywhere" },
+		func(o *Options) { o.Dir = "/nonexistent" },
+		func(o *Options) { o.Command, o.Env["PATH"] = "sh", "/nonexistent" },
+	} {
+		opts := quick("echo")
+		change(&opts)
+		g := newRig(t, opts, NurseryOptions{})
+		p := g.open()
+		err := p.wantFailed("cannot start", p.request("ping"), link.Lost, true)
+		if err.Err == nil || err.RetryAfter <= 0 {
+			t.Errorf("got %+v", err)
+		}
+		p.wantLost("cannot start", link.Lost)
+		if st := g.s.Stats(); st.Crashes != 1 {
+			t.Errorf("stats %+v", st)
+		}
+		g.stop(patience)
+	}
+	if _, err := NewServer(NewNursery(NurseryOptions{}), Options{}); err == nil {
+		t.Error("a server without a command")
 	}
 }

@@ -29,6 +29,8 @@ type NurseryOptions struct {
 	// Defaults: 256 MiB and 5 s.
 	MaxLineBytes int
 	LineTimeout  time.Duration
+
+	orphansEvery time.Duration // see reapOrphans; default: 5 min
 }
 
 // A Nursery holds the limits that several Servers share. Its methods may be called from any
@@ -57,6 +59,7 @@ func NewNursery(opts NurseryOptions) *Nursery {
 	opts.LineTimeout = orDefault(opts.LineTimeout, 5*time.Second)
 	return &Nursery{
 		opts:     opts,
+		spawner:  spawner{orphansEvery: orDefault(opts.orphansEvery, 5*time.Minute)},
 		places:   make(chan struct{}, opts.MaxChildren),
 		starting: make(chan struct{}, opts.MaxStarting),
 	}

@@ -46,6 +46,8 @@ type Options struct {
 	// Stable is how long a child has to live for its Server to begin again at Backoff. Default: 60 s.
 	Stable time.Duration
 
+	reapEvery time.Duration // how often the ended orphans in the group of a living child are reaped
+
 	// Logger gets what the operator should know, and at debug level each line of the children's
 	// stderr. Default: slog.Default().
 	Logger *slog.Logger
@@ -60,8 +62,6 @@ const (
 	lastWords = 250 * time.Millisecond
 	// killGrace is how long a process may need to end after SIGKILL before it is left to the kernel.
 	killGrace = 5 * time.Second
-	// reapEvery is how often the ended orphans in the group of a living child are reaped.
-	reapEvery = 30 * time.Second
 	// messageCost is what a message that waits counts in addition to its body.
 	messageCost = 128
 	// maxDetail is how much of stderr is the Detail of an error.
@@ -83,6 +83,7 @@ func (o *Options) setDefaults() error {
 	o.Backoff = orDefault(o.Backoff, 500*time.Millisecond)
 	o.MaxBackoff = orDefault(o.MaxBackoff, time.Minute)
 	o.Stable = orDefault(o.Stable, time.Minute)
+	o.reapEvery = orDefault(o.reapEvery, 30*time.Second)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

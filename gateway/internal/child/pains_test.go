@@ -213,7 +213,7 @@ func TestCancelledCallIsANotificationAlone(t *testing.T) {
 	}
 }
 
-// Pain 13: one bad server stops the others. Here a handful takes every start slot and never answers.
+// Pain 13: one bad server stops the others. Here some take every start slot and never answer.
 func TestBadServersAreIsolated(t *testing.T) {
 	g := newRig(t, quick("deaf"), NurseryOptions{MaxStarting: 2, SlowStart: 200 * time.Millisecond})
 	for range 3 {
@@ -259,7 +259,8 @@ func TestEnvironmentIsListed(t *testing.T) {
 	}
 }
 
-// Pain 23: a call is run twice because it was sent again. Unsent says which calls may be.
+// Pain 23: a call is run twice because it was sent again. Unsent says which calls may be. The child
+// here does not read its standard input, so the queue fills.
 func TestUnsentIsTrueOnlyIfNothingWasWritten(t *testing.T) {
 	opts := quick("deaf")
 	opts.EOFGrace, opts.TermGrace = time.Millisecond, patience
@@ -267,25 +268,21 @@ func TestUnsentIsTrueOnlyIfNothingWasWritten(t *testing.T) {
 	g := newRig(t, opts, NurseryOptions{})
 	p := g.open()
 	large := strings.Repeat("x", 1<<20)
-	var written []int64
-	written = append(written, p.request(large)) // more than the pipe takes: the writer stops in it
-	eventually(t, "not taken", func() bool { return len(g.s.Stats().Children) == 1 && g.s.Stats().Children[0].PID != 0 && g.s.Stats().Children[0].Queued == 0 })
+	written := p.request(large) // more than the pipe takes: the writer stops in it
+	eventually(t, "not taken", func() bool {
+		return len(g.s.Stats().Children) == 1 && g.s.Stats().Children[0].PID != 0 && g.s.Stats().Children[0].Queued == 0
+	})
 	var waiting []int64
 	for range 3 {
 		waiting = append(waiting, p.request(large))
 	}
-	// P: a child that does not read stdin. Its queue is full.
-	refused := p.request(large)
-	p.wantFailed("the queue is full", refused, link.Busy, true)
-	cancelled := waiting[0]
-	p.Cancel(cancelled)
+	p.wantFailed("the queue is full", p.request(large), link.Busy, true)
+	p.Cancel(waiting[0])
 	accepted := p.request(large)
 	if err := syscall.Kill(g.s.Stats().Children[0].PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	for _, id := range written {
-		p.wantFailed("in the pipe", id, link.Lost, false)
-	}
+	p.wantFailed("in the pipe", written, link.Lost, false)
 	for _, id := range append(waiting[1:], accepted) {
 		p.wantFailed("in the queue", id, link.Lost, true)
 	}
@@ -305,7 +302,7 @@ func TestServerThatExitsAtTheProbe(t *testing.T) {
 	}
 }
 
-// Pain 13 again: the limit of children holds for all servers, and the caller is asked for a place.
+// The limit of children holds for all servers, and the caller is asked for a place.
 func TestPlaces(t *testing.T) {
 	var asked atomic.Int32
 	var first atomic.Pointer[peer]

@@ -6,17 +6,18 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // A spawner starts processes on a thread of its own. The kernel sends the parent-death signal when
-// the thread that started a process ends, so this one must live as long as the children. The zero
-// spawner is ready to use.
+// the thread that started a process ends, so this one must live as long as the children.
 type spawner struct {
-	once  sync.Once
-	mu    sync.Mutex
-	calls chan func() // nil before the first start and after stop
+	orphansEvery time.Duration // how often orphans are looked for
+	once         sync.Once
+	mu           sync.Mutex
+	calls        chan func() // nil before the first start and after stop
 }
 
 // start starts file. It does not wait for the process.
@@ -31,7 +32,7 @@ func (s *spawner) start(file string, argv []string, attr *os.ProcAttr) (p *os.Pr
 	s.mu.Lock()
 	if s.calls == nil {
 		s.calls = make(chan func())
-		go spawn(s.calls)
+		go spawn(s.calls, s.orphansEvery)
 	}
 	s.calls <- func() {
 		p, err = os.StartProcess(file, argv, attr)
@@ -42,10 +43,21 @@ func (s *spawner) start(file string, argv []string, attr *os.ProcAttr) (p *os.Pr
 	return p, err
 }
 
-func spawn(calls <-chan func()) {
+func spawn(calls <-chan func(), orphansEvery time.Duration) {
 	runtime.LockOSThread() // never unlocked: the thread ends with this function
-	for call := range calls {
-		call()
+	look := time.NewTicker(orphansEvery)
+	defer look.Stop()
+	var orphans zombies
+	for {
+		select {
+		case call, ok := <-calls:
+			if !ok {
+				return
+			}
+			call()
+		case <-look.C:
+			orphans = reapOrphans(orphans)
+		}
 	}
 }
 

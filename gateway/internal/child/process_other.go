@@ -5,13 +5,14 @@ package child
 import (
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // A spawner starts processes. Without Linux's parent-death signal and subreapers, only the end of
 // their standard input tells children that this process has died.
-type spawner struct{}
+type spawner struct{ orphansEvery time.Duration }
 
 func (*spawner) start(file string, argv []string, attr *os.ProcAttr) (*os.Process, error) {
 	attr.Sys = &syscall.SysProcAttr{Setpgid: true}

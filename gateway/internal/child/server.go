@@ -35,9 +35,10 @@ type Server struct {
 }
 
 type counters struct {
-	starts, restarts, crashes           atomic.Uint64
-	strayLines, tooLong, late, dropped  atomic.Uint64
-	bytesIn, bytesOut, bytesErr, killed atomic.Uint64
+	starts, restarts, crashes          atomic.Uint64
+	strayLines, tooLong, late, dropped atomic.Uint64
+	bytesIn, bytesOut, bytesErr        atomic.Uint64
+	killed, left                       atomic.Uint64
 }
 
 var (
@@ -93,7 +94,8 @@ func (s *Server) Open(r link.Receiver) link.Link {
 }
 
 // Shutdown closes all links and waits until nothing of their children is left. When ctx is done, it
-// kills what is left and waits a moment longer. The error is nil if everything has ended.
+// kills what is left and waits for its end, which takes milliseconds, at most 6 s. The error is nil
+// if everything has ended.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	if !s.closed {
@@ -114,7 +116,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-s.empty:
 	case <-ctx.Done():
 		s.killAll()
-		moment := time.NewTimer(time.Second)
+		moment := time.NewTimer(killGrace + time.Second)
 		defer moment.Stop()
 		select {
 		case <-s.empty:
@@ -123,6 +125,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 	}
 	s.nursery.remove(s)
+	if s.left.Load() > 0 {
+		return errStillThere
+	}
 	return nil
 }
 
@@ -231,6 +236,7 @@ func (s *Server) Stats() Stats {
 		Restarts:   s.restarts.Load(),
 		Crashes:    s.crashes.Load(),
 		Killed:     s.killed.Load(),
+		Left:       s.left.Load(),
 		StrayLines: s.strayLines.Load(),
 		TooLong:    s.tooLong.Load(),
 		Late:       s.late.Load(),

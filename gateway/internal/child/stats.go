@@ -11,6 +11,7 @@ type Stats struct {
 	Restarts uint64 // of them, those that followed a crash
 	Crashes  uint64 // children that ended, or could not start, without Close
 	Killed   uint64 // groups that got SIGKILL
+	Left     uint64 // of them, those that did not end within 5 s
 
 	StrayLines uint64 // lines that are not messages
 	TooLong    uint64 // lines beyond MaxLine
