@@ -161,6 +161,7 @@ func (c *child) receiveLong(long *longLine) {
 // setReady says that the child has sent its first message. Only the reader calls it.
 func (c *child) setReady() {
 	if !isClosed(c.ready) {
+		c.setState(Up)
 		close(c.ready)
 	}
 }

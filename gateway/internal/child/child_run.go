@@ -172,7 +172,6 @@ func (c *child) watch(p *process, held *slots) (cause error, asked bool) {
 		case <-ready:
 			ready = nil
 			timeout.Stop()
-			c.setState(Up)
 			held.giveBack(slotStart)
 			held.giveBack(slotTurn)
 		case <-slow.C:
