@@ -62,8 +62,10 @@ type Field struct{ Name, Value string }
 // is not read may stop. They may call the Link.
 type Receiver interface {
 	// Receive gets one message. On is the ID of the request on whose stream it came, or 0 if the
-	// stream belongs to the session. Msg is one JSON object, as the upstream sent it, and is valid
-	// until Receive returns.
+	// stream belongs to the session. On stdio, where there is one stream, it is the request of a
+	// response, and 0 for other messages. Msg is one JSON object, as the upstream sent it, and must
+	// not be used after Receive has returned. It may turn out to be malformed: if it is a response,
+	// the request on which it came gets nothing else.
 	Receive(on int64, msg []byte)
 	// Failed says that the request will get no response.
 	Failed(id int64, err *Error)
