@@ -44,7 +44,7 @@ func gateway() {
 		answer := <-f
 		fmt.Println(s.Stats().Children[0].PID, answer)
 	}
-	select {}
+	hang()
 }
 
 // Pain 7: children that ignore the end of their input survive their gateway. Here the kernel kills

@@ -105,9 +105,9 @@ var behaviours = map[string]func(){
 	"stubborn": func() { // ignores the end of its input, and SIGTERM
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 		go echo(os.Stdin, os.Stdout)
-		select {}
+		hang()
 	},
-	"deaf": func() { select {} }, // does not read
+	"deaf": hang, // does not read
 	"slow": func() {
 		time.Sleep(time.Second)
 		echo(os.Stdin, os.Stdout)
@@ -123,7 +123,7 @@ var behaviours = map[string]func(){
 	"half": func() { // answers, then closes stdout and goes on
 		echoOne()
 		_ = os.Stdout.Close()
-		select {}
+		hang()
 	},
 	"truncated": func() { // dies within a response
 		eachLine(func(line []byte) {
@@ -139,6 +139,13 @@ var behaviours = map[string]func(){
 		})
 	},
 	"gateway": gateway,
+}
+
+// hang never returns. Without a timer, the runtime would see a deadlock.
+func hang() {
+	for {
+		time.Sleep(time.Hour)
+	}
 }
 
 // echo answers each request until the input ends.
