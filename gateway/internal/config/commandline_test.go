@@ -179,6 +179,33 @@ func TestFromURL(t *testing.T) {
 	}
 }
 
+func TestRedactArgs(t *testing.T) {
+	for line, want := range map[string]string{
+		"npx -y x /home/ann":                           "npx -y x /home/ann",
+		"x --api-key hunter2 y":                        "x --api-key [redacted] y",
+		"x --api-key --verbose y":                      "x --api-key --verbose y",
+		"x --token=hunter2 API_KEY=hunter2 A=b":        "x --token=[redacted] API_KEY=[redacted] A=b",
+		"docker run -e PASSWORD=hunter2 i":             "docker run -e PASSWORD=[redacted] i",
+		"x --header 'Authorization: hunter2'":          "x --header [redacted]",
+		"x 'Authorization: Bearer hunter2'":            "x Authorization:[redacted]",
+		"x postgres://ann:hunter2@db/a@b":              "x postgres://[redacted]@db/a@b",
+		"x --db=postgres://hunter2@db":                 "x --db=postgres://[redacted]@db",
+		"x 'https://a/b?key=hunter2&flag#hunter2'":     "x https://a/b?key=[redacted]&flag",
+		"x 'https://a/b#hunter2?hunter2'":              "x https://a/b",
+		"x 'a://b,http://ann:hunter2@c/d'":             "x a://b,http://[redacted]@c/d",
+		"x 'a://b/http://ann:hunter2@c?d=hunter2'":     "x a://b/http://[redacted]@c?d=[redacted]",
+		"x '{\"token\":\"hunter2\"}' https://a:80 a:b": "x {\"token\":[redacted] https://a:80 a:b",
+	} {
+		argv, err := Split(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(redactArgs(argv), " "); got != want {
+			t.Errorf("%s: got %s, want %s", line, got, want)
+		}
+	}
+}
+
 func TestNamed(t *testing.T) {
 	args := []string{"--port", "1", "--named-server", "a", "npx -y 'x y'", "--named-server=b=cat", "--named-server", "c=d e", "--named-server", "e", "--", "--named-server", "f", "g"}
 	want := []string{"--port", "1", "--named-server=a=npx -y 'x y'", "--named-server=b=cat", "--named-server", "c=d e", "--named-server", "e", "--", "--named-server", "f", "g"}

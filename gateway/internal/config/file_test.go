@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -288,8 +289,18 @@ func FuzzParse(f *testing.F) {
 		f.Add(src)
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
-		file, err := Parse("f", src, env)
+		const secret = "s3cret/value"
+		var shown string
+		file, err := Parse("f", src, func(string) (string, bool) { return secret, true })
 		if err != nil {
+			shown = err.Error()
+		} else {
+			shown = fmt.Sprint(string(Print(file.Servers)), file.Servers, file.Warnings)
+		}
+		if strings.Contains(shown, secret) && !bytes.Contains(src, []byte("3")) {
+			t.Fatalf("%q: the value of a variable is shown: %s", src, shown)
+		}
+		if file, err = Parse("f", src, env); err != nil {
 			var errs Errors
 			if !errors.As(err, &errs) || len(errs) == 0 || errs[0].Pos.Line == 0 && len(src) <= MaxFile {
 				t.Fatalf("%q: %v", src, err)

@@ -123,9 +123,10 @@ func (s *Server) printedSettings() *printedSettings {
 	}
 	if c := &s.Credentials; c.Grant != GrantNone {
 		isPlain = false
+		w := s.written.credentials // there are none on command lines
 		p.Credentials = &printedCredentials{
-			Grant: c.Grant, TokenEndpoint: redactURL(c.TokenEndpoint), ClientID: c.ClientID, ClientAuth: unless(c.ClientAuth, ClientAuthBasic),
-			ClientSecret: c.ClientSecret, ClientSecretFile: c.ClientSecretFile, Scope: c.Scope, Resource: c.Resource, Audience: c.Audience,
+			Grant: c.Grant, TokenEndpoint: redactURL(w["tokenEndpoint"]), ClientID: w["clientId"], ClientAuth: unless(c.ClientAuth, ClientAuthBasic),
+			ClientSecret: c.ClientSecret, ClientSecretFile: w["clientSecretFile"], Scope: w["scope"], Resource: redactURL(w["resource"]), Audience: w["audience"],
 		}
 	}
 	if text, err := json.Marshal(p); isPlain && err == nil && string(text) == "{}" {

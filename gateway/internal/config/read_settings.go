@@ -64,9 +64,11 @@ var settings = map[string]func(sr *serverReader, f field){
 	},
 	"credentials": func(sr *serverReader, f field) {
 		sr.credentials = &f
+		sr.s.written.credentials = make(map[string]string)
 		for _, m := range f.fields() {
 			if set := credentials[m.name]; set != nil {
 				set(&sr.s.Credentials, m)
+				sr.s.written.credentials[m.name] = m.n.text
 			} else {
 				m.errorf("unknown; want one of %s", keys(credentials))
 			}

@@ -74,8 +74,7 @@ func namesSecret(name string) bool {
 	return name == "-h" || name == "-p" || name == "-u"
 }
 
-// redactURL returns s without the user information and the values of the query of the URL in it, if
-// it contains one.
+// redactURL returns s without the user information and the values of the query of each URL in it.
 func redactURL(s string) string {
 	scheme := strings.Index(s, "://")
 	if scheme < 0 {
@@ -89,7 +88,7 @@ func redactURL(s string) string {
 	}
 	path, query, hasQuery := strings.Cut(rest, "?")
 	path, _, hasFragment := strings.Cut(path, "#")
-	s += path
+	s += redactURL(path)
 	if !hasQuery || hasFragment {
 		return s
 	}

@@ -34,6 +34,7 @@ type Server struct {
 type written struct {
 	command, dir, url string
 	args              []string
+	credentials       map[string]string // by member
 }
 
 // A Transport says how messages get to an upstream.
