@@ -160,6 +160,7 @@ func TestLimitsAreDocumented(t *testing.T) {
 		fmt.Sprintf("| servers | %d |", MaxServers),
 		fmt.Sprintf("| nesting of values | %d levels |", maxDepth),
 		fmt.Sprintf("| length of a value with its variables | %d KiB |", maxExpanded>>10),
+		fmt.Sprintf("| header fields, and elements of a list in `x-mooring` | %d |", maxList),
 		fmt.Sprintf("| patterns of a server | %d, each of at most %d bytes |", names.MaxPatterns, names.MaxPatternLength),
 		fmt.Sprintf("| errors and warnings that are reported of a file | %d and %d |", maxErrors, maxWarnings),
 		fmt.Sprintf("at most %d letters and digits", names.MaxServer),

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// maxExpanded is how long a value may become by its variables.
+// maxExpanded is how long a value may be with its variables replaced.
 const maxExpanded = 64 << 10
 
 // editorVariables are those of editors, which mean nothing here.
@@ -64,8 +64,11 @@ func expand(s string, lookup func(string) (string, bool)) (e expansion, err erro
 		e.whole = before == "" && after == "" && rest == s
 		rest = after
 		if b.Len() > maxExpanded {
-			return expansion{}, fmt.Errorf("the value is longer than %d bytes with its variables", maxExpanded)
+			break
 		}
+	}
+	if b.Len() > maxExpanded {
+		return expansion{}, fmt.Errorf("the value is longer than %d bytes", maxExpanded)
 	}
 	e.text = b.String()
 	return e, nil

@@ -55,6 +55,7 @@ func TestExpandRefuses(t *testing.T) {
 		"${9}":                "is not the name",
 		"${hunter2-x}":        "is not the name",
 		"${BIG}${BIG}":        "longer than 65536 bytes",
+		"BIG":                 "longer than 65536 bytes",
 		"${a\nb}":             "is not the name",
 		"${command:x}":        "${command:x} is a variable of another program",
 		"${}":                 `"" is not the name`,
@@ -65,6 +66,9 @@ func TestExpandRefuses(t *testing.T) {
 		"${input:" + "\x1b}":  `${input:\x1b}`,
 		"${TOKEN}${UNSET}${}": "variable UNSET is not set",
 	} {
+		if in == "BIG" {
+			in = strings.Repeat("x", maxExpanded+1)
+		}
 		got, err := expand(in, env)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", in, err, want)

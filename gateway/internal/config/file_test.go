@@ -342,6 +342,24 @@ func TestLimits(t *testing.T) {
 	if _, err := Parse("f", []byte(strings.ReplaceAll(full, `"x"`, `1`)+"}}"), env); !errors.As(err, &errs) || len(errs) != maxErrors {
 		t.Errorf("%d errors are reported, want %d", len(errs), maxErrors)
 	}
+	many := func(element string) string {
+		for i := range maxList + 1 {
+			b.WriteString(fmt.Sprintf(element, i))
+		}
+		defer b.Reset()
+		return b.String()
+	}
+	b.Reset()
+	for src, want := range map[string]string{
+		`"url": "http://a", "headers": {` + many(`"a%d": "",`) + `}`:                      "more than 1000 fields",
+		`"url": "http://a", "x-mooring": {"scopes": [` + many(`"a%d",`) + `]}`:            "scopes: the list has more than 1000 elements",
+		`"url": "http://a", "x-mooring": {"tools": [` + many(`"a%d",`) + `]}`:             "tools: the list has more than 1000 elements",
+		`"url": "http://a", "x-mooring": {"toolScopes": {` + many(`"a%d": ["a"],`) + `}}`: "toolScopes: 1001 patterns: at most 1000 are possible",
+	} {
+		if _, err := Parse("f", []byte(in(src)), env); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %.200v, want %s", err, want)
+		}
+	}
 	file := filepath.Join(t.TempDir(), "f")
 	for size, want := range map[int]bool{MaxFile: true, MaxFile + 1: false} {
 		text := `{"servers": {}}` + strings.Repeat(" ", size-15)

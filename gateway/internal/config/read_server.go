@@ -265,7 +265,12 @@ func readEnv(p place) (list []Variable) {
 
 // readHeaders reads header fields. The names are canonical then.
 func readHeaders(p place) (list []Header) {
-	for _, f := range p.fields() {
+	fields := p.fields()
+	if len(fields) > maxList {
+		p.errorf("there are more than %d fields", maxList)
+		return nil
+	}
+	for _, f := range fields {
 		e, ok := f.expanded()
 		if !ok {
 			continue

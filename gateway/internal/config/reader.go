@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// maxList is how many elements a list of words may have, and how many header fields there may be.
+const maxList = 1000
+
 // A reader reads one file and collects what is wrong in it.
 type reader struct {
 	file     string
@@ -74,7 +77,9 @@ func (p place) fields() []field {
 		}
 		f := field{place{p.r, m.value, at}, m.name}
 		if offset, twice := first[m.name]; twice {
-			f.errorf("it is there twice, first in line %d", position(p.r.src, offset).Line)
+			if len(p.r.errors) < maxErrors { // a position costs time
+				f.errorf("it is there twice, first in line %d", position(p.r.src, offset).Line)
+			}
 			continue
 		}
 		first[m.name] = m.offset
@@ -177,8 +182,12 @@ func (p place) duration() time.Duration {
 // without elements is an error: it says nothing, and could be meant in two ways.
 func (p place) words(check func(string) error) (list []string) {
 	elems := p.elems()
-	if p.n.kind == isArray && len(elems) == 0 {
+	switch {
+	case p.n.kind == isArray && len(elems) == 0:
 		p.errorf("the list is empty; leave it out")
+	case len(elems) > maxList:
+		p.errorf("the list has more than %d elements", maxList)
+		return nil
 	}
 	for _, e := range elems {
 		s, ok := e.str()

@@ -74,34 +74,47 @@ func namesSecret(name string) bool {
 	return name == "-h" || name == "-p" || name == "-u"
 }
 
-// redactURL returns s without the user information and the values of the query of each URL in it.
+// redactURL returns s without the user information of each URL in it, and from the first query or
+// fragment of one on without values.
 func redactURL(s string) string {
-	scheme := strings.Index(s, "://")
-	if scheme < 0 {
+	var b strings.Builder
+	begin := strings.Index(s, "://")
+	if begin < 0 {
 		return s
 	}
-	rest := s[scheme+3:]
-	s = s[:scheme+3]
-	if at := strings.LastIndexByte(rest[:authorityEnd(rest)], '@'); at >= 0 {
-		s += redacted
-		rest = rest[at:]
+	end := len(s)
+	if i := strings.IndexAny(s[begin:], "?#"); i >= 0 {
+		end = begin + i
 	}
-	path, query, hasQuery := strings.Cut(rest, "?")
-	path, _, hasFragment := strings.Cut(path, "#")
-	s += redactURL(path)
-	if !hasQuery || hasFragment {
-		return s
+	rest, tail := s[:end], s[end:]
+	for {
+		before, after, found := strings.Cut(rest, "://")
+		b.WriteString(before)
+		if !found {
+			break
+		}
+		b.WriteString("://")
+		if at := strings.LastIndexByte(after[:authorityEnd(after)], '@'); at >= 0 {
+			b.WriteString(redacted)
+			after = after[at:]
+		}
+		rest = after
+	}
+	query, hasQuery := strings.CutPrefix(tail, "?")
+	if !hasQuery {
+		return b.String()
 	}
 	query, _, _ = strings.Cut(query, "#")
 	separator := "?"
 	for pair := range strings.SplitSeq(query, "&") {
 		name, _, hasValue := strings.Cut(pair, "=")
-		if s += separator + name; hasValue {
-			s += "=" + redacted
+		b.WriteString(separator + name)
+		if hasValue {
+			b.WriteString("=" + redacted)
 		}
 		separator = "&"
 	}
-	return s
+	return b.String()
 }
 
 // authorityEnd returns where the authority ends that s begins with (RFC 3986, section 3.2).
