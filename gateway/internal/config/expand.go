@@ -32,7 +32,6 @@ type expansion struct {
 //
 // A value that came in is not looked at again. Errors name the variable and have nothing else of s,
 // which may be a password that happens to have ${ in it.
-// A value that came in is not looked at again. Errors name the variable and have no value.
 func expand(s string, lookup func(string) (string, bool)) (e expansion, err error) {
 	var b strings.Builder
 	rest := s
@@ -51,7 +50,6 @@ func expand(s string, lookup func(string) (string, bool)) (e expansion, err erro
 		ref, after, closed := strings.Cut(after, "}")
 		if !closed {
 			return expansion{}, errors.New("a ${ has no }; write $${ for the characters themselves")
-			return expansion{}, fmt.Errorf("a ${ has no }; write $${ for the characters themselves")
 		}
 		value, isDefault, err := resolve(ref, lookup)
 		if err != nil {
@@ -85,8 +83,6 @@ func resolve(ref string, lookup func(string) (string, bool)) (value string, isDe
 		return "", false, fmt.Errorf("${input:%s} asks a person, which the gateway cannot: use ${VAR} and an environment variable", bare(rest))
 	case scheme == "command" || scheme == "config":
 		return "", false, fmt.Errorf("${%s:…} is a variable of editors; only environment variables are known here", scheme)
-	default:
-		return "", false, fmt.Errorf("${%s} is a variable of another program; only environment variables are known here", bare(name))
 	}
 	if editorVariables[name] {
 		if _, ok := lookup(name); !ok && !hasDefault {
@@ -95,7 +91,6 @@ func resolve(ref string, lookup func(string) (string, bool)) (value string, isDe
 	}
 	if !isVariable(name) {
 		return "", false, errors.New("what is between ${ and } is not the name of an environment variable; write $${ for the characters ${ themselves")
-		return "", false, fmt.Errorf("%s is not the name of an environment variable; write $${ for the characters ${ themselves", quote(name))
 	}
 	if value, ok := lookup(name); ok {
 		return value, false, nil

@@ -67,7 +67,6 @@ func Parse(path string, src []byte, lookup func(name string) (value string, ok b
 		return nil, Errors{p}
 	}
 	f := &File{Path: path, content: sha256.Sum256(src)}
-	f := &File{Path: path}
 	r.root(place{r: r, n: parse(text)}, f)
 	if len(r.errors) > 0 {
 		return nil, r.errors
@@ -91,7 +90,6 @@ func (r *reader) root(p place, f *File) {
 	if err := Check(f.Servers); err != nil {
 		p.errorf("%v", err)
 	}
-	r.checkTogether(p, f.Servers)
 }
 
 // sections reads the members that have servers, and reports whether there is one.
@@ -144,8 +142,6 @@ func (r *reader) servers(p place, f *File) {
 // Check returns what servers cannot have in common, such as a name, and nil if there is nothing.
 // Those of one file have passed it.
 func Check(servers []Server) error {
-// checkTogether checks what no two servers may have in common.
-func (r *reader) checkTogether(p place, servers []Server) {
 	names, paths := make(map[string]Position), make(map[string]string)
 	for i := range servers {
 		s := &servers[i]
@@ -189,10 +185,6 @@ func (f *File) Only(names []string) ([]Server, error) {
 		}
 	}
 	return list, nil
-			p.errorf("two servers have the name %s, in line %d and in line %d", show(s.Name), at.Line, s.Pos.Line)
-			continue
-			p.errorf("the servers %s and %s have the same path", show(other), show(s.Name))
-			continue
 }
 
 // isOurs reports whether a name is x-mooring, or likely to be meant as that.

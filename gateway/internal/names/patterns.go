@@ -53,7 +53,6 @@ func CheckPattern(s string) error {
 		return errors.New("the pattern is empty")
 	case s[0] == '!':
 		return errors.New("the pattern has more than one ! in front")
-		return errors.New("the pattern begins with more than one !")
 	case len(s) > MaxPatternLength:
 		return fmt.Errorf("the pattern is longer than %d bytes", MaxPatternLength)
 	}
@@ -155,7 +154,6 @@ func CompileScopes(list []Scope) (*Scopes, error) {
 	for i, rule := range list {
 		if strings.HasPrefix(rule.Pattern, "!") {
 			return nil, errors.New("a pattern with scopes cannot have a ! in front")
-			return nil, errors.New("a pattern with scopes cannot begin with !")
 		}
 		if err := CheckPattern(rule.Pattern); err != nil {
 			return nil, err
