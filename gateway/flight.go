@@ -86,6 +86,7 @@ func (m *member) fields(f *mcp.Forward) (out []link.Field) {
 			}
 		}
 	}
+	f.ParamFields(func(name, value string) { out = append(out, link.Field{Name: name, Value: value}) })
 	h := f.Header()
 	for _, name := range m.cfg.ForwardHeaders {
 		for _, v := range h.Values(name) {
