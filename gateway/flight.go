@@ -66,7 +66,7 @@ func (m *member) Start(f *mcp.Forward) {
 // newCall returns a call for the client of f, without params.
 func (m *member) newCall(f *mcp.Forward, h upstream.Handler) *upstream.Call {
 	c := &upstream.Call{
-		Method: f.Method().String(), Principal: f.Principal(), SessionKey: f.SessionID(), Class: classOf(f.Capabilities()),
+		Method: f.Method().String(), Principal: f.Principal(), SessionKey: f.SessionID(), Legacy: f.Legacy(), Class: classOf(f.Capabilities()),
 		Capabilities: bytes.Clone(f.ClientCapabilities()), ProgressToken: bytes.Clone(f.ProgressToken()),
 		Deadline: time.Now().Add(m.g.opts.CallTimeout), Handler: h,
 	}

@@ -80,6 +80,9 @@ type Call struct {
 	Principal string
 	// SessionKey names the session of the front, or is "" if it has none.
 	SessionKey string
+	// Legacy is true if the front is: an upstream of both eras is spoken to in the front's, if it
+	// may ask the front something. The two eras ask in different ways.
+	Legacy bool
 	// Class is what the front can be asked.
 	Class Class
 	// Capabilities is the ClientCapabilities object of the front, for a modern upstream. The

@@ -28,7 +28,7 @@ func (s *Server) open(ss *session) {
 		s.newConn(ss, s.opener()).initialize()
 	case !s.era.known:
 		s.newConn(ss, s.opts.Open).discover()
-	case !s.era.modern:
+	case !s.era.modern || ss.key.legacy:
 		s.newConn(ss, s.opener()).initialize()
 	case ss == s.home:
 		s.newConn(ss, s.opts.Open).discover()
@@ -91,7 +91,7 @@ func (k *conn) discovered(env *jsonrpc.Envelope, err *link.Error) {
 		if info, ok := jsonrpc.Member(metaOf(env.Result), metaServerInfo); ok {
 			k.server.info = bytes.Clone(oneLine(info))
 		}
-		s.learn(era{known: true, modern: true})
+		s.learn(era{known: true, modern: true, both: supportsLegacy(env.Result), wordless: s.era.wordless})
 		k.ready()
 		return
 	case s.opts.Era == EraModern || s.era.known:
@@ -142,6 +142,17 @@ func supportsModern(result []byte) bool {
 	versions, _ := jsonrpc.Member(result, "supportedVersions")
 	for v := range jsonrpc.Elements(versions) {
 		if jsonrpc.EqualString(v, modernVersion) && v[0] == '"' {
+			return true
+		}
+	}
+	return false
+}
+
+// supportsLegacy reports whether the result of server/discover lists a legacy revision too.
+func supportsLegacy(result []byte) bool {
+	versions, _ := jsonrpc.Member(result, "supportedVersions")
+	for v := range jsonrpc.Elements(versions) {
+		if text, ok := jsonrpc.StringValue(v); ok && isLegacy(text) {
 			return true
 		}
 	}
@@ -213,7 +224,11 @@ func (k *conn) initialized(env *jsonrpc.Envelope, err *link.Error, first bool) {
 	}
 	k.link.Negotiated(version)
 	k.notify("notifications/initialized")
-	s.learn(era{known: true, sse: s.era.sse, sessions: hasSession(k.link)})
+	if k.sess.key.legacy {
+		s.era.wordless = !hasSession(k.link)
+	} else {
+		s.learn(era{known: true, sse: s.era.sse, sessions: hasSession(k.link)})
+	}
 	k.ready()
 }
 
@@ -284,6 +299,16 @@ func (k *conn) openFailed(err *link.Error, anew bool) {
 		s.forgetEra("initialize is refused")
 	}
 	s.era.sse = s.era.sse && s.era.known
+	if ss.key.legacy && anew {
+		// It is modern alone, whatever it says.
+		s.era.both = false
+		delete(s.sessions, ss.key)
+		for _, c := range waiting {
+			c.state, c.session = callNew, nil
+			s.place(c)
+		}
+		return
+	}
 	s.lostLink(ss, 0, err)
 	for _, c := range waiting {
 		s.finish(c, End{Err: err})

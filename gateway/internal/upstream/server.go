@@ -45,6 +45,10 @@ type era struct {
 	sessions  bool // legacy, and its sessions are more than a word
 	asked     int  // how often the upstream was asked
 	forgotten bool // the upstream has said that what was known is wrong
+
+	// Of a modern upstream:
+	both     bool // it says that it is legacy too
+	wordless bool // and there its sessions are only a word
 }
 
 // New returns a Server. It does nothing before Start or Connect.
@@ -119,7 +123,13 @@ func (s *Server) keyOf(c *Call) key {
 	if s.opts.PrincipalCredentials {
 		k.principal = c.Principal
 	}
-	if s.era.modern || !s.era.sessions {
+	if s.era.modern && s.speaksLegacy(c) {
+		k.legacy = true
+		if s.era.wordless {
+			k.class = s.home.key.class
+			return k
+		}
+	} else if s.era.modern || !s.era.sessions {
 		k.class = s.home.key.class
 		return k
 	}
@@ -131,6 +141,11 @@ func (s *Server) keyOf(c *Call) key {
 		k.front = c.SessionKey
 	}
 	return k
+}
+
+// speaksLegacy reports whether c goes to a legacy session of a modern upstream.
+func (s *Server) speaksLegacy(c *Call) bool {
+	return c.Legacy && s.era.both && s.opts.Era == EraAuto && s.classOf(c.Class) != 0
 }
 
 // place finds a session for c, or makes one, or lets c wait. C is nowhere yet.

@@ -11,6 +11,7 @@ type key struct {
 	principal string
 	class     Class
 	front     string
+	legacy    bool // a legacy session of an upstream that is modern too
 }
 
 // A session is what fronts with the same key share. It survives its links: when one is lost, the
