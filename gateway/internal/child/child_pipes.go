@@ -155,7 +155,7 @@ func (c *child) receiveLong(long *longLine) {
 		c.failLine(id)
 		return
 	}
-	c.server.opts.Logger.Warn("gateway: a line that is too long was discarded", "server", c.server.opts.Name, "begins", string(long.head[:min(len(long.head), 200)]))
+	c.server.long(long)
 }
 
 // setReady says that the child has sent its first message. Only the reader calls it.

@@ -3,6 +3,7 @@
 package child
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -34,16 +35,18 @@ func (c *child) run() {
 	}
 	done := c.attend(p)
 	cause, asked := c.watch(p, &held)
-	if !asked {
+	if asked {
+		c.leave(p)
+	} else {
 		c.crash(p, cause, &done)
 	}
-	c.end(p, asked)
+	_ = p.stdin.SetWriteDeadline(time.Unix(1, 0)) // ends a write; the writer closes stdin
+	c.end(p)
 	if asked && isClosed(p.exited) {
 		c.server.exited(time.Now(), p.exitError())
 	}
 	c.stopReading()
 	closeFiles(p.stdout, p.stderr)
-	_ = p.stdin.SetWriteDeadline(time.Unix(1, 0)) // the writer closes it
 	<-done.stdout
 	<-done.stderr
 	<-done.stdin
@@ -197,16 +200,14 @@ func (c *child) watch(p *process, held *slots) (cause error, asked bool) {
 // crash ends the link of a child that has ended or is of no use any more. Its last words are read
 // before.
 func (c *child) crash(p *process, cause error, d *done) {
-	patience := time.NewTimer(lastWords)
-	defer patience.Stop()
-	for _, ch := range []chan struct{}{p.exited, d.stdout, d.stderr} {
-		if cause == errStartTimeout {
-			break
-		}
-		select {
-		case <-ch:
-		case <-patience.C:
-			patience.Reset(0)
+	if !errors.Is(cause, errStartTimeout) { // which has nothing to say
+		ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+		defer cancel()
+		for _, ended := range []<-chan struct{}{p.exited, d.stdout, d.stderr} {
+			select {
+			case <-ended:
+			case <-ctx.Done():
+			}
 		}
 	}
 	c.stopReading()
@@ -224,60 +225,34 @@ func (c *child) crash(p *process, cause error, d *done) {
 	}, false)
 }
 
-// end ends the process and its group: end of input, SIGTERM, SIGKILL. Without asked the first step
-// has no time.
-func (c *child) end(p *process, asked bool) {
-	o := &c.server.opts
-	kill := c.server.kill
-	if asked {
-		_ = p.stdin.SetWriteDeadline(time.Now().Add(o.EOFGrace / 4)) // for what is still to be written
-		patience := time.NewTimer(o.EOFGrace)
-		defer patience.Stop()
-		select {
-		case <-p.exited:
-		case <-patience.C:
-		case <-kill:
-		}
-	} else {
-		_ = p.stdin.SetWriteDeadline(time.Unix(1, 0))
+// leave gives a child that was closed the time to leave at the end of its input.
+func (c *child) leave(p *process) {
+	grace := c.server.opts.EOFGrace
+	_ = p.stdin.SetWriteDeadline(time.Now().Add(grace / 4)) // for what is still to be written
+	patience := time.NewTimer(grace)
+	defer patience.Stop()
+	select {
+	case <-p.exited:
+	case <-patience.C:
+	case <-c.server.kill:
 	}
+}
+
+// end ends the process, if it has not ended, and the rest of its group.
+func (c *child) end(p *process) {
 	if p.gone() {
 		return
 	}
 	p.signal(unix.SIGTERM)
 	p.signal(unix.SIGCONT) // one that is stopped does not see SIGTERM
-	patience := time.NewTimer(o.TermGrace)
-	defer patience.Stop()
-	pause := time.Millisecond
-	isKilled := false
-	exited := p.exited
-	for !p.gone() {
-		again := time.NewTimer(pause)
-		pause = min(2*pause, 50*time.Millisecond)
-		expired := false
-		select {
-		case <-again.C:
-		case <-exited:
-			exited = nil
-		case <-patience.C:
-			expired = true
-		case <-kill:
-			expired, kill = true, nil
-		}
-		again.Stop()
-		switch {
-		case expired && !isKilled:
-			isKilled = true
-			c.server.killed.Add(1)
-			p.signal(unix.SIGKILL)
-			patience.Reset(killGrace)
-			kill = nil
-			pause = time.Millisecond
-		case expired:
-			c.server.left.Add(1)
-			o.Logger.Error("gateway: a process does not end after SIGKILL", "server", o.Name, "group", p.pid)
-			return
-		}
+	if p.awaitGone(c.server.opts.TermGrace, c.server.kill) {
+		return
+	}
+	c.server.killed.Add(1)
+	p.signal(unix.SIGKILL)
+	if !p.awaitGone(killGrace, nil) {
+		c.server.left.Add(1)
+		c.server.opts.Logger.Error("gateway: a process does not end after SIGKILL", "server", c.server.opts.Name, "group", p.pid)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// inherited are the variables that a child gets from this process, beside those that begin with
+// inherited are the variables that a child gets from this process, with those that begin with
 // LC_. Nothing else is passed on, because there may be secrets.
 var inherited = []string{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "TMPDIR"}
 

@@ -117,7 +117,7 @@ func TestOrphansAreReaped(t *testing.T) {
 		t.Skip("orphans go to init")
 	}
 	opts := quick("echo")
-	opts.Args = []string{"-c", `( sleep 0.3 & ) ; exec "$0"`, opts.Command}
+	opts.Args = []string{"-c", `( sleep 1 & ) ; exec "$0"`, opts.Command}
 	opts.Command = "/bin/sh"
 	opts.reapEvery = 50 * time.Millisecond
 	g := newRig(t, opts, NurseryOptions{})
@@ -171,7 +171,7 @@ func TestStoppedChild(t *testing.T) {
 		eventually(t, "not stopped", func() bool { return strings.ContainsAny(state(pid), "T-") })
 	}
 	stop()
-	p.wantFailed("stopped", p.send("ping", time.Now().Add(50*time.Millisecond)), link.Timeout, false)
+	p.wantFailed("stopped", p.send("ping", time.Now().Add(500*time.Millisecond)), link.Timeout, false)
 	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}

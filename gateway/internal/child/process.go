@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -85,6 +86,25 @@ func (p *process) gone() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return unix.Kill(-p.pid, 0) != nil
+}
+
+// awaitGone waits until gone is true, and reports false if it is not so within the time, or until
+// hurry is closed.
+func (p *process) awaitGone(within time.Duration, hurry <-chan struct{}) bool {
+	timeout := time.NewTimer(within)
+	defer timeout.Stop()
+	for pause := time.Millisecond; !p.gone(); pause = min(2*pause, 20*time.Millisecond) {
+		again := time.NewTimer(pause)
+		select {
+		case <-again.C:
+			continue
+		case <-timeout.C:
+		case <-hurry:
+		}
+		again.Stop()
+		return false
+	}
+	return true
 }
 
 // exitError says how the process ended. It is called when p.exited is closed.

@@ -18,6 +18,7 @@ type spawner struct {
 	once         sync.Once
 	mu           sync.Mutex
 	calls        chan func() // nil before the first start and after stop
+	stopped      bool
 }
 
 // start starts file. It does not wait for the process.
@@ -30,6 +31,10 @@ func (s *spawner) start(file string, argv []string, attr *os.ProcAttr) (p *os.Pr
 	attr.Sys = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	done := make(chan struct{})
 	s.mu.Lock()
+	if s.stopped {
+		s.mu.Unlock()
+		return nil, errClosed
+	}
 	if s.calls == nil {
 		s.calls = make(chan func())
 		go spawn(s.calls, s.orphansEvery)
@@ -61,10 +66,11 @@ func spawn(calls <-chan func(), orphansEvery time.Duration) {
 	}
 }
 
-// stop ends the thread. Children that are left are killed by the kernel.
+// stop ends the thread. Children that are left are killed by the kernel. There are no more starts.
 func (s *spawner) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.stopped = true
 	if s.calls != nil {
 		close(s.calls)
 		s.calls = nil

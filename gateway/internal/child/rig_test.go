@@ -102,7 +102,7 @@ type peer struct {
 	messages []string // with on == 0
 	lost     []*link.Error
 	changed  chan struct{}
-	after    int // messages and failures after Lost
+	after    int // messages that came after Lost
 }
 
 func (g *rig) open() *peer {
@@ -114,9 +114,6 @@ func (g *rig) open() *peer {
 func (p *peer) add(add func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.lost) > 0 {
-		p.after++
-	}
 	add()
 	select {
 	case p.changed <- struct{}{}:
@@ -127,6 +124,9 @@ func (p *peer) add(add func()) {
 func (p *peer) Receive(on int64, msg []byte) {
 	m := string(msg)
 	p.add(func() {
+		if len(p.lost) > 0 {
+			p.after++
+		}
 		if on == 0 {
 			p.messages = append(p.messages, m)
 		} else {
@@ -224,13 +224,13 @@ func (p *peer) wantLost(why string, reason link.Reason) *link.Error {
 	return p.lost[0]
 }
 
-// wantQuiet checks that no Lost has come, and nothing after it.
+// wantNotLost checks that no Lost has come.
 func (p *peer) wantNotLost(why string) {
 	p.g.t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.lost) > 0 {
-		p.g.t.Errorf("%s: Lost %v", why, p.lost)
+	if len(p.lost) > 0 || p.after > 0 {
+		p.g.t.Errorf("%s: Lost %v, %d messages after it", why, p.lost, p.after)
 	}
 }
 

@@ -21,17 +21,19 @@ type Server struct {
 	kill    chan struct{} // closed when a Shutdown has run out of time
 	counters
 
-	mu       sync.Mutex
+	mu       sync.Mutex          // locked before child.mu, if both are
 	children map[*child]struct{} // every link until its last goroutine ends
 	closed   bool
 	empty    chan struct{} // closed when children is empty and closed is true
 	killing  bool          // kill is closed
 	backoff  backoff
+	isDown   bool   // there was no start since the last crash
 	exit     string // how the last child ended
 	exitTime time.Time
 	tail     *tail // stderr of the child that started last
 
 	strays strays
+	longs  strays // lines that are too long and respond to nothing
 }
 
 type counters struct {
@@ -162,7 +164,8 @@ func (s *Server) started(t *tail) {
 	s.starts.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.backoff.crashes > 0 {
+	if s.isDown {
+		s.isDown = false
 		s.restarts.Add(1)
 	}
 	s.tail = t
@@ -179,6 +182,7 @@ func (s *Server) crashed(now time.Time, cause error) time.Duration {
 	}
 	wait := s.backoff.crashed(now, stable, s.opts.Backoff, s.opts.MaxBackoff, rand.Float64())
 	crashes := s.backoff.crashes
+	s.isDown = true
 	s.exit, s.exitTime = cause.Error(), now
 	s.mu.Unlock()
 	s.opts.Logger.Warn("gateway: a child has crashed", "server", s.opts.Name, "cause", cause, "in a row", crashes, "next start in", wait.Round(time.Millisecond))
@@ -200,7 +204,14 @@ func (s *Server) stray(line []byte) {
 	}
 }
 
-// strays decides which stray lines are logged. It may be used from any goroutine.
+// long logs one of the lines that are too long each minute.
+func (s *Server) long(l *longLine) {
+	if n, ok := s.longs.log(time.Now()); ok {
+		s.opts.Logger.Warn("gateway: output that is too long was discarded", "server", s.opts.Name, "lines", n, "last", string(l.head[:min(len(l.head), 200)]))
+	}
+}
+
+// strays decides which lines are logged. It may be used from any goroutine.
 type strays struct {
 	mu    sync.Mutex
 	last  time.Time

@@ -8,7 +8,7 @@ import (
 // Stats are the figures of a Server.
 type Stats struct {
 	Starts   uint64 // of children, failed ones included
-	Restarts uint64 // of them, those that followed a crash
+	Restarts uint64 // of them, those that were the first after a crash
 	Crashes  uint64 // children that ended, or could not start, without Close
 	Killed   uint64 // groups that got SIGKILL
 	Left     uint64 // of them, those that did not end within 5 s

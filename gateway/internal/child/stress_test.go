@@ -97,7 +97,7 @@ func traffic(t *testing.T, g *rig, random *rand.Rand, groups *sync.Map) {
 			t.Errorf("request %d: %d outcomes", n, len(o))
 		}
 	}
-	if len(p.lost) > 1 {
-		t.Errorf("lost %d times", len(p.lost))
+	if len(p.lost) > 1 || p.after > 0 {
+		t.Errorf("lost %d times, %d messages after that", len(p.lost), p.after)
 	}
 }

@@ -25,7 +25,8 @@ func (t *tail) write(b []byte) {
 	t.buf = append(t.buf, b...)
 }
 
-// last returns a copy of at most the last n bytes, which do not begin within a UTF-8 sequence.
+// last returns a copy of at most the last n bytes, which do not begin within a UTF-8 sequence. What
+// is not UTF-8 is replaced by question marks.
 func (t *tail) last(n int) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -35,5 +36,5 @@ func (t *tail) last(n int) string {
 			b = b[1:]
 		}
 	}
-	return string(bytes.ToValidUTF8(b, []byte("\uFFFD")))
+	return string(bytes.ToValidUTF8(b, []byte{'?'}))
 }
