@@ -19,8 +19,8 @@ import (
 	"github.com/mooring-mcp/mooring/gateway/internal/link"
 )
 
-// benchServer is the environment variable that makes the test binary a server, so that its processor
-// time is not that of the links.
+// benchServer is the environment variable that makes the test binary a server, so that its
+// processor time is not that of the links.
 const benchServer = "HOP_BENCH_SERVER"
 
 // serveBench answers every request with the result for its id, until its standard input ends.
