@@ -108,6 +108,22 @@ func TestStatusAndBody(t *testing.T) {
 	}
 }
 
+// Content with a coding that was not asked for is not read.
+func TestContentCoding(t *testing.T) {
+	for status, reason := range map[int]link.Reason{200: link.Malformed, 502: link.Status} {
+		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", "gzip")
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, result(1))
+		})
+		_, l, r := open(t, s.URL, Options{}, OpenOptions{})
+		l.Send(call(1))
+		if err := r.failed(t, 1, reason, false); err.Status != status || err.Detail != "" {
+			t.Errorf("got %+v", err)
+		}
+	}
+}
+
 func TestEventStream(t *testing.T) {
 	tests := []struct {
 		name, kind, text string

@@ -174,6 +174,9 @@ func (u *Upstream) fail(j *job, err *link.Error, read bool) {
 	if !u.settle(j, read) {
 		return
 	}
+	if j.lastID != "" {
+		err.Unsent = false // it was sent, and broke off
+	}
 	if judges(err) {
 		u.report(j, false)
 	} else if err.Status != 0 {
@@ -199,6 +202,9 @@ func judges(err *link.Error) bool {
 
 // report gives the breaker the verdict on j. Called with mu held.
 func (u *Upstream) report(j *job, success bool) {
+	if success && j.probe {
+		u.log.Info("upstream answers again, circuit breaker closes", "url", u.url.Redacted())
+	}
 	opens := u.breaker.report(time.Now(), success, j.probe)
 	j.probe = false
 	if !opens {

@@ -48,12 +48,12 @@ func putBuffer(b *[]byte) {
 func (s *sender) read(j *job, resp *http.Response) {
 	defer s.finish(resp)
 	s.u.probed(j, resp.StatusCode)
-	switch coding := resp.Header.Get("Content-Encoding"); {
-	case coding != "" && !strings.EqualFold(coding, "identity"):
-		s.fail(j, &link.Error{Reason: link.Malformed, Status: resp.StatusCode, Err: errEncoding})
+	switch {
 	case resp.StatusCode >= 300:
 		s.refused(j, resp)
 	case j.verb != request:
+	case encoded(resp.Header):
+		s.fail(j, &link.Error{Reason: link.Malformed, Status: resp.StatusCode, Err: errEncoding})
 	case j.link.kind == SSE2024:
 		s.u.accepted(j)
 	default:
@@ -62,6 +62,12 @@ func (s *sender) read(j *job, resp *http.Response) {
 		}
 		s.content(j, resp)
 	}
+}
+
+// encoded reports whether the content has a coding, which no request asks for.
+func encoded(h http.Header) bool {
+	coding := h.Get("Content-Encoding")
+	return coding != "" && !strings.EqualFold(coding, "identity")
 }
 
 // probed reports the probe of the breaker as a success if its request was given up meanwhile.
@@ -279,6 +285,9 @@ func (s *sender) refused(j *job, resp *http.Response) {
 	defer putBuffer(buf)
 	ended := readAll(resp.Body, buf, min(maxRefusal, s.u.opts.MaxMessage), nil) == nil
 	b := bytes.TrimSpace(bytes.TrimPrefix(*buf, byteOrderMark))
+	if encoded(resp.Header) {
+		b = nil
+	}
 	err := &link.Error{Reason: link.Status, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, time.Now()), Detail: detail(b)}
 	l := j.link
 	switch {
