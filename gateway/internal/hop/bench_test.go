@@ -109,8 +109,11 @@ func processorTime() time.Duration {
 // BenchmarkPOST sends small calls, 64 at a time over 32 connections, and reports the processor time
 // of this process for 100,000 of them.
 func BenchmarkPOST(b *testing.B) {
-	for _, version := range []string{"2025-11-25", modernVersion} {
-		b.Run(version, func(b *testing.B) {
+	for _, bt := range []struct {
+		name, version string
+		base          *http.Transport
+	}{{"plain/2025-11-25", "2025-11-25", nil}, {"plain/2026-07-28", modernVersion, nil}, {"transport/2025-11-25", "2025-11-25", &http.Transport{}}} {
+		b.Run(bt.name, func(b *testing.B) {
 			cmd := exec.Command(os.Args[0])
 			cmd.Env = append(os.Environ(), benchServer+"=1")
 			stdin, err := cmd.StdinPipe()
@@ -130,14 +133,14 @@ func BenchmarkPOST(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			u, err := New(Options{URL: "http://" + strings.TrimSpace(addr) + "/mcp", Header: http.Header{"Authorization": {"Bearer abc"}}})
+			u, err := New(Options{URL: "http://" + strings.TrimSpace(addr) + "/mcp", Transport: bt.base, Header: http.Header{"Authorization": {"Bearer abc"}}})
 			if err != nil {
 				b.Fatal(err)
 			}
 			defer u.Close(context.Background())
 			w := &window{done: make(chan struct{})}
 			w.l = u.Open(w, OpenOptions{})
-			w.l.Negotiated(version)
+			w.l.Negotiated(bt.version)
 			w.open.Store(64)
 			w.left.Store(int64(b.N))
 			b.ReportAllocs()

@@ -19,17 +19,7 @@ func (u *Upstream) newTransport(conns int) *http.Transport {
 	if u.opts.Transport != nil {
 		t = u.opts.Transport.Clone()
 	}
-	dialer := &net.Dialer{Timeout: u.opts.DialTimeout}
-	t.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		u.stats.dials.Add(1)
-		c, err := dialer.DialContext(ctx, network, addr)
-		if err != nil {
-			u.stats.dialErrors.Add(1)
-			return nil, err
-		}
-		u.stats.sockets.Add(1)
-		return &conn{Conn: c, stats: &u.stats}, nil
-	}
+	t.DialContext = u.dial
 	t.DialTLSContext = nil
 	t.TLSHandshakeTimeout = u.opts.DialTimeout
 	t.IdleConnTimeout = u.opts.IdleTimeout
@@ -43,20 +33,34 @@ func (u *Upstream) newTransport(conns int) *http.Transport {
 	return t
 }
 
+// dial opens a connection, which is a *conn.
+func (u *Upstream) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: u.opts.DialTimeout}
+	u.stats.dials.Add(1)
+	c, err := dialer.DialContext(ctx, network, addr)
+	if err != nil {
+		u.stats.dialErrors.Add(1)
+		return nil, err
+	}
+	u.stats.sockets.Add(1)
+	return &conn{Conn: c, stats: &u.stats}, nil
+}
+
 // A conn is a connection to the upstream, below TLS. It closes itself when it has been idle for as
 // long as the server has announced, and when the server takes no more requests on it.
 type conn struct {
 	net.Conn
 	stats   *counters
 	written atomic.Int64
-	closed  sync.Once
+	gone    atomic.Bool // it is closed
 
 	mu     sync.Mutex
 	active int           // requests on it
 	idle   time.Duration // how long it may be idle; 0 leaves that to the transport
 	since  time.Time     // when it became idle
 	timer  *time.Timer
-	last   bool // the server takes no more requests
+	armed  time.Duration // idle when timer was set; 0: it is not
+	last   bool          // the server takes no more requests
 }
 
 // below returns the conn below c, which may be a connection of TLS, or nil.
@@ -83,19 +87,10 @@ func (c *conn) Write(b []byte) (int, error) {
 
 func (c *conn) Close() error {
 	err := c.Conn.Close()
-	c.closed.Do(func() {
+	if c.gone.CompareAndSwap(false, true) {
 		c.stats.sockets.Add(-1)
-		go c.stop() // the caller may hold c.mu
-	})
-	return err
-}
-
-func (c *conn) stop() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.timer != nil {
-		c.timer.Stop()
 	}
+	return err
 }
 
 // begin says that a request is about to be written. The connection does not close itself from now
@@ -120,22 +115,32 @@ func (c *conn) head(h http.Header, most time.Duration) {
 	c.last = requests == 0
 }
 
+// isLast reports whether the server takes no more requests.
+func (c *conn) isLast() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last
+}
+
 // end says that a response has been read.
 func (c *conn) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.active--
 	switch {
-	case c.active > 0:
+	case c.active > 0 || c.gone.Load():
 	case c.last:
 		_ = c.Close()
 	case c.idle > 0:
 		c.since = time.Now()
 		if c.timer == nil {
 			c.timer = time.AfterFunc(c.idle, c.expire)
-		} else {
+		} else if c.armed == 0 || c.idle < c.armed {
 			c.timer.Reset(c.idle)
+		} else {
+			break // expire looks at the time again
 		}
+		c.armed = c.idle
 	}
 }
 
@@ -144,13 +149,15 @@ func (c *conn) end() {
 func (c *conn) expire() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	left := c.idle
-	if c.active == 0 {
-		left -= time.Since(c.since)
+	c.armed = 0
+	if c.gone.Load() || c.active > 0 {
+		return // end sets the timer again
 	}
+	left := c.idle - time.Since(c.since)
 	if left <= 0 {
 		_ = c.Close()
 		return
 	}
 	c.timer.Reset(left)
+	c.armed = left
 }

@@ -18,7 +18,8 @@
 //     longer than a few seconds after the message that answers it, or never stops to send bytes.
 //
 // A request waits in a queue of jobs, not in a goroutine. At most Options.Concurrency goroutines
-// send requests and read responses. They end when the queue is empty. One more sends what no
+// send requests and read responses. They end when the queue is empty. (A request of more than 32
+// KiB has one more while it is written.) One more sends what no
 // request may hold up: notifications, responses to the upstream's requests, and DELETE.
 //
 // A request is sent a second time only if nothing of it was written to the connection, if the

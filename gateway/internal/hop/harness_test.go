@@ -103,10 +103,16 @@ func serve(t testing.TB, h http.HandlerFunc) *httptest.Server {
 	return s
 }
 
+// viaTransport makes open use http.Transport instead of a plain.
+var viaTransport bool
+
 // open makes an upstream and a link to the URL, which end with the test before its server.
 func open(t testing.TB, url string, o Options, oo OpenOptions) (*Upstream, *Link, *record) {
 	t.Helper()
 	o.URL = url
+	if viaTransport && o.Transport == nil {
+		o.Transport = &http.Transport{}
+	}
 	u, err := New(o)
 	if err != nil {
 		t.Fatal(err)

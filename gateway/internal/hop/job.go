@@ -226,7 +226,7 @@ func (u *Upstream) finish(j *job) {
 		j.abandoned = false
 		u.abandoned--
 	}
-	if j.verb == request && j.then == queued {
+	if j.verb == request && j.then == queued && !j.settled {
 		u.fail(j, &link.Error{Reason: link.Lost, Err: errNoMessage}, true)
 	}
 	then := j.then

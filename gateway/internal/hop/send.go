@@ -21,7 +21,7 @@ var errEncoding = errors.New("hop: the response has a content coding that was no
 // A sender sends one request after another and reads what they get. It belongs to one goroutine.
 type sender struct {
 	u         *Upstream
-	transport *http.Transport
+	transport http.RoundTripper
 	base      context.Context
 
 	conn  *conn // of the last request; nil if it got none
@@ -29,7 +29,7 @@ type sender struct {
 	start int64 // how much had been written to conn before
 }
 
-func newSender(u *Upstream, t *http.Transport) *sender {
+func newSender(u *Upstream, t http.RoundTripper) *sender {
 	s := &sender{u: u, transport: t}
 	s.base = httptrace.WithClientTrace(u.life, &httptrace.ClientTrace{GotConn: s.gotConn})
 	return s
@@ -145,6 +145,11 @@ func (s *sender) roundTrip(ctx context.Context, j *job, target *url.URL, header 
 		req.Method = http.MethodGet
 	default:
 		req.ContentLength = int64(len(j.body))
+		if _, ok := s.transport.(*plain); ok {
+			req.Body = &content{b: j.body}
+			break
+		}
+		// http.Transport knows this type, and writes head and content at once.
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(j.body)), nil }
 		req.Body, _ = req.GetBody()
 	}

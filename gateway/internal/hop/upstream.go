@@ -16,7 +16,7 @@ import (
 type Upstream struct {
 	opts    Options
 	url     *url.URL
-	pool    *http.Transport
+	pool    transport
 	streams *http.Transport
 	log     *slog.Logger
 	life    context.Context // ends when Close stops waiting
@@ -42,6 +42,12 @@ type Upstream struct {
 	drained   chan struct{} // closed when nothing runs any more after closed is set
 }
 
+// A transport has connections of its own: a plain, or an http.Transport.
+type transport interface {
+	http.RoundTripper
+	CloseIdleConnections()
+}
+
 // A notice is what a Receiver must be told about a request, or about the session if id is 0.
 type notice struct {
 	r   link.Receiver
@@ -62,7 +68,11 @@ func New(o Options) (*Upstream, error) {
 		drained: make(chan struct{}),
 	}
 	u.life, u.end = context.WithCancel(context.Background())
-	u.pool = u.newTransport(o.Concurrency + 1)
+	if p := u.newPlain(); p != nil {
+		u.pool = p
+	} else {
+		u.pool = u.newTransport(o.Concurrency + 1)
+	}
 	u.streams = u.newTransport(0)
 	return u, nil
 }
