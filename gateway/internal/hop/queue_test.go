@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -146,29 +147,30 @@ func TestBreaker(t *testing.T) {
 }
 
 func TestBreakerOfUpstream(t *testing.T) {
-	status := 503
+	var status atomic.Int32
+	status.Store(503)
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		id, _ := idOf(r)
-		if status != 200 {
-			w.WriteHeader(status)
+		if code := int(status.Load()); code != 200 {
+			w.WriteHeader(code)
 			return
 		}
 		answer(w, id)
 	})
-	u, l, r := open(t, s.URL, Options{BreakerWait: 50 * time.Millisecond}, OpenOptions{})
+	const wait = 400 * time.Millisecond
+	u, l, r := open(t, s.URL, Options{BreakerWait: wait}, OpenOptions{})
 	for id := int64(1); id <= 5; id++ {
 		l.Send(call(id))
 		r.failed(t, id, link.Status, false)
 	}
 	l.Send(call(6))
-	if err := r.failed(t, 6, link.Down, true); err.RetryAfter <= 0 || err.RetryAfter > 200*time.Millisecond {
+	if err := r.failed(t, 6, link.Down, true); err.RetryAfter <= 0 || err.RetryAfter > 2*wait {
 		t.Errorf("got %+v", err)
 	}
-	time.Sleep(60 * time.Millisecond)
-	l.Send(call(7))
+	until(t, "half-open", func() bool { return u.Stats().Breaker == BreakerHalfOpen })
+	l.Send(call(7)) // the probe
 	r.failed(t, 7, link.Status, false)
-	status = 200
-	time.Sleep(70 * time.Millisecond)
+	status.Store(200)
 	l.Send(call(8))
 	r.failed(t, 8, link.Down, true)
 	until(t, "half-open", func() bool { return u.Stats().Breaker == BreakerHalfOpen })
@@ -177,7 +179,7 @@ func TestBreakerOfUpstream(t *testing.T) {
 	if st := u.Stats(); st.Breaker != BreakerClosed || st.Opened != 2 || st.Down != 2 {
 		t.Errorf("got %+v", st)
 	}
-	status = 404
+	status.Store(404)
 	for id := int64(10); id <= 20; id++ {
 		l.Send(call(id))
 		r.failed(t, id, link.Status, false)
