@@ -3,6 +3,7 @@ package hop
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/mooring-mcp/mooring/gateway/internal/link"
@@ -183,7 +184,7 @@ func (u *Upstream) fail(j *job, err *link.Error, read bool) {
 		u.report(j, true)
 	}
 	if j.verb == request {
-		u.notify(notice{j.link.r, j.id, err})
+		u.notify(notice{r: j.link.r, id: j.id, err: err})
 	}
 }
 
@@ -203,7 +204,7 @@ func judges(err *link.Error) bool {
 // report gives the breaker the verdict on j. Called with mu held.
 func (u *Upstream) report(j *job, success bool) {
 	if success && j.probe {
-		u.log.Info("upstream answers again, circuit breaker closes", "url", u.url.Redacted())
+		u.tell(slog.LevelInfo, "the upstream answers again, the circuit breaker closes")
 	}
 	opens := u.breaker.report(time.Now(), success, j.probe)
 	j.probe = false
@@ -212,7 +213,7 @@ func (u *Upstream) report(j *job, success bool) {
 	}
 	u.stats.opened.Add(1)
 	wait := time.Until(u.breaker.until)
-	u.log.Warn("upstream fails, circuit breaker opens", "url", u.url.Redacted(), "for", wait)
+	u.tell(slog.LevelWarn, "the upstream fails, the circuit breaker opens", "for", wait)
 	for k := u.waiting.first; k != nil; k = u.waiting.first {
 		u.stats.down.Add(1)
 		u.fail(k, &link.Error{Reason: link.Down, Unsent: k.lastID == "", RetryAfter: wait + jitter(wait/4), Err: errBreaker}, false)

@@ -119,8 +119,7 @@ func (u *Upstream) enqueueControl(j *job) {
 // drop forgets a job that is not a request. Called with mu held.
 func (u *Upstream) drop(j *job, why string) {
 	j.phase, j.settled = ended, true
-	u.stats.dropped.Add(1)
-	u.log.Warn("message to upstream dropped", "method", j.method, "reason", why)
+	u.tellDropped(j.method, why)
 	u.openGate(j)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -91,7 +92,7 @@ func (l *Link) begin(session string) {
 	l.u.mu.Lock()
 	defer l.u.mu.Unlock()
 	if session != "" && !validSessionID(session) {
-		l.u.log.Warn("upstream gave a session ID that is not valid", "url", l.u.url.Redacted())
+		l.u.tell(slog.LevelWarn, "the upstream gave a session ID that is not valid")
 		session = ""
 	}
 	l.session, l.expired, l.header = session, false, nil

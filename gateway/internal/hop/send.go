@@ -86,8 +86,7 @@ func (s *sender) failed(j *job, err *link.Error) {
 		return
 	}
 	if j.verb != request && !j.settled {
-		s.u.stats.dropped.Add(1)
-		s.u.log.Warn("message to upstream dropped", "method", j.method, "reason", err)
+		s.u.tellDropped(j.method, err)
 	}
 	s.u.fail(j, err, true)
 }
@@ -279,7 +278,7 @@ func (s *sender) finish(resp *http.Response) {
 		}
 		if n > most {
 			s.u.stats.hungUp.Add(1)
-			s.u.log.Warn("upstream sends without end, connection closed", "url", s.u.url.Redacted())
+			s.u.log.Warn("the upstream sends without end, its connection is closed", "url", s.u.url.Redacted())
 			break
 		}
 	}

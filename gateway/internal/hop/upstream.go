@@ -38,6 +38,7 @@ type Upstream struct {
 	links     map[*Link]struct{}
 	notices   []notice
 	notifying bool
+	told      time.Time // when the log last said that messages are dropped
 	closed    bool
 	drained   chan struct{} // closed when nothing runs any more after closed is set
 }
@@ -48,11 +49,16 @@ type transport interface {
 	CloseIdleConnections()
 }
 
-// A notice is what a Receiver must be told about a request, or about the session if id is 0.
+// A notice is what a Receiver must be told about a request, or about the session if id is 0, or an
+// entry for the log if r is nil.
 type notice struct {
 	r   link.Receiver
 	id  int64
 	err *link.Error
+
+	level slog.Level
+	text  string
+	args  []any
 }
 
 // New returns an Upstream. It opens no connection.
@@ -119,7 +125,21 @@ func (u *Upstream) notify(n notice) {
 	u.notices = append(u.notices, n)
 	if !u.notifying {
 		u.notifying = true
-		go u.deliver()
+		go u.deliver() // Close waits for it
+	}
+}
+
+// tell logs something, but not here, because a log may block. Called with mu held.
+func (u *Upstream) tell(level slog.Level, text string, args ...any) {
+	u.notify(notice{level: level, text: text, args: append(args, "url", u.url.Redacted())})
+}
+
+// tellDropped logs that messages are dropped, once a minute. Called with mu held.
+func (u *Upstream) tellDropped(method string, why any) {
+	u.stats.dropped.Add(1)
+	if now := time.Now(); now.Sub(u.told) >= time.Minute {
+		u.told = now
+		u.tell(slog.LevelWarn, "messages to the upstream are dropped", "method", method, "reason", why)
 	}
 }
 
@@ -131,9 +151,12 @@ func (u *Upstream) deliver() {
 		u.notices = nil
 		u.mu.Unlock()
 		for _, n := range batch {
-			if n.id == 0 {
+			switch {
+			case n.r == nil:
+				u.log.Log(u.life, n.level, n.text, n.args...)
+			case n.id == 0:
 				n.r.Lost(n.err)
-			} else {
+			default:
 				n.r.Failed(n.id, n.err)
 			}
 		}
