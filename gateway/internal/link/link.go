@@ -16,7 +16,9 @@ type Link interface {
 	// to until then, or, for other messages, until they are written; the caller must not change it.
 	Send(m *Message)
 	// Cancel gives up the request with the id. Where the revision says that a request is cancelled by
-	// a message, the caller sends it itself, before. The link still reads the response to its end.
+	// a message, the caller sends it itself, before. The link still reads the response to its end,
+	// unless the revision cancels by closing it, as 2026-07-28 does over HTTP. Cancel does not wait
+	// for a call of the Receiver that has begun.
 	Cancel(id int64)
 	// Negotiated sets the revision that HTTP requests name from now on.
 	Negotiated(version string)
