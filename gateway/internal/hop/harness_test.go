@@ -21,7 +21,8 @@ func TestMain(m *testing.M) {
 		serveBench()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	// gnet, below the server of some tests, keeps its workers for a while.
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(), goleak.IgnoreAnyFunction("github.com/panjf2000/ants/v2.(*goWorker).run.func1"))
 }
 
 // An outcome is one call of a Receiver.
