@@ -24,8 +24,9 @@ import (
 	"github.com/mooring-mcp/mooring/server"
 )
 
-// ways are what --over may name, with what each needs: the suite is to pass through all of them.
-var ways = map[string]func(ctx context.Context, listen string, opts *server.Options) error{
+// ways are what --over may name: the suite must pass through all of them. Each takes
+// ownership of l, which is nil for stdio.
+var ways = map[string]func(ctx context.Context, l net.Listener, opts *server.Options) error{
 	"loops":      serveLoops,
 	"net/http":   serveHandler,
 	"middleware": serveMiddleware,
@@ -47,19 +48,19 @@ func handlerOf(opts *server.Options) (http.Handler, *server.StreamableHTTPHandle
 }
 
 // serveHandler serves the fixture under net/http.
-func serveHandler(ctx context.Context, listen string, opts *server.Options) error {
+func serveHandler(ctx context.Context, l net.Listener, opts *server.Options) error {
 	mux, h, m := handlerOf(opts)
 	defer m.Close()
-	return serveHTTP(ctx, listen, mux, h)
+	return serveHTTP(ctx, l, mux, h)
 }
 
 // serveMiddleware is serveHandler behind middleware that wraps the writer and cannot be looked
 // through, adds a field to each response, and passes the request on with a value in its context.
-func serveMiddleware(ctx context.Context, listen string, opts *server.Options) error {
+func serveMiddleware(ctx context.Context, l net.Listener, opts *server.Options) error {
 	mux, h, m := handlerOf(opts)
 	defer m.Close()
 	type seen struct{}
-	return serveHTTP(ctx, listen, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return serveHTTP(ctx, l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Conformance", "middleware")
 		mux.ServeHTTP(opaque{w}, r.WithContext(context.WithValue(r.Context(), seen{}, true)))
 	}), h)
@@ -73,18 +74,13 @@ func (o opaque) WriteHeader(status int)      { o.w.WriteHeader(status) }
 func (o opaque) Write(b []byte) (int, error) { return o.w.Write(b) }
 func (o opaque) Flush()                      { _ = http.NewResponseController(o.w).Flush() }
 
-// serveHTTP serves next on listen until ctx ends, and then shuts it and h down. onShutdown is
+// serveHTTP serves next on l until ctx ends, and then shuts it and h down. onShutdown is
 // called when that begins.
-func serveHTTP(ctx context.Context, listen string, next http.Handler, h *server.StreamableHTTPHandler, onShutdown ...func()) error {
-	l, err := net.Listen("tcp", listen)
-	if err != nil {
-		return err
-	}
+func serveHTTP(ctx context.Context, l net.Listener, next http.Handler, h *server.StreamableHTTPHandler, onShutdown ...func()) error {
 	srv := &http.Server{Handler: next}
 	for _, f := range onShutdown {
 		srv.RegisterOnShutdown(f)
 	}
-	fmt.Fprintf(os.Stderr, "serving http://%s/mcp\n", l.Addr())
 	return serveUntil(ctx, srv, func() error { return srv.Serve(l) }, h)
 }
 
@@ -104,7 +100,7 @@ func serveUntil(ctx context.Context, srv *http.Server, serve func() error, h *se
 
 // serveH2 serves the fixture under net/http with TLS and HTTP/2, behind a proxy that the suite,
 // which speaks HTTP/1.1, can reach. The proxy accepts nothing but HTTP/2 from the server.
-func serveH2(ctx context.Context, listen string, opts *server.Options) error {
+func serveH2(ctx context.Context, l net.Listener, opts *server.Options) error {
 	mux, h, m := handlerOf(opts)
 	defer m.Close()
 	cert, roots, err := certificate()
@@ -133,7 +129,7 @@ func serveH2(ctx context.Context, listen string, opts *server.Options) error {
 		},
 	}
 	// What is open at the proxy ends when the handler ends it, and only then does the proxy.
-	return serveHTTP(ctx, listen, proxy, h, func() { _ = h.Shutdown(context.Background()) })
+	return serveHTTP(ctx, l, proxy, h, func() { _ = h.Shutdown(context.Background()) })
 }
 
 // rootsFile is the environment variable that names the file to which serveTLS writes what its
@@ -141,7 +137,7 @@ func serveH2(ctx context.Context, listen string, opts *server.Options) error {
 const rootsFile = "MOORING_CONFORMANCE_ROOTS"
 
 // serveTLS serves the fixture with ServeTLS.
-func serveTLS(ctx context.Context, listen string, opts *server.Options) error {
+func serveTLS(ctx context.Context, l net.Listener, opts *server.Options) error {
 	cert, _, err := certificate()
 	if err != nil {
 		return err
@@ -153,7 +149,7 @@ func serveTLS(ctx context.Context, listen string, opts *server.Options) error {
 		}
 	}
 	config := &tls.Config{Certificates: []tls.Certificate{cert}}
-	return serveServer(ctx, listen, opts, "https", func(s *server.Server, l net.Listener) error { return s.ServeTLS(l, config) })
+	return serveServer(ctx, l, opts, func(s *server.Server, l net.Listener) error { return s.ServeTLS(l, config) })
 }
 
 // certificate returns a certificate for 127.0.0.1 that is valid for an hour, and the roots that
@@ -188,14 +184,14 @@ func certificate() (tls.Certificate, *x509.CertPool, error) {
 const stateKey = "MOORING_CONFORMANCE_STATE_KEY"
 
 // serveStdio serves the fixture on standard input and output, until the input ends.
-func serveStdio(ctx context.Context, _ string, _ *server.Options) error {
+func serveStdio(ctx context.Context, _ net.Listener, _ *server.Options) error {
 	m := fixture.NewSealed(nil, []byte(os.Getenv(stateKey)))
 	defer m.Close()
 	return m.Run(ctx, &mcp.StdioTransport{})
 }
 
 // serveBridge serves, over HTTP, processes of this program that speak stdio.
-func serveBridge(ctx context.Context, listen string, _ *server.Options) error {
+func serveBridge(ctx context.Context, l net.Listener, _ *server.Options) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -211,12 +207,7 @@ func serveBridge(ctx context.Context, listen string, _ *server.Options) error {
 		return err
 	}
 	defer b.Close()
-	l, err := net.Listen("tcp", listen)
-	if err != nil {
-		return err
-	}
 	srv := &http.Server{Handler: b}
-	fmt.Fprintf(os.Stderr, "serving http://%s/mcp\n", l.Addr())
 	defer srv.Close() // the streams do not end by themselves
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()

@@ -6,7 +6,8 @@
 #   SEQUENTIAL=1  run the six suites one after the other
 #   SUITES=...    only these, for example SUITES="required-2025-11-25 all-2025-06-18" (default: all)
 #   OVER=...      how the fixture is served: loops (default), net/http, middleware, h2 (TLS and HTTP/2
-#                 by a server of net/http), tls or bridge (stdio), or several of them, one after another
+#                 by a server of net/http), tls, bridge (stdio), or auth (loops, to callers with a token
+#                 only; also after another and a +: tls+auth), or several of them, one after another
 #   URL=...       test a server that is already running, for example http://127.0.0.1:3000/mcp
 #   OUT=dir       keep the suite's own results there (default: a temporary directory, whose name is
 #                 printed at the end if a run failed)
@@ -47,7 +48,7 @@ start() {
 	local rc=0
 	arguments "$1"
 	mkdir -p "$2"
-	timeout 300 node "$program" server --url "$url" ${run[@]+"${run[@]}"} ${which[@]+"${which[@]}"} -o "$2" >"$2/suite.log" 2>&1 || rc=$?
+	timeout 300 node ${preload[@]+"${preload[@]}"} "$program" server --url "$url" ${run[@]+"${run[@]}"} ${which[@]+"${which[@]}"} -o "$2" >"$2/suite.log" 2>&1 || rc=$?
 	echo "$rc" >"$2/rc"
 }
 
@@ -87,11 +88,18 @@ for over in ${OVER:-loops}; do
 		url=$URL
 	else
 		unset SCHEME
-		if [[ $over = tls ]]; then
+		way=${over%auth} way=${way%+} guard=off preload=()
+		if [[ $over == *auth ]]; then
+			guard=token preload=(--import "$here/authorization.mjs")
+			export MOORING_CONFORMANCE_TOKEN=$WORKDIR/token
+		fi
+		# Scopes ask nothing of callers without a token, as most scenarios are.
+		[[ $over != loops ]] || guard=scopes
+		if [[ $way == tls ]]; then
 			SCHEME=https
 			export MOORING_CONFORMANCE_ROOTS=$WORKDIR/roots.pem NODE_EXTRA_CA_CERTS=$WORKDIR/roots.pem
 		fi
-		start_server mooring-conformance --over "$over"
+		start_server mooring-conformance --over "${way:-loops}" --auth "$guard"
 		url=$BASE/mcp
 	fi
 	for ((n = 1; n <= runs; n++)); do
