@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mooring-mcp/mooring/httpparse"
@@ -69,7 +70,8 @@ type authShard struct {
 // authCache holds the verdicts.
 type authCache struct {
 	shards [authShards]authShard
-	most   int // the maximum of good, and of bad, in a shard
+	most   int           // the maximum of good, and of bad, in a shard
+	epoch  atomic.Uint64 // counts the calls of forget that have ended, for the memos of loops
 }
 
 func (c *authCache) shard(k *authKey) *authShard { return &c.shards[k.sum[0]%authShards] }
@@ -187,4 +189,5 @@ func (c *authCache) forget(match func(*identity) bool) {
 		}
 		s.mu.Unlock()
 	}
+	c.epoch.Add(1) // last: what a loop reads from then on no longer has what was dropped
 }

@@ -181,7 +181,11 @@ func TestAuthenticate(t *testing.T) {
 					t.Errorf("the client learns %q", res.body)
 				}
 			}
-			if n := r.s.auth.counts[tt.outcome].Load(); n != 2 {
+			n := r.s.auth.counts[tt.outcome].Load()
+			if tt.outcome == authOK {
+				n = r.l.m.authenticated.Load()
+			}
+			if n != 2 {
 				t.Errorf("%d requests are counted as %v, want 2", n, tt.outcome)
 			}
 			want := uint64(0)

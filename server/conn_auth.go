@@ -8,8 +8,9 @@ import (
 
 // This file finds out who sends a request. Its methods run on the loop.
 //
-// A verdict that is kept is used at once. Otherwise a flight finds it out while the content goes on
-// arriving; a request that is complete before the flight has ended waits in connStateAuth.
+// A verdict that is kept, in the loop's memo or in the cache, is used at once. Otherwise a flight
+// finds it out while the content goes on arriving; a request that is complete before the flight has
+// ended waits in connStateAuth.
 
 // authenticate decides whether the request in loop.req, which is protected, may be served. If that
 // is not known yet, x.flight is set.
@@ -31,8 +32,17 @@ func (c *conn) authenticate(now tick, head []byte) {
 		}
 		return
 	}
-	k := authKeyOf(credential, c.authPath(), isKey)
+	if l.memo == nil {
+		l.memo = newAuthMemo()
+	}
+	path, epoch := c.authPath(), a.cache.epoch.Load()
+	if who := l.memo.find(credential, isKey, path, epoch, now); who != nil {
+		c.recognize(who)
+		return
+	}
+	k := authKeyOf(credential, path, isKey)
 	if v, ok := a.known(&k, credential, now); ok {
+		l.memo.keep(&v, isKey, path, epoch)
 		c.learn(v)
 		return
 	}
@@ -69,8 +79,13 @@ func (c *conn) learn(v verdict) {
 		c.refuseCaller(v.outcome)
 		return
 	}
-	c.loop.srv.auth.counts[authOK].Add(1)
-	c.x.who = v.who
+	c.recognize(v.who)
+}
+
+// recognize lets the request be served for who.
+func (c *conn) recognize(who *identity) {
+	c.loop.m.authenticated.Add(1)
+	c.x.who = who
 }
 
 // refuseCaller refuses the request, with a challenge if it is for want of a valid token.

@@ -53,6 +53,7 @@ type loop struct {
 	stalls   stalls          // the clocks of slow peers
 	main     berth           // that of the default service
 	holders  holders
+	memo     *authMemo // nil until a request brings a token
 	fans     fanQueue
 	node     func(slot uint32) *streamNode
 	rng      *rand.Rand

@@ -70,6 +70,7 @@ type loopMetrics struct {
 	bytesIn        atomic.Uint64
 	bytesOut       atomic.Uint64
 	closes         [numCloseReasons]atomic.Uint64
+	authenticated  atomic.Uint64 // requests whose caller has a verdict of authOK
 	panics         atomic.Uint64
 	lagNanos       atomic.Int64  // the longest delay of a tick in this window
 	lagBefore      atomic.Int64  // the same for the window before
@@ -189,6 +190,9 @@ func (s *Server) Stats() Stats {
 		st.BytesIn += m.bytesIn.Load()
 		st.BytesOut += m.bytesOut.Load()
 		st.Panics += m.panics.Load()
+		if s.auth != nil {
+			st.Authentications[authOK.String()] += m.authenticated.Load()
+		}
 		for i := range m.closes {
 			st.Closes[closeReason(i).String()] += m.closes[i].Load()
 		}
