@@ -43,7 +43,7 @@ func (s *benchSocket) Write(b []byte) (int, error) {
 
 // A bench is a loop and a client with one connection.
 type bench struct {
-	b    *testing.B
+	b    testing.TB
 	l    *loop
 	base *benchBase
 	sk   *benchSocket
@@ -51,7 +51,7 @@ type bench struct {
 
 func newBench(b *testing.B) *bench { return newBenchWith(b, nil) }
 
-func newBenchWith(b *testing.B, o *Options) *bench {
+func newBenchWith(b testing.TB, o *Options) *bench {
 	r := newRig(b, o)
 	k := &bench{b: b, base: &benchBase{posted: make(chan engine.Task, 64)}}
 	k.l = newLoop(r.s, 0, k.base)
@@ -105,19 +105,20 @@ func (k *bench) want(in string, texts ...string) {
 
 // run measures the request. Its response must have the text.
 func (k *bench) run(in, text string) {
+	t := k.b.(*testing.B)
 	k.want(in, "HTTP/1.1 200 ", text)
 	b := []byte(in)
 	for range 1000 {
 		k.do(b) // free lists and scratch have their size
 	}
 	writes, n := k.sk.writes, 0
-	k.b.ReportAllocs()
+	t.ReportAllocs()
 	start := cpuTime()
-	for k.b.Loop() {
+	for t.Loop() {
 		k.do(b)
 		n++
 	}
-	k.b.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(n), "cpu-ns/op")
+	t.ReportMetric(float64((cpuTime()-start).Nanoseconds())/float64(n), "cpu-ns/op")
 	if k.sk.writes-writes != n {
 		k.b.Errorf("%d writes for %d requests", k.sk.writes-writes, n)
 	}

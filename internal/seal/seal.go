@@ -143,13 +143,13 @@ func (r *Ring) appendNonce(b []byte) []byte {
 // scratch space.
 func (r *Ring) Open(dst, sealed, aad []byte) ([]byte, error) {
 	n := encoding.DecodedLen(len(sealed))
-	if n < headLen+tagLen {
+	if n < headLen+tagLen || len(sealed)%4 == 1 {
 		return dst, ErrInvalid
 	}
 	dst = slices.Grow(dst, n)
 	b := dst[len(dst) : len(dst)+n]
 	// The decoder skips line breaks, which a sealed text never has: a second spelling of the same
-	// text shows in the count.
+	// text shows in the count, or has a length that no text has.
 	m, err := encoding.Decode(b, sealed)
 	if err != nil || m != n {
 		return dst, ErrInvalid

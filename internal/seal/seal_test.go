@@ -45,6 +45,22 @@ func TestOpenGivesBackWhatWasSealed(t *testing.T) {
 	})
 }
 
+// A text has one spelling, whatever its length: no line break in it, behind it or before it.
+func TestOpenRefusesLineBreaks(t *testing.T) {
+	r := ring(t, "state", "a")
+	for n := range 12 {
+		text := r.Seal(nil, make([]byte, n), nil)
+		for _, br := range []string{"\n", "\r", "\r\n", "\n\n\n", "\n\n\n\n"} {
+			for _, at := range []int{0, 1, len(text) / 2, len(text) - 1, len(text)} {
+				bad := string(text[:at]) + br + string(text[at:])
+				if _, err := r.Open(nil, []byte(bad), nil); !errors.Is(err, ErrInvalid) {
+					t.Errorf("%d octets: with %q at %d of %d: %v, want ErrInvalid", n, br, at, len(text), err)
+				}
+			}
+		}
+	}
+}
+
 func TestOpenRefusesEveryChangedCharacter(t *testing.T) {
 	r := ring(t, "state", "a")
 	text := r.Seal(nil, []byte("state"), []byte("tools/call"))

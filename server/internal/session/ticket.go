@@ -27,8 +27,8 @@ type Ticket struct {
 	// Endpoint is where the ID is valid. The caller sets it.
 	Endpoint *Endpoint
 
-	// Owner is whose session it is: nobody else can open its ID. The caller sets it before the ID is
-	// issued.
+	// Owner is whose session it is. The caller sets it before the ID is issued. It is not in the ID,
+	// which is sealed for it: for anyone else the ID is a forged one, and opening it takes as long.
 	Owner Owner
 
 	issued uint32 // Unix seconds
@@ -56,36 +56,43 @@ func NewEndpoint(path, ssePath string) *Endpoint {
 	return &Endpoint{streamable: []byte(path), sse: []byte("sse " + ssePath)}
 }
 
-// use returns what the ID is sealed for.
-func (t *Ticket) use() []byte {
+// appendUse appends what the ID is sealed for.
+func (t *Ticket) appendUse(dst []byte, owner *Owner) []byte {
 	switch {
 	case t.Endpoint == nil:
-		return nil
 	case t.SSE:
-		return t.Endpoint.sse
+		dst = append(dst, t.Endpoint.sse...)
+	default:
+		dst = append(dst, t.Endpoint.streamable...)
 	}
-	return t.Endpoint.streamable
+	return append(dst, owner[:]...)
 }
 
 const (
-	ticketFixed = 12 + 4 + 16
+	ticketFixed = 12 + 4
 
 	// MaxID is the length of the longest ID: the fixed part and 32 bytes of SessionInfo, sealed.
-	MaxID = 128
+	MaxID = 107
 )
 
 // Tickets issues and opens session IDs. Its methods may be called from any goroutine.
 type Tickets struct {
 	ring     *seal.Ring
 	lifetime time.Duration
-	scratch  sync.Pool // of *[MaxID]byte, in which IDs are opened
+	scratch  sync.Pool // of *scratch
 }
 
-func (ts *Tickets) takeScratch() *[MaxID]byte {
-	if b, ok := ts.scratch.Get().(*[MaxID]byte); ok {
+// scratch is the room in which an ID is sealed or opened.
+type scratch struct {
+	id  [MaxID]byte
+	use []byte
+}
+
+func (ts *Tickets) takeScratch() *scratch {
+	if b, ok := ts.scratch.Get().(*scratch); ok {
 		return b
 	}
-	return new([MaxID]byte)
+	return new(scratch)
 }
 
 // NewTickets returns Tickets whose IDs are valid for lifetime. The first key seals, all open. It
@@ -105,11 +112,12 @@ func NewTickets(keys [][]byte, lifetime time.Duration) (*Tickets, error) {
 func (ts *Tickets) Issue(dst []byte, t *Ticket, now time.Time) []byte {
 	rand.Read(t.Key[:])
 	t.issued = uint32(now.Unix())
-	var plain [64]byte
-	b := append(plain[:0], t.Key[:]...)
+	room := ts.takeScratch()
+	defer ts.scratch.Put(room)
+	room.use = t.appendUse(room.use[:0], &t.Owner)
+	b := append(room.id[:0], t.Key[:]...)
 	b = binary.BigEndian.AppendUint32(b, t.issued)
-	b = append(b, t.Owner[:]...)
-	return ts.ring.Seal(dst, t.Info.AppendBinary(b), t.use())
+	return ts.ring.Seal(dst, t.Info.AppendBinary(b), room.use)
 }
 
 // Open reads an ID into t. It reports false, without a difference, for an ID that was forged, was
@@ -119,25 +127,26 @@ func (ts *Tickets) Open(t *Ticket, id []byte, caller Owner, now time.Time) bool 
 	if len(id) > MaxID {
 		return false
 	}
-	scratch := ts.takeScratch()
-	defer ts.scratch.Put(scratch)
-	b, err := ts.ring.Open(scratch[:0], id, t.use())
+	room := ts.takeScratch()
+	defer ts.scratch.Put(room)
+	room.use = t.appendUse(room.use[:0], &caller)
+	b, err := ts.ring.Open(room.id[:0], id, room.use)
 	if err != nil || len(b) < ticketFixed {
 		return false
 	}
 	copy(t.Key[:], b)
 	t.issued = binary.BigEndian.Uint32(b[12:])
-	copy(t.Owner[:], b[16:])
+	t.Owner = caller
 	if err := t.Info.UnmarshalBinary(b[ticketFixed:]); err != nil {
 		return false
 	}
-	return ts.valid(t, caller, now)
+	return ts.valid(t, now)
 }
 
-// valid reports whether caller may use t now.
-func (ts *Tickets) valid(t *Ticket, caller Owner, now time.Time) bool {
+// valid reports whether t may be used now.
+func (ts *Tickets) valid(t *Ticket, now time.Time) bool {
 	age := now.Unix() - int64(t.issued)
-	return age <= int64(ts.lifetime/time.Second) && age >= -clockSkew && t.Owner == caller
+	return age <= int64(ts.lifetime/time.Second) && age >= -clockSkew
 }
 
 // Expires returns the last Unix second in which t is valid.

@@ -85,7 +85,7 @@ func TestSessionKeysRotate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if before.Open(&out, states.Seal(nil, make([]byte, ticketFixed+3), nil), Owner{}, noon) {
+	if before.Open(&out, states.Seal(nil, make([]byte, ticketFixed+3), make([]byte, len(Owner{}))), Owner{}, noon) {
 		t.Error("what was sealed for another purpose is accepted")
 	}
 }
@@ -140,7 +140,7 @@ func TestSessionIDRefused(t *testing.T) {
 	}
 	// Sealed by the ring, but not tickets.
 	for _, plain := range [][]byte{nil, make([]byte, ticketFixed-1), make([]byte, ticketFixed), append(make([]byte, ticketFixed), 99, 0, 0), append(make([]byte, ticketFixed), 1, 0, 0, 0xff)} {
-		if ts.Open(&out, ts.ring.Seal(nil, plain, nil), Owner{}, time.Unix(0, 0)) {
+		if ts.Open(&out, ts.ring.Seal(nil, plain, make([]byte, len(Owner{}))), Owner{}, time.Unix(0, 0)) {
 			t.Errorf("%d sealed octets pass for a ticket", len(plain))
 		}
 	}
@@ -158,18 +158,19 @@ func TestSessionIDOfAnEndpoint(t *testing.T) {
 	}
 	for i := range uses {
 		issued := uses[i]
+		use := func(i int) string { return string(uses[i].appendUse(nil, &Owner{})) }
 		id := ts.Issue(nil, &issued, noon)
 		for j := range uses {
 			opened := uses[j]
 			if ok := ts.Open(&opened, id, Owner{}, noon); ok != (i == j) {
-				t.Errorf("an ID for %q is valid for %q: %v", uses[i].use(), uses[j].use(), ok)
+				t.Errorf("an ID for %q is valid for %q: %v", use(i), use(j), ok)
 			}
 		}
 		// A new Endpoint of the same path is the same, as after a restart.
 		if e := uses[i].Endpoint; e != nil {
 			again := Ticket{SSE: issued.SSE, Endpoint: &Endpoint{bytes.Clone(e.streamable), bytes.Clone(e.sse)}}
 			if !ts.Open(&again, id, Owner{}, noon) {
-				t.Errorf("an ID for %q is refused after a restart", uses[i].use())
+				t.Errorf("an ID for %q is refused after a restart", use(i))
 			}
 		}
 	}
@@ -181,10 +182,10 @@ func TestTicketExpires(t *testing.T) {
 		ts := ticketsOf(t, lifetime, keyA)
 		tk := Ticket{issued: uint32(noon.Unix())}
 		last := time.Unix(int64(ts.Expires(&tk)), 0)
-		if !ts.valid(&tk, Owner{}, last) {
+		if !ts.valid(&tk, last) {
 			t.Errorf("lifetime %v: invalid in its last second", lifetime)
 		}
-		if last.Unix() < math.MaxUint32 && ts.valid(&tk, Owner{}, last.Add(time.Second)) {
+		if last.Unix() < math.MaxUint32 && ts.valid(&tk, last.Add(time.Second)) {
 			t.Errorf("lifetime %v: valid when its revocation is forgotten", lifetime)
 		}
 	}
