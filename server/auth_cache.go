@@ -72,6 +72,11 @@ type authCache struct {
 	shards [authShards]authShard
 	most   int           // the maximum of good, and of bad, in a shard
 	epoch  atomic.Uint64 // counts the calls of forget that have ended, for the memos of loops
+
+	clock   func() tick // nil if nothing is swept
+	stopped func() bool
+	every   time.Duration
+	awake   atomic.Bool // there will be a sweep
 }
 
 func (c *authCache) shard(k *authKey) *authShard { return &c.shards[k.sum[0]%authShards] }
@@ -125,6 +130,7 @@ func (c *authCache) land(f *authFlight, v verdict, now tick, keep time.Duration)
 	f.waiting = nil
 	if v.until = now + wheel.Ticks(keep); keep > 0 && f.epoch == s.epoch {
 		s.put(&f.key, v, now, c.most)
+		defer c.wake()
 	}
 	s.mu.Unlock()
 	close(f.done)

@@ -93,6 +93,25 @@ func (m *authMemo) keep(v *verdict, isKey bool, path string, epoch uint64) {
 	set[0] = memoEntry{m.tag, path, v.who, v.until, epoch, isKey}
 }
 
+// sweep drops what is out of date in one set, the next one with each tick.
+func (m *authMemo) sweep(now tick) {
+	place := &m.sets[now%memoSets]
+	if *place == nil {
+		return
+	}
+	held := false
+	for i := range *place {
+		if e := &(*place)[i]; now >= e.until {
+			*e = memoEntry{}
+		} else {
+			held = true
+		}
+	}
+	if !held {
+		*place = nil
+	}
+}
+
 // set returns where the set of the tag is.
 func (m *authMemo) set() **memoSet {
 	return &m.sets[(int(m.tag[0])|int(m.tag[1])<<8)%memoSets]

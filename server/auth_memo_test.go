@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // memoCase is a memo in use at a time.
@@ -129,4 +131,92 @@ func TestAuthMemoRevoked(t *testing.T) {
 		t.Error("the loop remembers a token that is forgotten")
 	}
 	ask(1)
+}
+
+// What is out of date does not stay in a memo.
+func TestAuthMemoSweeps(t *testing.T) {
+	m := &memoCase{newAuthMemo(), 0, 100}
+	if m.hash == nil {
+		t.Skip("there is no GMAC")
+	}
+	for i := range 3 * memoSets {
+		m.learn(fmt.Sprint("token", i), "", false, verdict{outcome: authOK, who: &identity{}, until: tick(101 + i%2*1000)})
+	}
+	sets := func() (n int) {
+		for _, s := range m.sets {
+			if s != nil {
+				n++
+			}
+		}
+		return n
+	}
+	before := sets()
+	for range memoSets {
+		m.now++
+		m.sweep(m.now)
+	}
+	if after := sets(); after == 0 || after >= before {
+		t.Errorf("%d sets, then %d", before, after)
+	}
+	m.now += 1000
+	for range memoSets {
+		m.now++
+		m.sweep(m.now)
+	}
+	if n := sets(); n != 0 {
+		t.Errorf("%d sets are left", n)
+	}
+}
+
+// Verdicts that are out of date go by themselves, and so does the room that they had.
+func TestAuthCacheSweeps(t *testing.T) {
+	var now atomic.Uint32
+	now.Store(100)
+	c := &authCache{most: 1000, every: time.Millisecond, clock: func() tick { return tick(now.Load()) }, stopped: func() bool { return false }}
+	add := func(n int, keep time.Duration) {
+		for i := range n {
+			k := authKeyOf(fmt.Append(nil, keep, i), "", false)
+			_, f, _ := c.join(&k, tick(now.Load()), authWaiter{})
+			v := verdict{outcome: authOK, who: &identity{}}
+			if i%2 == 0 {
+				v = verdict{outcome: authInvalid}
+			}
+			c.land(f, v, tick(now.Load()), keep)
+		}
+	}
+	kept := func() (n int) {
+		for i := range c.shards {
+			s := &c.shards[i]
+			s.mu.Lock()
+			n += len(s.good) + len(s.bad)
+			s.mu.Unlock()
+		}
+		return n
+	}
+	await := func(why string, want int) {
+		t.Helper()
+		for end := time.Now().Add(10 * time.Second); kept() != want; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s: %d verdicts, want %d", why, kept(), want)
+			}
+		}
+	}
+	add(1000, time.Second)
+	add(10, time.Hour)
+	if n := kept(); n != 1010 {
+		t.Fatalf("%d verdicts are kept", n)
+	}
+	now.Add(20)
+	await("a second is over", 10)
+	now.Add(100 * 3600)
+	await("an hour is over", 0)
+	for end := time.Now().Add(10 * time.Second); c.awake.Load(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("an empty cache is swept again and again")
+		}
+	}
+	add(1, time.Second)
+	if !c.awake.Load() {
+		t.Error("a verdict that comes later is not swept")
+	}
 }

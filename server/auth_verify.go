@@ -46,6 +46,8 @@ func newAuthenticator(s *Server) *authenticator {
 	}
 	a := &authenticator{opts: o, srv: s}
 	a.cache.most = max(1, o.MaxCached/authShards)
+	a.cache.clock, a.cache.every = s.tick, sweepVerdicts
+	a.cache.stopped = func() bool { return s.base.Err() != nil }
 	if o.Metadata != nil {
 		if a.base = s.opts.PublicURL; a.base == "" {
 			a.base = publicOf(o.Metadata.Resource)

@@ -24,7 +24,7 @@ import (
 type foreignRig struct {
 	t    *testing.T
 	addr string
-	hold chan struct{} // ends the calls of the tool hold
+	hold chan struct{} // ends a call of the tool hold
 }
 
 // foreignServers are how the rig is served. SSE says that HTTP+SSE is served too.
@@ -214,7 +214,6 @@ func TestForeign(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newForeignRig(t, tt.serve, tt.sse)
 			for _, rev := range []string{"2025-03-26", "2025-06-18", "2025-11-25"} {
-				r.hold = make(chan struct{})
 				r.session(rev)
 			}
 			r.requestState()
@@ -311,7 +310,7 @@ func (r *foreignRig) session(rev string) {
 		}
 		r.until(asked, "answered")
 	}
-	close(r.hold)
+	r.hold <- struct{}{}
 	r.until(held, "held")
 	_ = stream.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 	if _, err := io.Copy(io.Discard, streamReader); err == nil {

@@ -227,6 +227,9 @@ func (l *loop) onTick() {
 	l.workers.retire(l.now)
 	l.expireDetached()
 	l.sweepSessions()
+	if l.memo != nil {
+		l.memo.sweep(l.now)
+	}
 	l.refreshSome()
 	l.expire()
 }

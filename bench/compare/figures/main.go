@@ -21,14 +21,21 @@ func main() {
 	calls := flag.Int("calls", 100_000, "calls of a round")
 	conns := flag.Int("conns", 64, "keep-alive connections that call")
 	streams := flag.Int("streams", 8000, "idle streams")
-	only := flag.String("only", "", "calls, memory, legacy, storm or notices, all of these if empty; or pressure, or one group of it: worker, cpu, idle, unread, onebyte, health or stream")
+	only := flag.String("only", "", "calls, memory, legacy, storm or notices, all of these if empty; or pressure, or one group of it: worker, cpu, idle, unread, onebyte, health or stream; or auth, or one group of it: token, holders, badtokens or expiry")
 	flooded := flag.String("flood", "", "run the clients that pipeline calls without end to this `address`, for a minute; figures starts itself this way")
 	asked := flag.String("ask", "", "run as many clients that send one call at a time to this `address`")
+	engine := flag.String("engine", "", "measure the groups of auth on this engine only: gnet or epoll")
+	bad := flag.String("bad", "", "send requests with tokens of this `kind` (valid, none or bad) to -at, until the input ends")
+	token := flag.String("token", "", "the valid token for -bad")
+	at := flag.String("at", "", "the `address` for -bad")
 	prof := flag.String("profile", "", "write a CPU profile of the server under `tool` calls to tool.pprof: add, echo or list")
 	flag.Parse()
 	switch {
 	case *flooded != "":
 		flood(*flooded)
+		return
+	case *bad != "":
+		floodTokens(*at, *bad, *token)
 		return
 	case *asked != "":
 		ask(*asked)
@@ -47,6 +54,10 @@ func main() {
 		time.Now().Format(time.DateOnly), cpuModel(), runtime.NumCPU(), runtime.Version(), *rounds, *conns, *calls, *streams, strings.Join(os.Args[1:], " "))
 	if isPressure(*only) {
 		measurePressure(bin, *only, &options{rounds: *rounds, conns: *conns, calls: *calls, streams: *streams})
+		return
+	}
+	if isAuth(*only) {
+		measureAuth(bin, *only, *engine, &options{rounds: *rounds, conns: *conns, calls: *calls, streams: *streams})
 		return
 	}
 	fmt.Println("| figure | floor | Mooring | ratio or difference |\n|---|---|---|---|")

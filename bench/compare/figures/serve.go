@@ -20,15 +20,15 @@ type served struct {
 	addr string
 }
 
-// serve starts bin/mooring and waits until it is ready.
-func serve(bin, engine string) *served {
+// serve starts bin/mooring with more arguments and waits until it is ready.
+func serve(bin, engine string, more ...string) *served {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
 	}
 	s := &served{addr: l.Addr().String()}
 	_ = l.Close()
-	s.cmd = exec.Command(bin+"/mooring", "serve", "--listen", s.addr, "--engine", engine, "--log-level", "error")
+	s.cmd = exec.Command(bin+"/mooring", append([]string{"serve", "--listen", s.addr, "--engine", engine, "--log-level", "error"}, more...)...)
 	var said bytes.Buffer
 	s.cmd.Stderr = &said
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

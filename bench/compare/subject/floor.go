@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/panjf2000/gnet/v2"
 	"github.com/panjf2000/gnet/v2/pkg/logging"
@@ -88,6 +89,8 @@ func (f *floor) serveEnrolled(opts ...gnet.Option) error {
 }
 
 func (f *floor) addr() string { return f.at }
+
+func (f *floor) lag() time.Duration { return 0 } // it has no ticks
 
 // OnBoot implements gnet.EventHandler.
 func (f *floor) OnBoot(gnet.Engine) gnet.Action {

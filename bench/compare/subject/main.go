@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/mooring-mcp/mooring/server"
 )
@@ -21,6 +22,7 @@ import (
 type subject interface {
 	addr() string
 	change() // notifies every stream of a change
+	lag() time.Duration
 }
 
 func main() {
@@ -28,12 +30,13 @@ func main() {
 	answer := flag.Int("answer", 200, "bytes of content in the floor's fixed answer")
 	engine := flag.String("engine", "gnet", "Mooring's event loop: gnet or epoll")
 	large := flag.Int("large", 0, "bytes in the answer of Mooring's tool large; 0: no such tool")
+	tokens := flag.Bool("auth", false, "Mooring demands tokens of the form user.unix.rest, which expire at that time")
 	flag.Parse()
 	var s subject
 	var err error
 	switch *kind {
 	case "mooring":
-		s, err = startMooring(server.Engine(*engine), *large)
+		s, err = startMooring(server.Engine(*engine), *large, *tokens)
 	case "gnet", "enrolled":
 		s, err = startFloor(*kind == "enrolled", *answer)
 	default:
@@ -47,7 +50,8 @@ func main() {
 }
 
 // serveCommands answers mem (collect garbage, give memory back, print RSS, live heap and
-// goroutines), cpu (print nanoseconds of user and system time), change and profile FILE.
+// goroutines), cpu (print nanoseconds of user and system time), lag (print nanoseconds of the
+// longest lag of a loop in the last 15 s or more), change and profile FILE.
 func serveCommands(s subject) {
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {
@@ -67,6 +71,8 @@ func serveCommands(s subject) {
 				log.Fatal(err)
 			}
 			fmt.Println(u.Utime.Nano(), u.Stime.Nano())
+		case "lag":
+			fmt.Println(s.lag().Nanoseconds())
 		case "change":
 			s.change()
 			fmt.Println("ok")

@@ -4,7 +4,9 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/server"
@@ -13,6 +15,7 @@ import (
 type mooring struct {
 	l     net.Listener
 	s     *mcp.Server
+	srv   *server.Server
 	extra bool
 }
 
@@ -33,7 +36,7 @@ type largeOut struct {
 	Text string `json:"text"`
 }
 
-func startMooring(engine server.Engine, large int) (subject, error) {
+func startMooring(engine server.Engine, large int, tokens bool) (subject, error) {
 	s := mcp.NewServer(&mcp.Implementation{Name: "subject", Version: "v1.0.0"}, nil)
 	mcp.AddInlineTool(s, &mcp.Tool{Name: "add", Description: "Sum of two integers."}, func(_ *mcp.CallToolRequest, in addIn) (addOut, error) {
 		return addOut{in.A + in.B}, nil
@@ -47,16 +50,24 @@ func startMooring(engine server.Engine, large int) (subject, error) {
 			return largeOut{text}, nil
 		})
 	}
-	srv := server.New(s, &server.Options{Engine: engine, Logger: slog.New(slog.DiscardHandler)})
+	opts := &server.Options{Engine: engine, Logger: slog.New(slog.DiscardHandler)}
+	if tokens {
+		opts.Authenticate = authentication()
+	}
+	srv := server.New(s, opts)
 	l, err := srv.Listen("127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	go func() { _ = srv.Serve(l) }()
-	return &mooring{l: l, s: s}, nil
+	return &mooring{l: l, s: s, srv: srv}, nil
 }
 
 func (m *mooring) addr() string { return m.l.Addr().String() }
+
+func (m *mooring) lag() time.Duration {
+	return time.Duration(slices.Max(m.srv.Stats().LoopLag) * float64(time.Second))
+}
 
 func (m *mooring) change() {
 	if m.extra = !m.extra; !m.extra {
