@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/textproto"
 	"net/url"
 	"runtime/debug"
 	"strings"
@@ -252,10 +253,34 @@ func (f *authFlight) request() *http.Request {
 	if r.URL, _ = url.ParseRequestURI(r.RequestURI); r.URL == nil {
 		r.URL = &url.URL{Path: string(req.Path), RawQuery: string(req.Query)}
 	}
-	for name, value := range req.Fields() {
-		r.Header.Add(string(name), string(value))
-	}
+	addFields(r.Header, &req, len(f.head))
 	return r
+}
+
+// addFields adds the fields of req, whose head has n octets, to an empty h. All texts are parts of
+// one, and all slices of one array: whoever sends bad tokens makes the server do this often.
+func addFields(h http.Header, req *httpparse.Request, n int) {
+	var b strings.Builder
+	b.Grow(n)
+	ends := make([][2]int, 0, 16) // of each name, and of its value
+	for name, value := range req.Fields() {
+		b.Write(name)
+		end := b.Len()
+		b.Write(value)
+		ends = append(ends, [2]int{end, b.Len()})
+	}
+	text, begin := b.String(), 0
+	values := make([]string, len(ends))
+	for i, end := range ends {
+		name := textproto.CanonicalMIMEHeaderKey(text[begin:end[0]])
+		values[i] = text[end[0]:end[1]]
+		begin = end[1]
+		if h[name] == nil {
+			h[name] = values[i : i+1 : i+1] // another value does not go over the next field's
+		} else {
+			h[name] = append(h[name], values[i])
+		}
+	}
 }
 
 // land ends a flight with what the verifier has returned.
