@@ -140,6 +140,10 @@ func (c *conn) endFlight(now tick, v verdict) {
 	c.learn(v)
 	if c.state == connStateBody {
 		if v.outcome == authOK {
+			if len(x.content.B) == 0 {
+				c.proceed()
+				c.flush()
+			}
 			return // the content is still arriving
 		}
 		c.flags |= flagClose | flagUnread

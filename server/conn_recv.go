@@ -282,14 +282,22 @@ func (c *conn) takeHead(now tick, head, rest []byte) int {
 // awaitBody copies the head, whose buffer is about to change, and waits for the rest of the
 // content.
 func (c *conn) awaitBody(now tick, head []byte, got int) {
-	x, l := c.x, c.loop
+	x := c.x
 	// "A server that receives a 100-continue expectation in a request that has already received
 	// some or all of the content MAY omit sending a 100" (RFC 9110 section 10.1.1).
-	if l.req.ExpectContinue && got == 0 {
-		l.out = append(l.out, endpoint.ContinueHead...)
+	if got == 0 {
+		c.proceed()
 	}
 	x.head = bufferOf(head)
 	c.setState(now, connStateBody)
+}
+
+// proceed asks the client for the content, if it waits for that and it is known who it is: nobody
+// has to send content that is refused.
+func (c *conn) proceed() {
+	if l := c.loop; l.req.ExpectContinue && c.x.flight == nil {
+		l.out = append(l.out, endpoint.ContinueHead...)
+	}
 }
 
 // recallHead parses the head that awaitBody kept, again into loop.req.

@@ -173,6 +173,7 @@ func TestBadTokens(t *testing.T) {
 	if _, err := v.Verify(t.Context(), a.token("rsa", "RS256", keys().rsa), nil); err != nil {
 		t.Fatal(err)
 	}
+	a.age = 3600 // tokens of keys that are not known are not of new ones: see TestNewKey
 	bad := badTokens(a)
 	if len(bad) < 150 {
 		t.Errorf("%d bad tokens", len(bad))
@@ -221,7 +222,7 @@ func FuzzVerify(f *testing.F) {
 			info, err := v.Verify(t.Context(), token, nil)
 			switch {
 			case err != nil:
-				if !errors.Is(err, auth.ErrInvalidToken) || info != nil {
+				if !errors.Is(err, auth.ErrInvalidToken) && !errors.Is(err, auth.ErrUnavailable) || info != nil {
 					t.Errorf("got %+v, %v", info, err)
 				}
 			case info.Issuer != a.URL || info.UserID == "" && info.ClientID == "" || !info.Expiration.After(time.Now().Add(-time.Second)):

@@ -149,8 +149,9 @@ func (is *Issuer) check() error {
 // (crit) nor be bound to a key (cnf), since nobody has checked that the client has the key. Keys in
 // the token, and URLs of keys, are ignored.
 //
-// The error wraps [auth.ErrUnavailable] if the keys of the issuer cannot be fetched, and
-// [auth.ErrInvalidToken] otherwise; the signature is checked last, so that only tokens that look
+// The error wraps [auth.ErrUnavailable] if the keys of the issuer cannot be fetched, or if the token
+// names a key that is not known, which may be a new one, and MinInterval forbids to fetch them
+// again. It wraps [auth.ErrInvalidToken] otherwise; the signature is checked last, so that only tokens that look
 // right cost more than their decoding. UserID is sub, ClientID client_id or else azp, Issuer iss,
 // and Scopes are those of scope, or else of scp. Extra has all claims, with numbers of type
 // json.Number.

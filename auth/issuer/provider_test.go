@@ -31,6 +31,7 @@ type authority struct {
 	*httptest.Server
 	down                atomic.Bool
 	discovered, fetched atomic.Int64
+	age                 int64 // of the tokens, in seconds
 
 	mu   sync.Mutex
 	jwks []object
@@ -128,7 +129,7 @@ func marshal(base object, changes ...object) string {
 const audience = "https://mcp.example.com/mcp"
 
 func (a *authority) claims() object {
-	return object{"iss": a.URL, "aud": audience, "sub": "ann", "client_id": "cli", "scope": "a b", "exp": time.Now().Unix() + 600, "iat": time.Now().Unix()}
+	return object{"iss": a.URL, "aud": audience, "sub": "ann", "client_id": "cli", "scope": "a b", "exp": time.Now().Unix() + 600, "iat": time.Now().Unix() - a.age}
 }
 
 func (a *authority) token(kid, alg string, k any) string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,26 +31,52 @@ type source struct {
 // A keySet is what one fetch has brought.
 type keySet struct {
 	keys []key
-	at   time.Time
+	at   time.Time // when the fetch has begun
 }
 
-// verify checks the signature of t. If no key of the set fits, the keys are fetched once more.
+// verify checks the signature of t. If no key of the set fits, the keys are fetched once more. A
+// fetch that has begun before t was there may have missed its key.
 func (s *source) verify(ctx context.Context, t *signed) error {
+	began := time.Now()
 	set, err := s.keys(ctx, nil)
 	if err != nil {
 		return err
 	}
 	valid, known := check(set.keys, t)
-	if !valid && (!known || t.kid == "") {
+	for range 2 {
+		if valid || known && t.kid != "" || !set.at.Before(began) {
+			break
+		}
+		old := set
 		if set, err = s.keys(ctx, set); err != nil {
 			return err
 		}
-		valid, _ = check(set.keys, t)
+		if set == old {
+			break // it is too early to fetch them again
+		}
+		valid, known = check(set.keys, t)
 	}
-	if !valid {
-		return invalid(errSignature)
+	switch {
+	case valid:
+		return nil
+	case set.at.Before(began) && s.mayBeNew(t, set):
+		return fmt.Errorf("%w: %w", auth.ErrUnavailable, errNewKey)
 	}
-	return nil
+	return invalid(errSignature)
+}
+
+var errNewKey = errors.New("a key that is not known, and it is too early to fetch the keys again")
+
+// mayBeNew reports whether t may have been signed with a key that its issuer has published since
+// set was fetched. A token that says that it is older names a key that has been removed, and its
+// client needs another token. What t says is not to be believed, but whoever forges it can only
+// choose between two refusals.
+func (s *source) mayBeNew(t *signed, set *keySet) bool {
+	if t.kid == "" || slices.ContainsFunc(set.keys, func(k key) bool { return k.kid == t.kid }) {
+		return false
+	}
+	issued, ok := provider.Time(t.claims["iat"])
+	return !ok || issued.After(set.at.Add(-s.opts.MinInterval-s.opts.ClockSkew))
 }
 
 // keys returns the keys of the issuer. It waits for a fetch if there are none, or if old is the
@@ -69,7 +96,7 @@ func (s *source) keys(ctx context.Context, old *keySet) (*keySet, error) {
 		s.attempted = now
 		s.flight = make(chan struct{})
 		// The others who wait must not lose the keys because the first of them gives up.
-		go s.fly(context.WithoutCancel(ctx), s.flight)
+		go s.fly(context.WithoutCancel(ctx), s.flight, now)
 	}
 	flight, err := s.flight, s.err
 	s.mu.Unlock()
@@ -95,12 +122,12 @@ func (s *source) keys(ctx context.Context, old *keySet) (*keySet, error) {
 	return set, nil
 }
 
-func (s *source) fly(ctx context.Context, done chan struct{}) {
+func (s *source) fly(ctx context.Context, done chan struct{}, began time.Time) {
 	keys, err := s.fetch(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err = err; err == nil {
-		s.set = &keySet{keys: keys, at: time.Now()}
+		s.set = &keySet{keys: keys, at: began}
 	}
 	s.flight = nil
 	close(done)

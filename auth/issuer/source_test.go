@@ -28,8 +28,12 @@ func TestUnknownKid(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 100 {
-		if err := verify(fmt.Sprint("kid", i)); !errors.Is(err, auth.ErrInvalidToken) {
+		began := time.Now()
+		if err := verify(fmt.Sprint("kid", i)); !errors.Is(err, auth.ErrInvalidToken) && !errors.Is(err, auth.ErrUnavailable) {
 			t.Fatal(err)
+		}
+		if d := time.Since(began); d > 300*time.Millisecond {
+			t.Errorf("an unknown kid waits for %v", d)
 		}
 	}
 	if n := a.fetched.Load(); n > 2 {
@@ -50,8 +54,57 @@ func TestUnknownKid(t *testing.T) {
 	if n := a.fetched.Load() - before; n != 1 {
 		t.Errorf("%d fetches for a new key, want 1", n)
 	}
+	a.age = 60
 	if err := verify("old"); !errors.Is(err, auth.ErrInvalidToken) {
 		t.Errorf("the removed key: got %v", err)
+	}
+}
+
+// TestNewKey checks that a token with a key that the issuer has published right after the last fetch
+// is neither let in nor called invalid, and that an old token is.
+func TestNewKey(t *testing.T) {
+	k := keys()
+	a := newAuthority(t, jwk("old", k.ed))
+	v := newVerifier(t, issuer.Options{MinInterval: 2 * time.Second}, a)
+	verify := func(kid string, claims object) error {
+		head := marshal(object{"alg": "EdDSA", "typ": "at+jwt", "kid": kid})
+		_, err := v.Verify(t.Context(), sign(head, marshal(a.claims(), claims), "EdDSA", k.ed), nil)
+		return err
+	}
+	if err := verify("old", nil); err != nil {
+		t.Fatal(err)
+	}
+	a.rotate(jwk("old", k.p256), jwk("new", k.ed))
+	now := time.Now().Unix()
+	for _, tt := range []struct {
+		name, kid string
+		claims    object
+		want      error
+	}{
+		{"a new key", "new", nil, auth.ErrUnavailable},
+		{"a new key, again", "new", nil, auth.ErrUnavailable},
+		{"without iat", "new", object{"iat": nil}, auth.ErrUnavailable},
+		{"issued before the fetch", "new", object{"iat": now - 60}, auth.ErrInvalidToken},
+		{"iat in the future", "new", object{"iat": now + 60}, auth.ErrInvalidToken},
+		{"a kid that nobody has", "random", nil, auth.ErrUnavailable},
+		{"a known key", "old", nil, nil},
+	} {
+		if err := verify(tt.kid, tt.claims); !errors.Is(err, tt.want) || tt.want != auth.ErrUnavailable && errors.Is(err, auth.ErrUnavailable) {
+			t.Errorf("%s: got %v, want %v", tt.name, err, tt.want)
+		}
+	}
+	if n := a.fetched.Load(); n != 1 {
+		t.Errorf("%d fetches, want 1", n)
+	}
+	time.Sleep(2100 * time.Millisecond)
+	if err := verify("random", nil); !errors.Is(err, auth.ErrInvalidToken) {
+		t.Errorf("after a fetch that does not bring the key: got %v", err)
+	}
+	if err := verify("new", nil); err != nil {
+		t.Errorf("the new key: %v", err)
+	}
+	if n := a.fetched.Load(); n != 2 {
+		t.Errorf("%d fetches, want 2", n)
 	}
 }
 
