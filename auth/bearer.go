@@ -128,6 +128,9 @@ func (g *guard) check(r *http.Request, now time.Time) (*TokenInfo, *refusal) {
 	case info.Expiration.Add(g.opts.ClockSkew).Before(now):
 		return nil, errExpired
 	}
+	if CheckBinding(r.Context(), info, r) != nil {
+		return nil, errInvalid
+	}
 	for _, s := range g.opts.Scopes {
 		if !slices.Contains(info.Scopes, s) {
 			return info, errScope

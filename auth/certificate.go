@@ -1,9 +1,7 @@
 package auth
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"slices"
@@ -81,8 +79,7 @@ func CertificateSubject(opts *CertificateOptions) CertificateVerifier {
 		if info.Issuer == "" {
 			info.Issuer = cert.Issuer.String()
 		}
-		sum := sha256.Sum256(cert.Raw)
-		info.Extra = map[string]any{"x5t#S256": base64.RawURLEncoding.EncodeToString(sum[:])}
+		info.Extra = map[string]any{"x5t#S256": thumbprint(cert)}
 		return info, nil
 	}
 }

@@ -122,14 +122,26 @@ func NewIntrospection(opts IntrospectionOptions) (*Introspection, error) {
 
 // Verify is a [TokenVerifier]. A token is valid if the endpoint says that it is active, it has not
 // expired, and its audience and issuer are those of the options. It must name a subject or a
-// client. Tokens that are bound to a key (cnf) are refused, since nobody has checked that the
-// client has the key. What cannot be found out is ErrUnavailable: no response, a status other than
-// 200, or content that is not an answer.
+// client. One that is bound to a client certificate (x5t#S256, RFC 8705) is valid with it only, and
+// one that is bound to another key (cnf, as of DPoP) never: see ErrBound. What cannot be found out
+// is ErrUnavailable: no response, a status other than 200, or content that is not an answer.
 //
 // UserID is sub, or else username, ClientID is client_id, and Extra is the whole response, with
 // numbers of type json.Number. Issuer is iss, or else the endpoint's URL. Expiration is zero if the
 // response has no exp.
-func (in *Introspection) Verify(ctx context.Context, token string, _ *http.Request) (*TokenInfo, error) {
+func (in *Introspection) Verify(ctx context.Context, token string, r *http.Request) (*TokenInfo, error) {
+	info, err := in.verify(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckBinding(ctx, info, r); err != nil { // the cache has info for all who bring token
+		return nil, err
+	}
+	return info, nil
+}
+
+// verify is Verify without the binding.
+func (in *Introspection) verify(ctx context.Context, token string) (*TokenInfo, error) {
 	if token == "" || len(token) > in.opts.MaxTokenBytes || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, fmt.Errorf("%w: not a token of RFC 6750", ErrInvalidToken)
 	}
@@ -241,13 +253,14 @@ func (in *Introspection) judge(object map[string]any, now time.Time) (*TokenInfo
 	if object["active"] != true {
 		return refuse("not active")
 	}
-	if object["cnf"] != nil {
-		return refuse("bound to a key")
+	bound, ok := provider.Confirmation(object)
+	if !ok {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidToken, ErrBound)
 	}
 	if kind, ok := provider.Text(object, "token_type"); !ok || kind != "" && !strings.EqualFold(kind, "Bearer") && !strings.EqualFold(kind, "access_token") {
 		return refuse("not a bearer token")
 	}
-	info := &TokenInfo{Extra: object}
+	info := &TokenInfo{Extra: object, CertificateThumbprint: bound}
 	if exp, present := object["exp"]; present {
 		end, ok := provider.Time(exp)
 		if !ok || !now.Before(end.Add(in.opts.ClockSkew)) {
@@ -266,14 +279,14 @@ func (in *Introspection) judge(object map[string]any, now time.Time) (*TokenInfo
 			return refuse("for another audience")
 		}
 	}
-	var ok [5]bool
+	var oks [5]bool
 	var username string
-	info.Issuer, ok[0] = provider.Text(object, "iss")
-	info.UserID, ok[1] = provider.Text(object, "sub")
-	username, ok[2] = provider.Text(object, "username")
-	info.ClientID, ok[3] = provider.Text(object, "client_id")
-	info.Scopes, ok[4] = provider.Scopes(object, "scope")
-	if ok != [5]bool{true, true, true, true, true} {
+	info.Issuer, oks[0] = provider.Text(object, "iss")
+	info.UserID, oks[1] = provider.Text(object, "sub")
+	username, oks[2] = provider.Text(object, "username")
+	info.ClientID, oks[3] = provider.Text(object, "client_id")
+	info.Scopes, oks[4] = provider.Scopes(object, "scope")
+	if oks != [5]bool{true, true, true, true, true} {
 		return refuse("a member has the wrong type")
 	}
 	if in.opts.Issuer != "" && info.Issuer != in.opts.Issuer {

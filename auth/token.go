@@ -21,7 +21,11 @@ type TokenInfo struct {
 	// was issued to. Both may be empty. They are part of the principal: see Principal.
 	Issuer   string
 	ClientID string
-	Extra    map[string]any
+	// CertificateThumbprint is the SHA-256 thumbprint of the client certificate that the token is
+	// bound to, as in the member x5t#S256 of cnf (RFC 8705): base64url without padding. If it is not
+	// empty, the token is valid only on connections of that certificate: see CheckBinding.
+	CertificateThumbprint string
+	Extra                 map[string]any
 }
 
 // Principal returns the name of whom a token speaks for, to which sessions and everything else that

@@ -17,13 +17,14 @@ import (
 // An authKey names a credential at a path. It holds no secret that could be used.
 type authKey struct {
 	sum  [sha256.Size]byte
-	path string // of the endpoint: a token may be for one of them only
+	path string // of the endpoint: a token may be for one of them only; "" for users of proxies
 	key  bool   // the credential came in KeyHeader
+	user bool   // it is what a proxy says of a user
 }
 
 // authKeyOf returns the key of a credential.
 func authKeyOf(credential []byte, path string, isKey bool) authKey {
-	return authKey{sha256.Sum256(credential), path, isKey}
+	return authKey{sum: sha256.Sum256(credential), path: path, key: isKey}
 }
 
 // A verdict is what is known of a credential.
@@ -137,6 +138,17 @@ func (c *authCache) land(f *authFlight, v verdict, now tick, keep time.Duration)
 	for _, w := range waiting {
 		w.loop.postItem(item{kind: itemVerified, h: w.h, flight: f})
 	}
+}
+
+// keep keeps a verdict that needed no flight.
+func (c *authCache) keep(k *authKey, v verdict, now tick, keep time.Duration) {
+	if v.until = now + wheel.Ticks(keep); keep <= 0 {
+		return
+	}
+	s := c.shard(k)
+	s.mu.Lock()
+	s.put(k, v, now, c.most)
+	s.mu.Unlock()
 }
 
 // put keeps a verdict. Verdicts on valid tokens and on others do not displace each other.

@@ -16,8 +16,8 @@ import (
 
 const continues = "HTTP/1.1 100 Continue\r\n\r\n"
 
-// A client that waits for 100 (Continue) gets it once it is known who it is, and one that is refused
-// gets nothing but its final status.
+// A client that waits for 100 (Continue) gets it once it is known who it is, and one that is
+// refused gets nothing but its final status.
 func TestContinueAfterVerdict(t *testing.T) {
 	r, f := newAuthRig(t, nil)
 	head, content, _ := strings.Cut(addCall(1, 2).with("Expect: 100-continue\r\n").String(), "\r\n\r\n")

@@ -65,6 +65,8 @@ func (a *authenticator) credential(r *httpparse.Request) (credential []byte, isK
 	}
 	token := bearer.Cut(r.Authorization)
 	switch {
+	case len(token) > 0 && a.opts.Verifier == nil:
+		return nil, false, authInvalid
 	case len(token) > maxToken && !bearer.IsToken68(token):
 		return nil, false, authMalformed
 	case len(token) > maxToken:
@@ -224,7 +226,8 @@ func (a *authenticator) verify(f *authFlight) (info *auth.TokenInfo, err error) 
 			info, err = nil, errPanicked
 		}
 	}()
-	ctx, cancel := context.WithDeadline(a.srv.base, f.due)
+	// Others bring the token later, so its binding is checked with each request.
+	ctx, cancel := context.WithDeadline(bearer.WithoutBinding(a.srv.base), f.due)
 	defer cancel()
 	if ctx.Err() != nil { // it has waited for too long
 		return nil, auth.ErrUnavailable
@@ -290,7 +293,9 @@ func (a *authenticator) land(f *authFlight, info *auth.TokenInfo, err error) {
 	keep := a.opts.NegativeTTL
 	switch {
 	case errors.Is(err, auth.ErrInvalidToken):
-		v.outcome = authInvalid
+		if v.outcome = authInvalid; errors.Is(err, auth.ErrBound) {
+			v.outcome = authBound
+		}
 	case errors.Is(err, auth.ErrOAuth):
 		v.outcome = authOAuth
 	case err == nil && info == nil:

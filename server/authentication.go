@@ -23,25 +23,71 @@ import (
 // auth.ErrOAuth. A verifier that cannot tell, or takes too long, makes it 503, and one that panics
 // or fails otherwise 500.
 //
+// A proxy that authenticates may name the user instead (UserHeader), and so may the client's
+// certificate (Certificate). Of several proofs the first in this order counts: the proxy's word,
+// the token, the key, the certificate.
+//
+// A token that is bound to a certificate (RFC 8705, auth.TokenInfo.CertificateThumbprint) is valid
+// only on connections with TLS whose client has that certificate. That is checked with each
+// request.
+//
 // On net/http, a request whose context has a TokenInfo, which middleware has added, is
 // authenticated already.
 type Authentication struct {
 	// Verifier verifies a token or a key. It runs on a goroutine of its own and may wait. Verdicts
 	// are kept, so they must depend only on the token, on the path of the request, and on whether
-	// the token came in KeyHeader. The request has no content. Its context ends after VerifyTimeout,
-	// and not when the client disconnects, because other requests may wait for the same verdict.
+	// the token came in KeyHeader. The request has no content. Its context ends after
+	// VerifyTimeout, and not when the client disconnects, because other requests may wait for the
+	// same verdict. It may be nil if UserHeader or Certificate is set: then no token is valid.
 	Verifier auth.TokenVerifier
 	// KeyHeader names a header field for API keys, for example "X-API-Key". It is used if there is
 	// no bearer token. By default there is none.
 	KeyHeader string
-	// Optional serves requests without credentials too, as anonymous. Credentials that are not valid
-	// are refused nevertheless.
+
+	// UserHeader names the header field in which a proxy that has authenticated the user names it,
+	// for example "X-Forwarded-User". It counts only in requests from Options.TrustedProxies that
+	// are not in Options.ProxyProtocol too, and there it counts more than a token. THE PROXY MUST
+	// SET IT, OR REMOVE IT, IN EVERY REQUEST: whatever it passes on of its clients' own fields
+	// makes them whoever they like, and so does any other program at an address that is trusted. On
+	// net/http, Request.RemoteAddr must be that of the peer: middleware that takes it from a header
+	// field makes UserHeader worthless.
+	//
+	// The user consists of visible ASCII characters, at most 1024; anything else, or the field sent
+	// more than once, is 400. An empty field names nobody. The principal's Issuer is
+	// TrustedProxyIssuer, and it does not expire: a stream lasts as long as the proxy keeps it
+	// open. From anybody else the field is no proof of anything: the request needs another one, and
+	// gets 401 even with Optional if it has none, so that a proxy that is not listed does not go
+	// unnoticed.
+	UserHeader string
+	// ScopesHeader and EmailHeader name fields that say more of the user: its scopes, for example
+	// of "X-Forwarded-Groups", separated by commas or white space, and its e-mail address, which
+	// becomes Extra["email"]. What cannot be one is 400.
+	ScopesHeader, EmailHeader string
+	// UserScopes are scopes that each user of UserHeader has.
+	UserScopes []string
+	// UserHeaderUnix believes UserHeader in requests that arrive at unix sockets too. Whoever may
+	// connect to the socket can then be any user: mind Options.SocketMode.
+	UserHeaderUnix bool
+
+	// Certificate returns who the client of a connection with TLS is, by its certificate, which
+	// crypto/tls has verified: see auth.CertificateSubject. It is called for each request without
+	// other credentials, on the goroutine of net/http, so it must be quick. The certificate of a
+	// proxy in Options.TrustedProxies is that of no user if there is a UserHeader. By default
+	// certificates prove nothing. Listeners without TLS know none.
+	Certificate auth.CertificateVerifier
+	// RequireCertificate demands a certificate that Certificate accepts in addition to the token or
+	// key, whose principal counts. Users of UserHeader need none.
+	RequireCertificate bool
+
+	// Optional serves requests without credentials too, as anonymous. Credentials that are not
+	// valid are refused nevertheless.
 	Optional bool
 	// Metadata is published at /.well-known/oauth-protected-resource, and at the same path followed
-	// by that of each endpoint, and challenges name its URL. It needs Options.PublicURL or Resource.
-	// The default Resource is PublicURL with the path of the endpoint. By default nothing is
-	// published: clients with API keys alone do not look for an authorization server then.
-	// Handlers of net/http publish nothing by themselves: see auth.ProtectedResourceMetadataHandler.
+	// by that of each endpoint, and challenges name its URL. It needs Options.PublicURL or
+	// Resource. The default Resource is PublicURL with the path of the endpoint. By default nothing
+	// is published: clients with API keys alone do not look for an authorization server then.
+	// Handlers of net/http publish nothing by themselves: see
+	// auth.ProtectedResourceMetadataHandler.
 	Metadata *auth.ProtectedResourceMetadata
 	// Scopes are named in the challenges to callers without a valid token. They are the scopes that
 	// a client should ask for first.
@@ -51,8 +97,8 @@ type Authentication struct {
 	// AllowMissingExpiration accepts tokens whose TokenInfo has no Expiration.
 	AllowMissingExpiration bool
 
-	// CacheTTL is how long the verdict on a valid token is kept, at most until the token expires. It
-	// is also how long a revoked token may still be accepted. Default 60 s. If it is negative,
+	// CacheTTL is how long the verdict on a valid token is kept, at most until the token expires.
+	// It is also how long a revoked token may still be accepted. Default 60 s. If it is negative,
 	// verdicts on valid tokens are not kept.
 	CacheTTL time.Duration
 	// NegativeTTL is the same for tokens that are not valid. Default 5 s. That a token could not be
@@ -64,8 +110,8 @@ type Authentication struct {
 	// MaxVerifying is the maximum number of calls of Verifier at a time. Default 64. Eight times as
 	// many tokens may wait for their turn. A request with a token beyond that gets 503.
 	MaxVerifying int
-	// VerifyTimeout limits the time until the verdict on a token. A request whose token takes longer
-	// gets 503. Default 10 s.
+	// VerifyTimeout limits the time until the verdict on a token. A request whose token takes
+	// longer gets 503. Default 10 s.
 	VerifyTimeout time.Duration
 }
 
@@ -80,6 +126,8 @@ func withAuthDefaults(a *Authentication) *Authentication {
 	r := *a
 	r.KeyHeader = strings.TrimSpace(r.KeyHeader)
 	r.Scopes = slices.Clone(r.Scopes)
+	r.UserHeader, r.ScopesHeader, r.EmailHeader = strings.TrimSpace(r.UserHeader), strings.TrimSpace(r.ScopesHeader), strings.TrimSpace(r.EmailHeader)
+	r.UserScopes = slices.Clone(r.UserScopes)
 	if a.Metadata != nil {
 		m := *a.Metadata
 		r.Metadata = &m
@@ -115,14 +163,19 @@ func checkAuthentication(o *Options) error {
 	}
 	key := strings.TrimSpace(a.KeyHeader)
 	switch {
-	case a.Verifier == nil:
+	case a.Verifier == nil && a.UserHeader == "" && a.Certificate == nil:
 		return fault("Verifier", "nil", "verifies nothing")
+	case a.Verifier == nil && key != "":
+		return fault("KeyHeader", key, "has no Verifier")
 	case key != "" && !isToken(key):
 		return fault("KeyHeader", key, "is not the name of a header field")
 	case strings.EqualFold(key, "Authorization"):
 		return fault("KeyHeader", key, "is the field of bearer tokens")
 	case a.VerifyTimeout > 0 && a.VerifyTimeout < tickUnit:
 		return fault("VerifyTimeout", a.VerifyTimeout.String(), "is shorter than "+tickUnit.String())
+	}
+	if err := checkProofs(o, fault); err != nil {
+		return err
 	}
 	for _, s := range a.Scopes {
 		if !bearer.IsScope(s) {
@@ -177,10 +230,13 @@ const (
 	authUnavailable             // the verifier cannot tell, or takes too long
 	authError                   // the verifier has failed
 	authOverload                // too many tokens wait to be verified
+	authBound                   // a token that is bound to what its client has not proved to have
+	authCertificate             // a certificate that is missing, or not accepted
+	authUntrusted               // UserHeader from nobody who is trusted, and nothing else
 	numAuthOutcomes
 )
 
-var authOutcomeNames = [numAuthOutcomes]string{"ok", "none", "invalid", "expired", "malformed", "oauth_error", "unavailable", "error", "overload"}
+var authOutcomeNames = [numAuthOutcomes]string{"ok", "none", "invalid", "expired", "malformed", "oauth_error", "unavailable", "error", "overload", "bound", "certificate", "untrusted"}
 
 func (o authOutcome) String() string { return authOutcomeNames[o] }
 
@@ -201,6 +257,9 @@ var authRefusals = [numAuthOutcomes]authRefusal{
 	authUnavailable: {http.StatusServiceUnavailable, "", "the token cannot be verified now"},
 	authError:       {http.StatusInternalServerError, "", "the token could not be verified"},
 	authOverload:    {http.StatusServiceUnavailable, "", "too many tokens wait to be verified"},
+	authBound:       {http.StatusUnauthorized, bearer.InvalidToken, "the token is bound to a key that its sender has not proved to have"},
+	authCertificate: {http.StatusUnauthorized, "", "a client certificate that is accepted is required"},
+	authUntrusted:   {http.StatusUnauthorized, "", "the user is not named by a trusted proxy"},
 }
 
 // challenges reports whether a refusal has a challenge.

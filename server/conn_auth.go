@@ -23,8 +23,16 @@ func (c *conn) authenticate(now tick, head []byte) {
 		}
 		return
 	}
+	var p proof
+	if a.opts.UserHeader != "" {
+		p = a.claim(&l.req, c.fromProxy(), now)
+		if p.decided {
+			c.learn(p.verdict)
+			return
+		}
+	}
 	credential, isKey, o := a.credential(&l.req)
-	if o != authOK {
+	if o = p.without(o); o != authOK {
 		if o == authNone && a.opts.Optional {
 			a.counts[o].Add(1)
 		} else {
@@ -75,6 +83,7 @@ func (c *conn) authPath() string {
 
 // learn applies a verdict on the caller to the request.
 func (c *conn) learn(v verdict) {
+	v = c.loop.srv.auth.proved(v, nil)
 	if v.outcome != authOK {
 		c.refuseCaller(v.outcome)
 		return
@@ -92,12 +101,12 @@ func (c *conn) recognize(who *identity) {
 func (c *conn) refuseCaller(o authOutcome) {
 	a := c.loop.srv.auth
 	a.counts[o].Add(1)
-	r := &authRefusals[o]
+	r := a.refusal(o)
 	at := c.x.verdict.Endpoint
 	c.x.verdict = endpoint.Refuse(r.status, r.text)
 	c.x.verdict.Endpoint = at // which authPath needs
 	if r.challenges() {
-		a.srv.refused(refusedAuthentication)
+		a.srv.refused(classOf(o))
 		c.challenge(r, a.opts.Scopes)
 	}
 }

@@ -32,22 +32,33 @@ func (s *Server) authenticate(r *http.Request, q *httpRequest) {
 	if !q.mount.policy.Check(req, q.trust).Protected {
 		return
 	}
-	v := s.auth.judge(r, req, q.path())
+	v := s.auth.judge(r, req, q)
 	q.who, q.judged = v.who, v.outcome
 }
 
 // judge finds out who sends a request. It waits if need be.
-func (a *authenticator) judge(r *http.Request, req *httpparse.Request, path string) verdict {
+func (a *authenticator) judge(r *http.Request, req *httpparse.Request, q *httpRequest) verdict {
+	now := a.srv.tick()
+	var p proof
+	if a.opts.UserHeader != "" {
+		if p = a.claim(req, a.believes(q.peer.Addr(), q.trust), now); p.decided {
+			return a.counted(p.verdict)
+		}
+	}
 	credential, isKey, o := a.credential(req)
-	if o == authNone && a.opts.Optional {
+	if o == authNone && a.opts.Certificate != nil && !a.opts.RequireCertificate && !p.proxy {
+		if v, ok := a.certified(r); ok {
+			return a.counted(v)
+		}
+	}
+	if o = p.without(o); o == authNone && a.opts.Optional {
 		a.counts[authNone].Add(1)
 		return verdict{}
 	}
 	if o != authOK {
 		return verdict{outcome: o}
 	}
-	k := authKeyOf(credential, path, isKey)
-	now := a.srv.tick()
+	k := authKeyOf(credential, q.path(), isKey)
 	v, ok := a.known(&k, credential, now)
 	if !ok {
 		var f *authFlight
@@ -61,8 +72,13 @@ func (a *authenticator) judge(r *http.Request, req *httpparse.Request, path stri
 			v = a.await(r.Context(), f)
 		}
 	}
+	return a.counted(a.proved(v, r))
+}
+
+// counted counts a verdict that lets a request pass. The loop counts refusals.
+func (a *authenticator) counted(v verdict) verdict {
 	if v.outcome == authOK {
-		a.counts[authOK].Add(1) // the loop counts refusals
+		a.counts[authOK].Add(1)
 	}
 	return v
 }

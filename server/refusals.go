@@ -13,10 +13,12 @@ const (
 	refusedAuthentication refusalClass = iota // no credentials, or bad ones
 	refusedScope                              // credentials that do not allow the operation
 	refusedProxy                              // no PROXY header, or a malformed one
+	refusedBinding                            // a bound token without a proof of its key
+	refusedUser                               // a user whom somebody names who is not a trusted proxy
 	numRefusalClasses
 )
 
-var refusalClassNames = [numRefusalClasses]string{"authentication", "scope", "proxy"}
+var refusalClassNames = [numRefusalClasses]string{"authentication", "scope", "proxy", "token_binding", "user_header"}
 
 func (r refusalClass) String() string { return refusalClassNames[r] }
 

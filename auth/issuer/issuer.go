@@ -146,16 +146,17 @@ func (is *Issuer) check() error {
 // Verify is an [auth.TokenVerifier]. A token is valid if it is a JWS of one of the issuers, for one
 // of its audiences, has not expired, and one of the issuer's keys has signed it. It must have exp,
 // and sub or a client. Its type must be at+jwt, JWT or absent, and it must not demand extensions
-// (crit) nor be bound to a key (cnf), since nobody has checked that the client has the key. Keys in
-// the token, and URLs of keys, are ignored.
+// (crit). If it is bound to a client certificate (x5t#S256, RFC 8705), it is valid with that only,
+// and if it is bound to another key (cnf, as of DPoP), never: see [auth.ErrBound]. Keys in the
+// token, and URLs of keys, are ignored.
 //
-// The error wraps [auth.ErrUnavailable] if the keys of the issuer cannot be fetched, or if the token
-// names a key that is not known, which may be a new one, and MinInterval forbids to fetch them
-// again. It wraps [auth.ErrInvalidToken] otherwise; the signature is checked last, so that only tokens that look
-// right cost more than their decoding. UserID is sub, ClientID client_id or else azp, Issuer iss,
-// and Scopes are those of scope, or else of scp. Extra has all claims, with numbers of type
-// json.Number.
-func (v *Verifier) Verify(ctx context.Context, token string, _ *http.Request) (*auth.TokenInfo, error) {
+// The error wraps [auth.ErrUnavailable] if the keys of the issuer cannot be fetched, or if the
+// token names a key that is not known, which may be a new one, and MinInterval forbids to fetch
+// them again. It wraps [auth.ErrInvalidToken] otherwise; the signature is checked last, so that
+// only tokens that look right cost more than their decoding. UserID is sub, ClientID client_id or
+// else azp, Issuer iss, and Scopes are those of scope, or else of scp. Extra has all claims, with
+// numbers of type json.Number.
+func (v *Verifier) Verify(ctx context.Context, token string, r *http.Request) (*auth.TokenInfo, error) {
 	t, err := parse(token, v.opts.MaxTokenBytes)
 	if err != nil {
 		return nil, invalid(err)
@@ -173,6 +174,9 @@ func (v *Verifier) Verify(ctx context.Context, token string, _ *http.Request) (*
 		return nil, invalid(err)
 	}
 	if err := src.verify(ctx, t); err != nil {
+		return nil, err
+	}
+	if err := auth.CheckBinding(ctx, info, r); err != nil {
 		return nil, err
 	}
 	return info, nil

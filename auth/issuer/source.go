@@ -76,7 +76,8 @@ func (s *source) mayBeNew(t *signed, set *keySet) bool {
 		return false
 	}
 	issued, ok := provider.Time(t.claims["iat"])
-	return !ok || issued.After(set.at.Add(-s.opts.MinInterval-s.opts.ClockSkew))
+	const resolution = time.Second // of iat
+	return !ok || issued.After(set.at.Add(-s.opts.MinInterval-s.opts.ClockSkew-resolution))
 }
 
 // keys returns the keys of the issuer. It waits for a fetch if there are none, or if old is the

@@ -60,8 +60,8 @@ func TestUnknownKid(t *testing.T) {
 	}
 }
 
-// TestNewKey checks that a token with a key that the issuer has published right after the last fetch
-// is neither let in nor called invalid, and that an old token is.
+// TestNewKey checks that a token with a key that the issuer has published right after the last
+// fetch is neither let in nor called invalid, and that an old token is.
 func TestNewKey(t *testing.T) {
 	k := keys()
 	a := newAuthority(t, jwk("old", k.ed))
@@ -113,10 +113,10 @@ func TestNewKey(t *testing.T) {
 func TestRotationUnderLoad(t *testing.T) {
 	k := keys()
 	a := newAuthority(t, jwk("0", k.ed))
-	v := newVerifier(t, issuer.Options{MinInterval: time.Millisecond, Refresh: 5 * time.Millisecond}, a)
+	v := newVerifier(t, issuer.Options{MinInterval: time.Nanosecond, Refresh: 5 * time.Millisecond}, a)
 	var mu sync.Mutex
 	kid := "0"
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	var wg sync.WaitGroup
 	for range 8 {
@@ -138,7 +138,7 @@ func TestRotationUnderLoad(t *testing.T) {
 		a.rotate(jwk(previous, k.ed), jwk(fmt.Sprint(i), k.ed))
 		kid = fmt.Sprint(i)
 		mu.Unlock()
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(200 * time.Millisecond)
 	}
 	wg.Wait()
 }

@@ -35,7 +35,6 @@ var (
 	errAudience  = errors.New("for another audience")
 	errExpired   = errors.New("expired, or without expiration")
 	errEarly     = errors.New("not valid yet")
-	errBound     = errors.New("bound to a key")
 	errNobody    = errors.New("it names neither a subject nor a client")
 	errSignature = errors.New("none of the issuer's keys has signed it")
 )
@@ -123,10 +122,11 @@ func (t *signed) judge(is *Issuer, skew time.Duration, now time.Time) (*auth.Tok
 	if !ok || !slices.ContainsFunc(aud, func(s string) bool { return slices.Contains(is.Audiences, s) }) {
 		return nil, errAudience
 	}
-	if t.claims["cnf"] != nil {
-		return nil, errBound
+	bound, ok := provider.Confirmation(t.claims)
+	if !ok {
+		return nil, auth.ErrBound
 	}
-	info := &auth.TokenInfo{Expiration: exp, Issuer: is.URL, Extra: t.claims}
+	info := &auth.TokenInfo{Expiration: exp, Issuer: is.URL, CertificateThumbprint: bound, Extra: t.claims}
 	var oks [5]bool
 	var azp string
 	var scp []string

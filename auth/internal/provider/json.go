@@ -2,6 +2,8 @@ package provider
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -146,4 +148,20 @@ func texts(list []any) ([]string, bool) {
 		out[i] = s
 	}
 	return out, true
+}
+
+// thumbprintLength is that of a SHA-256 hash in base64url without padding.
+const thumbprintLength = 43
+
+// Confirmation returns the thumbprint of the certificate that the member cnf (RFC 7800, RFC 8705)
+// binds a token to, and "" if there is no cnf. ok is false if it binds the token to anything else.
+func Confirmation(object map[string]any) (thumbprint string, ok bool) {
+	cnf := object["cnf"]
+	if cnf == nil {
+		return "", true
+	}
+	members, _ := cnf.(map[string]any)
+	thumbprint, _ = members["x5t#S256"].(string)
+	sum, err := base64.RawURLEncoding.Strict().DecodeString(thumbprint)
+	return thumbprint, err == nil && len(sum) == sha256.Size && len(thumbprint) == thumbprintLength && len(members) == 1
 }
