@@ -92,7 +92,7 @@ conformance: ## the official MCP conformance suite, every revision, against cmd/
 clients: ## real MCP clients of every revision and transport against cmd/mooring
 	bash test/clients/run.sh
 
-auth: ## real MCP clients log in at a real identity provider (oidc-provider, on loopback), whose key changes and which fails; ONLY="login guid" for some parts
+auth: ## real MCP clients log in at a real identity provider (oidc-provider, on loopback), whose key changes and which fails, and the set-ups of docs/auth.md as they are written; ONLY="login guid docs" for some parts
 	bash test/auth/run.sh
 
 port: ## programs for the official Go SDK, on it and on Mooring, with the same answers; PROGRAMS="hello roots" for some

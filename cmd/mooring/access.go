@@ -24,6 +24,12 @@ type access struct {
 	introspectionClient string
 	introspectionSecret string
 	tokensFile          string
+	userHeader          string
+	userScopesHeader    string
+	userUnix            bool
+	clientCertificates  bool
+	certificateName     string
+	grantScopes         []string
 	publicURL           string
 	tlsCerts            []string
 	tlsKeys             []string
@@ -44,6 +50,12 @@ func (c *access) flags(cmd *cobra.Command) []string {
 	f.StringVar(&c.introspectionClient, "auth-introspection-client", "", "`client ID` for the introspection endpoint")
 	f.StringVar(&c.introspectionSecret, "auth-introspection-secret-file", "", "`file` with the client secret for the introspection endpoint")
 	f.StringVar(&c.tokensFile, "auth-tokens-file", "", "`file` with names and hashes of static tokens, reloaded when it changes")
+	f.StringVar(&c.userHeader, "auth-user-header", "", "`field` in which a trusted proxy that authenticates names the user, for example X-Forwarded-User; the proxy must set or remove it in every request (default none)")
+	f.StringVar(&c.userScopesHeader, "auth-user-scopes-header", "", "`field` in which that proxy gives the user's scopes, separated by commas or spaces, for example X-Forwarded-Groups (default none)")
+	f.BoolVar(&c.userUnix, "auth-user-unix", false, "believe auth-user-header on unix sockets too: whoever can connect can be any user")
+	f.BoolVar(&c.clientCertificates, "auth-client-certificates", false, "a client certificate of tls-client-ca is enough, and names the user; without this it is needed in addition to a token")
+	f.StringVar(&c.certificateName, "auth-certificate-name", "", "`name` in a client certificate that is the user: "+strings.Join(certificateNames, ", ")+" (default "+certificateNames[0]+")")
+	f.StringSliceVar(&c.grantScopes, "auth-grant-scope", nil, "`scope` that each user of auth-user-header or auth-client-certificates has; may be repeated (default none)")
 	f.StringVar(&c.publicURL, "public-url", "", "`URL` under which clients reach the server, without a path, for example https://mcp.example.com (default none, and no metadata for clients that log in)")
 	f.StringSliceVar(&c.tlsCerts, "tls-cert", nil, "`file` with a certificate chain in PEM, reloaded when it changes; may be repeated for further names (default no TLS)")
 	f.StringSliceVar(&c.tlsKeys, "tls-key", nil, "`file` with the private key of the certificate in PEM; as many as there are certificates, in the same order")
@@ -52,24 +64,32 @@ func (c *access) flags(cmd *cobra.Command) []string {
 	f.StringSliceVar(&c.trustedProxies, "trusted-proxy", nil, "`address` or network, for example 10.0.0.0/8, whose Forwarded and X-Forwarded-* fields are believed; may be repeated (default none)")
 	return []string{
 		"auth-issuer", "auth-audience", "auth-scope", "auth-tool-scope", "auth-jwks", "auth-introspection", "auth-introspection-client", "auth-introspection-secret-file",
-		"auth-tokens-file", "public-url", "tls-cert", "tls-key", "tls-client-ca", "proxy-protocol", "trusted-proxy",
+		"auth-tokens-file", "auth-user-header", "auth-user-scopes-header", "auth-user-unix", "auth-client-certificates", "auth-certificate-name", "auth-grant-scope", "public-url", "tls-cert", "tls-key", "tls-client-ca", "proxy-protocol", "trusted-proxy",
 	}
 }
 
-// authenticates reports whether the settings name a source of tokens.
-func (c *access) authenticates() bool {
+// certificateNames are the values of auth-certificate-name, in the order of auth.CertificateName.
+var certificateNames = []string{"common-name", "uri", "dns", "email"}
+
+// hasTokens reports whether the settings name a source of tokens.
+func (c *access) hasTokens() bool {
 	return len(c.issuers) > 0 || c.introspection != "" || c.tokensFile != ""
+}
+
+// authenticates reports whether the settings demand that callers prove who they are.
+func (c *access) authenticates() bool {
+	return c.hasTokens() || c.userHeader != "" || c.clientCertificates
 }
 
 // check returns an error for the first setting that is invalid or contradicts another one. It
 // strips white space around the entries of lists.
 func (c *access) check() error {
-	for _, list := range [][]string{c.issuers, c.audiences, c.scopes, c.toolScopes, c.tlsCerts, c.tlsKeys, c.trustedProxies} {
+	for _, list := range [][]string{c.issuers, c.audiences, c.scopes, c.toolScopes, c.grantScopes, c.tlsCerts, c.tlsKeys, c.trustedProxies} {
 		for i := range list {
 			list[i] = strings.TrimSpace(list[i])
 		}
 	}
-	for name, list := range map[string][]string{"auth-issuer": c.issuers, "auth-audience": c.audiences, "auth-scope": c.scopes, "tls-cert": c.tlsCerts, "tls-key": c.tlsKeys} {
+	for name, list := range map[string][]string{"auth-issuer": c.issuers, "auth-audience": c.audiences, "auth-scope": c.scopes, "auth-grant-scope": c.grantScopes, "tls-cert": c.tlsCerts, "tls-key": c.tlsKeys} {
 		if slices.Contains(list, "") {
 			return fmt.Errorf("%s: empty", name)
 		}
@@ -86,9 +106,9 @@ func (c *access) check() error {
 	case len(c.audiences) > 0 && !asks:
 		return errors.New("auth-audience: needs auth-issuer or auth-introspection")
 	case len(c.scopes) > 0 && !c.authenticates():
-		return errors.New("auth-scope: needs auth-issuer, auth-introspection or auth-tokens-file")
+		return errors.New("auth-scope: needs a setting that says who callers are, such as auth-issuer or auth-tokens-file")
 	case len(c.toolScopes) > 0 && !c.authenticates():
-		return errors.New("auth-tool-scope: needs auth-issuer, auth-introspection or auth-tokens-file")
+		return errors.New("auth-tool-scope: needs a setting that says who callers are, such as auth-issuer or auth-tokens-file")
 	case c.jwks != "" && len(c.issuers) != 1:
 		return errors.New("auth-jwks: needs exactly one auth-issuer")
 	case c.introspectionClient != "" && c.introspection == "":
@@ -106,9 +126,14 @@ func (c *access) check() error {
 	case c.proxyProtocol && len(c.trustedProxies) == 0:
 		return errors.New("proxy-protocol: needs trusted-proxy")
 	}
-	for _, s := range c.scopes {
-		if !isScope(s) {
-			return fmt.Errorf("auth-scope: %q is not a scope", s)
+	if err := c.checkProofs(); err != nil {
+		return err
+	}
+	for name, list := range map[string][]string{"auth-scope": c.scopes, "auth-grant-scope": c.grantScopes} {
+		for _, s := range list {
+			if !isScope(s) {
+				return fmt.Errorf("%s: %q is not a scope", name, s)
+			}
 		}
 	}
 	for _, s := range c.toolScopes {
@@ -123,6 +148,29 @@ func (c *access) check() error {
 		if _, err := netip.ParseAddr(s); err != nil {
 			return fmt.Errorf("trusted-proxy: %q is neither an address nor a network", s)
 		}
+	}
+	return nil
+}
+
+// checkProofs checks the settings for proxies and certificates that say who callers are.
+func (c *access) checkProofs() error {
+	switch {
+	case c.userHeader != "" && len(c.trustedProxies) == 0 && !c.userUnix:
+		return errors.New("auth-user-header: needs trusted-proxy, because anybody can send it")
+	case c.userHeader != "" && c.proxyProtocol:
+		return errors.New("auth-user-header: cannot be combined with proxy-protocol, whose proxies pass on what clients send")
+	case c.userHeader == "" && c.userScopesHeader != "":
+		return errors.New("auth-user-scopes-header: needs auth-user-header")
+	case c.userHeader == "" && c.userUnix:
+		return errors.New("auth-user-unix: needs auth-user-header")
+	case c.clientCertificates && c.tlsClientCA == "":
+		return errors.New("auth-client-certificates: needs tls-client-ca")
+	case c.certificateName != "" && !slices.Contains(certificateNames, c.certificateName):
+		return fmt.Errorf("auth-certificate-name: %q is not one of %s", c.certificateName, strings.Join(certificateNames, ", "))
+	case c.certificateName != "" && !c.clientCertificates:
+		return errors.New("auth-certificate-name: needs auth-client-certificates")
+	case len(c.grantScopes) > 0 && c.userHeader == "" && !c.clientCertificates:
+		return errors.New("auth-grant-scope: needs auth-user-header or auth-client-certificates")
 	}
 	return nil
 }
@@ -189,6 +237,7 @@ func (c *access) used() string {
 		set  bool
 	}{
 		{"auth-issuer", len(c.issuers) > 0}, {"auth-introspection", c.introspection != ""}, {"auth-tokens-file", c.tokensFile != ""},
+		{"auth-user-header", c.userHeader != ""}, {"auth-client-certificates", c.clientCertificates},
 		{"public-url", c.publicURL != ""}, {"tls-cert", len(c.tlsCerts) > 0}, {"proxy-protocol", c.proxyProtocol}, {"trusted-proxy", len(c.trustedProxies) > 0},
 	} {
 		if s.set {

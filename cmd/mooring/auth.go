@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/mooring-mcp/mooring/auth"
@@ -50,7 +51,16 @@ func (c *config) authentication(logger *slog.Logger) (*server.Authentication, er
 			AuthorizationServers: c.issuers, ScopesSupported: c.scopes, BearerMethodsSupported: []string{"header"},
 		}
 	}
-	a.Verifier = auth.Chain(verifiers...)
+	if len(verifiers) > 0 {
+		a.Verifier = auth.Chain(verifiers...)
+	}
+	if a.UserHeader, a.ScopesHeader, a.UserHeaderUnix = c.userHeader, c.userScopesHeader, c.userUnix; c.userHeader != "" {
+		a.UserScopes = c.grantScopes
+	}
+	if c.clientCertificates {
+		name := auth.CertificateName(max(0, slices.Index(certificateNames, c.certificateName)))
+		a.Certificate = auth.CertificateSubject(&auth.CertificateOptions{Name: name, Scopes: c.grantScopes})
+	}
 	return a, nil
 }
 
@@ -112,6 +122,9 @@ func (c *config) certificates(logger *slog.Logger) (*tls.Config, error) {
 		return nil, nil
 	}
 	o := certs.Options{ClientCA: c.tlsClientCA, Logger: logger}
+	if c.clientCertificates && (c.hasTokens() || c.userHeader != "") {
+		o.ClientAuth = tls.VerifyClientCertIfGiven // the others have another proof, or get 401
+	}
 	for i, cert := range c.tlsCerts {
 		o.Pairs = append(o.Pairs, certs.Pair{Cert: cert, Key: c.tlsKeys[i]})
 	}

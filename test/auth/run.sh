@@ -3,7 +3,8 @@
 # authorization server, the TypeScript SDK and mcp-remote as clients, all on loopback. Then it
 # rotates the provider's key, stops the provider, and checks who is still served. It prints a line
 # for each step, and exits with 0 only if every step succeeded.
-#   ONLY=...  some of: login mcp-remote rotation introspection guid
+# The arguments of mooring are those of docs/auth.md, whose other set-ups docs.sh runs.
+#   ONLY=...  some of: login mcp-remote rotation introspection guid docs
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=../lib.sh
@@ -29,10 +30,14 @@ start_provider() {
 	die "the provider printed no issuer within 10 s"
 }
 
-# start_resource ARG... starts mooring on PORT with the arguments. It sets SERVER_PID.
+# start_resource BLOCK starts mooring on PORT as a block of docs/auth.md says, with the provider of the
+# test and its own URL in place of the examples. It sets SERVER_PID.
 start_resource() {
-	local i
-	"$ROOT/bin/mooring" serve --listen "127.0.0.1:$PORT" --public-url "$BASE" "$@" >"$WORKDIR/server.log" 2>&1 &
+	local i command
+	command=$(awk -v name="$1" '$0 == "```sh " name { inside = 1; next } inside && $0 == "```" { exit } inside { print }' "$ROOT/docs/auth.md" |
+		sed "s#https://mcp\.example\.com#$BASE#; s#https://id\.example\.com/realms/staff#$ISSUER#")
+	[[ $command == "mooring serve "* ]] || die "docs/auth.md has no block \"sh $1\""
+	(cd "$WORKDIR" && PATH=$ROOT/bin:$PATH eval "exec $command --listen 127.0.0.1:$PORT") >"$WORKDIR/server.log" 2>&1 &
 	SERVER_PID=$!
 	STARTED+=("$SERVER_PID")
 	for ((i = 0; i < 100; i++)); do
@@ -45,22 +50,25 @@ start_resource() {
 
 failed=()
 PORT=$(free_port) BASE=http://127.0.0.1:$PORT
-for part in ${ONLY:-login mcp-remote rotation introspection guid}; do
+for part in ${ONLY:-login mcp-remote rotation introspection guid docs}; do
+	if [[ $part == docs ]]; then
+		ONLY='' bash "$here/docs.sh" || failed+=(docs)
+		continue
+	fi
 	case $part in
 	login | mcp-remote | rotation)
 		start_provider "$BASE/mcp"
-		start_resource --auth-issuer "$ISSUER" --auth-scope mcp --auth-tool-scope add=mcp:add
+		start_resource issuer-serve
 		;;
 	introspection)
 		start_provider "$BASE/mcp" --opaque
 		echo machine-secret >"$WORKDIR/secret"
-		start_resource --auth-introspection "$ISSUER/token/introspection" --auth-introspection-client machine \
-			--auth-introspection-secret-file "$WORKDIR/secret" --auth-scope mcp
+		start_resource introspection-serve
 		;;
 	guid)
 		guid=6d1f2f5e-0a3c-4c0e-9a36-5b8f6f0f2a11
 		start_provider "$BASE/mcp" --audience "$guid"
-		start_resource --auth-issuer "$ISSUER" --auth-audience "$guid" --auth-scope mcp
+		start_resource guid-serve
 		;;
 	*) die "no part \"$part\"" ;;
 	esac
