@@ -125,7 +125,8 @@ type Stats struct {
 	Requests          map[RequestLabels]uint64
 	OtherRequests     uint64 // health checks and preflights
 	Refused           uint64 // requests refused because of their head or framing
-	// Refusals counts what was refused by class: "authentication", "scope", "proxy".
+	// Refusals counts what was refused by class: "authentication", "scope", "proxy",
+	// "token_binding", "user_header", "handshake".
 	Refusals      map[string]uint64
 	BytesIn       uint64
 	BytesOut      uint64
@@ -134,10 +135,13 @@ type Stats struct {
 	AcceptRefused uint64 // connections above MaxConnections
 	Panics        uint64
 	TLSErrors     uint64 // failed handshakes, and connections that break the rules of HTTP/2
+	TLSRefused    uint64 // connections closed because of MaxHandshakes
+	TLSHandshakes int64  // handshakes in progress
 
 	// Authentications counts the requests for endpoints by what authentication has found out: "ok",
 	// "none" (no credentials), "invalid", "expired", "malformed", "oauth_error", "unavailable",
-	// "error" and "overload". It is nil without Options.Authenticate.
+	// "error", "overload", "bound", "certificate" and "untrusted". It is nil without
+	// Options.Authenticate.
 	Authentications map[string]uint64
 
 	// LoopLag has a value for each loop, in seconds: the longest delay of a tick in the last 15 to
@@ -160,6 +164,8 @@ func (s *Server) Stats() Stats {
 		AcceptErrors:  s.admission.Errors(),
 		AcceptRefused: s.admission.Refused(),
 		TLSErrors:     s.tlsErrors.Load(),
+		TLSRefused:    s.tlsRefused.Load(),
+		TLSHandshakes: s.secure.Load().handshakes(),
 		Refused:       s.outside.Load(),
 
 		SessionsWithState: held.Sessions,

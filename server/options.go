@@ -101,6 +101,10 @@ type Options struct {
 	// disconnected. Default 1,000,000. If the descriptor limit of the process is lower, the server
 	// stops accepting before that limit instead.
 	MaxConnections int
+	// MaxHandshakes is the maximum number of TLS handshakes in progress: see Server.ServeTLS. Above
+	// it, the oldest is closed without a response if it has taken a second, and otherwise the new
+	// connection. Default 1024.
+	MaxHandshakes int
 	// MaxStreams is the maximum number of open streams. A request above it gets 503. By default
 	// only MaxConnections limits streams.
 	MaxStreams int
@@ -192,6 +196,9 @@ type Options struct {
 	// request that takes longer gets 408. It also limits the time from accept to the first byte; a
 	// connection that sends none is closed. Default 10 s.
 	HeadTimeout time.Duration
+	// HandshakeTimeout limits a TLS handshake, from accept. A connection whose handshake takes longer
+	// is closed. Default HeadTimeout.
+	HandshakeTimeout time.Duration
 	// BodyTimeout limits the time from the end of the head to the end of the content. A request
 	// that takes longer gets 408. Default 30 s.
 	BodyTimeout time.Duration
@@ -232,6 +239,7 @@ func withDefaults(o *Options) Options {
 	r.TrustedProxies = slices.Clone(r.TrustedProxies)
 	r.HandlerHeaders = trimmed(r.HandlerHeaders, strings.TrimSpace)
 	bound(&r.MaxConnections, 1_000_000)
+	bound(&r.MaxHandshakes, 1024)
 	bound(&r.MaxStreams, maxInt)
 	bound(&r.MaxCalls, 10_000)
 	bound(&r.MaxRequestLine, 8<<10)
@@ -260,6 +268,7 @@ func withDefaults(o *Options) Options {
 	bound(&r.Heartbeat, 15*time.Second)
 	bound(&r.KeepAlive, time.Minute)
 	bound(&r.HeadTimeout, 10*time.Second)
+	bound(&r.HandshakeTimeout, r.HeadTimeout)
 	bound(&r.BodyTimeout, 30*time.Second)
 	bound(&r.IdleTimeout, 2*time.Minute)
 	bound(&r.CallTimeout, 5*time.Minute)

@@ -15,10 +15,11 @@ const (
 	refusedProxy                              // no PROXY header, or a malformed one
 	refusedBinding                            // a bound token without a proof of its key
 	refusedUser                               // a user whom somebody names who is not a trusted proxy
+	refusedHandshake                          // too many handshakes
 	numRefusalClasses
 )
 
-var refusalClassNames = [numRefusalClasses]string{"authentication", "scope", "proxy", "token_binding", "user_header"}
+var refusalClassNames = [numRefusalClasses]string{"authentication", "scope", "proxy", "token_binding", "user_header", "handshake"}
 
 func (r refusalClass) String() string { return refusalClassNames[r] }
 

@@ -74,6 +74,8 @@ type Server struct {
 	refusals  refusals
 	secure    atomic.Pointer[tlsServer] // of ServeTLS; nil before its first call
 	tlsErrors atomic.Uint64
+
+	tlsRefused atomic.Uint64
 }
 
 // New returns a Server for s. It copies opts, which may be nil for the defaults. Nothing runs

@@ -27,9 +27,10 @@ import (
 // config.NextProtos may leave out "h2". Versions before TLS 1.2 are not served, whatever config
 // says.
 //
-// HeadTimeout limits the handshake, and then each head. A connection counts against MaxConnections,
-// and so does each request of HTTP/2 while it is served. Above the limit, a connection is closed
-// without a response. Failed handshakes are counted (Stats.TLSErrors), not logged.
+// HandshakeTimeout and MaxHandshakes limit handshakes, and HeadTimeout each head after that. A
+// connection counts against MaxConnections, and so does each request of HTTP/2 while it is served.
+// Above the limit, a connection is closed without a response. Failed handshakes are counted
+// (Stats.TLSErrors), not logged.
 //
 // Several calls of Serve and ServeTLS may run at once.
 func (s *Server) ServeTLS(l net.Listener, config *tls.Config) error {
@@ -123,7 +124,7 @@ func (s *Server) startTLS() {
 		return
 	}
 	o := &s.opts
-	t := newTLSServer(finite(o.WriteTimeout), s.admission.Released)
+	t := newTLSServer(s)
 	t.hs = &http.Server{
 		Handler:           http.HandlerFunc(s.serveOther),
 		ReadHeaderTimeout: finite(o.HeadTimeout),

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"container/list"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -15,8 +16,10 @@ import (
 // Its methods may be called from any goroutine.
 type tlsServer struct {
 	hs       *http.Server
+	owner    *Server
 	stall    time.Duration // in which a peer must take something; 0 means no limit
-	released func()        // called when a connection is closed
+	patience time.Duration // for a handshake; 0 means no limit
+	most     int           // handshakes at a time
 	arriving chan net.Conn
 	serving  sync.WaitGroup
 
@@ -25,29 +28,18 @@ type tlsServer struct {
 
 	mu       sync.Mutex // guards what follows
 	conns    map[*tlsConn]struct{}
+	shaking  list.List // of the conns in their handshake, the oldest first
 	draining bool
 	cut      atomic.Bool // nothing is written any more
 }
 
-func newTLSServer(stall time.Duration, released func()) *tlsServer {
+func newTLSServer(s *Server) *tlsServer {
+	o := &s.opts
 	return &tlsServer{
-		stall: stall, released: released,
+		owner: s, stall: finite(o.WriteTimeout), patience: finite(o.HandshakeTimeout), most: o.MaxHandshakes,
 		arriving: make(chan net.Conn),
 		ended:    make(chan struct{}),
 		conns:    make(map[*tlsConn]struct{}),
-	}
-}
-
-// take gives the http.Server a connection that is counted.
-func (t *tlsServer) take(nc net.Conn, config *tls.Config) {
-	c := &tlsConn{Conn: nc, of: t}
-	t.mu.Lock()
-	t.conns[c] = struct{}{}
-	t.mu.Unlock()
-	select {
-	case t.arriving <- tls.Server(c, config):
-	case <-t.ended:
-		_ = c.Close()
 	}
 }
 
@@ -121,8 +113,14 @@ func (t *tlsServer) cutAll() {
 	}
 }
 
-// yield closes the connections that have no request.
+// yield closes the connections that have no request, and a handshake that takes long.
 func (t *tlsServer) yield() {
+	t.mu.Lock()
+	evicted := t.evict(time.Now())
+	t.mu.Unlock()
+	if evicted != nil {
+		_ = evicted.Close()
+	}
 	t.hs.SetKeepAlivesEnabled(false) // closes them
 	t.hs.SetKeepAlivesEnabled(true)
 }
@@ -131,8 +129,10 @@ func (t *tlsServer) yield() {
 type tlsConn struct {
 	net.Conn
 	of      *tlsServer
-	used    bool        // a request has begun; guarded by of.mu
-	limited atomic.Bool // the user has set a deadline for writes
+	used    bool          // a request has begun; guarded by of.mu
+	shaking *list.Element // of of.shaking, nil if it is in none; guarded by of.mu
+	began   time.Time     // when its handshake has begun; guarded by of.mu
+	limited atomic.Bool   // the user has set a deadline for writes
 	closed  atomic.Bool
 }
 
@@ -175,7 +175,7 @@ func (c *tlsConn) Close() error {
 		c.of.mu.Lock()
 		delete(c.of.conns, c)
 		c.of.mu.Unlock()
-		c.of.released()
+		c.of.owner.admission.Released()
 	}
 	return err
 }

@@ -40,13 +40,15 @@ var (
 	acceptErrors  = desc("accept_errors_total", "Connections that could not be accepted or passed to an event loop.")
 	acceptRefused = desc("accept_refused_total", "Connections refused because of the connection limit.")
 	tlsErrors     = desc("tls_errors_total", "Failed TLS handshakes, and connections that broke the rules of HTTP/2.")
+	tlsRefused    = desc("tls_refused_total", "Connections closed because of the limit of TLS handshakes.")
+	handshakes    = desc("tls_handshakes", "TLS handshakes in progress.")
 	authRequests  = desc("authentications_total", "Requests for endpoints, by what authentication has found out.", "outcome")
 	panics        = desc("panics_total", "Panics in the server itself that were contained.")
 )
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connections, streams, sessions, revoked, replayBytes, inboxBytes, answerBytes, unsentBytes, calls, requests, otherRequests, refused, refusals, bytesTotal, closes, loopLag, acceptErrors, acceptRefused, tlsErrors, authRequests, panics} {
+	for _, d := range []*prometheus.Desc{connections, streams, sessions, revoked, replayBytes, inboxBytes, answerBytes, unsentBytes, calls, requests, otherRequests, refused, refusals, bytesTotal, closes, loopLag, acceptErrors, acceptRefused, tlsErrors, tlsRefused, handshakes, authRequests, panics} {
 		ch <- d
 	}
 }
@@ -89,6 +91,8 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	counter(acceptErrors, st.AcceptErrors)
 	counter(acceptRefused, st.AcceptRefused)
 	counter(tlsErrors, st.TLSErrors)
+	counter(tlsRefused, st.TLSRefused)
+	gauge(handshakes, float64(st.TLSHandshakes))
 	for outcome, n := range st.Authentications {
 		counter(authRequests, n, outcome)
 	}
