@@ -233,22 +233,27 @@ func TestRevokeEndsCalls(t *testing.T) {
 func TestCallOutlivesToken(t *testing.T) {
 	for _, free := range []bool{true, false} {
 		r := newEndRig(t, server.Options{CallTimeout: 1500 * time.Millisecond, Heartbeat: 300 * time.Millisecond})
+		calls := map[string]endCall{}
 		for where, addr := range r.addrs {
 			for _, kind := range []string{"modern runs", "session runs"} {
-				c := r.call(addr, fmt.Sprint("ann", free, where, ".300ms"), kind)
-				time.Sleep(700 * time.Millisecond) // the token has expired, and a heartbeat has made it a stream
-				want := "-32603"
-				if free {
-					want = "finished"
-					r.free <- struct{}{}
-				}
-				if status, body := r.end(c); status != 200 || !strings.Contains(body, want) {
-					t.Errorf("%s, %s, free: %t: %d %s", where, kind, free, status, body)
-				}
-				if !free {
-					if err := <-r.ended; err == nil {
-						t.Errorf("%s, %s: the handler's context did not end", where, kind)
-					}
+				calls[where+", "+kind] = r.call(addr, fmt.Sprint("ann", len(calls), ".300ms"), kind)
+			}
+		}
+		time.Sleep(700 * time.Millisecond) // the tokens have expired, and heartbeats have made streams
+		want := "-32603"
+		if free {
+			want = "finished"
+			for range calls {
+				r.free <- struct{}{}
+			}
+		}
+		for name, c := range calls {
+			if status, body := r.end(c); status != 200 || !strings.Contains(body, want) {
+				t.Errorf("%s, free: %t: %d %s", name, free, status, body)
+			}
+			if !free {
+				if err := <-r.ended; err == nil {
+					t.Errorf("%s: the handler's context did not end", name)
 				}
 			}
 		}
