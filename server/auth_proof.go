@@ -19,8 +19,12 @@ import (
 // the certificate of the client. Its functions may be called from any goroutine.
 
 // TrustedProxyIssuer is the Issuer of the users whom proxies name: see Authentication.UserHeader.
-// No other principal has it.
+// What a verifier returns with it is not accepted.
 const TrustedProxyIssuer = "trusted-proxy"
+
+var errProxyIssuer = errors.New("server: a verifier returned the issuer of users whom proxies name")
+
+func isProxyIssuer(ti *auth.TokenInfo) bool { return ti != nil && ti.Issuer == TrustedProxyIssuer }
 
 // maxUser is the length of the longest user and e-mail address that a proxy may name.
 const maxUser = 1 << 10
@@ -173,6 +177,9 @@ func (a *authenticator) certified(r *http.Request) (v verdict, ok bool) {
 		return verdict{}, false
 	}
 	info, err := a.askCertificate(r)
+	if isProxyIssuer(info) {
+		err = errProxyIssuer
+	}
 	switch {
 	case errors.Is(err, auth.ErrInvalidToken):
 		return verdict{outcome: authCertificate}, true
@@ -206,7 +213,7 @@ func (a *authenticator) askCertificate(r *http.Request) (info *auth.TokenInfo, e
 // a loop, which has no connections with TLS. The cache has v for all who bring the token.
 func (a *authenticator) proved(v verdict, r *http.Request) verdict {
 	switch {
-	case v.outcome != authOK || v.who == nil || v.who.info.Issuer == TrustedProxyIssuer:
+	case v.outcome != authOK || v.who == nil:
 		return v
 	case v.who.info.CertificateThumbprint != "" && auth.CheckBinding(a.srv.base, v.who.info, r) != nil:
 		return verdict{outcome: authBound}

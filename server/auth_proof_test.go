@@ -308,6 +308,21 @@ func TestProofOptions(t *testing.T) {
 	}
 }
 
+// A verifier cannot make somebody a user whom a proxy has named.
+func TestProxyIssuerIsReserved(t *testing.T) {
+	r, _ := newAuthRig(t, func(o *Options) {
+		o.Authenticate.Verifier = func(context.Context, string, *http.Request) (*auth.TokenInfo, error) {
+			return &auth.TokenInfo{UserID: "ann", Issuer: TrustedProxyIssuer, Expiration: time.Now().Add(time.Hour)}, nil
+		}
+	})
+	r.addLoop()
+	for way, onNetHTTP := range bothWays {
+		if res := r.ask(onNetHTTP, testProxy, addCall(1, 2).with(bearerField("x")).String()); res.status != 500 {
+			t.Errorf("%s: status %d, want 500", way, res.status)
+		}
+	}
+}
+
 // A loop has no certificates, so that a token which is bound to one is refused there, however often
 // it comes, and so is every token if a certificate is required.
 func TestProofOnLoop(t *testing.T) {

@@ -289,6 +289,9 @@ func addFields(h http.Header, req *httpparse.Request, n int) {
 // land ends a flight with what the verifier has returned.
 func (a *authenticator) land(f *authFlight, info *auth.TokenInfo, err error) {
 	now := time.Now()
+	if isProxyIssuer(info) {
+		err = errProxyIssuer
+	}
 	v := verdict{outcome: authOK}
 	keep := a.opts.NegativeTTL
 	switch {

@@ -27,7 +27,7 @@ func (c *conn) authenticate(now tick, head []byte) {
 	if a.opts.UserHeader != "" {
 		p = a.claim(&l.req, c.fromProxy(), now)
 		if p.decided {
-			c.learn(p.verdict)
+			c.accept(p.verdict)
 			return
 		}
 	}
@@ -81,9 +81,11 @@ func (c *conn) authPath() string {
 	return s.services[c.x.verdict.Endpoint].path
 }
 
-// learn applies a verdict on the caller to the request.
-func (c *conn) learn(v verdict) {
-	v = c.loop.srv.auth.proved(v, nil)
+// learn applies the verdict on a token to the request that has brought it.
+func (c *conn) learn(v verdict) { c.accept(c.loop.srv.auth.proved(v, nil)) }
+
+// accept applies a verdict on the caller to the request.
+func (c *conn) accept(v verdict) {
 	if v.outcome != authOK {
 		c.refuseCaller(v.outcome)
 		return

@@ -210,8 +210,8 @@ func TestRevokeEndsCalls(t *testing.T) {
 				}
 				if !left {
 					status, body := r.end(c)
-					began := kind == "session parks" || kind == "session asks" || kind == "sse runs" // its stream has
-					if strings.Contains(body, "finished") || (status == 401) == began || !began && !strings.Contains(body, "not valid any more") {
+					stream := kind == "session parks" || kind == "session asks" || kind == "sse runs" // has begun
+					if strings.Contains(body, "finished") || (status == 401) == stream || !stream && !strings.Contains(body, "not valid any more") {
 						t.Errorf("%s: %d %s", name, status, body)
 					}
 				}
@@ -228,8 +228,8 @@ func TestRevokeEndsCalls(t *testing.T) {
 	}
 }
 
-// A call that began with a valid token finishes after the token has expired, on a stream or not, and
-// CallTimeout limits it.
+// A call that began with a valid token finishes after the token has expired, on a stream or not,
+// and CallTimeout limits it.
 func TestCallOutlivesToken(t *testing.T) {
 	for _, free := range []bool{true, false} {
 		r := newEndRig(t, server.Options{CallTimeout: 1500 * time.Millisecond, Heartbeat: 300 * time.Millisecond})
