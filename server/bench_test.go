@@ -154,6 +154,13 @@ func BenchmarkInlineTokenCall(b *testing.B) {
 	k.run(k.authenticated(addCall(1, 2)), `"sum":3`)
 }
 
+// BenchmarkInlineUserCall is a call whose user a proxy at the other end of a unix socket names.
+func BenchmarkInlineUserCall(b *testing.B) {
+	k := newBenchWith(b, &Options{Authenticate: &Authentication{UserHeader: "X-Forwarded-User", ScopesHeader: "X-Forwarded-Groups", UserHeaderUnix: true}})
+	k.sk.c.trust = endpoint.TrustUnix
+	k.run(addCall(1, 2).with("X-Forwarded-User: ann\r\nX-Forwarded-Groups: staff,mcp\r\n").String(), `"sum":3`)
+}
+
 func BenchmarkWorkerTokenCall(b *testing.B) {
 	k := newBenchWith(b, withAuth())
 	k.run(k.authenticated(callTool("echo", `{"text":"ahoy"}`)), `"text":"ahoy"`)
