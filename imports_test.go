@@ -87,6 +87,7 @@ var rooms = [...]room{
 	{dir: "server/internal/forwarded", not: sockets},
 	{dir: "server/internal/proxyproto", not: []string{"net/http", "crypto/tls", "syscall"}},
 	{dir: "server/internal/wheel", not: sockets},
+	{dir: "server/internal/quota", not: sockets},
 	{dir: "server/internal/endpoint", own: []string{"httpparse", "jsonrpc"}, not: []string{"syscall", "crypto/tls"}},
 	{dir: "server/internal/session", own: []string{"mcp", seal, "server/internal/wheel"}, not: sockets},
 	{dir: "server/admin", own: []string{"server"}, third: []string{"github.com/prometheus/client_golang"}, inTest: []string{"mcp"}},
