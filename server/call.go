@@ -78,6 +78,10 @@ func (c *conn) dispatch(now tick, j *job) {
 		c.refuseDenied(now, j, d)
 		return
 	}
+	if e := j.overspends(&j.call); e.exceeds() {
+		c.refuseExcess(now, j, e)
+		return
+	}
 	if j.legacy.earlier && !c.beginLegacy(now, j) {
 		return
 	}

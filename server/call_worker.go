@@ -38,12 +38,15 @@ func (c *conn) admitCall(now tick, j *job) bool {
 	status, refusal := 503, errOverload
 	if s.calls.Add(1) > int64(s.opts.MaxCalls) {
 		l.count(j.method, outcomeOverload)
+	} else if e := j.takeCall(); e.exceeds() {
+		l.count(j.method, outcomeOverload)
+		status, refusal, c.x.retry = 429, e.error(), e.retry
 	} else if refusal = l.register(j); refusal != nil {
 		l.count(j.method, outcomeRefused)
 		status = refusalStatus(refusal)
 	}
 	if refusal != nil {
-		s.calls.Add(-1)
+		j.uncount()
 		c.respondError(status, j.msg.ID, refusal)
 		l.putJob(j)
 		c.finish(now)
@@ -98,7 +101,7 @@ func (j *job) handBack() bool {
 		return j.loop.postItem(item{kind: itemPark, job: j})
 	}
 	j.stop(context.Canceled)
-	j.loop.srv.calls.Add(-1)
+	j.uncount()
 	return j.loop.postItem(item{kind: itemReturn, job: j})
 }
 
@@ -130,8 +133,8 @@ func (j *job) Notify(msg []byte) bool {
 func (j *job) Respond(msg []byte, code jsonrpc.Code) {
 	msg, code = j.loop.srv.opts.limitResponse(&j.call, msg, code)
 	status := j.call.Status(code)
-	if j.flooded && code != 0 {
-		status = 503
+	if j.refused != 0 && code != 0 {
+		status = j.refused
 	}
 	if j.forwarded {
 		j.respondForward(status, code, msg)
@@ -190,6 +193,7 @@ func (l *loop) serveReturn(j *job) {
 	}
 	if c != nil {
 		c.x.challenge = append(c.x.challenge[:0], j.challenge...)
+		c.x.retry = j.retry
 	}
 	if j.legacy.earlier {
 		l.emit(j, j.status, j.code, j.response, true)
@@ -220,7 +224,7 @@ func (l *loop) servePrepared(j *job) {
 	l.workers.put(j.worker)
 	j.stop(context.Canceled)
 	j.ctx, j.stop, j.worker, j.prepped, j.preparing = nil, nil, nil, false, false
-	l.srv.calls.Add(-1)
+	j.uncount()
 	c := l.lookup(j.h)
 	if c == nil || c.x == nil || c.x.job != j {
 		l.dispatchLeft(j)

@@ -130,6 +130,9 @@ func (c *conn) open(sk engine.Socket, now tick) {
 		c.flags |= flagClose
 	}
 	c.meet()
+	if c.loop.places != nil {
+		c.enterPlace(now)
+	}
 }
 
 // close closes the connection at once. Afterwards nothing of c but its state may be used.

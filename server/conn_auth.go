@@ -93,10 +93,13 @@ func (c *conn) accept(v verdict) {
 	c.recognize(v.who)
 }
 
-// recognize lets the request be served for who.
+// recognize lets the request be served for who, as far as its limits allow.
 func (c *conn) recognize(who *identity) {
 	c.loop.m.authenticated.Add(1)
 	c.x.who = who
+	if c.loop.places != nil {
+		c.passesPrincipal(who)
+	}
 }
 
 // refuseCaller refuses the request, with a challenge if it is for want of a valid token.
@@ -107,6 +110,9 @@ func (c *conn) refuseCaller(o authOutcome) {
 	at := c.x.verdict.Endpoint
 	c.x.verdict = endpoint.Refuse(r.status, r.text)
 	c.x.verdict.Endpoint = at // which authPath needs
+	if c.loop.places != nil {
+		c.spendRefused()
+	}
 	if r.challenges() {
 		a.srv.refused(classOf(o))
 		c.challenge(r, a.opts.Scopes)
@@ -150,7 +156,7 @@ func (c *conn) endFlight(now tick, v verdict) {
 	c.recallHead()
 	c.learn(v)
 	if c.state == connStateBody {
-		if v.outcome == authOK {
+		if x.verdict.Route.TakesMessage() { // it has not been refused
 			if len(x.content.B) == 0 {
 				c.proceed()
 				c.flush()

@@ -20,14 +20,15 @@ func (c *conn) respHead(status int) endpoint.ResponseHead {
 	if c.loop.draining {
 		c.flags |= flagClose // the drain may not have reached c yet
 	}
-	h := endpoint.ResponseHead{
-		Status:     status,
-		Date:       c.loop.srv.date(),
-		Close:      c.has(flagClose),
-		RetryAfter: status == 503,
+	h := endpoint.ResponseHead{Status: status, Date: c.loop.srv.date(), Close: c.has(flagClose)}
+	if status == 503 {
+		h.RetryAfter = 1
 	}
 	if c.x == nil || c.x.requestState == nil {
 		return h
+	}
+	if status == 429 {
+		h.RetryAfter = max(1, c.x.retry)
 	}
 	if len(c.x.origin) > 0 {
 		h.Origin = c.x.origin

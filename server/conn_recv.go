@@ -240,13 +240,18 @@ func (c *conn) takeHead(now tick, head, rest []byte) int {
 		c.refuseFraming(now, err)
 		return 0
 	}
+	limited := c.loop.places != nil && x.verdict.Protected
 	switch {
+	case limited && !c.passesAddress():
 	case protected && req.Duplicate && isTwice(req, "Authorization"):
 		c.refuseCaller(authMalformed)
 	case req.Duplicate && endpoint.SentTwice(req):
 		x.verdict = endpoint.Refuse(400, "field line sent more than once")
 	case protected:
 		c.authenticate(now, head)
+	}
+	if limited && g != nil && x.verdict.Route != endpoint.RouteRefused {
+		c.passesPrincipal(g.who) // middleware may know it without Options.Authenticate
 	}
 	n := 0
 	switch {

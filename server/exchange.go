@@ -32,6 +32,9 @@ type requestState struct {
 	extra   []byte  // field lines of middleware, for the response on a connection that has moved
 	who     *identity
 	flight  *authFlight // what the request waits for until it is known who sends it; nil otherwise
+	spent   spent       // which budget it has taken from
+	retry   int32       // the value of Retry-After, with status 429
+	addr    uint64      // the key of the address that the request comes from: see quotas
 
 	challenge []byte // the value of WWW-Authenticate, for the response
 }

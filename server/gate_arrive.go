@@ -23,6 +23,9 @@ func (c *conn) arrive(sk engine.Socket) {
 	l.serving = c
 	c.sk = sk
 	l.srv.admission.Released() // the gate's place; the socket has one of its own
+	if l.places != nil {
+		c.arrivePlace()
+	}
 	c.flags = c.flags&^(flagGate|flagHTTP10) | flagLent | flagBusy
 	c.home = mv.home.index
 	done := c.state == connStateLinger
@@ -152,11 +155,13 @@ func (c *conn) giveBack(now tick, b []byte) {
 	}
 	nc = c.named(nc)
 	c.flags &^= flagLent // it is not gone
-	if to.closed != nil {
+	closed := to.closed
+	if closed != nil {
 		l.srv.admission.Retain()
+		closed = c.passPlace(closed)
 	}
 	c.close(closeReturned)
-	to.back.Return(nc, input, to.closed)
+	to.back.Return(nc, input, closed)
 }
 
 // visitHome calls f for the connections and requests of an http.Server, from a slot on.

@@ -69,7 +69,7 @@ func (h host) NewConn(loop int, from net.Addr, beyond bool) engine.Handler {
 func (h host) Refusal() []byte {
 	s := h.srv
 	s.refreshDate(s.clock()) // the loops may rest
-	r := endpoint.ResponseHead{Status: 503, Date: s.date(), Close: true, RetryAfter: true}
+	r := endpoint.ResponseHead{Status: 503, Date: s.date(), Close: true, RetryAfter: 1}
 	return endpoint.AppendRefusal(nil, &r, tooManyConnections)
 }
 

@@ -44,6 +44,9 @@ func (c *conn) introduce(j *job) {
 	if j.who = c.who(); j.who != nil {
 		j.meta.TokenInfo, j.meta.Principal = j.who.info, j.who.name
 	}
+	if c.loop.places != nil {
+		j.account, j.spent = c.account(), c.x.spent
+	}
 	if c.loop.srv.describes || c.has(flagGate) {
 		c.describe(j)
 	}

@@ -26,6 +26,10 @@ type job struct {
 	plain  bool            // the host wants a single message as the answer
 	who    *identity
 
+	account account // whom the message counts for; zero without quotas
+	spent   spent   // which budget it has taken from
+	counted bool    // it is counted as a call in flight of account. Whoever has the job writes it.
+
 	// The loop alone uses these.
 	method    mcp.Method    // MethodOther while only a worker can tell
 	id        []byte        // the JSON text of the request's id in content; nil until it is known
@@ -60,8 +64,9 @@ type job struct {
 	status   int // the HTTP status
 	code     jsonrpc.Code
 	opened   []byte // the ID of the session that the call has opened
-	flooded  bool   // the call was refused with errFlooded
+	refused  int    // the HTTP status if a change to its session was refused; 0 for the usual one
 
+	retry     int32  // Retry-After, for a response with status 429
 	challenge []byte // WWW-Authenticate, for a response with status 401 or 403
 
 	legacy legacyCall
@@ -107,7 +112,8 @@ func (l *loop) putJob(j *job) {
 	j.head, j.derived = nil, nil
 	j.done, j.prepped, j.preparing, j.refusal = false, false, false, nil
 	j.response, j.status, j.code = nil, 0, 0
-	j.opened, j.flooded, j.challenge = nil, false, nil
+	j.opened, j.refused, j.challenge = nil, 0, nil
+	j.account, j.spent, j.retry = account{}, 0, 0
 	j.queued.Store(0)
 	j.unsent.Store(0)
 	j.full.Store(false)

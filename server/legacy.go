@@ -125,6 +125,9 @@ var (
 // refusalOf returns the error with which a client is refused for an error of the table of
 // sessions; nil for nil.
 func refusalOf(err error) *jsonrpc.Error {
+	if e, ok := err.(excess); ok {
+		return e.error()
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -151,6 +154,9 @@ func refusalStatus(e *jsonrpc.Error) int {
 		return 503
 	case errSessionGone:
 		return 404
+	}
+	if isQuotaError(e) {
+		return 429
 	}
 	return 400
 }

@@ -146,7 +146,7 @@ func (l *loop) endParked(j *job, reason string) {
 	}
 	j.call.Abandon(j, reason)
 	j.stop(context.Canceled)
-	l.srv.calls.Add(-1)
+	j.uncount()
 	l.postItem(item{kind: itemReturn, job: j}) // behind the answer
 }
 

@@ -25,6 +25,7 @@ func (c *conn) batch(now tick, j *job) bool {
 		return false
 	}
 	lc.earlier = true
+	j.spent = 0 // by the head, which knows of one message
 	detachMeta(&j.meta)
 	c.startCall(now, j, (*job).runBatch)
 	return true
@@ -59,11 +60,15 @@ func (j *job) runBatch() {
 		}
 		j.runBatched(&m, sink)
 	}
-	if len(sink.out) == 1 {
+	switch e := sink.excess; {
+	case len(sink.out) == 1:
 		j.respond(202, 0, nil)
-		return
+	case e.exceeds() && sink.others == 0 && j.legacy.to == nil:
+		j.retry = e.retry
+		j.respond(429, e.error().Code, append(sink.out, ']'))
+	default:
+		j.respond(200, 0, append(sink.out, ']'))
 	}
-	j.respond(200, 0, append(sink.out, ']'))
 }
 
 // runBatched serves one message of a batch.
@@ -75,6 +80,14 @@ func (j *job) runBatched(m *jsonrpc.Envelope, sink *batchSink) {
 		return
 	}
 	sink.id = call.ID()
+	if e := j.overspends(&call); e.exceeds() {
+		if sink.excess = e; m.Kind == jsonrpc.KindRequest {
+			sink.add(jsonrpc.AppendError(nil, m.ID, e.error()))
+		}
+		call.Reset()
+		return
+	}
+	sink.others++
 	switch call.Kind() {
 	case mcp.CallInitialize, mcp.CallListen:
 		sink.add(jsonrpc.AppendError(nil, m.ID, errBatch))
@@ -90,7 +103,7 @@ func (j *job) runBatched(m *jsonrpc.Envelope, sink *batchSink) {
 			j.runMember(&call, sink)
 			return
 		}
-		if e := j.svc.applyOp(s.tick(), &j.legacy.ticket, call.Op()); e != nil {
+		if e := j.svc.applyOp(s.tick(), j, call.Op()); e != nil {
 			sink.add(jsonrpc.AppendError(nil, m.ID, e))
 			return
 		}
@@ -122,6 +135,9 @@ type batchSink struct {
 	j   *job
 	out []byte
 	id  []byte // id of the message that is served
+
+	excess excess // of a message that was more than its client may send; zero if there was none
+	others int    // messages that were not
 }
 
 func (s *batchSink) add(msg []byte) {

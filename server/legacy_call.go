@@ -17,7 +17,14 @@ func (l *loop) register(j *job) (refusal *jsonrpc.Error) {
 	if !lc.inSession() {
 		return nil
 	}
-	err := l.srv.sessions.Register(lc.ticket.Key, lc.key, j, j.gen, lc.link == linkSSE, l.now)
+	settle, err := l.srv.sessions.Charge(lc.ticket.Key, session.Account(j.account))
+	if settle {
+		defer l.srv.sessions.Settle(lc.ticket.Key)
+	}
+	if err != nil {
+		return refusalOf(err)
+	}
+	err = l.srv.sessions.Register(lc.ticket.Key, lc.key, j, j.gen, lc.link == linkSSE, l.now)
 	lc.registered = err == nil
 	return refusalOf(err)
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"time"
 
 	"github.com/mooring-mcp/mooring/mcp"
@@ -104,9 +105,8 @@ func (c *conn) serveGET(now tick) {
 			return
 		}
 	}
-	old, uris, err := s.sessions.TakeOver(t.Key, c.svc, c.place(), !s.countStream(), now)
-	if err != nil {
-		c.refuseStream(now, err)
+	old, uris, ok := c.takeOver(now, t.Key)
+	if !ok {
 		return
 	}
 	c.joinStreams(t.Key, 0)
@@ -119,6 +119,30 @@ func (c *conn) serveGET(now tick) {
 		c.missedSince(id)
 	}
 	c.toStreamState(now)
+}
+
+// takeOver makes c the stream of session k, if there is room for it or it takes the place of
+// another: see session.Table.TakeOver. It reports false if the request has been refused.
+func (c *conn) takeOver(now tick, k session.Key) (old session.Place, uris []string, ok bool) {
+	s := c.loop.srv
+	a := c.streamAccount()
+	settle, err := s.sessions.Charge(k, session.Account(a))
+	if settle {
+		defer s.sessions.Settle(k)
+	}
+	full := !s.countStream()
+	e := c.takeStream(a)
+	if err == nil {
+		old, uris, err = s.sessions.TakeOver(k, c.svc, c.place(), full || e.exceeds(), now)
+	}
+	if err != nil {
+		c.refuseStream(now, err, e, full)
+		return old, uris, false
+	}
+	if e.exceeds() {
+		c.forceStream(a)
+	}
+	return old, uris, true
 }
 
 // countStream counts a stream that is about to begin, and reports whether there is room for it. If
@@ -139,9 +163,16 @@ func (c *conn) joinStreams(k session.Key, replay uint64) {
 }
 
 // refuseStream refuses a request for a stream that was counted: there is no room for it or for its
-// session, or the session was deleted meanwhile.
-func (c *conn) refuseStream(now tick, err error) {
+// session, its client has too many, which is most, or the session was deleted meanwhile. full says
+// that the server has too many.
+func (c *conn) refuseStream(now tick, err error, most excess, full bool) {
 	c.loop.srv.streams.Add(-1)
+	c.leaveStreamPlace()
+	if most.exceeds() && !full && errors.Is(err, session.ErrManyStreams) {
+		c.x.retry = most.retry
+		c.refuse(now, 429, most.error().Message)
+		return
+	}
 	e := refusalOf(err)
 	c.refuse(now, refusalStatus(e), e.Message)
 }

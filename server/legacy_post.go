@@ -85,12 +85,8 @@ func (c *conn) beginLegacy(now tick, j *job) bool {
 			lc.key = string(j.id)
 			return true
 		}
-		if e := j.svc.applyOp(now, &lc.ticket, j.call.Op()); e != nil {
-			status := 200
-			if e == errFlooded {
-				status = 503
-			}
-			c.refuseLegacy(now, j, status, e)
+		if e := j.svc.applyOp(now, j, j.call.Op()); e != nil {
+			c.refuseLegacy(now, j, max(200, opStatus(e)), e)
 			return false
 		}
 	case mcp.CallNotification:

@@ -37,14 +37,20 @@ func validNotice(id []byte) bool { return len(id) > 2 && id[0] == '0' && id[1] =
 func (c *conn) resumeStream(now tick, t *session.Ticket, stream, n uint64) bool {
 	l := c.loop
 	s := l.srv
-	from, err := s.sessions.Resume(t.Key, stream, n, c.place(), !s.countStream(), now)
+	full, a := !s.countStream(), c.streamAccount()
+	e := c.takeStream(a)
+	from, err := s.sessions.Resume(t.Key, stream, n, c.place(), full || e.exceeds(), now)
 	switch {
 	case errors.Is(err, session.ErrNoReplay):
 		s.streams.Add(-1)
+		c.leaveStreamPlace()
 		return false
 	case err != nil:
-		c.refuseStream(now, err)
+		c.refuseStream(now, err, e, full)
 		return true
+	}
+	if e.exceeds() {
+		c.forceStream(a)
 	}
 	s.postTo(from.Old, item{kind: itemMoved, arg: stream})
 	c.joinStreams(t.Key, stream)

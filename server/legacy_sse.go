@@ -24,8 +24,7 @@ func (c *conn) openSSE(now tick) {
 	s := l.srv
 	t := session.Ticket{SSE: true, Endpoint: c.svc.endpoint, Owner: c.who().owns()}
 	id := s.tickets.Issue(nil, &t, s.clock())
-	if _, _, err := s.sessions.TakeOver(t.Key, c.svc, c.place(), !s.countStream(), now); err != nil {
-		c.refuseStream(now, err)
+	if _, _, ok := c.takeOver(now, t.Key); !ok {
 		return
 	}
 	c.joinStreams(t.Key, 0)
@@ -137,6 +136,10 @@ func (c *conn) dispatchSSE(now tick, j *job) {
 		c.refuseDenied(now, j, d)
 		return
 	}
+	if e := j.overspends(&j.call); e.exceeds() {
+		c.refuseExcess(now, j, e)
+		return
+	}
 	switch j.call.Kind() {
 	case mcp.CallNotification:
 		if id := j.call.Cancelled(); id != nil {
@@ -161,7 +164,7 @@ func (c *conn) dispatchSSE(now tick, j *job) {
 			c.startSSECall(now, j, (*job).run)
 			return
 		}
-		if e := j.svc.applyOp(now, &lc.ticket, j.call.Op()); e != nil {
+		if e := j.svc.applyOp(now, j, j.call.Op()); e != nil {
 			c.refuseSSE(now, j, e)
 			return
 		}

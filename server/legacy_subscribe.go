@@ -8,9 +8,17 @@ import (
 
 // This file has what requests change in their session: the log level and the subscriptions.
 
-// applyOp makes the change to its session that a request asks for.
-func (svc *service) applyOp(now tick, t *session.Ticket, op mcp.SessionOp) *jsonrpc.Error {
-	s := svc.srv
+// applyOp makes the change to the session of j that a request asks for. It may be called from any
+// goroutine that has j.
+func (svc *service) applyOp(now tick, j *job, op mcp.SessionOp) *jsonrpc.Error {
+	s, t := svc.srv, &j.legacy.ticket
+	settle, err := s.sessions.Charge(t.Key, session.Account(j.account))
+	switch {
+	case err != nil:
+		return refusalOf(err)
+	case settle:
+		defer s.sessions.Settle(t.Key)
+	}
 	if op.Kind == mcp.OpSetLevel {
 		return refusalOf(s.sessions.SetLevel(t.Key, op.Level, t.SSE, now))
 	}
@@ -18,7 +26,6 @@ func (svc *service) applyOp(now tick, t *session.Ticket, op mcp.SessionOp) *json
 		return errFlooded
 	}
 	var stream session.Place
-	var err error
 	if op.Kind == mcp.OpSubscribe {
 		svc.subscribe(op.URI) // first: the session may be forgotten as soon as it is there
 		var added bool
@@ -36,6 +43,17 @@ func (svc *service) applyOp(now tick, t *session.Ticket, op mcp.SessionOp) *json
 	}
 	s.postTo(stream, item{kind: itemSubscribe, uri: op.URI})
 	return nil
+}
+
+// opStatus returns the HTTP status of the refusal e of applyOp, 0 for the usual one.
+func opStatus(e *jsonrpc.Error) int {
+	switch {
+	case e == errFlooded:
+		return 503
+	case isQuotaError(e):
+		return 429
+	}
+	return 0
 }
 
 // serveSubscribe makes an open stream listen to a resource if its session subscribes to it, and

@@ -50,6 +50,7 @@ type loop struct {
 	gen   uint32   // the generation of the newest connection
 
 	peers    map[uint32]peer // by slot; nil if no option needs it
+	places   *places         // whose the connections are; nil if no client has limits of its own
 	stalls   stalls          // the clocks of slow peers
 	main     berth           // that of the default service
 	holders  holders
@@ -120,6 +121,9 @@ func newLoop(s *Server, idx int, base engine.Loop) *loop {
 	l.stalls.total = &s.unsent
 	if s.opts.needsPeers() {
 		l.peers = make(map[uint32]peer)
+	}
+	if s.quotas != nil {
+		l.places = new(places)
 	}
 	l.node = func(slot uint32) *streamNode { return &l.slots[slot].streamNode }
 	l.main.init(l, s.main)
@@ -198,6 +202,9 @@ func (l *loop) detach(c *conn) {
 	l.wheel.Disarm(c.slot)
 	l.slots[c.slot] = nil
 	l.leavePeer(c)
+	if l.places != nil {
+		l.leavePlace(c)
+	}
 	l.free = append(l.free, c.slot)
 	l.m.connections.Add(-1)
 }

@@ -29,13 +29,14 @@ const (
 	closeReturned                       // given back to net/http, and so not closed for the client
 	closeProxy                          // the header of Options.ProxyProtocol is malformed or missing
 	closeOther                          // handed over to Options.Other, and so not closed either
+	closeQuota                          // refused because of Options.PerAddress
 	numCloseReasons
 )
 
 var closeReasonNames = [numCloseReasons]string{
 	"peer", "reset", "write_error", "done", "refused", "head_timeout", "body_timeout", "idle_timeout",
 	"write_stalled", "unsent_limit", "unsent_total", "pipelined_limit", "descriptors", "drain", "panic", "returned",
-	"proxy_header", "other",
+	"proxy_header", "other", "address_limit",
 }
 
 func (r closeReason) String() string { return closeReasonNames[r] }

@@ -29,8 +29,8 @@ func (j *job) Apply(op mcp.SessionOp) *jsonrpc.Error {
 	if j.legacy.membership == membershipStateless {
 		return nil
 	}
-	e := j.svc.applyOp(j.loop.srv.tick(), &j.legacy.ticket, op)
-	j.flooded = e == errFlooded
+	e := j.svc.applyOp(j.loop.srv.tick(), j, op)
+	j.refused = opStatus(e)
 	return e
 }
 

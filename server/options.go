@@ -97,6 +97,15 @@ type Options struct {
 	// nothing. By default no proxy is trusted. With it, RequestExtra.RemoteAddr is set.
 	TrustedProxies []netip.Prefix
 
+	// PerPrincipal limits what each principal has and does, PerAddress what all clients at one
+	// address do together, at once or in a second. By default there are no such limits. PerAddress
+	// is for servers whose clients have addresses of their own: behind a proxy that is not named in
+	// ProxyProtocol or TrustedProxies all have its address. Connections of TrustedProxies are not
+	// limited themselves; their requests and streams count for the address that they come from. With
+	// PerAddress, each connection takes a system call more.
+	PerPrincipal *ClientLimits
+	PerAddress   *ClientLimits
+
 	// MaxConnections is the maximum number of connections. A client above it gets 503 and is
 	// disconnected. Default 1,000,000. If the descriptor limit of the process is lower, the server
 	// stops accepting before that limit instead.
@@ -275,6 +284,7 @@ func withDefaults(o *Options) Options {
 	bound(&r.WriteTimeout, 30*time.Second)
 	bound(&r.DrainTimeout, 10*time.Second)
 	r.Authenticate = withAuthDefaults(r.Authenticate)
+	r.PerPrincipal, r.PerAddress = withQuotaDefaults(r.PerPrincipal), withQuotaDefaults(r.PerAddress)
 	return r
 }
 

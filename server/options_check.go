@@ -59,6 +59,9 @@ func (o *Options) Validate() error {
 			return &OptionError{"HandlerHeaders", name, "is not the name of a header field"}
 		}
 	}
+	if err := checkQuotas(o); err != nil {
+		return err
+	}
 	return checkAuthentication(o)
 }
 

@@ -139,8 +139,9 @@ func (c *conn) passOn(now tick, b []byte) int {
 	input := bytes.Clone(bytes.TrimLeft(b, "\r\n")) // net/http takes no empty line before a request
 	s.admission.Retain()
 	nc = c.named(nc)
+	closed := c.passPlace(s.other.closed)
 	c.close(closeOther)
-	s.other.back.Give(nc, input, s.other.closed)
+	s.other.back.Give(nc, input, closed)
 	return 0
 }
 

@@ -77,6 +77,11 @@ func (c *conn) takeProxyHeader(now tick, b []byte) (rest []byte, waits bool) {
 		p.addr = client
 	}
 	l.peers[c.slot] = p
+	if l.places != nil && l.srv.quotas.tables[byAddress] != nil {
+		if c.placeAt(now, p.addr.Addr()); !c.canReceive() {
+			return b[n:], true // it was refused
+		}
+	}
 	if b = b[n:]; len(b) == 0 && c.state == connStateHead {
 		// The client has yet to send its first byte.
 		c.setState(now, connStateIdle)

@@ -16,10 +16,20 @@ const (
 	refusedBinding                            // a bound token without a proof of its key
 	refusedUser                               // a user whom somebody names who is not a trusted proxy
 	refusedHandshake                          // too many handshakes
-	numRefusalClasses
+	refusedQuota                              // more than a client may have: see party.class
+
+	numRefusalClasses = refusedQuota + refusalClass(numParties)*refusalClass(numQuotaLimits)
 )
 
-var refusalClassNames = [numRefusalClasses]string{"authentication", "scope", "proxy", "token_binding", "user_header", "handshake"}
+var refusalClassNames = func() (names [numRefusalClasses]string) {
+	copy(names[:], []string{"authentication", "scope", "proxy", "token_binding", "user_header", "handshake"})
+	for p := range numParties {
+		for i, l := range quotaLimitNames {
+			names[p.class(quotaLimit(i))] = partyNames[p] + "_" + l.name
+		}
+	}
+	return names
+}()
 
 func (r refusalClass) String() string { return refusalClassNames[r] }
 

@@ -67,6 +67,7 @@ type Server struct {
 	homes     homes
 	other     *home          // of the http.Server for Options.Other; nil if there is none
 	auth      *authenticator // nil if everybody is served
+	quotas    *quotas        // nil if no client has limits of its own
 	outside   atomic.Uint64  // requests of net/http that were refused before a loop got them
 	unsent    atomic.Int64   // bytes that wait for peers, as last counted
 	yielding  sync.Mutex     // guards yieldNext; held while connections are asked to give way
@@ -121,6 +122,7 @@ func New(s *mcp.Server, opts *Options) *Server {
 		panic(err) // a key is too short, which is a programming error
 	}
 	srv.mount = mount{policy: &srv.policy, maxBody: o.MaxBody, own: true}
+	srv.quotas = newQuotas(srv)
 	srv.sessions = newSessions(srv)
 	srv.auth = newAuthenticator(srv)
 	srv.publishAll()
@@ -209,7 +211,10 @@ func (s *Server) logger() *slog.Logger { return s.opts.Logger }
 // newSessions returns the table of the sessions of s.
 func newSessions(s *Server) *session.Table[*job] {
 	o := &s.opts
+	charge, discharge := s.quotas.chargeSessions()
 	return session.New[*job](session.Options{
+		Charge:       charge,
+		Discharge:    discharge,
 		MaxSessions:  o.MaxSessions,
 		MaxRevoked:   o.MaxRevoked,
 		ReplayTotal:  o.ReplayTotal,

@@ -33,6 +33,14 @@ func (c *conn) listen(now tick, j *job) {
 		c.finish(now)
 		return
 	}
+	if e := c.takeStream(j.account); e.exceeds() {
+		s.streams.Add(-1)
+		l.count(j.call.Method(), outcomeOverload)
+		x.retry = e.retry
+		c.respondError(429, j.call.ID(), e.error())
+		c.finish(now)
+		return
+	}
 	sub := j.call.Listen()
 	c.writeStreamHead()
 	l.msg = c.svc.mcp.AppendAcknowledged(l.msg[:0], sub)
@@ -67,6 +75,7 @@ func (c *conn) joinBerth(who *identity) {
 func (l *loop) endStream(c *conn) {
 	u := c.streams.remove(c.slot)
 	l.holders.remove(c.slot)
+	c.leaveStreamPlace()
 	if c.has(flagSession) {
 		if u != nil {
 			l.leaveSession(c, u)

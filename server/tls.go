@@ -106,9 +106,24 @@ func (a *tlsAcceptor) Accept() (n int, err error) {
 		_ = nc.Close()
 		return 1, nil
 	}
+	peer := nc.RemoteAddr()
 	// Nothing but the goroutine of net/http may ask for its address: that waits for the header.
+	bare := nc
 	nc = proxyproto.Wrap(nc, s.opts.ProxyProtocol, finite(s.opts.HeadTimeout), func() { s.refused(refusedProxy) })
-	s.secure.Load().take(nc, a.config)
+	c := &tlsConn{Conn: nc, left: func() {}}
+	switch {
+	case s.quotas == nil:
+	case nc != bare:
+		c.admit = s.quotas.admit
+	default:
+		var ok bool
+		if c.left, ok = s.quotas.admit(peer); !ok {
+			_ = nc.Close()
+			s.admission.Released()
+			return 1, nil
+		}
+	}
+	s.secure.Load().take(c, a.config)
 	return 1, nil
 }
 

@@ -134,6 +134,47 @@ type tlsConn struct {
 	began   time.Time     // when its handshake has begun; guarded by of.mu
 	limited atomic.Bool   // the user has set a deadline for writes
 	closed  atomic.Bool
+
+	// admit counts a connection behind a proxy for its address, once the address is known. The first
+	// Read, that of the handshake, clears it.
+	admit func(net.Addr) (left func(), ok bool)
+	left  func() // ends the count; guarded by of.mu
+}
+
+// errTooMany is why nothing can be read from a connection whose address has too many.
+var errTooMany = errors.New("server: too many connections of the address")
+
+// Read implements net.Conn.
+func (c *tlsConn) Read(b []byte) (int, error) {
+	if !c.admitted() {
+		_ = c.Close()
+		return 0, errTooMany
+	}
+	return c.Conn.Read(b)
+}
+
+// admitted reports whether the address of c may have the connection. It waits for the header of the
+// proxy before it looks the first time.
+func (c *tlsConn) admitted() bool {
+	admit := c.admit
+	if admit == nil {
+		return true
+	}
+	c.admit = nil
+	left, ok := admit(c.Conn.RemoteAddr())
+	if !ok {
+		return false
+	}
+	c.of.mu.Lock()
+	_, open := c.of.conns[c]
+	if open {
+		c.left = left
+	}
+	c.of.mu.Unlock()
+	if !open { // it has been closed meanwhile
+		left()
+	}
+	return true
 }
 
 // Write implements net.Conn. A peer that takes nothing in time counts as disconnected. crypto/tls
@@ -174,7 +215,9 @@ func (c *tlsConn) Close() error {
 	if c.closed.CompareAndSwap(false, true) {
 		c.of.mu.Lock()
 		delete(c.of.conns, c)
+		left := c.left
 		c.of.mu.Unlock()
+		left()
 		c.of.owner.admission.Released()
 	}
 	return err

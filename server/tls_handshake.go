@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"net"
 	"runtime/debug"
 	"time"
 )
@@ -19,8 +18,8 @@ import (
 const handshakeGrace = time.Second
 
 // take gives the http.Server a connection that is counted, once its handshake is done.
-func (t *tlsServer) take(nc net.Conn, config *tls.Config) {
-	c := &tlsConn{Conn: nc, of: t}
+func (t *tlsServer) take(c *tlsConn, config *tls.Config) {
+	c.of = t
 	evicted, ok := t.admit(c, time.Now())
 	if evicted != nil {
 		_ = evicted.Close()

@@ -11,7 +11,7 @@ func TestReadHead(t *testing.T) {
 	for _, h := range []ResponseHead{
 		{Status: 200, Date: "now"},
 		{Status: 405, Date: "now", Allow: "POST", Close: true},
-		{Status: 503, Date: "now", RetryAfter: true, Origin: []byte("https://a"), Session: []byte("s")},
+		{Status: 503, Date: "now", RetryAfter: 1, Origin: []byte("https://a"), Session: []byte("s")},
 		{Status: 204, Date: "now", Extra: []byte("\r\nX-A: b: c")},
 	} {
 		for _, head := range [][]byte{AppendHead(nil, &h, TypeJSON, 7), AppendStreamHead(nil, &h, true), AppendPreflight(nil, &h), AppendHead(nil, &h, "", 0)} {

@@ -14,7 +14,7 @@ type ResponseHead struct {
 	Close      bool   // the connection closes after the response
 	Origin     []byte // an allowed Origin, for Access-Control-Allow-Origin
 	Allow      string // the value of Allow, with status 405
-	RetryAfter bool   // there is a Retry-After, with status 503
+	RetryAfter int32  // the value of Retry-After, in seconds, with status 429 or 503; 0 for none
 	Session    []byte // the ID of a new session
 	Challenge  []byte // the value of WWW-Authenticate; empty for none
 	Extra      []byte // further field lines, each after a CRLF
@@ -43,8 +43,9 @@ func appendStatus(dst []byte, h *ResponseHead) []byte {
 	if h.Allow != "" {
 		dst = append(append(dst, "\r\nAllow: "...), h.Allow...)
 	}
-	if h.RetryAfter {
-		dst = append(dst, "\r\nRetry-After: 1"...)
+	if h.RetryAfter > 0 {
+		dst = append(dst, "\r\nRetry-After: "...)
+		dst = strconv.AppendInt(dst, int64(h.RetryAfter), 10)
 	}
 	if h.Session != nil {
 		dst = append(append(dst, "\r\nMcp-Session-Id: "...), h.Session...)

@@ -34,11 +34,17 @@ type Options struct {
 	AnswersTotal int        // bytes of clients' answers that wait for their calls
 	Idle         wheel.Tick // a session unused for so long loses its log level and subscriptions
 
+	// Charge is called before a session gets into the table, with the account that it will count
+	// for, and may refuse that with an error. Discharge is called when it is out of the table again.
+	// Both may be nil. Discharge is called with a lock held, and calls nothing of the table.
+	Charge    func(Account) error
+	Discharge func(Account)
+
 	// First is called when there is something to sweep and there was nothing before. May be nil.
 	First func()
 	// Forgot is called with subscriptions that the table has forgotten. May be nil.
 	//
-	// Both are called without a lock held.
+	// First and Forgot are called without a lock held.
 	Forgot func(Subscriptions)
 }
 
@@ -181,7 +187,10 @@ type shard[J comparable] struct {
 	gone map[Key]uint32 // deleted IDs, and the Unix second in which they expire anyway
 	peak int            // the most entries of m since it was made
 	free *details[J]    // blank, for the next session that needs them; may be nil
-	_    [64]byte
+
+	charges map[Key]charge // whom the sessions of m count for; nil unless Options.Charge is set
+
+	_ [64]byte
 }
 
 const (
@@ -310,6 +319,7 @@ func (t *Table[J]) try(k Key, create bool, now wheel.Tick, f func(*entry[J])) (r
 func (t *Table[J]) drop(sh *shard[J], s *entry[J]) {
 	delete(sh.m, s.key)
 	t.count.Add(-1)
+	t.discharge(sh, s.key)
 	if len(sh.m) == 0 && sh.peak > keepEntries {
 		sh.m, sh.peak = nil, 0
 	}
