@@ -290,8 +290,7 @@ func TestQuotaOfNobody(t *testing.T) {
 	}
 }
 
-// Middleware or a panic cannot keep what is counted: a connection that ends by a panic of the server
-// leaves nothing behind.
+// A connection that ends by a panic of the server leaves nothing behind.
 func TestQuotaPanic(t *testing.T) {
 	all := &ClientLimits{Connections: 9, Streams: 9, Sessions: 9, Calls: 9}
 	r := newQuotaPort(t, Options{PerPrincipal: all, PerAddress: all})
