@@ -37,14 +37,17 @@ func (s *idleSocket) Flush() error          { return nil }
 func (s *idleSocket) SetLinger(int) error   { return nil }
 
 // idleBase is the engine's loop below a loop whose tasks the test runs itself.
-type idleBase struct{ tasks, later []engine.Task }
+type idleBase struct {
+	tasks, later []engine.Task
+	peer         netip.AddrPort // of all sockets
+}
 
 func (f *idleBase) Execute(t engine.Task)          { f.tasks = append(f.tasks, t) }
 func (f *idleBase) Again(t engine.Task)            { f.later = append(f.later, t) }
 func (f *idleBase) CloseSocket(sk engine.Socket)   { sk.(*idleSocket).end(nil) }
 func (f *idleBase) CloseWrite(engine.Socket) error { return nil }
 
-func (f *idleBase) Peer(engine.Socket) netip.AddrPort         { return netip.AddrPort{} }
+func (f *idleBase) Peer(engine.Socket) netip.AddrPort         { return f.peer }
 func (f *idleBase) Duplicate(engine.Socket) (net.Conn, error) { return nil, errors.ErrUnsupported }
 func (f *idleBase) ReportsCaughtUp() bool                     { return false }
 

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mooring-mcp/mooring/auth"
 	"github.com/mooring-mcp/mooring/mcp"
@@ -54,6 +56,7 @@ func newBench(b *testing.B) *bench { return newBenchWith(b, nil) }
 func newBenchWith(b testing.TB, o *Options) *bench {
 	r := newRig(b, o)
 	k := &bench{b: b, base: &benchBase{posted: make(chan engine.Task, 64)}}
+	k.base.peer = netip.MustParseAddrPort("10.0.0.1:4711")
 	k.l = newLoop(r.s, 0, k.base)
 	b.Cleanup(k.l.stopWorkers)
 	r.s.mu.Lock()
@@ -134,11 +137,13 @@ func BenchmarkWorkerCall(b *testing.B) {
 }
 
 // authenticated returns the request with a token of the usual length, on which a verdict is kept.
-func (k *bench) authenticated(q request) string {
+func (k *bench) authenticated(q request) string { return k.l.authenticated(q) }
+
+func (l *loop) authenticated(q request) string {
 	token := strings.Repeat("jwt-", 200)
 	key := authKeyOf([]byte(token), "/mcp", false)
 	who := identityOf(&auth.TokenInfo{UserID: "ann", Issuer: "https://as.example", ClientID: "app"})
-	k.l.srv.auth.cache.shard(&key).put(&key, verdict{outcome: authOK, who: who, until: wheel.Never}, k.l.now, 1)
+	l.srv.auth.cache.shard(&key).put(&key, verdict{outcome: authOK, who: who, until: wheel.Never}, l.now, 1)
 	return q.with(bearerField(token)).String()
 }
 
@@ -164,6 +169,44 @@ func BenchmarkInlineUserCall(b *testing.B) {
 func BenchmarkWorkerTokenCall(b *testing.B) {
 	k := newBenchWith(b, withAuth())
 	k.run(k.authenticated(callTool("echo", `{"text":"ahoy"}`)), `"text":"ahoy"`)
+}
+
+// withLimits are options with a verifier that is never asked, and limits that are never reached.
+func withLimits() *Options {
+	o := withAuth()
+	o.PerPrincipal = &ClientLimits{Connections: 1e6, Streams: 1e6, Sessions: 1e6, Calls: 1e6, CallRate: 1e8, ListRate: 1e8}
+	o.PerAddress = o.PerPrincipal
+	return o
+}
+
+// BenchmarkLimits calls with limits of principal and address, and without, in turn. It reports the
+// processor time with them as a multiple of that without, which depends little on how busy the
+// machine is.
+func BenchmarkLimits(b *testing.B) {
+	for name, call := range map[string]request{"inline": addCall(1, 2), "worker": callTool("echo", `{"text":"ahoy"}`)} {
+		b.Run(name, func(b *testing.B) {
+			const round = 500
+			benches := [2]*bench{newBenchWith(b, withAuth()), newBenchWith(b, withLimits())}
+			var cpu [2]time.Duration
+			in := []byte(benches[0].authenticated(call))
+			benches[1].authenticated(call)
+			rounds := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				for i, k := range benches {
+					start := cpuTime()
+					for range round {
+						k.do(in)
+					}
+					cpu[i] += cpuTime() - start
+				}
+				rounds++
+			}
+			b.ReportMetric(float64(cpu[1])/float64(cpu[0]), "on/off")
+			b.ReportMetric(float64(cpu[0].Nanoseconds())/float64(rounds*round), "off-cpu-ns/call")
+			b.ReportMetric(float64(cpu[1].Nanoseconds())/float64(rounds*round), "on-cpu-ns/call")
+		})
+	}
 }
 
 // BenchmarkLegacyCall is a call of revision 2025-11-25 in a session.

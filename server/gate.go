@@ -61,6 +61,7 @@ type httpRequest struct {
 	svc      *service // nil if the path decides
 	who      *identity
 	judged   authOutcome // what authentication has found out; authOK if who sends it is known
+	excess   excess      // of the client's address, for which who sends it is not found out
 	peer     netip.AddrPort
 	trust    endpoint.Trust
 	counted  bool   // the request has no place of its own: see Server.isCounted

@@ -32,8 +32,22 @@ func (s *Server) authenticate(r *http.Request, q *httpRequest) {
 	if !q.mount.policy.Check(req, q.trust).Protected {
 		return
 	}
+	if s.quotas != nil {
+		if q.excess = s.quotas.empty(account{byAddress: s.addressOf(req, q)}); q.excess.exceeds() {
+			return
+		}
+	}
 	v := s.auth.judge(r, req, q)
 	q.who, q.judged = v.who, v.outcome
+}
+
+// addressOf returns the key of the address that a request comes from.
+func (s *Server) addressOf(req *httpparse.Request, q *httpRequest) uint64 {
+	at := q.peer
+	if s.trustsProxy(at.Addr()) {
+		at = originOf(req, at, s.trustsProxy).Client
+	}
+	return s.quotas.addressKey(at.Addr())
 }
 
 // judge finds out who sends a request. It waits if need be.

@@ -127,8 +127,14 @@ type Stats struct {
 	OtherRequests     uint64 // health checks and preflights
 	Refused           uint64 // requests refused because of their head or framing
 	// Refusals counts what was refused by class: "authentication", "scope", "proxy",
-	// "token_binding", "user_header", "handshake".
-	Refusals      map[string]uint64
+	// "token_binding", "user_header", "handshake", and for each limit of Options.PerPrincipal one
+	// such as "principal_calls": connections, streams, sessions, calls, call_rate, list_rate, and
+	// tracked if there was no room for another principal. The classes of PerAddress begin with
+	// "address_".
+	Refusals map[string]uint64
+	// Tracked counts the clients that are remembered for their limits: "principal", "address". It
+	// has those with limits alone.
+	Tracked       map[string]int64
 	BytesIn       uint64
 	BytesOut      uint64
 	Closes        map[string]uint64 // closed connections, by reason
@@ -178,6 +184,7 @@ func (s *Server) Stats() Stats {
 	for class := range refusalClass(numRefusalClasses) {
 		st.Refusals[class.String()] = s.refusals.total[class].Load()
 	}
+	st.Tracked = s.quotas.tracked()
 	if s.auth != nil {
 		st.Authentications = s.auth.stats()
 	}

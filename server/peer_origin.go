@@ -3,6 +3,7 @@ package server
 import (
 	"net/netip"
 
+	"github.com/mooring-mcp/mooring/httpparse"
 	"github.com/mooring-mcp/mooring/server/internal/forwarded"
 	"github.com/mooring-mcp/mooring/server/internal/proxyproto"
 )
@@ -20,11 +21,16 @@ func (c *conn) origin() forwarded.Origin {
 	if !l.srv.trustsProxy(at.Addr()) {
 		return forwarded.Origin{Client: at}
 	}
+	return originOf(&l.req, at, l.srv.trustsProxy)
+}
+
+// originOf returns where a request comes from, whose peer is a trusted proxy.
+func originOf(req *httpparse.Request, at netip.AddrPort, trusted func(netip.Addr) bool) forwarded.Origin {
 	var claim forwarded.Claim
-	for name, value := range l.req.Fields() {
+	for name, value := range req.Fields() {
 		claim.Add(name, value)
 	}
-	return claim.Origin(at, l.srv.trustsProxy)
+	return claim.Origin(at, trusted)
 }
 
 // trustsProxy reports whether a is the address of a proxy in Options.TrustedProxies.

@@ -263,6 +263,20 @@ func (q *quotas) admit(peer net.Addr) (left func(), ok bool) {
 	return func() { q.release(a, quota.Connections) }, true
 }
 
+// tracked returns how many clients each table remembers.
+func (q *quotas) tracked() map[string]int64 {
+	if q == nil {
+		return nil
+	}
+	m := make(map[string]int64, numParties)
+	for p, t := range q.tables {
+		if t != nil {
+			m[partyNames[p]] = t.Entries()
+		}
+	}
+	return m
+}
+
 // budgetOf returns the budget that a message of a method takes from.
 func budgetOf(m mcp.Method) (b quota.Budget, counts bool) {
 	switch m {

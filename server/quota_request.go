@@ -41,7 +41,9 @@ func (c *conn) passesAddress() bool {
 	x.addr = c.addressOf()
 	var e excess
 	if g := c.gate(); g != nil {
-		e = c.countGate(g)
+		if e = g.excess; !e.exceeds() {
+			e = c.countGate(g)
+		}
 	}
 	if !e.exceeds() {
 		e = c.spendHead(account{byAddress: x.addr})

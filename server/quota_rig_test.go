@@ -16,7 +16,7 @@ type quotaClient struct {
 	addr  string
 }
 
-// newQuotaPort returns a port that knows the tokens good1 to good4, and others as anonymous callers.
+// newQuotaPort returns a port that knows the tokens good1 to good4, and serves anonymous callers.
 func newQuotaPort(t testing.TB, o Options) *port {
 	t.Helper()
 	f := &fakeVerifier{}

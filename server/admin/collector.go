@@ -34,6 +34,7 @@ var (
 	otherRequests = desc("http_requests_total", "Health checks and preflight requests.")
 	refused       = desc("http_refused_total", "Requests refused because of their head or framing.")
 	refusals      = desc("refusals_total", "Requests and connections refused by class.", "class")
+	tracked       = desc("tracked_clients", "Principals and addresses that are remembered for their limits.", "by")
 	bytesTotal    = desc("bytes_total", "Bytes read from and written to clients.", "direction")
 	closes        = desc("closes_total", "Closed connections by reason.", "reason")
 	loopLag       = desc("loop_lag_seconds", "Longest delay of a tick of an event loop in the last 15 to 30 s, including one that is still waiting.", "loop")
@@ -48,7 +49,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connections, streams, sessions, revoked, replayBytes, inboxBytes, answerBytes, unsentBytes, calls, requests, otherRequests, refused, refusals, bytesTotal, closes, loopLag, acceptErrors, acceptRefused, tlsErrors, tlsRefused, handshakes, authRequests, panics} {
+	for _, d := range []*prometheus.Desc{connections, streams, sessions, revoked, replayBytes, inboxBytes, answerBytes, unsentBytes, calls, requests, otherRequests, refused, refusals, tracked, bytesTotal, closes, loopLag, acceptErrors, acceptRefused, tlsErrors, tlsRefused, handshakes, authRequests, panics} {
 		ch <- d
 	}
 }
@@ -79,6 +80,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	counter(refused, st.Refused)
 	for class, n := range st.Refusals {
 		counter(refusals, n, class)
+	}
+	for by, n := range st.Tracked {
+		gauge(tracked, float64(n), by)
 	}
 	counter(bytesTotal, st.BytesIn, "in")
 	counter(bytesTotal, st.BytesOut, "out")
