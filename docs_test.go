@@ -143,6 +143,15 @@ func TestSettingsAreDocumented(t *testing.T) {
 			t.Errorf("docs/configuration.md has no row %q", row)
 		}
 	}
+	limits := regexp.MustCompile(`p\.of\+"(-[a-z-]+)"`).FindAllStringSubmatch(read(t, "cmd/mooring/clientlimits.go"), -1)
+	if len(limits) < 9 {
+		t.Fatalf("found %d limits in cmd/mooring/clientlimits.go, want 9 or more", len(limits))
+	}
+	for _, l := range limits {
+		if row := "\n| `--principal" + l[1] + "`, `--address" + l[1] + "` |"; !strings.Contains(page, row) {
+			t.Errorf("docs/configuration.md has no row %q", row)
+		}
+	}
 	page = read(t, "docs/operations.md")
 	metrics := regexp.MustCompile(`desc\("([a-z_]+)"`).FindAllStringSubmatch(read(t, "server/admin/collector.go"), -1)
 	if len(metrics) < 12 {

@@ -24,6 +24,7 @@ const envPrefix = "MOORING_"
 // meanings.
 type config struct {
 	access
+	clientLimits
 
 	stdio          bool
 	listen         []string
@@ -85,7 +86,7 @@ func (c *config) flags(cmd *cobra.Command) {
 	f.StringVar(&c.engine, "engine", "", "`name` of the event loop to use: gnet, or epoll, which is Linux-only and needs less memory and processor time (default gnet)")
 	f.StringVar(&c.logLevel, "log-level", "info", "minimum `level` to log: debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "text", "`format` of the log: text or json")
-	c.names = append(c.access.flags(cmd), []string{
+	c.names = append(append(c.access.flags(cmd), c.clientLimits.flags(cmd)...), []string{
 		"stdio", "listen", "socket-mode", "path", "sse-path", "modern-only", "admin", "admin-token-file", "allowed-origin", "allowed-host", "heartbeat", "keepalive",
 		"max-connections", "session-key-file", "session-lifetime", "max-sessions", "replay-bytes", "replay-age",
 		"max-body", "unsent-total", "drain-timeout", "memory-return", "loops", "engine", "log-level", "log-format",
@@ -144,6 +145,9 @@ func (c *config) check() error {
 	if err := c.access.check(); err != nil {
 		return err
 	}
+	if err := c.clientLimits.check(c.authenticates()); err != nil {
+		return err
+	}
 	if err := c.checkOptions(); err != nil {
 		return err
 	}
@@ -170,6 +174,8 @@ func (c *config) checkStdio() error {
 		return errors.New("stdio: cannot be combined with sse-path")
 	case c.access.used() != "":
 		return fmt.Errorf("stdio: cannot be combined with %s", c.access.used())
+	case c.limitsAddresses():
+		return errors.New("stdio: cannot be combined with limits of an address")
 	case c.maxBody > math.MaxInt32:
 		return fmt.Errorf("max-body: %d is too large for stdio", int64(c.maxBody))
 	}
@@ -222,6 +228,7 @@ func (c *config) options(logger *slog.Logger) *server.Options {
 		SessionLifetime: c.lifetime, MaxSessions: c.maxSessions, ReplayBytes: int(c.replayBytes), ReplayAge: c.replayAge,
 		PublicURL: c.publicURL, Scopes: c.scopeRules(), TrustedProxies: c.proxies(),
 	}
+	c.clientLimits.apply(o)
 	if c.proxyProtocol {
 		o.ProxyProtocol = o.TrustedProxies
 	}

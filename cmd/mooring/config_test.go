@@ -41,8 +41,10 @@ func load(t *testing.T, args []string, env map[string]string, file string) (*con
 }
 
 func defaults() config {
+	tracked := server.ClientLimits{MaxTracked: 1_000_000}
 	return config{
-		listen: []string{"127.0.0.1:8080"}, path: "/mcp", heartbeat: 15 * time.Second, keepalive: time.Minute, maxConnections: 1_000_000, maxBody: 4 << 20, unsentTotal: 256 << 20,
+		clientLimits: clientLimits{tracked, tracked},
+		listen:       []string{"127.0.0.1:8080"}, path: "/mcp", heartbeat: 15 * time.Second, keepalive: time.Minute, maxConnections: 1_000_000, maxBody: 4 << 20, unsentTotal: 256 << 20,
 		maxSessions: 1_000_000, lifetime: 24 * time.Hour, replayBytes: 1 << 20, replayAge: time.Minute,
 		drainTimeout: 10 * time.Second, memoryReturn: time.Second, logLevel: "info", logFormat: "text",
 	}
@@ -82,6 +84,11 @@ func TestPrecedence(t *testing.T) {
 			"replay-bytes: 64KiB\nreplay-age: 5s\nmodern-only: false\nmax-sessions: 8\n", func(c *config) {
 				c.lifetime, c.modernOnly, c.maxSessions, c.keyFile, c.replayBytes, c.replayAge = time.Hour, true, 7, "/k", 64<<10, 5*time.Second
 			}},
+		{"limits of clients, from all three sources", []string{"--address-call-rate=0.5"}, map[string]string{"MOORING_PRINCIPAL_STREAMS": "3"},
+			"auth-tokens-file: /t\nprincipal-list-rate: 2.5\naddress-call-burst: 7\n", func(c *config) {
+				c.tokensFile, c.perPrincipal.Streams, c.perPrincipal.ListRate = "/t", 3, 2.5
+				c.perAddress.CallRate, c.perAddress.CallBurst = 0.5, 7
+			}},
 		{"HTTP+SSE, from the file", nil, nil, "sse-path: /sse\n", func(c *config) { c.ssePath = "/sse" }},
 		{"a flag that repeats the default counts", []string{"--heartbeat=15s"}, env, "", func(c *config) {
 			c.path, c.maxBody, c.allowedHosts = "/env", 2<<20, []string{"a.example", "b.example"}
@@ -108,7 +115,7 @@ func TestPrecedence(t *testing.T) {
 		want := defaults()
 		tt.want(&want)
 		want.names = got.names
-		if diff := cmp.Diff(&want, got, cmp.AllowUnexported(config{}, access{}), equateEmpty()); diff != "" {
+		if diff := cmp.Diff(&want, got, cmp.AllowUnexported(config{}, access{}, clientLimits{}), equateEmpty()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.why, diff)
 		}
 	}
@@ -164,6 +171,12 @@ func TestRefusedSettings(t *testing.T) {
 		{"SSE without sessions", nil, nil, "sse-path: /sse\nmodern-only: true\n", `sse-path: cannot be combined`},
 		{"a boolean that is neither true nor false", nil, map[string]string{"MOORING_MODERN_ONLY": "perhaps"}, "", `MOORING_MODERN_ONLY:`},
 		{"a negative number of sessions", []string{"--max-sessions=-1"}, nil, "", `max-sessions: -1`},
+		{"limits of principals without any", []string{"--principal-calls=3"}, nil, "", `limits of a principal: need auth-issuer`},
+		{"limits on standard input", []string{"--stdio", "--address-calls=3"}, nil, "", `stdio: cannot be combined with limits of an address`},
+		{"a negative limit", []string{"--address-streams=-1"}, nil, "", `address-streams: -1`},
+		{"a rate that is not a number", nil, nil, "address-call-rate: NaN\n", `address-call-rate: NaN`},
+		{"a burst without a rate", nil, nil, "address-list-burst: 3\n", `address-list-burst: needs address-list-rate`},
+		{"nobody may be remembered", []string{"--address-tracked=0"}, nil, "", `address-tracked: 0`},
 		{"no lifetime", []string{"--session-lifetime=0"}, nil, "", `session-lifetime: 0s`},
 		{"no replay age", []string{"--replay-age=0"}, nil, "", `replay-age: 0s`},
 		{"a negative replay size", nil, nil, "replay-bytes: -1\n", `c.yaml:1: replay-bytes: not a size`},
