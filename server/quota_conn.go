@@ -14,10 +14,18 @@ import (
 // conns and not in them, so that a server without such limits does not pay for them.
 type places struct {
 	who      []uint64 // by slot: the key of the principal of the latest request; 0 for none
-	addr     []uint64 // by slot: the key of the address of the peer; 0 for none
+	addr     []uint64 // by slot: the key of the address of the peer; empty without PerAddress
 	held     []placeFlags
 	apart    map[uint32]account // by slot: whom a stream counts for that is not of who and addr
 	refusing int                // connections that linger because they were refused
+}
+
+// address returns the key of the address of the peer in a slot, or 0 if there is none.
+func (p *places) address(slot uint32) uint64 {
+	if len(p.addr) == 0 {
+		return 0
+	}
+	return p.addr[slot]
 }
 
 // placeFlags say what a connection is counted for.
@@ -40,13 +48,14 @@ const maxLingering = 32
 // connections.
 func (c *conn) enterPlace(now tick) {
 	l := c.loop
-	p, at := l.places, int(c.slot)
+	p, q, at := l.places, l.srv.quotas, int(c.slot)
 	if n := at + 1 - len(p.held); n > 0 {
 		p.who = append(p.who, make([]uint64, n)...)
-		p.addr = append(p.addr, make([]uint64, n)...)
 		p.held = append(p.held, make([]placeFlags, n)...)
+		if q.tables[byAddress] != nil {
+			p.addr = append(p.addr, make([]uint64, n)...)
+		}
 	}
-	q := l.srv.quotas
 	switch {
 	case q.tables[byAddress] == nil || c.awaitsProxy():
 	case c.has(flagGate):
@@ -86,7 +95,7 @@ func (c *conn) countAddress(a account) excess {
 // countGate counts a request of net/http as a connection, unless its connection is one of ours.
 func (c *conn) countGate(g *gate) excess {
 	l := c.loop
-	key := l.places.addr[c.slot]
+	key := l.places.address(c.slot)
 	switch {
 	case key == 0 || l.srv.trustsProxy(g.peer.Addr()):
 		return excess{}
@@ -138,7 +147,9 @@ func (l *loop) leavePlace(c *conn) {
 	if p.held[at]&placeRefusing != 0 {
 		p.refusing--
 	}
-	p.who[at], p.addr[at], p.held[at] = 0, 0, 0
+	if p.who[at], p.held[at] = 0, 0; len(p.addr) > 0 {
+		p.addr[at] = 0
+	}
 	l.srv.quotas.release(a, quota.Connections)
 }
 
@@ -208,7 +219,7 @@ func (c *conn) noteStream(a account) {
 	if p.held[at]&placeWho == 0 {
 		p.who[at] = a[byPrincipal]
 	}
-	if a[byPrincipal] != 0 && a[byPrincipal] != p.who[at] || a[byAddress] != 0 && a[byAddress] != p.addr[at] {
+	if a[byPrincipal] != 0 && a[byPrincipal] != p.who[at] || a[byAddress] != 0 && a[byAddress] != p.address(at) {
 		if p.apart == nil {
 			p.apart = make(map[uint32]account)
 		}
@@ -228,7 +239,7 @@ func (c *conn) leaveStreamPlace() {
 			p.apart = nil
 		}
 	} else {
-		a = account{p.who[at], p.addr[at]}
+		a = account{p.who[at], p.address(at)}
 		if p.held[at]&placeStreamWho == 0 {
 			a[byPrincipal] = 0
 		}

@@ -25,7 +25,7 @@ func (r *port) quotaHarmony() error {
 		for slot, c := range l.slots {
 			held := l.places.held[slot]
 			if c == nil {
-				if held != 0 || l.places.who[slot] != 0 || l.places.addr[slot] != 0 {
+				if held != 0 || l.places.who[slot] != 0 || l.places.address(uint32(slot)) != 0 {
 					return fmt.Errorf("loop %d: a free slot is counted, %b", i, held)
 				}
 				continue

@@ -26,7 +26,7 @@ func (c *conn) addressOf() uint64 {
 	if len(l.srv.opts.TrustedProxies) > 0 {
 		return l.srv.quotas.addressKey(c.origin().Client.Addr())
 	}
-	return l.places.addr[c.slot]
+	return l.places.address(c.slot)
 }
 
 // account returns whom the request in progress counts for.
