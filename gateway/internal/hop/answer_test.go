@@ -39,7 +39,7 @@ func TestStatusAndBody(t *testing.T) {
 	const errorText = `{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no"}}`
 	const noID = `{"jsonrpc":"2.0","error":{"code":-32000,"message":"no"}}`
 	const nullID = `{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"no"}}`
-	statuses := []int{200, 201, 202, 204, 300, 303, 304, 400, 401, 402, 403, 404, 405, 406, 408, 410, 415, 429, 500, 501, 502, 503, 504, 599}
+	statuses := []int{200, 201, 202, 204, 300, 303, 304, 400, 401, 402, 403, 404, 405, 406, 408, 410, 415, 421, 429, 500, 501, 502, 503, 504, 599}
 	bodies := []struct {
 		name, kind, text string
 		message          string // received, if the status can have content
@@ -85,7 +85,7 @@ func TestStatusAndBody(t *testing.T) {
 				}
 				switch {
 				case status >= 300 && (message == "" || empty):
-					err := r.failed(t, 1, link.Status, false)
+					err := r.failed(t, 1, link.Status, status == 421)
 					if err.Status != status || err.RetryAfter != 7*time.Second || strings.Contains(err.Error()+err.Detail, "secret") {
 						t.Errorf("got %+v", err)
 					}

@@ -7,7 +7,7 @@ type BreakerState uint8
 
 const (
 	BreakerClosed   BreakerState = iota // requests pass
-	BreakerHalfOpen                     // one request, the probe, may pass or is in flight
+	BreakerHalfOpen                     // one request, the probe, may pass every BreakerWait
 	BreakerOpen                         // no request passes
 )
 
@@ -25,6 +25,7 @@ type breaker struct {
 	openings int       // in a row, without a success between
 	until    time.Time // when a probe may pass; zero while the breaker is closed
 	probing  bool      // a probe is in flight
+	next     time.Time // when another may pass although one is
 }
 
 // admit reports whether a request may pass, and whether it is the probe. If it may not, wait is
@@ -35,10 +36,11 @@ func (b *breaker) admit(now time.Time) (wait time.Duration, probe, ok bool) {
 		return 0, false, true
 	case now.Before(b.until):
 		return b.until.Sub(now), false, false
-	case b.probing:
-		return time.Second, false, false
+	case b.probing && now.Before(b.next):
+		return b.next.Sub(now), false, false
 	}
-	b.probing = true
+	// The probe may be a call that takes long, so another follows after a while.
+	b.probing, b.next = true, now.Add(b.wait)
 	return 0, true, true
 }
 

@@ -131,6 +131,8 @@ func TestBreaker(t *testing.T) {
 		}
 		want("probe", true, true)
 		want("second probe", false, false)
+		now = now.Add(time.Second)
+		want("second probe, when the first takes long", true, true)
 		b.giveUp()
 		want("probe again", true, true)
 		b.report(now, true, false)

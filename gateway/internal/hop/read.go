@@ -71,11 +71,12 @@ func encoded(h http.Header) bool {
 	return coding != "" && !strings.EqualFold(coding, "identity")
 }
 
-// probed reports the probe of the breaker as a success if its request was given up meanwhile.
+// probed reports the probe of the breaker as a success if its request was given up meanwhile, or
+// stays open.
 func (u *Upstream) probed(j *job, status int) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if j.probe && j.settled && status < 500 {
+	if j.probe && (j.settled || j.endless) && status < 500 {
 		u.report(j, true)
 	}
 }
@@ -289,7 +290,10 @@ func (s *sender) refused(j *job, resp *http.Response) {
 	if encoded(resp.Header) {
 		b = nil
 	}
-	err := &link.Error{Reason: link.Status, Status: resp.StatusCode, RetryAfter: retryAfter(resp.Header, time.Now()), Detail: detail(b)}
+	// "The 421 (Misdirected Request) status code indicates that the request was directed at a server
+	// that is unable or unwilling to produce an authoritative response" (RFC 9110, 15.5.20).
+	unsent := resp.StatusCode == http.StatusMisdirectedRequest
+	err := &link.Error{Reason: link.Status, Status: resp.StatusCode, Unsent: unsent, RetryAfter: retryAfter(resp.Header, time.Now()), Detail: detail(b)}
 	l := j.link
 	switch {
 	case j.verb != request:

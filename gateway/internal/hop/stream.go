@@ -53,10 +53,14 @@ func (l *Link) Stream(changed func(link.StreamState)) {
 		if u.open >= u.opts.MaxStreams {
 			u.stats.busy.Add(1)
 		}
-		go changed(link.StreamRefused)
+		if changed != nil {
+			go changed(link.StreamRefused)
+		}
 		return
 	}
-	l.changed = changed
+	if l.changed = changed; changed == nil {
+		l.changed = func(link.StreamState) {}
+	}
 	var ctx context.Context
 	ctx, l.stopStream = context.WithCancel(u.life)
 	u.open++
@@ -78,15 +82,18 @@ func (l *Link) keepStream(ctx context.Context) {
 	}()
 	s := newSender(u, u.streams)
 	d := &sse.Decoder{MaxEventSize: u.opts.MaxMessage}
-	backoff, opened := minBackoff, false
+	backoff, opened, down := minBackoff, false, false
 	for {
 		began, events := time.Now(), 0
 		wait, ok, end := l.oneStream(ctx, s, d, opened, &events)
 		if end || l.ending() {
 			return
 		}
-		if opened = opened || ok; ok {
+		if ok || !down {
 			l.changed(link.StreamDown)
+			down = true
+		}
+		if opened = opened || ok; ok {
 			if events > 0 || time.Since(began) > maxBackoff/2 {
 				backoff = minBackoff
 			}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -96,6 +97,30 @@ func TestStreamRefused(t *testing.T) {
 		until(t, "the end", func() bool { return u.Stats().Streams == 0 })
 		if gets != 1 {
 			t.Errorf("%d: %d requests", status, gets)
+		}
+	}
+}
+
+// That the stream cannot be had now is reported once.
+func TestStreamDown(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	gets := 0
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if gets++; gets < 3 {
+			w.WriteHeader(503)
+			return
+		}
+		w.WriteHeader(405)
+	})
+	_, l, _ := open(t, s.URL, Options{}, OpenOptions{})
+	states := make(chan link.StreamState, 10)
+	l.Stream(func(s link.StreamState) { states <- s })
+	for i, want := range []link.StreamState{link.StreamDown, link.StreamRefused} {
+		if got := <-states; got != want {
+			t.Errorf("state %d: got %v, want %v", i, got, want)
 		}
 	}
 }
@@ -244,6 +269,35 @@ func TestStreamAfterResponse(t *testing.T) {
 	l.Send(call(1))
 	r.received(t, 1, result(1))
 	until(t, "the end", func() bool { st := u.Stats(); return st.InFlight == 0 && st.HungUp == 1 && st.Abandoned == 0 })
+}
+
+// A listen may be the probe of the breaker: it shows that the upstream answers, and stays open.
+func TestEndlessProbe(t *testing.T) {
+	var down atomic.Bool
+	down.Store(true)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		id, method := idOf(r)
+		switch {
+		case down.Load():
+			w.WriteHeader(503)
+		case method == "subscriptions/listen":
+			flush(w, ":\n\n")
+			<-r.Context().Done()
+		default:
+			answer(w, id)
+		}
+	})
+	u, l, r := open(t, s.URL, Options{BreakerAfter: 1, BreakerWait: 20 * time.Millisecond}, OpenOptions{})
+	l.Negotiated(modernVersion)
+	l.Send(call(1))
+	r.failed(t, 1, link.Status, false)
+	down.Store(false)
+	until(t, "half-open", func() bool { return u.Stats().Breaker == BreakerHalfOpen })
+	l.Send(&link.Message{Kind: link.Request, ID: 2, Method: "subscriptions/listen", Endless: true,
+		Body: []byte(`{"jsonrpc":"2.0","id":2,"method":"subscriptions/listen"}`)})
+	until(t, "closed", func() bool { return u.Stats().Breaker == BreakerClosed })
+	l.Send(call(3))
+	r.received(t, 3, result(3))
 }
 
 // A request whose response stays open needs no place, and ends when it is cancelled.

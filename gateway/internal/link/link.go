@@ -148,6 +148,6 @@ type StreamState uint8
 const (
 	StreamOpen    StreamState = iota // open; messages may have been missed before
 	StreamResumed                    // open; the server was asked for what was missed
-	StreamDown                       // broken off; it will be tried again
+	StreamDown                       // broken off, or not to be had now; it will be tried again
 	StreamRefused                    // the server has no such stream; it will not be tried again
 )
