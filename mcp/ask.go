@@ -19,8 +19,8 @@ const maxAskRounds = 16
 // the JSON object of the answers under the keys of the asks, made with [AppendAskAnswer]. If an
 // answer is missing or is an error, the call is answered without running its handler, because the
 // client would only refuse again. A CallForward is forwarded again, whatever the answers are; if it
-// was started with [Call.Forward], Resume does not block. Resume may be called on another goroutine than Run. The message
-// and responses must not change until it has returned.
+// was started with [Call.Forward], Resume does not block. Resume may be called on another goroutine
+// than Run. The message and responses must not change until it has returned.
 func (c *Call) Resume(ctx context.Context, w Sink, responses []byte) {
 	if !c.asking {
 		return

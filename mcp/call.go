@@ -160,8 +160,8 @@ func (c *Call) Status(code jsonrpc.Code) int {
 	return c.rev.status(code)
 }
 
-// Run answers the request of a CallRequest, CallForward, CallInitialize or CallSession. It ends with one call of
-// w.Respond, even if the handler panics or ends its goroutine, or with one of
+// Run answers the request of a CallRequest, CallForward, CallInitialize or CallSession. It ends
+// with one call of w.Respond, even if the handler panics or ends its goroutine, or with one of
 // [PageSink.RespondPage] or [Requester.Request] if w has them. For a CallNotification or CallListen
 // that is not Inline it ends with [Operator.Accept] or, if the CallListen is refused, with Respond.
 // For all others it does nothing. Ctx is the handler's context; it may be nil for an inline call.

@@ -22,6 +22,8 @@
 //   - Prompts: [Server.AddPrompt] adds a [Prompt] with a [PromptHandler].
 //   - Completion: ServerOptions.CompletionHandler answers completion/complete.
 //   - Methods that the protocol does not have: [AddReceivingCustomMethod].
+//   - Features of other servers: [Server.Replace] adds what an upstream has, as JSON, and a
+//     [Backend] passes their calls on. See the section on forwarding.
 //   - Features per caller: ServerOptions.Visible decides which features a [Caller] has.
 //   - Middleware: [Server.AddReceivingMiddleware] puts a [Middleware] around everything that
 //     clients send, and [Server.AddReceivingMiddlewareFor] around some methods.
@@ -53,6 +55,17 @@
 // [NewClient] makes a Client, and [Client.Connect] connects it to a server: over HTTP
 // ([StreamableClientTransport]), to a process that it starts ([CommandTransport]), or in memory.
 //
+// # Forwarding to other servers
+//
+// A gateway gives a Server the features of upstreams ([Forwarded]) with [Server.Replace], and a
+// [Backend] that reaches them. Lists, pages, visibility and subscriptions are those of any other
+// feature. A call is a [Forward]: Backend.Start gets it, possibly on an event loop, and whoever has
+// the upstream's answer ends it with [Forward.Result], [Forward.Error] or [Forward.Ask], on any
+// goroutine. No goroutine waits in between. What the upstream says arrives byte for byte, except
+// for what belongs to one hop and what the client's revision writes differently.
+// ServerOptions.Route finds the upstream of a URI that no feature has, and [Server.ResourceTarget]
+// that of a URI that gets its first subscriber.
+//
 // # For servers with event loops: from a message to its response
 //
 // The rest is for packages such as server, which have a transport that is not a Transport. They
@@ -80,6 +93,9 @@
 //   - Questions to clients of earlier revisions: a [Requester] sends each [Ask] with [AppendAsk].
 //     [AppendAskAnswer] collects the answers, with which [Call.Resume] runs the handler again;
 //     [Call.Abandon] ends the call without them.
+//   - Calls of upstreams: a CallForward is started with [Call.Forward], which does not block, and
+//     ends with Respond or Request on another goroutine. [Call.CancelForward] cancels it. A
+//     transport that would rather wait uses Run.
 //   - Middleware and the host's handlers may refuse what a message asks of the transport. Such a
 //     call is not Inline. Its Sink must be an [Operator], whose methods Run calls when they have
 //     let the message pass.

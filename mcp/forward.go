@@ -60,8 +60,8 @@ type Forward struct {
 }
 
 // Forward starts the call of a CallForward. It does not block. The last thing that the call does,
-// on any goroutine, is one call of w.Respond or of [Requester.Request]: afterwards it does not touch
-// c, which may be reset. That may be before Forward returns.
+// on any goroutine, is one call of w.Respond or of [Requester.Request]: afterwards it does not
+// touch c, which may be reset. That may be before Forward returns.
 //
 // A transport that would rather wait calls [Call.Run] instead.
 func (c *Call) Forward(w Sink) {

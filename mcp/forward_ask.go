@@ -10,11 +10,11 @@ import (
 
 // Ask ends f with questions of the upstream to the client: each has a key, one of the methods
 // elicitation/create, sampling/createMessage and roots/list, and its params as the upstream wrote
-// them. State is what the backend wants to get back with the answers; nil means nothing. A client of
-// a modern revision gets a result that asks for input, with the state sealed, and sends the request
-// again. A legacy one gets the questions as requests, if the transport can send them. In both cases
-// [Backend.Start] is called with another Forward, whose State and InputResponses are the state and
-// the answers.
+// them. State is what the backend wants to get back with the answers; nil means nothing. A client
+// of a modern revision gets a result that asks for input, with the state sealed, and sends the
+// request again. A legacy one gets the questions as requests, if the transport can send them. In
+// both cases [Backend.Start] is called with another Forward, whose State and InputResponses are the
+// state and the answers.
 //
 // Ask reports whether the client is asked. If it is not, f has ended with an error: with the code
 // [CodeMissingRequiredClientCapabilities] if the client has not declared that it can answer, or if

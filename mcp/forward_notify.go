@@ -7,9 +7,9 @@ import (
 )
 
 // Progress gives the client a notifications/progress of the upstream. Params are its params, which
-// [jsonrpc.Envelope.Decode] has decoded. The client gets them with its own token. It reports whether
-// the client was told: not if it does not want to know, if the progress is not greater than before,
-// or if the client cannot take it.
+// [jsonrpc.Envelope.Decode] has decoded. The client gets them with its own token. It reports
+// whether the client was told: not if it does not want to know, if the progress is not greater than
+// before, or if the client cannot take it.
 func (f *Forward) Progress(params []byte) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -79,8 +79,8 @@ func (f *Forward) Message(params []byte) bool {
 	return f.notify(append(b, `}}`...))
 }
 
-// appendNoticeMeta appends the part of meta that is not for one hop as the member _meta, if there is
-// any and the revision has it.
+// appendNoticeMeta appends the part of meta that is not for one hop as the member _meta, if there
+// is any and the revision has it.
 func (c *Call) appendNoticeMeta(dst, meta []byte) []byte {
 	if own := appendRequestMeta(nil, meta); len(own) > 0 && c.rev.wire.meta {
 		dst = append(append(append(comma(dst), `"_meta":{`...), own...), '}')

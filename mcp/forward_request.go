@@ -34,8 +34,8 @@ func (f *Forward) ProgressToken() []byte {
 // Capabilities returns what the client declared, on this request or for its session.
 func (f *Forward) Capabilities() CapabilityBits { return of(f, (*Call).capabilities) }
 
-// ClientCapabilities returns the same as a JSON object: as the client wrote it, if it came with this
-// request.
+// ClientCapabilities returns the same as a JSON object: as the client wrote it, if it came with
+// this request.
 func (f *Forward) ClientCapabilities() []byte {
 	return of(f, func(c *Call) []byte {
 		if c.rev.requestMeta {

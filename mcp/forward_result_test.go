@@ -46,7 +46,8 @@ func rawObject(t *rapid.T, depth int, prefix string) string {
 	return "{" + strings.Join(all, ",") + "}"
 }
 
-// roundTrip forwards a call to an upstream that answers with raw, and returns the client's response.
+// roundTrip forwards a call to an upstream that answers with raw, and returns the client's
+// response.
 func roundTrip(t testing.TB, raw, revision, method, members string) *answer {
 	s := newTestServer(t, &ServerOptions{Logger: quiet})
 	if errs := s.Replace("up", upstreamOf(answering(raw))); errs != nil {

@@ -66,15 +66,15 @@ func (os owners) without(name string) owners {
 	return slices.DeleteFunc(slices.Clone(os), func(o *owner) bool { return o.name == name })
 }
 
-// Replace replaces all that the owner, an upstream, has on s by f, at once. Calls in flight go on. A
-// nil f removes the owner. Clients are told of the lists that differ: if the features are byte for
-// byte those from before, nobody is told anything.
+// Replace replaces all that the owner, an upstream, has on s by f, at once. Calls in flight go on.
+// A nil f removes the owner. Clients are told of the lists that differ: if the features are byte
+// for byte those from before, nobody is told anything.
 //
 // Unlike [AddTool] and its like, Replace takes what upstreams send. Schemas are not compiled, and
 // arguments are not validated. A feature that cannot be served is left out, and the errors say why:
 // it is not an object or has no name, an x-mcp-header of its schema is not valid, or a feature of
-// another owner or of s itself has its name already. Replace copies what it keeps, and may be called
-// from any goroutine.
+// another owner or of s itself has its name already. Replace copies what it keeps, and may be
+// called from any goroutine.
 func (s *Server) Replace(name string, f *Forwarded) []error {
 	own := new(forwardedSets)
 	if f != nil {
@@ -190,8 +190,8 @@ type forwardable interface {
 	target() *Target // nil if the server has the feature itself
 }
 
-// replaceOwned returns f with the features own of the owner, sorted by key, in place of those that it
-// has. It returns f itself if nothing differs. A feature whose key is taken is left out.
+// replaceOwned returns f with the features own of the owner, sorted by key, in place of those that
+// it has. It returns f itself if nothing differs. A feature whose key is taken is left out.
 func replaceOwned[T forwardable](f *featureSet[T], owner string, own []T, errs *[]error) *featureSet[T] {
 	items := make([]T, 0, len(f.items)+len(own))
 	for _, item := range f.items {

@@ -164,13 +164,13 @@ func (s *Server) newForwardedTemplate(owner string, raw []byte) (*resourceTempla
 	return r, nil
 }
 
-// A cutMember returns what a revision writes as a member of a feature, and false if it does not have
-// the member.
+// A cutMember returns what a revision writes as a member of a feature, and false if it does not
+// have the member.
 type cutMember func(w *wire, name string, value []byte) ([]byte, bool)
 
-// cutEntries returns the texts of the feature raw, with value as its member named, in all revisions.
-// If nothing has to be changed, the text of the newest revision is raw octet for octet, except for
-// line ends.
+// cutEntries returns the texts of the feature raw, with value as its member named, in all
+// revisions. If nothing has to be changed, the text of the newest revision is raw octet for octet,
+// except for line ends.
 func cutEntries(raw []byte, named, value string, cut cutMember) entryText {
 	raw = bytes.Trim(raw, " \t\r\n")
 	newest := appendLine(nil, raw)

@@ -179,15 +179,6 @@ func (r *registry) resourceAt(w *Caller, uri []byte) (*resource, bool) {
 	return lookup(w, r.resources, uri)
 }
 
-// serves reports whether r has a resource or a template for uri that w sees.
-func (r *registry) serves(w *Caller, uri []byte) bool {
-	if _, ok := r.resourceAt(w, uri); ok {
-		return true
-	}
-	t, _ := r.templateFor(w, string(uri))
-	return t != nil
-}
-
 // shapeReadResource checks the params of resources/read.
 func shapeReadResource(c *Call) *jsonrpc.Error {
 	uri, ok := stringOf(c.p.uri)

@@ -13,8 +13,8 @@ const (
 	RouteComplete                   // completion/complete, with the URI or the text of a template
 )
 
-// bindTo makes c a call to t, unless t is nil or middleware sees the call. Then a handler makes one:
-// see forwardTyped.
+// bindTo makes c a call to t, unless t is nil or middleware sees the call. Then a handler makes
+// one: see forwardTyped.
 func (c *Call) bindTo(t *Target) *jsonrpc.Error {
 	if t != nil && !c.chained {
 		if e := c.forwardTo(*t); e != nil {
@@ -133,8 +133,8 @@ func (r *resourceTemplate) listed() *ResourceTemplate {
 	return listed(r.to, r.def, r.text, func(d *ResourceTemplate) bool { return d.URITemplate != "" })
 }
 
-// listed returns def, or what an upstream says of its feature. What it says may not fit into a T; def
-// is all that is shown then.
+// listed returns def, or what an upstream says of its feature. What it says may not fit into a T;
+// def is all that is shown then.
 func listed[T any](to *Target, def *T, text entryText, fits func(*T) bool) *T {
 	if to == nil {
 		return def

@@ -71,8 +71,8 @@ func TestRoute(t *testing.T) {
 	}
 }
 
-// Nobody subscribes to what an upstream never reports, and the first and the last subscriber of a URI
-// are reported once.
+// Nobody subscribes to what an upstream never reports, and the first and the last subscriber of a
+// URI are reported once.
 func TestForwardedSubscriptions(t *testing.T) {
 	events := make(chan string, 16)
 	s := newTestServer(t, &ServerOptions{

@@ -2,8 +2,8 @@ package mcp
 
 import "context"
 
-// This file has the calls of a connection that an upstream answers. Such a call has no goroutine: it
-// is started by the goroutine that reads, and its last act gives it back.
+// This file has the calls of a connection that an upstream answers. Such a call has no goroutine:
+// it is started by the goroutine that reads, and its last act gives it back.
 
 // forward starts a call that an upstream answers, as the leader.
 func (c *servedCall) forward() {

@@ -83,7 +83,9 @@ func TestSessionForwardEnds(t *testing.T) {
 	s := forwarding(t, b, &ServerOptions{Logger: quiet})
 	c := dial(t, s, nil)
 	c.initialize("2025-11-25", everyCap)
-	call := func(id string) { c.send(`{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{` + upCall + `}}`) }
+	call := func(id string) {
+		c.send(`{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{` + upCall + `}}`)
+	}
 	call("1")
 	f := b.next(t)
 	c.send(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)

@@ -37,8 +37,8 @@ type ToolHandlerFor[In, Out any] func(_ context.Context, req *CallToolRequest, i
 // not keep req.
 type InlineToolHandlerFor[In, Out any] func(req *CallToolRequest, in In) (Out, error)
 
-// A tool is a [Tool] with its handler and compiled schemas, or a tool of an upstream without them. It
-// is immutable.
+// A tool is a [Tool] with its handler and compiled schemas, or a tool of an upstream without them.
+// It is immutable.
 type tool struct {
 	def    *Tool   // of an upstream's tool only the name: see listed
 	to     *Target // nil unless it is an upstream's

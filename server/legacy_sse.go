@@ -220,7 +220,8 @@ func (c *conn) runSSE(now tick, j *job) {
 	c.finish(now)
 }
 
-// startSSECall hands j to a worker or to its upstream. If a limit is reached, the POST gets the refusal at once.
+// startSSECall hands j to a worker or to its upstream. If a limit is reached, the POST gets the
+// refusal at once.
 func (c *conn) startSSECall(now tick, j *job, run func(*job)) {
 	l := c.loop
 	j.legacy.earlier = true
