@@ -15,10 +15,10 @@ import (
 
 // A Backend reaches upstreams.
 type Backend interface {
-	// Start begins to serve f. It must not block, because it may run on an event loop, and must not
-	// call methods of f when it has lost track of whether another goroutine has ended f. One of
-	// [Forward.Result], [Forward.Response], [Forward.Error], [Forward.Unavailable] and [Forward.Ask]
-	// must follow, from any goroutine, be it before Start returns.
+	// Start begins to serve f. It must not block, because it may run on an event loop, or on the
+	// goroutine that has ended the round before. One of [Forward.Result], [Forward.Response],
+	// [Forward.Error], [Forward.Unavailable] and [Forward.Ask] must follow, from any goroutine, be it
+	// before Start returns.
 	Start(f *Forward)
 
 	// Cancel says that nobody waits for f any more, and why: its client has cancelled it or has

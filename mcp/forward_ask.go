@@ -208,11 +208,9 @@ func (w *wire) rawAsk(a *Ask) ([]byte, error) {
 	for name, value := range jsonrpc.Members(a.Params) {
 		switch key := unescaped(name); string(key) {
 		case "_meta":
-			meta := appendRequestMeta(nil, value)
-			if len(meta) == 0 {
+			if value = append(appendRequestMeta([]byte{'{'}, value), '}'); emptyObject(value) {
 				continue
 			}
-			value = append(append([]byte{'{'}, meta...), '}')
 		case "task":
 			continue // tasks are not forwarded
 		case "mode":
@@ -236,17 +234,14 @@ func (w *wire) rawAsk(a *Ask) ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// appendRequestMeta appends the members of meta that are not for one hop.
+// appendRequestMeta appends to the object that has been opened at the end of dst the members of
+// meta that are not for one hop.
 func appendRequestMeta(dst, meta []byte) []byte {
 	for name, value := range jsonrpc.Members(meta) {
 		if key := unescaped(name); string(key) == "progressToken" || reservedKey(key) {
 			continue
 		}
-		if len(dst) > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(append(append(dst, '"'), name...), '"', ':')
-		dst = appendLine(dst, value)
+		dst = appendLine(appendName(dst, name), value)
 	}
 	return dst
 }

@@ -82,10 +82,15 @@ func (f *Forward) Message(params []byte) bool {
 // appendNoticeMeta appends the part of meta that is not for one hop as the member _meta, if there
 // is any and the revision has it.
 func (c *Call) appendNoticeMeta(dst, meta []byte) []byte {
-	if own := appendRequestMeta(nil, meta); len(own) > 0 && c.rev.wire.meta {
-		dst = append(append(append(comma(dst), `"_meta":{`...), own...), '}')
+	if !c.rev.wire.meta {
+		return dst
 	}
-	return dst
+	before := len(dst)
+	dst = append(comma(dst), `"_meta":{`...)
+	if empty := len(dst); len(appendRequestMeta(dst, meta)) == empty {
+		return dst[:before]
+	}
+	return append(appendRequestMeta(dst, meta), '}')
 }
 
 // notify sends msg. It is called with f.mu held.

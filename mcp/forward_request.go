@@ -145,19 +145,29 @@ func of[T any](f *Forward, get func(*Call) T) (out T) {
 // AppendParams appends the params for the upstream: those of the client, with the upstream's own
 // name in place of the one that the client knows. What belongs to the hop between the client and
 // this server is left out: the progress token and the io.modelcontextprotocol members of _meta,
-// inputResponses and requestState. Meta and more are JSON members without braces, which are added
-// to _meta and to the params: "progressToken":7, for example.
-func (f *Forward) AppendParams(dst []byte, meta, more string) []byte {
+// inputResponses and requestState. Meta and more are JSON members without braces, or nil, which are
+// added to _meta and to the params: "progressToken":7, for example.
+func (f *Forward) AppendParams(dst, meta, more []byte) []byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	dst = append(dst, '{')
+	var own []byte
 	if f.c != nil {
 		dst = f.appendMembers(dst)
+		own = f.c.p.meta
 	}
-	if own := f.appendMeta(nil, meta); len(own) > 0 {
-		dst = append(append(append(comma(dst), `"_meta":{`...), own...), '}')
+	before := len(dst)
+	dst = append(comma(dst), `"_meta":{`...)
+	empty := len(dst)
+	if dst = appendRequestMeta(dst, own); len(meta) > 0 {
+		dst = append(comma(dst), meta...)
 	}
-	if more != "" {
+	if len(dst) == empty {
+		dst = dst[:before]
+	} else {
+		dst = append(dst, '}')
+	}
+	if len(more) > 0 {
 		dst = append(comma(dst), more...)
 	}
 	return append(dst, '}')
@@ -208,20 +218,6 @@ func (f *Forward) appendRef(dst, ref []byte) []byte {
 		}
 	}
 	return append(dst, '}')
-}
-
-// appendMeta appends the members of _meta: what the client says that is not for this hop, and more.
-func (f *Forward) appendMeta(dst []byte, more string) []byte {
-	if f.c != nil {
-		dst = appendRequestMeta(dst, f.c.p.meta)
-	}
-	if more == "" {
-		return dst
-	}
-	if len(dst) > 0 {
-		dst = append(dst, ',')
-	}
-	return append(dst, more...)
 }
 
 // reservedKey reports whether name is a member of _meta that belongs to one hop.

@@ -71,7 +71,7 @@ func TestForward(t *testing.T) {
 	result := ""
 	s := forwarding(t, &fakeBackend{start: func(f *Forward) {
 		target, got = f.Target(), string(f.Name())
-		params = string(f.AppendParams(nil, `"progressToken":7`, ""))
+		params = string(f.AppendParams(nil, []byte(`"progressToken":7`), nil))
 		f.Result([]byte(result))
 		f.Error(errInternal) // it has ended
 	}}, nil)

@@ -152,7 +152,7 @@ func TestForwardedVisible(t *testing.T) {
 func TestForwardBehindMiddleware(t *testing.T) {
 	var log []string
 	s := forwarding(t, &fakeBackend{start: func(f *Forward) {
-		log = append(log, string(f.AppendParams(nil, "", "")))
+		log = append(log, string(f.AppendParams(nil, nil, nil)))
 		f.Progress([]byte(`{"progress":1,"message":"m"}`))
 		f.Message([]byte(`{"level":"error","data":"d"}`))
 		switch f.Method() {

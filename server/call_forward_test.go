@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -14,7 +15,7 @@ import (
 
 // playForwarded makes the tool "play" of a port one of an upstream: the tests that
 // TestForwardedPlays names then run with forwarded calls in place of those of workers.
-var playForwarded bool
+var playForwarded = os.Getenv("MOORING_TEST_FORWARD") != ""
 
 // A playhouse is a Backend that follows the cues of a port, as its handler "play" does.
 type playhouse struct{ r *port }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mooring-mcp/mooring/auth"
+	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
@@ -343,4 +344,25 @@ func BenchmarkForwardedCall(b *testing.B) {
 	q := &quay{atOnce: `{"resultType":"complete","content":[{"type":"text","text":"ahoy"}]}`}
 	q.at(k.l.srv.main.mcp)
 	k.run(callTool("sail", `{"text":"ahoy"}`).String(), `"text":"ahoy"`)
+}
+
+// Over HTTP+SSE every answer of a call reaches the stream, whatever status it would have elsewhere.
+func TestForwardedErrorsOverSSE(t *testing.T) {
+	r := newSSERig(t, nil)
+	q := new(quay)
+	q.at(r.ms)
+	p := r.openSSE()
+	p.rev = "2024-11-05"
+	for i, end := range []func(*mcp.Forward){
+		func(f *mcp.Forward) { f.Unavailable("the upstream is down") },
+		func(f *mcp.Forward) { f.Error(&jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "odd"}) },
+		func(f *mcp.Forward) { f.Result([]byte(`{"content":[]}`)) },
+	} {
+		p.post("accepted", sseCall(fmt.Sprint(i), "sail", `{}`))
+		for _, f := range q.take() {
+			end(f)
+		}
+		r.run()
+		p.want("answered", []string{`"id":0,"error":{"code":-32603`, `"id":1,"error":{"code":-32600`, `"id":2,"result":{"content"`}[i])
+	}
 }

@@ -277,7 +277,7 @@ func (l *loop) emitSSE(j *job, status int, code jsonrpc.Code, msg []byte, final 
 		l.count(j.method, outcomeOf(code))
 	}
 	// A batch without requests has no answer, and an array that is not a batch has no id to answer.
-	if status < 400 && len(msg) > 0 {
+	if len(msg) > 0 && (status < 400 || j.id != nil) {
 		l.sendSSE(j, msg)
 	}
 }

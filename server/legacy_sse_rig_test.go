@@ -34,7 +34,7 @@ func newSSERig(t testing.TB, opts *Options) *rig {
 	r := newRig(t, &o, func(o *mcp.ServerOptions) {
 		o.Capabilities = &mcp.ServerCapabilities{Logging: &mcp.LoggingCapabilities{}}
 	})
-	mcp.AddTool(r.ms, &mcp.Tool{Name: "sample"}, func(_ context.Context, req *mcp.CallToolRequest, _ noIn) (*mcp.CallToolResult, any, error) {
+	mcp.AddTool(r.upstream, &mcp.Tool{Name: "sample"}, func(_ context.Context, req *mcp.CallToolRequest, _ noIn) (*mcp.CallToolResult, any, error) {
 		if got, ok := req.Params.InputResponses["s"].(*mcp.CreateMessageWithToolsResult); ok {
 			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "model " + got.Model}}}, nil, nil
 		}
@@ -48,6 +48,7 @@ func newSSERig(t testing.TB, opts *Options) *rig {
 		}
 		return addOut{in.A}, nil
 	})
+	r.showUpstream()
 	r.awaitNotices()
 	return r
 }

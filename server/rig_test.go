@@ -23,17 +23,20 @@ import (
 // A rig is a server with one loop and no engine below it: tasks run, time passes and bytes arrive
 // when the test says so.
 type rig struct {
-	t      testing.TB
-	ms     *mcp.Server
-	s      *Server
-	l      *loop
-	base   *fakeBase
-	schema *wirecheck.Checker
-	read   []byte // the buffer in which peers' bytes arrive, as on a gnet loop
-	peers  []*fakePeer
-	log    syncBuffer
-	hold   chan struct{} // lets one call of the tool "wait" return
-	causes chan error    // receives why the context of a "wait" call ended
+	t  testing.TB
+	ms *mcp.Server
+	// upstream has the features of the rig that workers run: ms itself, or with playForwarded the
+	// server to which ms forwards.
+	upstream *mcp.Server
+	s        *Server
+	l        *loop
+	base     *fakeBase
+	schema   *wirecheck.Checker
+	read     []byte // the buffer in which peers' bytes arrive, as on a gnet loop
+	peers    []*fakePeer
+	log      syncBuffer
+	hold     chan struct{} // lets one call of the tool "wait" return
+	causes   chan error    // receives why the context of a "wait" call ended
 }
 
 // fakeBase keeps tasks until the rig runs them.
@@ -136,7 +139,13 @@ func newRig(t testing.TB, opts *Options, change ...func(*mcp.ServerOptions)) *ri
 	}
 	r.ms = mcp.NewServer(&mcp.Implementation{Name: "rig", Version: "1"}, &mo)
 	t.Cleanup(r.ms.Close)
-	r.addFeatures()
+	r.upstream = r.ms
+	if playForwarded {
+		r.upstream = mcp.NewServer(&mcp.Implementation{Name: "up", Version: "1"}, &mcp.ServerOptions{Logger: logger})
+		t.Cleanup(r.upstream.Close)
+	}
+	r.addFeatures(r.upstream)
+	r.showUpstream()
 	var o Options
 	if opts != nil {
 		o = *opts
@@ -158,16 +167,16 @@ func newRig(t testing.TB, opts *Options, change ...func(*mcp.ServerOptions)) *ri
 	return r
 }
 
-func (r *rig) addFeatures() {
+func (r *rig) addFeatures(ms *mcp.Server) {
 	mcp.AddInlineTool(r.ms, &mcp.Tool{Name: "add"}, func(req *mcp.CallToolRequest, in addIn) (addOut, error) {
 		_ = req.Progress(1, 2, "half way")
 		return addOut{in.A + in.B}, nil
 	})
-	mcp.AddTool(r.ms, &mcp.Tool{Name: "echo"},
+	mcp.AddTool(ms, &mcp.Tool{Name: "echo"},
 		func(ctx context.Context, req *mcp.CallToolRequest, in textIn) (*mcp.CallToolResult, any, error) {
 			return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: in.Text}}}, nil, nil
 		})
-	mcp.AddTool(r.ms, &mcp.Tool{Name: "wait"}, func(ctx context.Context, req *mcp.CallToolRequest, _ noIn) (*mcp.CallToolResult, any, error) {
+	mcp.AddTool(ms, &mcp.Tool{Name: "wait"}, func(ctx context.Context, req *mcp.CallToolRequest, _ noIn) (*mcp.CallToolResult, any, error) {
 		select {
 		case <-r.hold:
 			return &mcp.CallToolResult{}, nil, nil
@@ -179,29 +188,29 @@ func (r *rig) addFeatures() {
 			return nil, nil, ctx.Err()
 		}
 	})
-	mcp.AddTool(r.ms, &mcp.Tool{Name: "steps"},
+	mcp.AddTool(ms, &mcp.Tool{Name: "steps"},
 		func(ctx context.Context, req *mcp.CallToolRequest, in textIn) (*mcp.CallToolResult, any, error) {
 			for i := range 5 {
 				_ = req.Progress(float64(i+1), 5, in.Text)
 			}
 			return &mcp.CallToolResult{}, nil, nil
 		})
-	mcp.AddTool(r.ms, &mcp.Tool{Name: "fails"}, func(context.Context, *mcp.CallToolRequest, noIn) (*mcp.CallToolResult, any, error) {
+	mcp.AddTool(ms, &mcp.Tool{Name: "fails"}, func(context.Context, *mcp.CallToolRequest, noIn) (*mcp.CallToolResult, any, error) {
 		return nil, nil, errors.New("no wind today")
 	})
-	mcp.AddTool(r.ms, &mcp.Tool{Name: "panics"}, func(context.Context, *mcp.CallToolRequest, noIn) (*mcp.CallToolResult, any, error) {
+	mcp.AddTool(ms, &mcp.Tool{Name: "panics"}, func(context.Context, *mcp.CallToolRequest, noIn) (*mcp.CallToolResult, any, error) {
 		panic("overboard")
 	})
-	mcp.AddTool(r.ms, &mcp.Tool{Name: "asks"}, func(context.Context, *mcp.CallToolRequest, noIn) (*mcp.CallToolResult, any, error) {
+	mcp.AddTool(ms, &mcp.Tool{Name: "asks"}, func(context.Context, *mcp.CallToolRequest, noIn) (*mcp.CallToolResult, any, error) {
 		return nil, nil, mcp.MissingCapabilityError(&mcp.ClientCapabilities{Sampling: &mcp.SamplingCapabilities{}})
 	})
 	for _, uri := range []string{"rig://a", "rig://b"} {
-		r.ms.AddResource(&mcp.Resource{URI: uri, Name: uri},
+		ms.AddResource(&mcp.Resource{URI: uri, Name: uri},
 			func(_ context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
 				return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{{URI: req.Params.URI, Text: "still water"}}}, nil
 			})
 	}
-	r.ms.AddPrompt(&mcp.Prompt{Name: "hail"}, func(context.Context, *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+	ms.AddPrompt(&mcp.Prompt{Name: "hail"}, func(context.Context, *mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
 		return &mcp.GetPromptResult{Messages: []*mcp.PromptMessage{{Role: "user", Content: &mcp.TextContent{Text: "ahoy"}}}}, nil
 	})
 }
