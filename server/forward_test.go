@@ -366,3 +366,27 @@ func TestForwardedErrorsOverSSE(t *testing.T) {
 		p.want("answered", []string{`"id":0,"error":{"code":-32603`, `"id":1,"error":{"code":-32600`, `"id":2,"result":{"content"`}[i])
 	}
 }
+
+// BenchmarkForwardedCallLater is a call whose answer comes from another goroutine.
+func BenchmarkForwardedCallLater(b *testing.B) {
+	k := newBench(b)
+	calls := make(chan *mcp.Forward, 1)
+	go func() {
+		for f := range calls {
+			f.Result([]byte(`{"resultType":"complete","content":[{"type":"text","text":"ahoy"}]}`))
+		}
+	}()
+	b.Cleanup(func() { close(calls) })
+	raw := []byte(`{"name":"sail","inputSchema":{"type":"object"}}`)
+	if errs := k.l.srv.main.mcp.Replace("up", &mcp.Forwarded{Backend: pier(calls), Tools: []mcp.ForwardedFeature{{Raw: raw}}}); errs != nil {
+		b.Fatal(errors.Join(errs...))
+	}
+	k.run(callTool("sail", `{"text":"ahoy"}`).String(), `"text":"ahoy"`)
+}
+
+// A pier is a Backend that hands its calls on.
+type pier chan *mcp.Forward
+
+func (p pier) Start(f *mcp.Forward) { p <- f }
+
+func (pier) Cancel(f *mcp.Forward, _ error) { f.Unavailable("cancelled") }
