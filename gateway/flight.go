@@ -54,7 +54,7 @@ func (m *member) Start(f *mcp.Forward) {
 		more += `"requestState":` + string(jsonrpc.AppendString(nil, state))
 	}
 	c := m.newCall(f, fl)
-	c.Params = f.AppendParams(make([]byte, 0, len(f.Params())+64), "", more)
+	c.Params = f.AppendParams(make([]byte, 0, len(f.Params())+64), nil, []byte(more))
 	if method := f.Method(); method != mcp.MethodComplete {
 		c.Name = f.Target().Name
 	}
