@@ -2,57 +2,74 @@ package upstream
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"github.com/mooring-mcp/mooring/gateway/internal/link"
 	"github.com/mooring-mcp/mooring/jsonrpc"
 )
 
-// A listener holds the subscriptions/listen of a modern upstream. Its filter cannot change, so
-// that another is opened when the subscriptions do, and the old one closed after that is
-// acknowledged. Its fields are guarded by the lock of subs.srv.
+// A listener holds a subscriptions/listen of a modern upstream. Its filter cannot change, so that
+// another is opened when the subscriptions do, and the old one closed after that is acknowledged.
+//
+// Over HTTP one listener serves all. Over stdio each resource has one of its own, because the
+// official Go SDK ends the subscriptions of a session that two requests have in common with the
+// first of them. Its fields are guarded by the lock of subs.srv.
 type listener struct {
 	subs *subscriptions
 	conn *conn
+	uri  string    // what it is for; "" for changes of lists, and over HTTP for all
 	now  listening // acknowledged; no id if there is none
 	next listening // not yet acknowledged
 	wait timer     // for subscriptions that follow each other, or a failure
 	ack  timer
-	fail int  // failures in a row
-	off  bool // the upstream has no such method
+	fail int // failures in a row
+	// most is how many resources may be added at a time, 0 for any number. An upstream that
+	// refuses one resource refuses the whole request.
+	most int
+	off  bool // the upstream does not want it
 }
 
 // A listening is one request subscriptions/listen.
 type listening struct {
 	id     int64
 	filter []byte
+	uris   []string // in order
 	acked  bool
 }
 
 const (
 	listenWait = 50 * time.Millisecond // so that many subscriptions make one request
 	ackWait    = 10 * time.Second
+	renewWait  = 250 * time.Millisecond
 )
 
-// filter returns the SubscriptionFilter for what is wanted, or nil if that is nothing.
-func (l *listener) filter() []byte {
+// wanted returns the SubscriptionFilter for what is wanted, nil for nothing, and its resources.
+func (l *listener) wanted() (filter []byte, uris []string) {
 	v := &l.conn.server
 	b := []byte{'{'}
-	add := func(want bool, text string) {
-		if !want {
-			return
-		}
+	add := func(text string) {
 		if len(b) > 1 {
 			b = append(b, ',')
 		}
 		b = append(b, text...)
 	}
-	add(v.toolsChanged, `"toolsListChanged":true`)
-	add(v.promptsChanged, `"promptsListChanged":true`)
-	add(v.resourcesChanged, `"resourcesListChanged":true`)
-	uris := l.subs.sorted()
-	if v.subscribe && len(uris) > 0 {
-		add(true, `"resourceSubscriptions":[`)
+	if l.uri == "" {
+		for _, flag := range [...]struct {
+			on   bool
+			text string
+		}{
+			{v.toolsChanged, `"toolsListChanged":true`},
+			{v.promptsChanged, `"promptsListChanged":true`},
+			{v.resourcesChanged, `"resourcesListChanged":true`},
+		} {
+			if flag.on {
+				add(flag.text)
+			}
+		}
+	}
+	if uris = l.resources(); len(uris) > 0 {
+		add(`"resourceSubscriptions":[`)
 		for i, uri := range uris {
 			if i > 0 {
 				b = append(b, ',')
@@ -62,17 +79,40 @@ func (l *listener) filter() []byte {
 		b = append(b, ']')
 	}
 	if len(b) == 1 {
+		return nil, nil
+	}
+	return append(b, '}'), uris
+}
+
+// resources returns the URIs that l is for, in order.
+func (l *listener) resources() []string {
+	switch {
+	case !l.conn.server.subscribe:
+		return nil
+	case l.uri != "":
+		return []string{l.uri}
+	case l.subs.srv.opts.Stdio:
 		return nil
 	}
-	return append(b, '}')
+	var uris []string
+	added := 0
+	for _, uri := range l.subs.sorted() {
+		if _, old := slices.BinarySearch(l.now.uris, uri); !old {
+			if l.subs.byURI[uri].refused || l.most > 0 && added >= l.most {
+				continue
+			}
+			added++
+		}
+		uris = append(uris, uri)
+	}
+	return uris
 }
 
 // settle makes the upstream tell what is wanted, soon.
 func (l *listener) settle() {
-	if l.off || l.wait.running() {
-		return
+	if !l.off && !l.wait.running() {
+		l.subs.srv.set(&l.wait, listenWait, l.open)
 	}
-	l.subs.srv.set(&l.wait, listenWait, l.open)
 }
 
 // open opens a listen if the filter of the newest one is not what is wanted.
@@ -80,7 +120,7 @@ func (l *listener) open() {
 	if l.off || l.next.id != 0 {
 		return // acknowledged calls it again
 	}
-	filter := l.filter()
+	filter, uris := l.wanted()
 	if bytes.Equal(filter, l.now.filter) {
 		return
 	}
@@ -88,21 +128,16 @@ func (l *listener) open() {
 		l.drop(&l.now)
 		return
 	}
-	k := l.conn
 	params := append(append([]byte(`{"notifications":`), filter...), '}')
 	var id int64
 	in := &inner{done: func(env *jsonrpc.Envelope, err *link.Error) { l.ended(id, env, err) }}
-	id = k.request(link.Message{Method: "subscriptions/listen", Endless: true}, params, in)
-	l.next = listening{id: id, filter: filter}
-	l.subs.srv.set(&l.ack, ackWait, func() { l.give(id) })
-}
-
-// give gives up a listen that is not acknowledged.
-func (l *listener) give(id int64) {
-	if l.next.id == id {
+	id = l.conn.request(link.Message{Method: "subscriptions/listen", Endless: true}, params, in)
+	l.next = listening{id: id, filter: filter, uris: uris}
+	l.subs.listens[id] = l
+	l.subs.srv.set(&l.ack, ackWait, func() {
 		l.drop(&l.next)
 		l.retry()
-	}
+	})
 }
 
 // drop closes a listen.
@@ -112,6 +147,7 @@ func (l *listener) drop(g *listening) {
 	}
 	k := l.conn
 	delete(k.pending, g.id)
+	delete(l.subs.listens, g.id)
 	if l.subs.srv.opts.Stdio {
 		const method = "notifications/cancelled"
 		k.link.Send(&link.Message{Kind: link.Notification, Method: method, Body: appendCancelled(nil, g.id, "")})
@@ -122,63 +158,95 @@ func (l *listener) drop(g *listening) {
 
 // acknowledged is called when the upstream has acknowledged a listen.
 func (t *subscriptions) acknowledged(k *conn, on int64, params []byte) {
-	l := &t.listen
-	if k != t.conn || !k.modern || l.next.id == 0 {
+	if on == 0 {
+		meta, _ := jsonrpc.Member(params, "_meta")
+		raw, _ := jsonrpc.Member(meta, metaSubscription)
+		on, _ = jsonrpc.IntValue(raw)
+	}
+	l := t.listens[on]
+	if k != t.conn || l == nil || l.next.id != on {
 		return
 	}
-	meta, _ := jsonrpc.Member(params, "_meta")
-	raw, _ := jsonrpc.Member(meta, metaSubscription)
-	if id, ok := jsonrpc.IntValue(raw); ok && on == 0 {
-		on = id
-	}
-	if on != l.next.id {
-		return
-	}
-	old := l.now
+	old, first := l.now, l.now.id == 0
 	l.now, l.next = l.next, listening{}
 	l.now.acked = true
 	l.drop(&old)
 	l.ack.stop()
 	l.fail = 0
-	if old.id == 0 {
-		t.srv.list.start() // what has changed before was not announced
+	l.most *= 2
+	for _, uri := range l.now.uris {
+		if b := t.byURI[uri]; b != nil {
+			t.caughtUp(b)
+		}
 	}
-	for _, uri := range t.sorted() {
-		t.caughtUp(t.byURI[uri])
+	if l.uri == "" {
+		if first {
+			t.srv.list.start() // what has changed before was not announced
+		}
+		t.srv.list.schedule()
 	}
-	t.srv.list.schedule()
 	l.open()
 }
 
 // ended is called when the upstream has ended a listen.
 func (l *listener) ended(id int64, env *jsonrpc.Envelope, err *link.Error) {
-	if l.subs.conn != l.conn {
+	t := l.subs
+	delete(t.listens, id)
+	if t.conn != l.conn {
 		return
 	}
-	s := l.subs.srv
+	refused := err == nil && env.Kind == jsonrpc.KindErrorResponse
+	if err != nil {
+		t.srv.failed(err)
+	}
 	switch id {
 	case l.now.id:
-		l.now = listening{}
-		for _, b := range l.subs.byURI {
-			b.missed = true
+		for _, uri := range l.now.uris {
+			if b := t.byURI[uri]; b != nil {
+				b.missed = true
+			}
 		}
-		s.list.schedule()
+		l.now = listening{}
+		if l.uri == "" {
+			t.srv.list.schedule()
+		}
 	case l.next.id:
+		next := l.next
 		l.next = listening{}
 		l.ack.stop()
+		if refused && l.refuse(next, errorCode(env.Error)) {
+			return
+		}
 	default:
 		return
 	}
-	if err == nil && env.Kind == jsonrpc.KindErrorResponse {
-		if errorCode(env.Error) == jsonrpc.CodeMethodNotFound {
-			l.off = true
-			return
+	l.retry()
+}
+
+// refuse is called when the upstream has refused a listen. It reports whether no retry is needed.
+func (l *listener) refuse(g listening, code int64) bool {
+	var added []string
+	for _, uri := range g.uris {
+		if _, old := slices.BinarySearch(l.now.uris, uri); !old {
+			added = append(added, uri)
 		}
 	}
-	if err != nil {
-		s.failed(err)
+	switch {
+	case code == jsonrpc.CodeMethodNotFound:
+		l.off = true
+	case len(added) > 1:
+		l.most = len(added) / 2
+		l.settle()
+	case len(added) == 1:
+		if b := l.subs.byURI[added[0]]; b != nil {
+			b.refused = true
+		}
+		l.off = l.uri != ""
+		l.settle()
+	default:
+		return false
 	}
-	l.retry()
+	return true
 }
 
 // retry opens a listen again after a while.
@@ -190,17 +258,31 @@ func (l *listener) retry() {
 // begin begins on a new link.
 func (l *listener) begin(t *subscriptions, k *conn) {
 	l.close()
-	l.subs, l.conn, l.fail, l.off = t, k, 0, false
+	l.subs, l.conn, l.fail, l.most, l.off = t, k, 0, 0, false
 	l.open()
+}
+
+// renew opens the listen anew, after another on the same link was closed.
+func (l *listener) renew() {
+	s := l.subs.srv
+	s.set(&l.wait, renewWait, func() {
+		l.drop(&l.now)
+		s.set(&l.wait, renewWait, l.open)
+	})
 }
 
 // close ends all.
 func (l *listener) close() {
 	l.wait.stop()
 	l.ack.stop()
-	if l.conn != nil && l.conn.state != connClosed {
+	if l.conn == nil {
+		return
+	}
+	if l.conn.state != connClosed {
 		l.drop(&l.now)
 		l.drop(&l.next)
 	}
+	delete(l.subs.listens, l.now.id)
+	delete(l.subs.listens, l.next.id)
 	l.now, l.next = listening{}, listening{}
 }

@@ -146,17 +146,21 @@ func (m *model) finish() {
 func (m *model) subscribed() string {
 	l := m.s.home.conn.link.(*fakeLink)
 	if m.s.home.conn.modern { // the upstream may speak both
-
-		open := l.calls("subscriptions/listen")
-		if len(open) != 1 {
-			m.t.Errorf("%d listens are open: %s", len(open), l.methods())
-			return ""
-		}
 		var uris []string
-		for uri := range jsonrpc.Elements([]byte(param(open[0], "notifications", "resourceSubscriptions"))) {
-			s, _ := jsonrpc.StringValue(uri)
-			uris = append(uris, s)
+		open := 0
+		for _, r := range l.calls("subscriptions/listen") {
+			if param(r, "notifications", "toolsListChanged") == "true" {
+				open++
+			}
+			for uri := range jsonrpc.Elements([]byte(param(r, "notifications", "resourceSubscriptions"))) {
+				s, _ := jsonrpc.StringValue(uri)
+				uris = append(uris, s)
+			}
 		}
+		if open != 1 {
+			m.t.Errorf("%d listens to lists are open: %s", open, l.methods())
+		}
+		slices.Sort(uris)
 		return strings.Join(uris, " ")
 	}
 	up := map[string]bool{}

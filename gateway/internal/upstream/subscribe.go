@@ -12,11 +12,12 @@ import (
 type subscription struct {
 	uri     string
 	fronts  int
-	linger  timer // runs for a while after the last front has left
-	have    bool  // a legacy upstream has been told
-	refused bool  // or does not want it; not tried again on this link
-	busy    bool  // a request about it is in flight
-	missed  bool  // updates may have been missed: tell the fronts when it is up again
+	linger  timer     // runs for a while after the last front has left
+	have    bool      // a legacy upstream has been told
+	refused bool      // or does not want it; not tried again on this link
+	busy    bool      // a request about it is in flight
+	listen  *listener // its own, over stdio
+	missed  bool      // updates may have been missed: tell the fronts when it is up again
 }
 
 // wanted reports whether the upstream must be subscribed to.
@@ -25,12 +26,13 @@ func (b *subscription) wanted() bool { return b.fronts > 0 || b.linger.running()
 // subscriptions are what the fronts of a Server want to be told of, and how the upstream tells it.
 // The fields are guarded by the lock of srv.
 type subscriptions struct {
-	srv    *Server
-	conn   *conn // of the home session, while it is ready
-	byURI  map[string]*subscription
-	wanted int // entries of byURI
-	listen listener
-	stream bool // the stream of a legacy session is open, or not needed
+	srv     *Server
+	conn    *conn // of the home session, while it is ready
+	byURI   map[string]*subscription
+	wanted  int // entries of byURI
+	listen  listener
+	listens map[int64]*listener // by the ids of their requests on conn
+	stream  bool                // the stream of a legacy session is open, or not needed
 }
 
 // Subscribe adds a subscriber of the resource. It reports false if there are too many resources
@@ -76,14 +78,15 @@ func (s *Server) Unsubscribe(uri string) {
 func (t *subscriptions) settle(b *subscription) {
 	k := t.conn
 	if !b.wanted() && !b.have && !b.busy && t.byURI[b.uri] == b {
-		delete(t.byURI, b.uri)
-		t.wanted--
-		if k != nil && !k.modern {
+		t.drop(b)
+		if k != nil {
 			t.srv.pump(k.sess) // it may be idle now
 		}
 	}
 	switch {
 	case k == nil || !k.server.subscribe:
+	case k.modern && t.srv.opts.Stdio:
+		t.listenTo(b)
 	case k.modern:
 		t.listen.settle()
 	case b.busy:
@@ -153,17 +156,16 @@ func (t *subscriptions) updated(k *conn, params []byte) {
 func (t *subscriptions) arrived(k *conn) (later bool) {
 	t.conn = k
 	t.stream = true
+	t.listens = map[int64]*listener{}
+	if k.modern {
+		t.listen.begin(t, k)
+	}
 	for _, uri := range t.sorted() {
 		b := t.byURI[uri]
-		b.have, b.refused, b.busy = false, false, false
-		if k.modern || !k.server.subscribe {
-			t.drop(b)
-			continue
-		}
+		b.have, b.busy = false, false
 		t.settle(b)
 	}
 	if k.modern {
-		t.listen.begin(t, k)
 		return t.listen.next.id != 0
 	}
 	v := &k.server
@@ -175,11 +177,22 @@ func (t *subscriptions) arrived(k *conn) (later bool) {
 	return false
 }
 
-// drop forgets b if nobody wants it any more.
+// listenTo makes a modern upstream over stdio tell of b.
+func (t *subscriptions) listenTo(b *subscription) {
+	if t.byURI[b.uri] == b && b.listen == nil {
+		b.listen = &listener{uri: b.uri}
+		b.listen.begin(t, t.conn)
+	}
+}
+
+// drop forgets b, which nobody wants any more.
 func (t *subscriptions) drop(b *subscription) {
-	if !b.wanted() {
-		delete(t.byURI, b.uri)
-		t.wanted--
+	delete(t.byURI, b.uri)
+	t.wanted--
+	if b.listen != nil {
+		b.listen.close()
+		b.listen = nil
+		t.listen.renew()
 	}
 }
 
@@ -233,7 +246,11 @@ func (t *subscriptions) lost() {
 	t.conn = nil
 	t.listen.close()
 	for _, b := range t.byURI {
-		b.have, b.busy, b.missed = false, false, true
+		if b.listen != nil {
+			b.listen.close()
+			b.listen = nil
+		}
+		b.have, b.busy, b.refused, b.missed = false, false, false, true
 	}
 }
 

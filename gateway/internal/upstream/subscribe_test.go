@@ -113,37 +113,105 @@ func (l *fakeLink) filters() string {
 }
 
 func TestListen(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHarbor(t, Options{})
+		h.modern = true
+		h.connect()
+		l := h.last()
+		if got, want := l.filters(), `{"toolsListChanged":true,"resourcesListChanged":true}`; got != want {
+			t.Fatalf("filters %s, want %s", got, want)
+		}
+		if m := l.only("subscriptions/listen"); !m.Endless || !m.Deadline.IsZero() {
+			t.Errorf("endless %t, deadline %v", m.Endless, m.Deadline)
+		}
+		first := l.only("subscriptions/listen").ID
+		h.silent["subscriptions/listen"] = true
+		h.s.Subscribe("b")
+		h.s.Subscribe("a")
+		h.after(2 * listenWait)
+		all := l.calls("subscriptions/listen")
+		if len(all) != 2 || param(all[1], "notifications", "resourceSubscriptions") != `["a","b"]` {
+			t.Fatalf("filters %s", l.filters())
+		}
+		pages := l.sent("tools/list")
+		l.acknowledges(all[1].ID)
+		h.after(time.Second)
+		if got := l.sent("tools/list"); got != pages || pages != 1 {
+			t.Errorf("the lists were read %d times, then %d times", pages, got)
+		}
+		if len(l.calls("subscriptions/listen")) != 1 || len(l.canceled) != 1 || l.canceled[0] != first {
+			t.Errorf("the first listen is open: cancelled %v", l.canceled)
+		}
+		l.changes("b")
+		if !slices.Equal(h.updated, []string{"b"}) {
+			t.Errorf("updated %v", h.updated)
+		}
+	})
+}
+
+// TestListensOnStdio checks that each resource has its own listen there, so that closing one does
+// not end another.
+func TestListensOnStdio(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHarbor(t, Options{Stdio: true})
+		h.modern = true
+		h.connect()
+		h.s.Subscribe("a")
+		h.s.Subscribe("b")
+		h.run()
+		l := h.last()
+		const lists = `{"toolsListChanged":true,"resourcesListChanged":true}`
+		if got, want := l.filters(), lists+` {"resourceSubscriptions":["a"]} {"resourceSubscriptions":["b"]}`; got != want {
+			t.Fatalf("filters %s, want %s", got, want)
+		}
+		pages := l.sent("tools/list")
+		h.s.Unsubscribe("a")
+		h.after(unsubscribeWait + time.Second)
+		if got, want := l.filters(), `{"resourceSubscriptions":["b"]} `+lists; got != want {
+			t.Errorf("filters %s, want %s", got, want)
+		}
+		if got := l.sent("notifications/cancelled"); got != 2 {
+			t.Errorf("%d listens were cancelled", got)
+		}
+		if got := l.sent("tools/list"); got != pages+1 {
+			t.Errorf("the lists were read %d times after the listen was renewed", got-pages)
+		}
+	})
+}
+
+// TestOneResourceIsRefused checks that an upstream that refuses one resource, and so the whole
+// listen, tells of the others.
+func TestOneResourceIsRefused(t *testing.T) {
 	for _, stdio := range []bool{false, true} {
 		bubble(t, func(t *testing.T) {
 			h := newHarbor(t, Options{Stdio: stdio})
 			h.modern = true
+			h.script = func(l *fakeLink, m *link.Message) {
+				if m.Method == "subscriptions/listen" && strings.Contains(param(m, "notifications"), "bad") {
+					l.error(m.ID, -32602, "no such resource")
+					return
+				}
+				h.upstream(l, m)
+			}
+			for _, uri := range []string{"a", "b", "bad", "c", "d", "e", "f"} {
+				h.s.Subscribe(uri)
+			}
 			h.connect()
-			l := h.last()
-			if got, want := l.filters(), `{"toolsListChanged":true,"resourcesListChanged":true}`; got != want {
-				t.Fatalf("filters %s, want %s", got, want)
+			for range 20 {
+				h.after(2 * listenWait)
 			}
-			if m := l.only("subscriptions/listen"); !m.Endless || !m.Deadline.IsZero() {
-				t.Errorf("endless %t, deadline %v", m.Endless, m.Deadline)
+			got := h.last().filters()
+			for _, uri := range []string{"a", "b", "c", "d", "e", "f", "tools"} {
+				if !strings.Contains(got, `"`+uri) {
+					t.Errorf("%s is not in %s", uri, got)
+				}
 			}
-			first := l.only("subscriptions/listen").ID
-			h.silent["subscriptions/listen"] = true
-			h.s.Subscribe("b")
-			h.s.Subscribe("a")
-			h.after(2 * listenWait)
-			all := l.calls("subscriptions/listen")
-			if len(all) != 2 || param(all[1], "notifications", "resourceSubscriptions") != `["a","b"]` {
-				t.Fatalf("filters %s", l.filters())
+			if n := h.last().sent("subscriptions/listen"); n > 12 {
+				t.Errorf("%d listens", n)
 			}
-			l.acknowledges(all[1].ID)
-			if len(l.calls("subscriptions/listen")) != 1 || len(l.canceled) != 1 || l.canceled[0] != first {
-				t.Errorf("the first listen is open: cancelled %v", l.canceled)
-			}
-			if got := l.sent("notifications/cancelled"); got == 1 != stdio {
-				t.Errorf("%d notifications", got)
-			}
-			l.changes("b")
-			if !slices.Equal(h.updated, []string{"b"}) {
-				t.Errorf("updated %v", h.updated)
+			h.after(time.Hour)
+			if n := h.last().sent("subscriptions/listen"); n > 12 {
+				t.Errorf("%d listens after an hour", n)
 			}
 		})
 	}
