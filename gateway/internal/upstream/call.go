@@ -110,6 +110,7 @@ type Call struct {
 	questions []*Question // without an answer
 	asked     int         // number of questions so far
 	park      *parked     // nil unless parked
+	end       End         // how it has ended
 }
 
 // A callState says where a call is.
@@ -180,7 +181,8 @@ func (s *Server) finish(c *Call, e End) {
 	if e.Err != nil && e.Err != ErrCanceled {
 		s.counts.Failed++
 	}
-	s.deliver(c, event{kind: eventEnd, end: e})
+	c.end = e
+	s.deliver(c, event{kind: eventEnd})
 	if was != nil {
 		s.pump(was)
 	}

@@ -21,6 +21,9 @@ type Catalogue struct {
 	// Instructions are at most 8 KiB, cut at a character.
 	Instructions string
 
+	// Subscribe, Logging and Completions are whether the upstream has these capabilities.
+	Subscribe, Logging, Completions bool
+
 	Tools, Prompts, Resources, Templates []Item
 
 	// TTL is the shortest time to live of the lists, or 0 if one has none. Public is true if all
@@ -157,6 +160,7 @@ func build(k *conn, lists *[listKinds]*listing) *Catalogue {
 	c := &Catalogue{
 		Version: k.version, ServerInfo: k.server.info, Capabilities: k.server.capabilities,
 		Instructions: k.server.instructions, Public: true,
+		Subscribe: k.server.subscribe, Logging: k.server.logging, Completions: k.server.completions,
 		Tools: lists[listTools].items, Prompts: lists[listPrompts].items,
 		Resources: lists[listResources].items, Templates: lists[listTemplates].items,
 	}
@@ -223,6 +227,8 @@ func parseServer(result []byte) serverInfo {
 			v.subscribe = isTrue(value, "subscribe")
 		case jsonrpc.EqualString(name, "logging"):
 			v.logging = true
+		case jsonrpc.EqualString(name, "completions"):
+			v.completions = true
 		}
 	}
 	return v

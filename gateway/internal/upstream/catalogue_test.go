@@ -14,7 +14,7 @@ const toolsChanged = `{"jsonrpc":"2.0","method":"notifications/tools/list_change
 func TestCatalogue(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHarbor(t, Options{})
-		h.caps = `{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true}}`
+		h.caps = `{"tools":{"listChanged":true},"prompts":{"listChanged":true},"resources":{"listChanged":true},"completions":{}}`
 		h.lists["tools/list"] = "{\"tools\":[{\"description\":\"say \\\"a\\\"\",\n \"name\":\"a\",\"x\":{\"name\":\"a\"}},{\"name\":\"b\"},{\"name\":\"a\"},7,{\"name\":1},{\"name\":\"\"},{}]}"
 		h.lists["prompts/list"] = `{"prompts":[{"name":"p\u0061"}]}`
 		h.lists["resources/list"] = `{"resources":[{"uri":"file:///a","name":"a"}]}`
@@ -43,6 +43,9 @@ func TestCatalogue(t *testing.T) {
 			if strings.Join(got, " ") != tt.want {
 				t.Errorf("items %v, want %s", got, tt.want)
 			}
+		}
+		if c.Subscribe || !c.Completions || c.Logging {
+			t.Errorf("capabilities %+v", c)
 		}
 		if string(c.ServerInfo) != `{"name":"legacy","version":"1"}` || c.Instructions != "be kind" || string(c.Capabilities) != h.caps || c.Public || c.TTL != 0 {
 			t.Errorf("catalogue %+v", c)

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bytes"
+	"sync"
 	"time"
 )
 
@@ -10,7 +11,6 @@ type event struct {
 	kind     eventKind
 	data     []byte
 	question *Question
-	end      End
 	conn     *conn // of eventLaunch
 	id       int64
 }
@@ -23,14 +23,15 @@ const (
 	eventMessage
 	eventQuestion
 	eventWithdrawn
-	eventEnd
+	eventEnd // with Call.end
 )
 
-// clone returns ev without pointers into the link's buffers.
-func (ev event) clone() event {
+// keep makes ev, which waits for its handler, independent of the link's buffers.
+func (c *Call) keep(ev event) event {
 	ev.data = bytes.Clone(ev.data)
-	ev.end.Result = bytes.Clone(ev.end.Result)
-	ev.end.Error = bytes.Clone(ev.end.Error)
+	if ev.kind == eventEnd {
+		c.end.Result, c.end.Error = bytes.Clone(c.end.Result), bytes.Clone(c.end.Error)
+	}
 	return ev
 }
 
@@ -42,17 +43,35 @@ type effect struct {
 	fn      func()
 }
 
+// effectLists are lists that unlock has worked off.
+var effectLists = sync.Pool{New: func() any { return new([]effect) }}
+
+// do adds e to what unlock does.
+func (s *Server) do(e effect) {
+	if s.effects == nil {
+		s.effects = effectLists.Get().(*[]effect)
+	}
+	*s.effects = append(*s.effects, e)
+}
+
 // unlock unlocks and then runs the effects that have come up since lock.
 func (s *Server) unlock() {
 	run := s.effects
 	s.effects = nil
 	s.mu.Unlock()
-	for i := range run {
-		if e := &run[i]; e.fn != nil {
+	if run == nil {
+		return
+	}
+	for i := range *run {
+		if e := &(*run)[i]; e.fn != nil {
 			e.fn()
 		} else {
 			s.run(e.call, e.handler, e.event)
 		}
+	}
+	clear(*run)
+	if *run = (*run)[:0]; cap(*run) <= 64 {
+		effectLists.Put(run)
 	}
 }
 
@@ -67,11 +86,11 @@ func (s *Server) deliver(c *Call, ev event) {
 			s.counts.Dropped++
 			return
 		}
-		c.held = append(c.held, ev.clone())
+		c.held = append(c.held, c.keep(ev))
 		return
 	}
 	c.busy = true
-	s.effects = append(s.effects, effect{call: c, handler: c.handler, event: ev})
+	s.do(effect{call: c, handler: c.handler, event: ev})
 }
 
 // run runs ev, and then the events of c that have come meanwhile.
@@ -89,7 +108,7 @@ func (s *Server) run(c *Call, h Handler, ev event) {
 		case eventWithdrawn:
 			h.Withdrawn(ev.question)
 		case eventEnd:
-			h.End(&ev.end)
+			h.End(&c.end)
 			return // nothing follows
 		}
 		s.mu.Lock()

@@ -25,9 +25,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // A harbor is an upstream that tests play: what the Server sends waits in a queue, and run gives
 // it to a script. Nothing happens on goroutines of its own, so that tests are deterministic.
 type harbor struct {
-	t    tester
-	s    *Server
-	opts Options
+	t tester
+	s *Server
 
 	mu    sync.Mutex
 	links []*fakeLink
@@ -73,8 +72,6 @@ type fakeLink struct {
 	closed    bool
 	lost      bool           // the upstream has closed it; Close may cross with that
 	open      map[int64]bool // requests that have neither a response nor Failed nor Cancel
-	streams   int
-	stream    func(link.StreamState)
 }
 
 func (l *fakeLink) Send(m *link.Message) {
@@ -167,9 +164,9 @@ func (h *harbor) settled() {
 	s := h.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.calls != 0 || s.waiting != 0 || len(s.queue) != 0 || len(s.conns) != 0 || len(s.parks.byToken) != 0 || len(s.effects) != 0 {
-		h.t.Errorf("left at the end: %d calls, %d waiting, %d queued, %d links, %d parked, %d effects",
-			s.calls, s.waiting, len(s.queue), len(s.conns), len(s.parks.byToken), len(s.effects))
+	if s.calls != 0 || s.waiting != 0 || len(s.queue) != 0 || len(s.conns) != 0 || len(s.parks.byToken) != 0 || s.effects != nil {
+		h.t.Errorf("left at the end: %d calls, %d waiting, %d queued, %d links, %d parked, or effects",
+			s.calls, s.waiting, len(s.queue), len(s.conns), len(s.parks.byToken))
 	}
 }
 

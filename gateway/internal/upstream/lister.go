@@ -210,7 +210,7 @@ func (l *lister) tell() {
 		return
 	}
 	l.telling = true
-	s.effects = append(s.effects, effect{fn: func() {
+	s.do(effect{fn: func() {
 		for {
 			s.mu.Lock()
 			if l.now == l.told {

@@ -68,8 +68,8 @@ func (m *model) check(t *rapid.T) {
 	if len(s.sessions)+1 > s.opts.MaxSessions {
 		t.Fatalf("%d sessions", len(s.sessions)+1)
 	}
-	if len(s.effects) > 0 {
-		t.Fatalf("%d effects are left", len(s.effects))
+	if s.effects != nil {
+		t.Fatalf("%d effects are left", len(*s.effects))
 	}
 	for k := range s.conns {
 		calls, questions := 0, 0

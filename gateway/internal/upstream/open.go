@@ -17,7 +17,7 @@ type serverInfo struct {
 
 	tools, prompts, resources                      bool
 	toolsChanged, promptsChanged, resourcesChanged bool
-	subscribe, logging                             bool
+	subscribe, logging, completions                bool
 }
 
 // open opens a link for ss and does with it what the era needs. If the era is not known, only the
@@ -246,10 +246,9 @@ func (s *Server) canFallBack(k *conn, err *link.Error) bool {
 	return err.Reason == link.Expired || err.Reason == link.Status && !saysNothing(err)
 }
 
-// hasSession reports whether the upstream has given the link a session. Links that cannot tell
-// have one.
+// hasSession reports whether the upstream keeps a session for the link.
 func hasSession(l link.Link) bool {
-	h, ok := l.(interface{ HasSession() bool })
+	h, ok := l.(link.Sessioned)
 	return !ok || h.HasSession()
 }
 

@@ -12,7 +12,7 @@ type parked struct {
 	token     string
 	principal string
 	expires   time.Time
-	end       *End // the call has ended meanwhile
+	ended     bool // the call has ended meanwhile
 }
 
 // parking are the parked calls of a Server. Its fields are guarded by the lock of srv.
@@ -66,8 +66,8 @@ func (s *Server) Unpark(token, principal string, h Handler) (c *Call, questions 
 	s.parks.forget(pk)
 	c = pk.call
 	c.handler = h
-	if pk.end != nil {
-		s.deliver(c, event{kind: eventEnd, end: *pk.end})
+	if pk.ended {
+		s.deliver(c, event{kind: eventEnd})
 		return c, nil, true
 	}
 	return c, append(questions, c.questions...), true
@@ -79,11 +79,11 @@ func (s *Server) deliverParked(c *Call, ev event) {
 	case c.park == nil && ev.kind == eventQuestion: // nobody will answer
 		s.refuseQuestions(c)
 	case c.park != nil && ev.kind == eventEnd:
-		e := ev.clone().end
-		if len(e.Result)+len(e.Error) > maxKept {
-			e = End{Err: errTooLarge}
+		if len(c.end.Result)+len(c.end.Error) > maxKept {
+			c.end = End{Err: errTooLarge}
 		}
-		c.park.end = &e
+		c.keep(ev)
+		c.park.ended = true
 	}
 }
 
@@ -121,7 +121,7 @@ func (p *parking) expire() {
 		}
 		p.forget(pk)
 		p.srv.counts.ParkExpired++
-		if pk.end == nil {
+		if !pk.ended {
 			p.srv.refuseQuestions(pk.call)
 		}
 	}

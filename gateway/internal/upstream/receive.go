@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"sync"
 	"time"
 
 	"github.com/mooring-mcp/mooring/gateway/internal/link"
@@ -11,20 +12,23 @@ var _ link.Receiver = (*conn)(nil)
 
 // Receive implements link.Receiver.
 func (k *conn) Receive(on int64, msg []byte) {
-	var env jsonrpc.Envelope
-	if err := env.Decode(msg); err != nil {
+	env := envelopes.Get().(*jsonrpc.Envelope)
+	err := env.Decode(msg)
+	switch {
+	case err != nil:
 		k.malformed(on, msg)
-		return
-	}
-	switch env.Kind {
-	case jsonrpc.KindRequest:
-		k.question(on, &env)
-	case jsonrpc.KindNotification:
-		k.notification(on, &env)
+	case env.Kind == jsonrpc.KindRequest:
+		k.question(on, env)
+	case env.Kind == jsonrpc.KindNotification:
+		k.notification(on, env)
 	default:
-		k.response(on, &env)
+		k.response(on, env)
 	}
+	*env = jsonrpc.Envelope{}
+	envelopes.Put(env)
 }
+
+var envelopes = sync.Pool{New: func() any { return new(jsonrpc.Envelope) }}
 
 // idOn returns the id of a response that came on a stream, or 0 if it is not for a request of ours
 // there. An error without an id is for the request on whose stream it came.

@@ -14,7 +14,7 @@ type Server struct {
 	opts Options
 
 	mu      sync.Mutex
-	effects []effect // what unlock does
+	effects *[]effect // what unlock does; nil for nothing
 	closed  bool
 	started bool
 

@@ -182,11 +182,13 @@ func (s *Server) idled(ss *session) {
 	}
 }
 
+// dropSession closes ss, which nobody needs.
 func (s *Server) dropSession(ss *session) {
 	if s.sessions[ss.key] == ss {
 		delete(s.sessions, ss.key)
 	}
 	s.closeSession(ss, &link.Error{Reason: link.Closed})
+	ss.failures, ss.lastErr = 0, nil
 	if len(s.queue) > 0 && s.era.known {
 		s.placeQueued() // there is room now
 	}

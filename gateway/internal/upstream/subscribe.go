@@ -135,7 +135,7 @@ func (t *subscriptions) caughtUp(b *subscription) {
 func (t *subscriptions) report(b *subscription) {
 	if b.fronts > 0 && t.srv.opts.Updated != nil {
 		updated, uri := t.srv.opts.Updated, b.uri
-		t.srv.effects = append(t.srv.effects, effect{fn: func() { updated(uri) }})
+		t.srv.do(effect{fn: func() { updated(uri) }})
 	}
 }
 
