@@ -266,7 +266,7 @@ func (s *Server) forgetEra(why string) {
 		return
 	}
 	s.opts.Logger.Info("gateway: the upstream is asked again which revision it speaks", "reason", why)
-	s.era = era{asked: s.era.asked, forgotten: true}
+	s.era = era{}
 	for _, ss := range s.sessions {
 		s.retire(ss)
 	}

@@ -56,7 +56,6 @@ func (k *conn) setModern() {
 // discover asks a modern upstream what it has, and others whether they are modern.
 func (k *conn) discover() {
 	s := k.srv
-	s.era.asked++
 	k.setModern()
 	m := link.Message{Method: "server/discover", Deadline: time.Now().Add(s.opts.StartTimeout)}
 	if !s.opts.Stdio {
@@ -255,14 +254,12 @@ func hasSession(l link.Link) bool {
 // detail returns the beginning of what the upstream has said.
 func detail(text []byte) string { return string(text[:min(len(text), 512)]) }
 
-// learn remembers what the upstream speaks, and places the calls that have waited for that.
+// learn remembers what the upstream speaks.
 func (s *Server) learn(e era) {
-	e.asked = s.era.asked
-	was := s.era
-	s.era = e
-	if !was.known {
+	if !s.era.known {
 		s.opts.Logger.Debug("gateway: the upstream was asked which revision it speaks", "modern", e.modern, "sse", e.sse)
 	}
+	s.era = e
 }
 
 // ready makes k take calls.

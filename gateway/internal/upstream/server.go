@@ -39,16 +39,14 @@ type Server struct {
 
 // An era is what is known of the revisions that the upstream speaks.
 type era struct {
-	known     bool
-	modern    bool
-	sse       bool // legacy, over HTTP+SSE of 2024-11-05
-	sessions  bool // legacy, and its sessions are more than a word
-	asked     int  // how often the upstream was asked
-	forgotten bool // the upstream has said that what was known is wrong
+	known    bool
+	modern   bool
+	sse      bool // legacy, over HTTP+SSE of 2024-11-05
+	sessions bool // legacy, and it keeps sessions
 
 	// Of a modern upstream:
 	both     bool // it says that it is legacy too
-	wordless bool // and there its sessions are only a word
+	wordless bool // and keeps no sessions there
 }
 
 // New returns a Server. It does nothing before Start or Connect.
