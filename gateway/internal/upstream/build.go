@@ -30,9 +30,7 @@ type stamp struct {
 // members of _meta and the progress token are those of the hop; the rest of _meta stays. There is
 // no line end in what is appended.
 func appendRequest(dst []byte, id int64, method string, params []byte, st *stamp) []byte {
-	dst = strconv.AppendInt(append(dst, `{"jsonrpc":"2.0","id":`...), id, 10)
-	dst = jsonrpc.AppendString(append(dst, `,"method":`...), method)
-	dst = append(dst, `,"params":{`...)
+	dst = append(appendHead(dst, id, method), `,"params":{`...)
 	start := len(dst)
 	var meta []byte
 	for name, value := range jsonrpc.Members(params) {
@@ -52,6 +50,12 @@ func appendRequest(dst []byte, id int64, method string, params []byte, st *stamp
 		return append(dst[:start-len(`,"params":{`)], '}')
 	}
 	return append(dst, `}}`...)
+}
+
+// appendHead appends a request up to its method.
+func appendHead(dst []byte, id int64, method string) []byte {
+	dst = strconv.AppendInt(append(dst, `{"jsonrpc":"2.0","id":`...), id, 10)
+	return jsonrpc.AppendString(append(dst, `,"method":`...), method)
 }
 
 // appendName appends the name of a member, which is quoted JSON without quotation marks. The
@@ -77,26 +81,34 @@ func appendMeta(dst []byte, start int, id int64, meta []byte, st *stamp) []byte 
 			dst = appendOneLine(appendName(dst, open, name), value)
 		}
 	}
-	if st.progress {
-		dst = strconv.AppendInt(appendName(dst, open, []byte("progressToken")), id, 10)
-	}
-	if st.modern {
-		dst = append(appendName(dst, open, []byte(metaVersion)), `"`+modernVersion+`"`...)
-		dst = append(appendName(dst, open, []byte(metaPrefix+"clientInfo")), st.clientInfo...)
-		dst = appendName(dst, open, []byte(metaPrefix+"clientCapabilities"))
-		if len(st.capabilities) > 0 {
-			dst = appendOneLine(dst, st.capabilities)
-		} else {
-			dst = append(dst, `{}`...)
-		}
-		if level := st.level.String(); level != "" {
-			dst = jsonrpc.AppendString(appendName(dst, open, []byte(metaPrefix+"logLevel")), level)
-		}
-	}
+	dst = appendHop(dst, open, id, st)
 	if len(dst) == open {
 		return dst[:before]
 	}
 	return append(dst, '}')
+}
+
+// appendHop appends the members of _meta that the gateway gives a request. The object began at
+// start.
+func appendHop(dst []byte, start int, id int64, st *stamp) []byte {
+	if st.progress {
+		dst = strconv.AppendInt(appendName(dst, start, []byte("progressToken")), id, 10)
+	}
+	if !st.modern {
+		return dst
+	}
+	dst = append(appendName(dst, start, []byte(metaVersion)), `"`+modernVersion+`"`...)
+	dst = append(appendName(dst, start, []byte(metaPrefix+"clientInfo")), st.clientInfo...)
+	dst = appendName(dst, start, []byte(metaPrefix+"clientCapabilities"))
+	if len(st.capabilities) > 0 {
+		dst = appendOneLine(dst, st.capabilities)
+	} else {
+		dst = append(dst, `{}`...)
+	}
+	if level := st.level.String(); level != "" {
+		dst = jsonrpc.AppendString(appendName(dst, start, []byte(metaPrefix+"logLevel")), level)
+	}
+	return dst
 }
 
 // belongsToHop reports whether the member of _meta with the name is between two neighbours, and

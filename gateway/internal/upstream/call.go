@@ -13,7 +13,7 @@ import (
 // the messages, and must not block. They may be called before Start has returned. What they are
 // given is valid until they return, except for a Question.
 type Handler interface {
-	// Progress gets params of notifications/progress, with the token of the call.
+	// Progress gets params of notifications/progress: see ProgressToken.
 	Progress(params []byte)
 	// Message gets params of notifications/message, of a level that the call wants.
 	Message(params []byte)
@@ -70,6 +70,10 @@ type Call struct {
 	// Params are the params of the front, valid JSON, or nil. Its _meta is passed on without what
 	// belongs to a hop.
 	Params []byte
+	// Append, if it is not nil, appends the params instead: an object with the members of meta,
+	// JSON without braces, in its _meta. It is called once for each time that the call is sent,
+	// from any goroutine.
+	Append func(dst, meta []byte) []byte
 	// Name is the tool, prompt or URI that Mcp-Name repeats, as the upstream knows it.
 	Name string
 	// Replace is the member of Params whose value becomes Name, or "".
@@ -88,7 +92,10 @@ type Call struct {
 	// Capabilities is the ClientCapabilities object of the front, for a modern upstream. The
 	// default is made of Class.
 	Capabilities []byte
-	// ProgressToken is the token of the front, as JSON. Nil means that it wants no progress.
+	// WantsProgress is whether the upstream is asked for progress.
+	WantsProgress bool
+	// ProgressToken is the token of the front, as JSON, with which Progress gets its params,
+	// whatever WantsProgress is. If it is nil, they have that of the hop.
 	ProgressToken []byte
 	LogLevel      Level
 	// Deadline is when the call fails with link.Timeout. The zero time means never.
@@ -193,7 +200,7 @@ func (s *Server) finish(c *Call, e End) {
 func (s *Server) launch(c *Call, k *conn, id int64) {
 	st := stamp{
 		modern: k.modern, clientInfo: s.opts.ClientInfo, level: c.LogLevel,
-		progress: c.ProgressToken != nil, replace: c.Replace, name: c.Name,
+		progress: c.progress(), replace: c.Replace, name: c.Name,
 	}
 	if k.modern {
 		if st.capabilities = c.Capabilities; st.capabilities == nil {
@@ -202,7 +209,13 @@ func (s *Server) launch(c *Call, k *conn, id int64) {
 	}
 	m := &link.Message{
 		Kind: link.Request, ID: id, Method: c.Method, Name: c.Name, Fields: c.Fields, Deadline: c.Deadline,
-		Body: appendRequest(make([]byte, 0, len(c.Params)+len(c.Name)+320), id, c.Method, c.Params, &st),
+	}
+	if c.Append == nil {
+		m.Body = appendRequest(make([]byte, 0, len(c.Params)+len(c.Name)+320), id, c.Method, c.Params, &st)
+	} else {
+		m.Body = append(appendHead(make([]byte, 0, 512), id, c.Method), `,"params":`...)
+		m.Body = append(c.Append(m.Body, appendHop(nil, 0, id, &st)), '}')
+		replaceLineEnds(m.Body)
 	}
 	s.mu.Lock()
 	if k.pending[id].call == c && c.state == callFlying {
@@ -211,6 +224,9 @@ func (s *Server) launch(c *Call, k *conn, id int64) {
 	}
 	s.unlock()
 }
+
+// progress reports whether c asks for progress.
+func (c *Call) progress() bool { return c.WantsProgress || c.ProgressToken != nil }
 
 // respond handles the response to a call that was taken out of pending.
 func (k *conn) respond(c *Call, env *jsonrpc.Envelope) {

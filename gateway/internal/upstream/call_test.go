@@ -64,6 +64,37 @@ func TestCallOfModernUpstream(t *testing.T) {
 	})
 }
 
+// TestAppend checks a call whose params somebody else writes.
+func TestAppend(t *testing.T) {
+	for _, modern := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			h := newHarbor(t, Options{})
+			h.modern = modern
+			h.connect()
+			f := h.call(func(c *Call) {
+				c.WantsProgress, c.Params = true, nil
+				c.Append = func(dst, meta []byte) []byte {
+					dst = append(dst, "{\"a\":1,\r\n\"_meta\":{"...)
+					return append(append(dst, meta...), "}}"...)
+				}
+			})
+			l := h.last()
+			m := l.only("tools/call")
+			if param(m, "a") != "1" || param(m, "_meta", "progressToken") != itoa(m.ID) {
+				t.Errorf("sent %s", m.Body)
+			}
+			if got := param(m, "_meta", metaVersion) != ""; got != modern {
+				t.Errorf("sent %s", m.Body)
+			}
+			progress := `{"progressToken":` + itoa(m.ID) + `,"progress":1}`
+			l.says(m.ID, `{"jsonrpc":"2.0","method":"notifications/progress","params":`+progress+`}`)
+			if len(f.progress) != 1 || f.progress[0] != progress {
+				t.Errorf("progress %s", f.progress)
+			}
+		})
+	}
+}
+
 func TestErrorOfUpstream(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHarbor(t, Options{})

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -291,4 +292,32 @@ func TestParkIsLimited(t *testing.T) {
 func parks(f *front) bool {
 	_, ok := f.call.Park(time.Now().Add(time.Minute))
 	return ok
+}
+
+// TestParkedCallFails checks what becomes of parked calls that are cancelled, whose upstream
+// leaves, or whose result is too long to be kept.
+func TestParkedCallFails(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHarbor(t, Options{})
+		h.connect()
+		a, l := asking(h, "ann")
+		parks(a)
+		a.call.Cancel("")
+		if st := h.s.State(); a.ends != 0 || st.Parked != 0 || st.InFlight != 0 {
+			t.Errorf("cancelled: %d ends, %+v", a.ends, st)
+		}
+		b, _ := asking(h, "ann")
+		tb, _ := b.call.Park(time.Now().Add(time.Minute))
+		c, _ := asking(h, "ann")
+		tc, _ := c.call.Park(time.Now().Add(time.Minute))
+		l.result(c.call.id, `{"x":"`+strings.Repeat("x", maxKept)+`"}`)
+		l.lose()
+		for token, reason := range map[string]link.Reason{tb: link.Lost, tc: link.TooLong} {
+			g := &front{t: t}
+			if g.call, _, _ = h.s.Unpark(token, "ann", g); g.call == nil {
+				t.Fatal("not unparked")
+			}
+			g.wantReason("after the loss", reason)
+		}
+	})
 }

@@ -165,7 +165,7 @@ func (k *conn) progress(on int64, params []byte) {
 	raw, _ := jsonrpc.Member(params, "progressToken")
 	token, ok := jsonrpc.IntValue(raw)
 	p := k.pending[token]
-	if !ok || p.call == nil || on != 0 && on != token || p.call.ProgressToken == nil {
+	if !ok || p.call == nil || on != 0 && on != token || !p.call.progress() {
 		k.srv.counts.Strays++
 		return
 	}
@@ -173,7 +173,11 @@ func (k *conn) progress(on int64, params []byte) {
 	if p.call.handler == nil { // parked
 		return
 	}
-	k.srv.deliver(p.call, event{kind: eventProgress, data: restoreToken(oneLine(params), p.call.ProgressToken)})
+	params = oneLine(params)
+	if p.call.ProgressToken != nil {
+		params = restoreToken(params, p.call.ProgressToken)
+	}
+	k.srv.deliver(p.call, event{kind: eventProgress, data: params})
 }
 
 // message gives the params of a log message to the call that it belongs to, if that is certain and
