@@ -38,7 +38,7 @@ func (c *Call) Park(expires time.Time) (token string, ok bool) {
 	if c.state != callFlying || c.handler == nil || s.closed {
 		return "", false
 	}
-	if len(p.byToken) >= s.opts.MaxParked || p.person[c.Principal] >= s.opts.MaxParkedPerPrincipal {
+	if len(p.byToken) >= s.opts.MaxParked || c.Principal != "" && p.person[c.Principal] >= s.opts.MaxParkedPerPrincipal {
 		s.counts.ParkRefused++
 		return "", false
 	}

@@ -269,6 +269,13 @@ func TestParkedCallEnds(t *testing.T) {
 
 func TestParkIsLimited(t *testing.T) {
 	bubble(t, func(t *testing.T) {
+		open := newHarbor(t, Options{MaxParked: 3, MaxParkedPerPrincipal: 2}) // without authentication
+		open.connect()
+		for i := range 4 {
+			if f, _ := asking(open, ""); parks(f) != (i < 3) {
+				t.Errorf("call %d without a principal", i)
+			}
+		}
 		h := newHarbor(t, Options{MaxParked: 3, MaxParkedPerPrincipal: 2})
 		h.connect()
 		var tokens []string
