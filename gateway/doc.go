@@ -18,7 +18,7 @@
 //
 // The gateway is an MCP server for its clients and an MCP client for the servers behind it, the
 // upstreams. It answers what it can itself: lists come from memory, also while an upstream is down,
-// and however many clients listen, an upstream tells of a change once. Calls are passed on as bytes,
-// in whatever revision the upstream speaks; no goroutine waits for their answers. Tokens of clients
-// never go up.
+// and however many clients listen, an upstream tells of a change once. Calls are passed on as
+// bytes, in whatever revision the upstream speaks; no goroutine waits for their answers. Tokens of
+// clients never go up.
 package gateway

@@ -43,18 +43,18 @@ func (m *member) Start(f *mcp.Forward) {
 		fl.resume(token)
 		return
 	}
-	more := ""
+	var more []byte
 	if answers := f.InputResponses(); answers != nil {
-		more = `"inputResponses":` + string(answers)
+		more = append(append(more, `"inputResponses":`...), answers...)
 	}
 	if has {
-		if more != "" {
-			more += ","
+		if more != nil {
+			more = append(more, ',')
 		}
-		more += `"requestState":` + string(jsonrpc.AppendString(nil, state))
+		more = jsonrpc.AppendString(append(more, `"requestState":`...), state)
 	}
 	c := m.newCall(f, fl)
-	c.Params = f.AppendParams(make([]byte, 0, len(f.Params())+64), nil, []byte(more))
+	c.Append = func(dst, meta []byte) []byte { return f.AppendParams(dst, meta, more) }
 	if method := f.Method(); method != mcp.MethodComplete {
 		c.Name = f.Target().Name
 	}
@@ -67,7 +67,7 @@ func (m *member) Start(f *mcp.Forward) {
 func (m *member) newCall(f *mcp.Forward, h upstream.Handler) *upstream.Call {
 	c := &upstream.Call{
 		Method: f.Method().String(), Principal: f.Principal(), SessionKey: f.SessionID(), Legacy: f.Legacy(), Class: classOf(f.Capabilities()),
-		Capabilities: bytes.Clone(f.ClientCapabilities()), ProgressToken: bytes.Clone(f.ProgressToken()),
+		Capabilities: bytes.Clone(f.ClientCapabilities()), WantsProgress: f.ProgressToken() != nil,
 		Deadline: time.Now().Add(m.g.opts.CallTimeout), Handler: h,
 	}
 	c.LogLevel, _ = upstream.ParseLevel(string(f.LogLevel()))

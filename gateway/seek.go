@@ -84,7 +84,7 @@ func (s *search) next(e *upstream.End) {
 	m := s.left[0]
 	s.now, s.left = m, s.left[1:]
 	c := m.newCall(s.f, s)
-	c.Params = s.f.AppendParams(nil, nil, nil)
+	c.Append = func(dst, meta []byte) []byte { return s.f.AppendParams(dst, meta, nil) }
 	c.Name = s.uri
 	c.Fields = m.fields(s.f)
 	s.call = c

@@ -66,8 +66,9 @@ type Link struct {
 }
 
 var (
-	_ link.Link     = (*Link)(nil)
-	_ link.Streamer = (*Link)(nil)
+	_ link.Link      = (*Link)(nil)
+	_ link.Streamer  = (*Link)(nil)
+	_ link.Sessioned = (*Link)(nil)
 )
 
 var errClosed = errors.New("hop: the link is closed")
@@ -215,6 +216,13 @@ func (l *Link) Negotiated(version string) {
 		version = ""
 	}
 	l.version, l.header = version, nil
+}
+
+// HasSession implements link.Sessioned.
+func (l *Link) HasSession() bool {
+	l.u.mu.Lock()
+	defer l.u.mu.Unlock()
+	return l.kind == SSE2024 || l.session != ""
 }
 
 // Close implements [link.Link].
