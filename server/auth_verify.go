@@ -26,8 +26,6 @@ type authenticator struct {
 	base  string // the origin of the server in challenges; "" if they name no metadata
 	cache authCache
 
-	documents []*document // what is published; immutable once the server has started
-
 	counts [numAuthOutcomes]atomic.Uint64 // of requests
 	warned atomic.Int64                   // the second of the last line in the log
 

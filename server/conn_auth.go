@@ -71,14 +71,14 @@ func (c *conn) authenticate(now tick, head []byte) {
 
 // authPath returns the path of the endpoint that the request is for.
 func (c *conn) authPath() string {
-	s, path := c.loop.srv, c.loop.req.Path
+	path := c.loop.req.Path
 	switch p := c.policy(); {
 	case c.has(flagGate):
 		return c.sk.(*gate).path()
 	case p.SSE != "" && (string(path) == p.SSE || string(path) == p.Messages):
 		return p.SSE
 	}
-	return s.services[c.x.verdict.Endpoint].path
+	return c.svc.path
 }
 
 // learn applies the verdict on a token to the request that has brought it.
@@ -107,9 +107,7 @@ func (c *conn) refuseCaller(o authOutcome) {
 	a := c.loop.srv.auth
 	a.counts[o].Add(1)
 	r := a.refusal(o)
-	at := c.x.verdict.Endpoint
 	c.x.verdict = endpoint.Refuse(r.status, r.text)
-	c.x.verdict.Endpoint = at // which authPath needs
 	if c.loop.places != nil {
 		c.spendRefused()
 	}

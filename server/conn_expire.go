@@ -67,7 +67,7 @@ func (c *conn) timedOut(now tick) {
 func (c *conn) expireStream(now tick) {
 	l := c.loop
 	switch {
-	case l.holders.end(c.slot) <= now:
+	case l.holders.end(c.slot) <= now, c.orphaned():
 		c.endEarly(now)
 	case c.leaves() && !c.resumed():
 		c.endGracefully(now)

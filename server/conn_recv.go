@@ -205,7 +205,7 @@ func (c *conn) parseHead(now tick, b []byte) int {
 		c.refuseFraming(now, err)
 		return 0
 	}
-	if l.srv.other != nil && !c.has(flagGate) && l.srv.policy.Leaves(&l.req) {
+	if l.srv.other != nil && !c.has(flagGate) && l.srv.endpoints.Load().policy.Leaves(&l.req) {
 		return c.passOn(now, b)
 	}
 	c.flags &^= flagHTTP10
@@ -223,17 +223,22 @@ func (c *conn) parseHead(now tick, b []byte) int {
 // bytes of rest were content.
 func (c *conn) takeHead(now tick, head, rest []byte) int {
 	x, s, req := c.x, c.loop.srv, &c.loop.req
-	if x.verdict = c.policy().Check(req, c.trust); x.verdict.Endpoint != 0 && x.verdict.Route != endpoint.RouteRefused {
-		c.moor(s.services[x.verdict.Endpoint])
+	g, at := c.gate(), s.endpoints.Load()
+	policy := &at.policy
+	if g != nil && !g.mount.own {
+		policy = g.mount.policy
 	}
-	g, protected := c.gate(), x.verdict.Protected && s.auth != nil
+	if x.verdict = policy.Check(req, c.trust); x.verdict.Endpoint != 0 {
+		c.moor(at.services[x.verdict.Endpoint])
+	}
+	protected := x.verdict.Protected && s.auth != nil
 	if g != nil {
 		x.verdict = g.adjust(x.verdict)
 	}
 	if c.has(flagBeyond) {
 		c.admitLate()
 	}
-	if req.Origin != nil && c.policy().SharesWith(req, x.verdict.Route, c.trust) {
+	if req.Origin != nil && policy.SharesWith(req, x.verdict.Route, c.trust) {
 		x.origin = append(x.origin[:0], req.Origin...)
 	}
 	if err := req.CheckContent(&s.limits); err != nil {

@@ -93,7 +93,7 @@ func (s *Server) drainSpread(d time.Duration) tick {
 // leaveMCP detaches s from its mcp.Servers, which may outlive s or be served again: s collects no
 // more changes, and subscriptions of its sessions no longer count as listeners.
 func (s *Server) leaveMCP() {
-	for _, svc := range s.services {
+	for _, svc := range s.endpoints.Load().services {
 		svc.leave()
 	}
 	s.guests.leave()

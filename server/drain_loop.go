@@ -32,7 +32,7 @@ func (l *loop) serveDrain() {
 	budget := drainSlice * drainLook
 	for ; w.calls > 0 && budget > 0; budget-- {
 		w.calls-- // calls that end leave the list, so the others only move down
-		if w.calls < len(l.detached) && l.endIfParked(l.detached[w.calls]) {
+		if w.calls < len(l.detached) && l.endIfParked(l.detached[w.calls], errDraining, shuttingDown) {
 			budget -= drainLook
 		}
 	}
@@ -70,7 +70,7 @@ func (c *conn) drain(d *drainOrder) {
 		c.arm(due)
 	case connStateCall:
 		if j := c.x.job; j != nil {
-			l.endIfParked(jobRef{j, j.gen})
+			l.endIfParked(jobRef{j, j.gen}, errDraining, shuttingDown)
 		}
 	case connStateStream:
 		if c.resumed() {
@@ -81,15 +81,16 @@ func (c *conn) drain(d *drainOrder) {
 	}
 }
 
-// endIfParked ends a call that waits for its client. It reports whether the call was one.
-func (l *loop) endIfParked(r jobRef) bool {
+// endIfParked ends a call that waits for its client: its handler gets err, or its client the text.
+// It reports whether the client was answered.
+func (l *loop) endIfParked(r jobRef, err error, text string) bool {
 	if r.job.gen != r.gen {
 		return false
 	}
 	if r.job.legacy.phase != phaseParked {
-		r.job.endWaiting(errDraining)
+		r.job.endWaiting(err)
 		return false
 	}
-	l.endParked(r.job, shuttingDown)
+	l.endParked(r.job, text)
 	return true
 }

@@ -30,13 +30,15 @@ var isleNotices = map[string][2]string{ // in a listen stream, and in that of a 
 
 // TestEndpointsModel checks that a stream gets one notice of each change of its endpoint's
 // mcp.Server that it listens to, and none of another's, whatever others do; that a session ID is
-// valid at its path alone; and that nothing is left at the end. Endpoints are static and guests.
+// valid at its path alone; and that nothing is left at the end. Endpoints are static, guests, and
+// such as come and go.
 func TestEndpointsModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r, other := newHarbour(t, nil)
 		guest := newNamed(t, "guest", nil)
 		servers := map[string]*mcp.Server{"/mcp": r.ms, "/twin": r.ms, "/other": other, "/guest": guest}
 		paths := []string{"/guest", "/mcp", "/other", "/twin"}
+		var stale []*sessionClient // of endpoints that were removed
 		var all []*islander
 		var sessions []*sessionClient
 		homes := map[*sessionClient]string{}
@@ -55,6 +57,7 @@ func TestEndpointsModel(t *testing.T) {
 		}
 		drop := func(i *islander) { all = slices.DeleteFunc(all, func(o *islander) bool { return o == i }) }
 		anyPath := func(rt *rapid.T) string { return rapid.SampledFrom(paths).Draw(rt, "path") }
+		comes := func(rt *rapid.T) string { return rapid.SampledFrom([]string{"/other", "/twin"}).Draw(rt, "path") }
 		rt.Repeat(map[string]func(*rapid.T){
 			"listen": func(rt *rapid.T) {
 				if len(all) >= 8 {
@@ -127,6 +130,48 @@ func TestEndpointsModel(t *testing.T) {
 				} else if p.wantResponse("subscribe", 200); !slices.Contains(i.wants, uri) {
 					i.wants = append(slices.Clone(i.wants), uri)
 				}
+				p.fin()
+			},
+			"remove": func(rt *rapid.T) {
+				path := comes(rt)
+				if removed := r.s.Remove(path); removed != slices.Contains(paths, path) {
+					rt.Fatalf("Remove(%q) returns %t", path, removed)
+				}
+				paths = slices.DeleteFunc(paths, func(p string) bool { return p == path })
+				r.run()
+				r.wait(2 * tickUnit)
+				for _, i := range slices.Clone(all) {
+					if i.path != path {
+						continue
+					}
+					if got := i.p.take(); !strings.HasSuffix(got, "0\r\n\r\n") || strings.Contains(got, `"result"`) != (i.sess == nil) {
+						rt.Fatalf("the stream of a removed endpoint ends with %q", got)
+					}
+					drop(i)
+				}
+				sessions = slices.DeleteFunc(sessions, func(s *sessionClient) bool {
+					if homes[s] == path {
+						stale = append(stale, s)
+					}
+					return homes[s] == path
+				})
+			},
+			"handle": func(rt *rapid.T) {
+				path := comes(rt)
+				if slices.Contains(paths, path) {
+					rt.Skip("it is served")
+				}
+				r.s.Handle(path, servers[path])
+				paths = append(paths, path)
+			},
+			"use a session of before": func(rt *rapid.T) {
+				if len(stale) == 0 {
+					rt.Skip("there is none")
+				}
+				s := rapid.SampledFrom(stale).Draw(rt, "session")
+				p := r.dial(0)
+				p.send(at(homes[s], s.message(`{"jsonrpc":"2.0","id":1,"method":"ping"}`)))
+				p.wantResponse("ping", 404)
 				p.fin()
 			},
 			"close": func(rt *rapid.T) {

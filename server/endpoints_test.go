@@ -25,7 +25,7 @@ func newHarbour(t testing.TB, opts *Options) (*port, *mcp.Server) {
 
 // tellAll notifies the loops of what has changed in any service.
 func (r *port) tellAll() {
-	for _, svc := range r.s.services {
+	for _, svc := range r.s.endpoints.Load().services {
 		svc.notices.flush()
 	}
 	r.run()
@@ -222,9 +222,11 @@ func TestHandlePanics(t *testing.T) {
 		}
 	}
 	s := New(ms, nil)
+	s.Handle("/b", ms)
 	_ = s.Shutdown(t.Context())
-	if got := panics(func() { s.Handle("/b", ms) }); !strings.Contains(got, "after") {
-		t.Errorf("after Shutdown: %q", got)
+	s.Handle("/c", ms)
+	if s.Remove("/b") || len(s.endpoints.Load().services) != 2 {
+		t.Error("endpoints change after Shutdown")
 	}
 }
 
@@ -258,7 +260,7 @@ func TestDrainOfEndpoints(t *testing.T) {
 		}
 	}
 	r.s.leaveMCP()
-	for _, svc := range r.s.services {
+	for _, svc := range r.s.endpoints.Load().services {
 		svc.notices.mu.Lock()
 		before := svc.notices.pending
 		svc.notices.mu.Unlock()

@@ -72,12 +72,12 @@ type httpRequest struct {
 
 // A mount says how the requests of a handler are served. It is immutable.
 type mount struct {
-	policy    *endpoint.Policy
-	maxBody   int64 // Options.MaxBody of the handler
-	sse       bool  // the handler is of HTTP+SSE
-	own       bool  // the handler is the Server itself: a request has its own path
-	stateless bool  // there are no sessions
-	json      bool  // the answer to a call is a single message
+	policy    *endpoint.Policy // nil if own
+	maxBody   int64            // Options.MaxBody of the handler
+	sse       bool             // the handler is of HTTP+SSE
+	own       bool             // the handler is the Server itself: a request has its own path
+	stateless bool             // there are no sessions
+	json      bool             // the answer to a call is a single message
 }
 
 // gateEnd says how the conn of a gate has ended.

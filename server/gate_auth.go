@@ -29,7 +29,7 @@ func (s *Server) authenticate(r *http.Request, q *httpRequest) {
 	if _, err := httpparse.ParseRequest(req, b.B, 0, &s.limits); err != nil {
 		return
 	}
-	if !q.mount.policy.Check(req, q.trust).Protected {
+	if !s.policyOf(q.mount).Check(req, q.trust).Protected {
 		return
 	}
 	if s.quotas != nil {

@@ -92,10 +92,10 @@ func (c *conn) gate() *gate {
 
 // policy returns the rules for the heads of requests on c.
 func (c *conn) policy() *endpoint.Policy {
-	if g := c.gate(); g != nil {
+	if g := c.gate(); g != nil && !g.mount.own {
 		return g.mount.policy
 	}
-	return &c.loop.srv.policy
+	return &c.loop.srv.endpoints.Load().policy
 }
 
 // closeSocket closes sk, of the loop or of a gate.

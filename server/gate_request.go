@@ -185,7 +185,7 @@ func (s *Server) refusesHead(r *http.Request, q *httpRequest) bool {
 	if _, err := httpparse.ParseRequest(req, b.B, 0, &s.limits); err != nil {
 		return true
 	}
-	v := q.mount.policy.Check(req, q.trust)
+	v := s.policyOf(q.mount).Check(req, q.trust)
 	return !v.Route.TakesMessage() || req.Duplicate && endpoint.SentTwice(req)
 }
 

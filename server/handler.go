@@ -17,7 +17,7 @@ import (
 // started them. To mount an endpoint on a mux under a path of its own, use
 // [NewStreamableHTTPHandler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if s.opts.Other != nil && r.RequestURI != "*" && !s.policy.Takes(r.URL.EscapedPath()) {
+	if s.opts.Other != nil && r.RequestURI != "*" && !s.endpoints.Load().policy.Takes(r.URL.EscapedPath()) {
 		s.opts.Other.ServeHTTP(w, r)
 		return
 	}
@@ -240,7 +240,7 @@ func (h *handler) checkOrigin(r *http.Request) error {
 // serviceOf returns the service of m at a path, which the caller holds, and its Server. They are
 // nil if the handler is closed.
 func (h *handler) serviceOf(m *mcp.Server, path string) (*Server, *service) {
-	if svc := h.usual.Load(); svc != nil && svc.mcp == m && svc.path == path && svc.srv.starts() {
+	if svc := h.usual.Load(); svc != nil && svc.mcp == m && svc.path == path && !svc.removed.Load() && svc.srv.starts() {
 		return svc.srv, svc.hold()
 	}
 	s := h.serverOf(m, path)

@@ -184,7 +184,7 @@ func (c *conn) toStreamState(now tick) {
 	c.loop.m.http.Add(1)
 	c.loop.resetRequest(c.x)
 	c.setState(now, connStateStream)
-	if c.slow() {
+	if c.slow() || c.orphaned() {
 		c.arm(now + 1)
 	}
 	if c.leaves() && !c.resumed() {

@@ -62,6 +62,8 @@ type loop struct {
 	drain    drainWalk
 	revokes  []*revokeWalk // in progress, the first one first
 
+	farewells []*farewell // in progress, the first one first
+
 	// Scratch space for the current turn. None of it is used from one turn to the next.
 	serving *conn             // the connection that a panic would belong to
 	req     httpparse.Request // the head of the request that is being served
@@ -276,6 +278,7 @@ func (l *loop) serveContinue() {
 	l.serveFanout()
 	l.serveDrain()
 	l.serveRevokes()
+	l.serveFarewells()
 	if l.relief {
 		l.relief = false
 		l.serveRelief()

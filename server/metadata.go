@@ -36,7 +36,7 @@ func metadataPath(path string) string {
 
 // publishAll publishes the metadata of Options.Path and Options.SSEPath. That of Options.Path is
 // also at the path without one, where some clients look.
-func (s *Server) publishAll() {
+func (e *endpoints) publishAll(s *Server) {
 	a := s.auth
 	if a == nil || a.opts.Metadata == nil {
 		return
@@ -45,22 +45,39 @@ func (s *Server) publishAll() {
 	if resource == "" {
 		resource = a.base + s.opts.Path
 	}
-	n := a.publish(resource)
-	s.policy.Documents = map[string]uint32{bearer.WellKnown: n, metadataPath(s.opts.Path): n}
-	if s.policy.SSE != "" {
-		s.policy.Documents[metadataPath(s.policy.SSE)] = a.publish(a.base + s.policy.SSE)
+	e.policy.Documents = make(map[string]uint32)
+	e.publish(metadataPath(s.opts.Path), a.document(resource))
+	e.policy.Documents[bearer.WellKnown] = e.policy.Documents[metadataPath(s.opts.Path)]
+	if sse := e.policy.SSE; sse != "" {
+		e.publish(metadataPath(sse), a.document(a.base+sse))
 	}
 }
 
-// publishMore publishes the metadata of a further endpoint.
-func (s *Server) publishMore(path string) {
-	if a := s.auth; a != nil && a.opts.Metadata != nil {
-		s.policy.Documents[metadataPath(path)] = a.publish(a.base + path)
-	}
+// publish adds a document.
+func (e *endpoints) publish(path string, d *document) {
+	e.documents = append(e.documents, d)
+	e.policy.Documents[path] = uint32(len(e.documents))
 }
 
-// publish makes the document of a resource, and returns its number.
-func (a *authenticator) publish(resource string) uint32 {
+// unpublish takes the document of a path away, if there is one.
+func (e *endpoints) unpublish(path string) {
+	n := e.policy.Documents[path]
+	if n == 0 {
+		return
+	}
+	delete(e.policy.Documents, path)
+	last := uint32(len(e.documents))
+	e.documents[n-1] = e.documents[last-1]
+	for p, at := range e.policy.Documents {
+		if at == last {
+			e.policy.Documents[p] = n
+		}
+	}
+	e.documents = e.documents[:last-1]
+}
+
+// document makes the document of a resource.
+func (a *authenticator) document(resource string) *document {
 	m := *a.opts.Metadata
 	m.Resource = resource
 	if m.BearerMethodsSupported == nil {
@@ -73,14 +90,19 @@ func (a *authenticator) publish(resource string) uint32 {
 	sum := sha256.Sum256(body)
 	d := &document{body: body, tag: `"` + hex.EncodeToString(sum[:12]) + `"`}
 	d.fields = []byte("\r\nAccess-Control-Allow-Origin: *\r\nCache-Control: max-age=300\r\nETag: " + d.tag)
-	a.documents = append(a.documents, d)
-	return uint32(len(a.documents))
+	return d
 }
 
 // serveDocument responds with metadata.
 func (c *conn) serveDocument() {
 	l := c.loop
-	d := l.srv.auth.documents[c.x.verdict.Document-1]
+	at := l.srv.endpoints.Load() // perhaps newer than the verdict, so the path counts
+	n := at.policy.Documents[string(l.req.Path)]
+	if n == 0 {
+		c.plain(404, "no such resource\n")
+		return
+	}
+	d := at.documents[n-1]
 	h := c.respHead(200)
 	h.Extra = d.fields
 	switch {

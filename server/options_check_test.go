@@ -120,7 +120,7 @@ func TestOptionsThatCanNeverMatch(t *testing.T) {
 		if _, err := httpparse.ParseRequest(&req, []byte(head+"\r\n"), 0, nil); err != nil {
 			t.Fatal(err)
 		}
-		if v := s.policy.Check(&req, endpoint.TrustLoopback); v.Route == endpoint.RouteRefused {
+		if v := s.endpoints.Load().policy.Check(&req, endpoint.TrustLoopback); v.Route == endpoint.RouteRefused {
 			t.Errorf("%s: a client that sends %q gets %d %s", name, tt.match, v.Status, v.Reason)
 		}
 	}

@@ -45,7 +45,7 @@ func finite(d time.Duration) time.Duration {
 
 // serveOther serves a request on a connection that a loop has handed over.
 func (s *Server) serveOther(w http.ResponseWriter, r *http.Request) {
-	if s.policy.Takes(r.URL.EscapedPath()) || r.Body == nil || r.Body == http.NoBody || s.opts.BodyTimeout >= forever {
+	if s.endpoints.Load().policy.Takes(r.URL.EscapedPath()) || r.Body == nil || r.Body == http.NoBody || s.opts.BodyTimeout >= forever {
 		s.ServeHTTP(w, r)
 		return
 	}

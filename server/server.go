@@ -21,12 +21,11 @@ import (
 // except that an inline tool must not call Shutdown.
 type Server struct {
 	opts      Options
-	main      *service   // that of Options.Path
-	services  []*service // by endpoint.Verdict.Endpoint; main is the first; immutable once started
+	main      *service // that of Options.Path
+	endpoints atomic.Pointer[endpoints]
 	guests    guests
 	deadlines deadlines
 	limits    httpparse.Limits
-	policy    endpoint.Policy
 	mount     mount // of ServeHTTP
 	headers   headerFilter
 	scopes    *scopeRules // nil if no operation needs a scope
@@ -46,7 +45,8 @@ type Server struct {
 	parked  atomic.Bool   // the ticker waits for longer than a tick, or is about to
 	alarm   chan struct{} // ends that wait
 
-	mu        sync.Mutex // guards started, startErr, acceptors, and services until started
+	mu        sync.Mutex // guards started, startErr, acceptors, departed and changes of endpoints
+	departed  departed
 	started   bool
 	startErr  error
 	acceptors map[engine.Acceptor]struct{}
@@ -95,12 +95,6 @@ func New(s *mcp.Server, opts *Options) *Server {
 			Fields:      o.MaxFields,
 			Content:     o.MaxBody,
 		},
-		policy: endpoint.Policy{
-			Path:    o.Path,
-			Origins: o.AllowedOrigins,
-			Hosts:   o.AllowedHosts,
-			Modern:  o.ModernOnly,
-		},
 		headers: newHeaderFilter(o.HandlerHeaders),
 		scopes:  newScopeRules(o.Scopes),
 		describes: len(o.HandlerHeaders) > 0 || o.Context != nil ||
@@ -115,17 +109,23 @@ func New(s *mcp.Server, opts *Options) *Server {
 	if err != nil {
 		panic(err) // a programming error
 	}
+	at := &endpoints{policy: endpoint.Policy{
+		Path:    o.Path,
+		Origins: o.AllowedOrigins,
+		Hosts:   o.AllowedHosts,
+		Modern:  o.ModernOnly,
+	}}
 	if o.SSEPath != "" && !o.ModernOnly {
-		srv.policy.SSE, srv.policy.Messages = o.SSEPath, o.SSEPath+messagePath
+		at.policy.SSE, at.policy.Messages = o.SSEPath, o.SSEPath+messagePath
 	}
 	if srv.tickets, err = session.NewTickets(o.SessionKeys, o.SessionLifetime); err != nil {
 		panic(err) // a key is too short, which is a programming error
 	}
-	srv.mount = mount{policy: &srv.policy, maxBody: o.MaxBody, own: true}
+	srv.mount = mount{maxBody: o.MaxBody, own: true}
 	srv.quotas = newQuotas(srv)
 	srv.sessions = newSessions(srv)
 	srv.auth = newAuthenticator(srv)
-	srv.publishAll()
+	at.publishAll(srv)
 	srv.admission = engine.NewAdmission(engine.Config{
 		Host:           host{srv},
 		Loops:          o.Loops,
@@ -138,9 +138,10 @@ func New(s *mcp.Server, opts *Options) *Server {
 	}
 	srv.base, srv.cancel = context.WithCancelCause(context.Background())
 	srv.refreshDate(srv.start)
-	srv.main = newService(srv, site{mcp: s, path: o.Path, sse: srv.policy.SSE})
+	srv.main = newService(srv, site{mcp: s, path: o.Path, sse: at.policy.SSE})
 	srv.main.watch()
-	srv.services = []*service{srv.main}
+	at.services = []*service{srv.main}
+	srv.endpoints.Store(at)
 	return srv
 }
 

@@ -22,9 +22,10 @@ type site struct {
 
 // A service is a site as its Server serves it. Its methods may be called from any goroutine.
 //
-// The services of Options.Path and of Handle live as long as the Server. Those of serviceOf are
-// guests: a guest is made when it is first asked for, and nothing of it is left when nobody holds
-// it. The count of holders is exact for guests alone, so that it costs the others nothing.
+// The service of Options.Path lives as long as the Server, those of Handle until Remove. Those of
+// serviceOf are guests: a guest is made when it is first asked for, and nothing of it is left when
+// nobody holds it. The count of holders is exact for guests alone, so that it costs the others
+// nothing.
 type service struct {
 	site
 	srv      *Server
@@ -32,6 +33,7 @@ type service struct {
 	notices  noticeBoard
 	guest    bool
 	holders  atomic.Int64
+	removed  atomic.Bool // its streams end
 
 	mu      sync.Mutex // guards the rest
 	unwatch func()     // ends the reports of changes; nil before watch
@@ -45,7 +47,7 @@ type service struct {
 func newService(s *Server, at site) *service {
 	svc := &service{
 		site: at, srv: s,
-		endpoint: session.NewEndpoint(at.path, at.sse),
+		endpoint: session.NewEndpoint(at.path, at.sse, 0),
 		berths:   make([]atomic.Pointer[berth], s.opts.Loops),
 	}
 	svc.notices.delay, svc.notices.report = s.opts.NoticeDelay, svc.postChanges
@@ -120,7 +122,7 @@ func (svc *service) release() {
 // same mcp.Server, or else a guest. The caller holds it until it calls release. The server must
 // have been started. It may be called from any goroutine.
 func (s *Server) serviceOf(at site) *service {
-	for _, svc := range s.services {
+	for _, svc := range s.endpoints.Load().services {
 		if svc.mcp == at.mcp && svc.path == at.path && (at.sse == "" || at == svc.site) {
 			return svc
 		}

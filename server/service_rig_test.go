@@ -13,7 +13,7 @@ import (
 
 // eachBerth calls f with the berths of l.
 func (l *loop) eachBerth(f func(*berth)) {
-	all := append([]*service(nil), l.srv.services...)
+	all := append([]*service(nil), l.srv.endpoints.Load().services...)
 	l.srv.guests.mu.Lock()
 	for _, svc := range l.srv.guests.m {
 		all = append(all, svc)

@@ -144,8 +144,8 @@ func TestServiceOfAnEndpoint(t *testing.T) {
 	}{
 		{site{mcp: r.ms, path: "/mcp"}, r.s.main},
 		{site{mcp: r.ms, path: "/mcp", sse: "/sse"}, r.s.main},
-		{site{mcp: r.ms, path: "/twin"}, r.s.services[1]},
-		{site{mcp: other, path: "/other"}, r.s.services[2]},
+		{site{mcp: r.ms, path: "/twin"}, r.s.endpoints.Load().services[1]},
+		{site{mcp: other, path: "/other"}, r.s.endpoints.Load().services[2]},
 		{site{mcp: other, path: "/mcp"}, nil},
 		{site{mcp: r.ms, path: "/mcp", sse: "/elsewhere"}, nil},
 	} {

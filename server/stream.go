@@ -58,6 +58,8 @@ func (c *conn) listen(now tick, j *job) {
 	c.setState(now, connStateStream)
 	if c.leaves() {
 		c.endGracefully(now)
+	} else if c.orphaned() {
+		c.arm(now + 1)
 	}
 }
 

@@ -27,6 +27,32 @@ func (s *Subscriptions) of(owner any) map[string]struct{} {
 	return s.URIs
 }
 
+// Disown forgets all subscriptions of owner.
+func (t *Table[J]) Disown(owner any) {
+	for i := range t.shards {
+		for _, subs := range t.disownLocked(&t.shards[i], owner) {
+			t.forgot(subs)
+		}
+	}
+}
+
+func (t *Table[J]) disownLocked(sh *shard[J], owner any) (forgot []Subscriptions) {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for _, s := range sh.m {
+		if s.details == nil || len(s.subs.of(owner)) == 0 {
+			continue
+		}
+		forgot = append(forgot, s.subs)
+		s.subs = Subscriptions{}
+		sh.takeBack(s)
+		if s.empty() {
+			t.drop(sh, s)
+		}
+	}
+	return forgot
+}
+
 // Level returns the log level of session k; empty if it has none.
 func (t *Table[J]) Level(k Key, now wheel.Tick) (level mcp.LoggingLevel) {
 	if t.count.Load() > 0 {

@@ -49,11 +49,15 @@ func OwnerOf(principal string) (o Owner) {
 
 // An Endpoint is what the IDs of an endpoint are bound to: they are sealed with it, and open with
 // it alone. It is immutable.
-type Endpoint struct{ streamable, sse []byte }
+type Endpoint struct {
+	streamable, sse []byte
+	since           uint32
+}
 
-// NewEndpoint returns the Endpoint of Streamable HTTP at a path, and of HTTP+SSE at another.
-func NewEndpoint(path, ssePath string) *Endpoint {
-	return &Endpoint{streamable: []byte(path), sse: []byte("sse " + ssePath)}
+// NewEndpoint returns the Endpoint of Streamable HTTP at a path, and of HTTP+SSE at another. IDs
+// that were issued there until the Unix second since are not valid.
+func NewEndpoint(path, ssePath string, since uint32) *Endpoint {
+	return &Endpoint{streamable: []byte(path), sse: []byte("sse " + ssePath), since: since}
 }
 
 // appendUse appends what the ID is sealed for.
@@ -112,6 +116,9 @@ func NewTickets(keys [][]byte, lifetime time.Duration) (*Tickets, error) {
 func (ts *Tickets) Issue(dst []byte, t *Ticket, now time.Time) []byte {
 	rand.Read(t.Key[:])
 	t.issued = uint32(now.Unix())
+	if t.Endpoint != nil && t.issued <= t.Endpoint.since {
+		t.issued = t.Endpoint.since + 1
+	}
 	room := ts.takeScratch()
 	defer ts.scratch.Put(room)
 	room.use = t.appendUse(room.use[:0], &t.Owner)
@@ -145,6 +152,9 @@ func (ts *Tickets) Open(t *Ticket, id []byte, caller Owner, now time.Time) bool 
 
 // valid reports whether t may be used now.
 func (ts *Tickets) valid(t *Ticket, now time.Time) bool {
+	if t.Endpoint != nil && t.issued <= t.Endpoint.since {
+		return false
+	}
 	age := now.Unix() - int64(t.issued)
 	return age <= int64(ts.lifetime/time.Second) && age >= -clockSkew
 }

@@ -149,12 +149,12 @@ func TestSessionIDRefused(t *testing.T) {
 // An ID is valid at the endpoint that issued it, and over the transport that did.
 func TestSessionIDOfAnEndpoint(t *testing.T) {
 	ts := ticketsOf(t, time.Hour, keyA)
-	uses := []Ticket{{}, {SSE: true, Endpoint: NewEndpoint("/a", "/sse")}}
+	uses := []Ticket{{}, {SSE: true, Endpoint: NewEndpoint("/a", "/sse", 0)}}
 	for _, path := range []string{"/a", "/b", "/sse"} {
-		uses = append(uses, Ticket{Endpoint: NewEndpoint(path, "/b")})
+		uses = append(uses, Ticket{Endpoint: NewEndpoint(path, "/b", 0)})
 	}
 	for _, path := range []string{"/a", "/b"} {
-		uses = append(uses, Ticket{SSE: true, Endpoint: NewEndpoint("/a", path)})
+		uses = append(uses, Ticket{SSE: true, Endpoint: NewEndpoint("/a", path, 0)})
 	}
 	for i := range uses {
 		issued := uses[i]
@@ -168,7 +168,7 @@ func TestSessionIDOfAnEndpoint(t *testing.T) {
 		}
 		// A new Endpoint of the same path is the same, as after a restart.
 		if e := uses[i].Endpoint; e != nil {
-			again := Ticket{SSE: issued.SSE, Endpoint: &Endpoint{bytes.Clone(e.streamable), bytes.Clone(e.sse)}}
+			again := Ticket{SSE: issued.SSE, Endpoint: &Endpoint{bytes.Clone(e.streamable), bytes.Clone(e.sse), 0}}
 			if !ts.Open(&again, id, Owner{}, noon) {
 				t.Errorf("an ID for %q is refused after a restart", use(i))
 			}
@@ -216,6 +216,29 @@ func BenchmarkSessionID(b *testing.B) {
 		dst = ts.Issue(dst[:0], &in, noon)
 		if !ts.Open(&out, dst, Owner{}, noon) {
 			b.Fatal("refused")
+		}
+	}
+}
+
+// Where an endpoint was removed and another is at its path, IDs of before are not valid. Those that
+// are issued in the same second are.
+func TestTicketSince(t *testing.T) {
+	ts := ticketsOf(t, time.Hour, keyA)
+	at := func(since time.Time) *Endpoint { return NewEndpoint("/a", "", uint32(since.Unix())) }
+	old := Ticket{Endpoint: NewEndpoint("/a", "", 0)}
+	id := ts.Issue(nil, &old, noon)
+	for _, tt := range []struct {
+		since time.Time
+		want  bool
+	}{{noon.Add(-time.Second), true}, {noon, false}, {noon.Add(time.Second), false}} {
+		opened := Ticket{Endpoint: at(tt.since)}
+		if got := ts.Open(&opened, id, Owner{}, noon); got != tt.want {
+			t.Errorf("an ID of noon opens since %v: %t", tt.since, got)
+		}
+		fresh := Ticket{Endpoint: at(tt.since)}
+		again := Ticket{Endpoint: at(tt.since)}
+		if !ts.Open(&again, ts.Issue(nil, &fresh, noon), Owner{}, noon) {
+			t.Errorf("an ID that is new does not open since %v", tt.since)
 		}
 	}
 }
