@@ -55,9 +55,14 @@ func (c *Call) completes(f func(kind TargetKind, name []byte) bool) bool {
 	return f(TargetResource, normalName(uri))
 }
 
-// listensTo is Targets for subscriptions/listen. A request that names more than MaxListenURIs is
-// refused as a whole.
+// listensTo is Targets for subscriptions/listen.
 func (c *Call) listensTo(f func(kind TargetKind, name []byte) bool) bool {
+	return c.listenedURIs(func(uri []byte) bool { return f(TargetResource, normalName(uri)) })
+}
+
+// listenedURIs calls f with the resources of subscriptions/listen until it returns false, and
+// reports whether it never did. A request that names more than MaxListenURIs is refused as a whole.
+func (c *Call) listenedURIs(f func(uri []byte) bool) bool {
 	left := c.s.opts.MaxListenURIs
 	for name, value := range jsonrpc.Members(c.p.notifications) {
 		if string(unescaped(name)) != "resourceSubscriptions" || isNull(value) {
@@ -67,7 +72,7 @@ func (c *Call) listensTo(f func(kind TargetKind, name []byte) bool) bool {
 			if left--; left < 0 {
 				return true
 			}
-			if uri, ok := stringOf(e); ok && !f(TargetResource, normalName(uri)) {
+			if uri, ok := stringOf(e); ok && !f(uri) {
 				return false
 			}
 		}

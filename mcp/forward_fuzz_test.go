@@ -31,8 +31,8 @@ func FuzzForwarded(f *testing.F) {
 			}
 			f.Result(raw)
 		}})
-		up.Tools = append(up.Tools, ForwardedFeature{"", raw})
-		up.Prompts = append(up.Prompts, ForwardedFeature{"", raw})
+		up.Tools = append(up.Tools, ForwardedFeature{Raw: raw})
+		up.Prompts = append(up.Prompts, ForwardedFeature{Raw: raw})
 		up.Resources, up.ResourceTemplates = append(up.Resources, raw), append(up.ResourceTemplates, raw)
 		s.Replace("up", up)
 		for i := range revisions {

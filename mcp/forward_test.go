@@ -35,7 +35,7 @@ const (
 func upstreamOf(b Backend) *Forwarded {
 	return &Forwarded{
 		Backend: b,
-		Tools:   []ForwardedFeature{{"up__t", []byte(forwardedTool)}}, Prompts: []ForwardedFeature{{"up__p", []byte(forwardedPrompt)}},
+		Tools:   []ForwardedFeature{{Name: "up__t", Raw: []byte(forwardedTool)}}, Prompts: []ForwardedFeature{{Name: "up__p", Raw: []byte(forwardedPrompt)}},
 		Resources: [][]byte{[]byte(forwardedResource)}, ResourceTemplates: [][]byte{[]byte(forwardedTemplate)},
 		Capabilities: ServerCapabilities{
 			Completions: &CompletionCapabilities{}, Resources: &ResourceCapabilities{ListChanged: true, Subscribe: true},

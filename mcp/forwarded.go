@@ -22,12 +22,19 @@ type Forwarded struct {
 
 	// Instructions follow those of the server and of the upstreams before.
 	Instructions string
+
+	// Scopes are the scopes of OAuth that the token of a caller needs for anything of the
+	// upstream, in addition to those of single features. The transport enforces them: see package
+	// server and [Call.Scopes]. Lists do not depend on them: see [ServerOptions].Visible.
+	Scopes []string
 }
 
 // A ForwardedFeature is a tool or a prompt of an upstream.
 type ForwardedFeature struct {
 	Name string // under which clients find it; "" means the upstream's own name
 	Raw  []byte // a Tool or a Prompt as JSON
+
+	Scopes []string // that the token of a caller needs in addition to Forwarded.Scopes
 }
 
 // An owner is an upstream as a registry has it. It is immutable.
@@ -36,6 +43,7 @@ type owner struct {
 	backend      Backend
 	caps         ServerCapabilities
 	instructions string
+	scopes       ownerScopes
 }
 
 // owners are in the order in which they came.
@@ -89,10 +97,12 @@ func (s *Server) Replace(name string, f *Forwarded) []error {
 		topics = r.replaceForwarded(name, own, &errs)
 		if f == nil {
 			r.owners = r.owners.without(name)
+			r.scoped = r.owners.scoped()
 			return true
 		}
-		o := &owner{name: name, backend: f.Backend, caps: f.Capabilities, instructions: f.Instructions}
+		o := &owner{name: name, backend: f.Backend, caps: f.Capabilities, instructions: f.Instructions, scopes: scopesOf(f)}
 		r.owners = r.owners.with(o)
+		r.scoped = r.owners.scoped()
 		r.declare(&o.caps, own)
 		return true
 	})

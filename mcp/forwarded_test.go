@@ -22,9 +22,9 @@ func TestReplace(t *testing.T) {
 	s := newTestServer(t, nil)
 	b := answering(`{"content":[]}`)
 	up := upstreamOf(b)
-	other := &Forwarded{Backend: b, Tools: []ForwardedFeature{{"z", []byte(forwardedTool)}}, Resources: [][]byte{[]byte(`{"uri":"z://r","name":"z"}`)}}
+	other := &Forwarded{Backend: b, Tools: []ForwardedFeature{{Name: "z", Raw: []byte(forwardedTool)}}, Resources: [][]byte{[]byte(`{"uri":"z://r","name":"z"}`)}}
 	changed := upstreamOf(answering(`{"content":[{"type":"text","text":"new"}]}`))
-	changed.Prompts = []ForwardedFeature{{"up__p", []byte(`{"name":"p","description":"new"}`)}, {"up__q", []byte(`{"name":"q"}`)}}
+	changed.Prompts = []ForwardedFeature{{Name: "up__p", Raw: []byte(`{"name":"p","description":"new"}`)}, {Name: "up__q", Raw: []byte(`{"name":"q"}`)}}
 	for _, step := range []struct {
 		why, owner string
 		f          *Forwarded
@@ -65,7 +65,7 @@ func TestReplace(t *testing.T) {
 func TestReplaceLeavesOut(t *testing.T) {
 	s := newTestServer(t, nil)
 	b := answering(`{"content":[]}`)
-	tool := func(name, raw string) ForwardedFeature { return ForwardedFeature{name, []byte(raw)} }
+	tool := func(name, raw string) ForwardedFeature { return ForwardedFeature{Name: name, Raw: []byte(raw)} }
 	s.Replace("a", &Forwarded{Backend: b, Tools: []ForwardedFeature{tool("same", forwardedTool)}, Resources: [][]byte{[]byte(`{"uri":"HTTP://x.example/a","name":"r"}`)}})
 	errs := s.Replace("b", &Forwarded{
 		Backend: b,
@@ -137,7 +137,7 @@ func TestForwardedEntries(t *testing.T) {
 	)
 	s := newTestServer(t, nil)
 	s.RemoveTools("add", "echo")
-	if errs := s.Replace("up", &Forwarded{Backend: answering(`{}`), Tools: []ForwardedFeature{{"x__t", []byte(tool)}}, Prompts: []ForwardedFeature{{"x__p", []byte(prompt)}},
+	if errs := s.Replace("up", &Forwarded{Backend: answering(`{}`), Tools: []ForwardedFeature{{Name: "x__t", Raw: []byte(tool)}}, Prompts: []ForwardedFeature{{Name: "x__p", Raw: []byte(prompt)}},
 		Resources: [][]byte{[]byte(resource)}, ResourceTemplates: [][]byte{[]byte(template)}}); errs != nil {
 		t.Fatal(errs)
 	}
@@ -192,7 +192,7 @@ func TestForwardedCapabilities(t *testing.T) {
 		want string
 		text string
 	}{
-		{"one with a tool", ServerOptions{Capabilities: &ServerCapabilities{}}, []Forwarded{{Tools: []ForwardedFeature{{"", []byte(forwardedTool)}}}}, `{"tools":{}}`, ""},
+		{"one with a tool", ServerOptions{Capabilities: &ServerCapabilities{}}, []Forwarded{{Tools: []ForwardedFeature{{Name: "", Raw: []byte(forwardedTool)}}}}, `{"tools":{}}`, ""},
 		{"the union", ServerOptions{Capabilities: &ServerCapabilities{}, Instructions: "0"}, []Forwarded{
 			{Capabilities: ServerCapabilities{Tools: &ToolCapabilities{ListChanged: true}, Resources: &ResourceCapabilities{Subscribe: true}, Completions: &CompletionCapabilities{}}, Instructions: "1"},
 			{Capabilities: ServerCapabilities{Tools: &ToolCapabilities{}, Resources: &ResourceCapabilities{ListChanged: true}, Logging: &LoggingCapabilities{}}, Instructions: "2"},

@@ -16,6 +16,7 @@ type registry struct {
 
 	owners   owners             // upstreams, see Server.Replace
 	declared ServerCapabilities // what upstreams have had so far
+	scoped   bool               // an upstream, or a feature of one, needs scopes
 
 	custom map[string]*customMethod // by name; nil if there are none
 

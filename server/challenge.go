@@ -23,7 +23,7 @@ var (
 // that it is of a revision before 2026-07-28. It may run on the loop or on the worker of j.
 func (s *Server) deny(j *job, call *mcp.Call, earlier bool) *denial {
 	r := s.scopes
-	if r == nil || r.allows(call, j.who) {
+	if r.allows(call, j.who) && r.allowsUpstream(call, j.who) {
 		return nil
 	}
 	s.refused(refusedScope)

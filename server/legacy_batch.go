@@ -162,7 +162,7 @@ func (s *batchSink) Respond(msg []byte, _ jsonrpc.Code) {
 // is not.
 func (j *job) denyBatch(b jsonrpc.Batch) *denial {
 	s := j.loop.srv
-	if s.scopes == nil {
+	if s.scopes == nil && !j.svc.mcp.Scoped() {
 		return nil
 	}
 	var m jsonrpc.Envelope

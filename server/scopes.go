@@ -25,6 +25,9 @@ import (
 // The decision is made when a message is decoded and before anything is done for it, by the name
 // that the client sent: what middleware makes of it is not looked at again. Names in lists are not
 // left out for lack of scopes: see mcp.ServerOptions.Visible.
+//
+// Features that are forwarded to an upstream may need scopes in addition: those of mcp.Forwarded
+// and mcp.ForwardedFeature. They are enforced in the same way, even if Options.Scopes is nil.
 type Scopes struct {
 	Methods, Tools, Resources, Prompts map[string][]string
 	// Implies has the scopes that include others: a token with the key has all scopes of its value,
@@ -32,8 +35,8 @@ type Scopes struct {
 	Implies map[string][]string
 	// Anonymous exempts callers without a token from all of this.
 	Anonymous bool
-	// ResourceMetadataURL is the absolute URL of the protected resource metadata (RFC 9728), for the
-	// challenges.
+	// ResourceMetadataURL is the absolute URL of the protected resource metadata (RFC 9728), for
+	// the challenges.
 	ResourceMetadataURL string
 }
 
@@ -69,6 +72,7 @@ type scopeRules struct {
 	metadata  string
 	methods   ruleSet
 	targets   [3]ruleSet // by mcp.TargetKind
+	givers    map[string][]string
 }
 
 // newScopeRules returns the rules of o, nil if there are none.
@@ -77,7 +81,8 @@ func newScopeRules(o *Scopes) *scopeRules {
 		return nil
 	}
 	givers := giversOf(o.Implies)
-	r := &scopeRules{anonymous: o.Anonymous, metadata: o.ResourceMetadataURL, methods: newRuleSet(o.Methods, givers, nil)}
+	r := &scopeRules{anonymous: o.Anonymous, metadata: o.ResourceMetadataURL, givers: givers}
+	r.methods = newRuleSet(o.Methods, givers, nil)
 	r.targets[mcp.TargetTool] = newRuleSet(o.Tools, givers, nil)
 	r.targets[mcp.TargetResource] = newRuleSet(o.Resources, givers, mcp.NormalURI)
 	r.targets[mcp.TargetPrompt] = newRuleSet(o.Prompts, givers, nil)
@@ -201,9 +206,27 @@ func hasPrefix(name []byte, prefix string) bool {
 	return len(name) >= len(prefix) && string(name[:len(prefix)]) == prefix
 }
 
-// allows reports whether who may do what a prepared call asks for.
+// allowsUpstream reports whether who has the scopes that the upstreams need whose features a
+// prepared call names. r may be nil.
+func (r *scopeRules) allowsUpstream(call *mcp.Call, who *identity) bool {
+	if !call.Scoped() || who == nil && r != nil && r.anonymous {
+		return true
+	}
+	var granted []string
+	if who != nil {
+		granted = who.info.Scopes
+	}
+	return call.Scopes(func(scope string) bool {
+		if slices.Contains(granted, scope) {
+			return true
+		}
+		return r != nil && slices.ContainsFunc(r.givers[scope], func(s string) bool { return slices.Contains(granted, s) })
+	})
+}
+
+// allows reports whether who may do what a prepared call asks for. r may be nil.
 func (r *scopeRules) allows(call *mcp.Call, who *identity) bool {
-	if call.Kind() == mcp.CallAnswer {
+	if r == nil || call.Kind() == mcp.CallAnswer {
 		return true
 	}
 	var granted []string
@@ -220,11 +243,19 @@ func (r *scopeRules) allows(call *mcp.Call, who *identity) bool {
 	})
 }
 
-// needs returns the scopes that a prepared call needs.
-func (r *scopeRules) needs(call *mcp.Call) []string {
-	scopes := r.methods.of(nil, []byte(call.MethodName()))
-	call.Targets(func(kind mcp.TargetKind, name []byte) bool {
-		scopes = r.targets[kind].of(scopes, name)
+// needs returns the scopes that a prepared call needs. r may be nil.
+func (r *scopeRules) needs(call *mcp.Call) (scopes []string) {
+	if r != nil {
+		scopes = r.methods.of(nil, []byte(call.MethodName()))
+		call.Targets(func(kind mcp.TargetKind, name []byte) bool {
+			scopes = r.targets[kind].of(scopes, name)
+			return true
+		})
+	}
+	call.Scopes(func(scope string) bool {
+		if !slices.Contains(scopes, scope) {
+			scopes = append(scopes, scope)
+		}
 		return true
 	})
 	return scopes
