@@ -21,11 +21,12 @@ import (
 )
 
 // Handler returns a handler that serves GET /metrics, /healthz, /readyz and /debug/pprof/ for s.
-// Each has a registry of its own.
+// Each has a registry of its own. What more has is served too; Handler panics if its pages are in
+// conflict with others.
 //
 // /healthz returns 200 as long as the process runs. /readyz returns 200 while s takes new work, and
 // otherwise 503.
-func Handler(s *server.Server) http.Handler {
+func Handler(s *server.Server, more ...Extra) http.Handler {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(
 		newCollector(s),
@@ -49,5 +50,8 @@ func Handler(s *server.Server) http.Handler {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	for i := range more {
+		more[i].add(reg, mux)
+	}
 	return mux
 }
