@@ -293,3 +293,11 @@ func (r *rig) counts() (away, busy int) {
 	defer s.mu.Unlock()
 	return s.away, s.busy
 }
+
+// taken returns how many connections are away and have got there: counts has those on their way
+// too, which come back if the http.Server is closed meanwhile.
+func (r *rig) taken() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.aways)
+}

@@ -58,7 +58,7 @@ func TestShutdownWaits(t *testing.T) {
 	r.answer <- struct{}{}
 	idle.want("away")
 	busy.send("/away")
-	r.eventually("both are away", func() bool { a, b := r.counts(); return a == 2 && b == 1 })
+	r.eventually("both are away", func() bool { a, b := r.counts(); return a == 2 && b == 1 && r.taken() == 2 })
 	done := r.shutdown(t.Context())
 	idle.wantEnd()
 	select {
@@ -104,7 +104,7 @@ func TestShutdownContext(t *testing.T) {
 	r := start(t, nil)
 	c := r.dial()
 	c.send("/away")
-	r.eventually("it is away", func() bool { a, _ := r.counts(); return a == 1 })
+	r.eventually("it is away", func() bool { a, _ := r.counts(); return a == 1 && r.taken() == 1 })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	begun := time.Now()
@@ -125,7 +125,7 @@ func TestShutdownCuts(t *testing.T) {
 	r := start(t, nil)
 	c := r.dial()
 	c.send("/away")
-	r.eventually("it is away", func() bool { a, _ := r.counts(); return a == 1 })
+	r.eventually("it is away", func() bool { a, _ := r.counts(); return a == 1 && r.taken() == 1 })
 	if err := r.wait("Shutdown", r.shutdown(t.Context())); err != nil {
 		t.Error(err)
 	}
@@ -143,7 +143,7 @@ func TestClose(t *testing.T) {
 	r.answer <- struct{}{}
 	idle.want("away")
 	c.send("/away")
-	r.eventually("both are away", func() bool { a, b := r.counts(); return a == 2 && b == 1 })
+	r.eventually("both are away", func() bool { a, b := r.counts(); return a == 2 && b == 1 && r.taken() == 2 })
 	begun := time.Now()
 	if err := r.hs.Close(); err != nil {
 		t.Error(err)
@@ -199,7 +199,7 @@ func TestServiceCloses(t *testing.T) {
 	r.answer <- struct{}{}
 	c.want("away")
 	busy.send("/away")
-	r.eventually("both are away", func() bool { a, b := r.counts(); return a == 2 && b == 1 })
+	r.eventually("both are away", func() bool { a, b := r.counts(); return a == 2 && b == 1 && r.taken() == 2 })
 	r.server(nil).Close()
 	c.send("/late")
 	c.wantEnd()
