@@ -133,7 +133,7 @@ func TestUserHeader(t *testing.T) {
 						t.Errorf("an error without a token: %q", got)
 					}
 				}
-				if n := r.s.auth.counts[tt.count].Load(); n != 2 {
+				if n := r.s.Stats().Authentications[tt.count.String()]; n != 2 {
 					t.Errorf("%d requests are counted as %v, want 2", n, tt.count)
 				}
 				want := uint64(0)
