@@ -105,6 +105,8 @@ func (l *loop) park(j *job) {
 		l.endParked(j, "the call was cancelled")
 	case l.draining:
 		l.endParked(j, shuttingDown)
+	case j.svc.removed.Load():
+		l.endParked(j, endpointRemoved)
 	case lc.link == linkLost:
 		l.endParked(j, "it is gone") // before it was asked
 	default:

@@ -61,6 +61,8 @@ func (l *loop) keepDetached(j *job, due tick) {
 		l.endParked(j, "it is gone")
 	case lc.phase == phaseParked && l.draining:
 		l.endParked(j, shuttingDown)
+	case lc.phase == phaseParked && j.svc.removed.Load(): // the farewell may have been here before
+		l.endParked(j, endpointRemoved)
 	}
 }
 
