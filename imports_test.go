@@ -93,7 +93,7 @@ var rooms = [...]room{
 	{dir: "server/admin", own: []string{"server"}, third: []string{"github.com/prometheus/client_golang"}, inTest: []string{"mcp"}},
 	{dir: "server/certs", not: []string{"net", "net/http", "syscall"}, inTest: []string{"server", "mcp"}},
 	{dir: "bench", own: []string{"sse", "jsonrpc", sockdiag}, third: []string{goJSON, goSys, hdr}, inTest: []string{judge}},
-	{dir: "cmd/mooring", own: []string{"auth", "auth/issuer", "server/certs", "server", "server/admin", "mcp", "jsonrpc"}, third: []string{cobra, yaml, goSys}},
+	{dir: "cmd/mooring", own: []string{"auth", "auth/issuer", "gateway", "server/certs", "server", "server/admin", "mcp", "jsonrpc"}, third: []string{cobra, yaml, goSys}},
 	{dir: "cmd/mooring-conformance", own: []string{"auth", "auth/issuer", "server", "mcp", "jsonrpc"}, third: []string{cobra, jwt}},
 	// An example imports what any user of the library has.
 	{dir: "examples", own: []string{"auth", "mcp", "mcptest", "server"}},

@@ -59,8 +59,15 @@ type config struct {
 // flags adds the flags of serve to cmd. They set the fields of c.
 func (c *config) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	c.maxBody, c.replayBytes, c.unsentTotal = 4<<20, 1<<20, 256<<20
 	f.BoolVar(&c.stdio, "stdio", false, "serve one client on standard input and output; settings of HTTP do not apply")
+	c.hostFlags(cmd)
+	c.names = append(c.names, "stdio")
+}
+
+// hostFlags adds the flags that all commands have which serve over HTTP.
+func (c *config) hostFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	c.maxBody, c.replayBytes, c.unsentTotal = 4<<20, 1<<20, 256<<20
 	f.StringSliceVar(&c.listen, "listen", []string{"127.0.0.1:8080"}, "`address` to listen on: host:port or unix:/path; may be repeated")
 	f.Var(&c.socketMode, "socket-mode", "octal `permissions` of a unix socket file, for example 0660 (default set by the umask)")
 	f.StringVar(&c.path, "path", "/mcp", "`path` of the MCP endpoint")
@@ -87,7 +94,7 @@ func (c *config) flags(cmd *cobra.Command) {
 	f.StringVar(&c.logLevel, "log-level", "info", "minimum `level` to log: debug, info, warn or error")
 	f.StringVar(&c.logFormat, "log-format", "text", "`format` of the log: text or json")
 	c.names = append(append(c.access.flags(cmd), c.clientLimits.flags(cmd)...), []string{
-		"stdio", "listen", "socket-mode", "path", "sse-path", "modern-only", "admin", "admin-token-file", "allowed-origin", "allowed-host", "heartbeat", "keepalive",
+		"listen", "socket-mode", "path", "sse-path", "modern-only", "admin", "admin-token-file", "allowed-origin", "allowed-host", "heartbeat", "keepalive",
 		"max-connections", "session-key-file", "session-lifetime", "max-sessions", "replay-bytes", "replay-age",
 		"max-body", "unsent-total", "drain-timeout", "memory-return", "loops", "engine", "log-level", "log-format",
 	}...)

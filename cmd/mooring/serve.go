@@ -9,16 +9,13 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mooring-mcp/mooring/cmd/mooring/demo"
 	"github.com/mooring-mcp/mooring/server"
-	"github.com/mooring-mcp/mooring/server/admin"
 )
 
 func newServe() *cobra.Command {
@@ -56,84 +53,10 @@ func newServe() *cobra.Command {
 // serve runs the server until a signal ends it, and then returns nil. It returns an error if the
 // server cannot start or a listener fails.
 func serve(c *config, stderr io.Writer) error {
-	// There is room for two signals: the first drains the server, the second ends the process.
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	defer signal.Stop(signals)
-
-	keys, err := readKeys(c.keyFile)
-	if err != nil {
-		return err
-	}
-	adminTokens, err := readAdminTokens(c.adminTokens)
-	if err != nil {
-		return err
-	}
-	logger := newLogger(c, stderr)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	features := demo.New(ctx, build().Version, logger, keys...)
-	defer features.Close()
-	o := c.options(logger)
-	o.SessionKeys = keys
-	if o.Authenticate, err = c.authentication(logger); err != nil {
-		return err
-	}
-	secure, err := c.certificates(logger)
-	if err != nil {
-		return err
-	}
-	spareProcessor(o)
-	s := server.New(features, o)
-
-	listeners, err := listen(s, c.listen)
-	if err != nil {
-		return err
-	}
-	failed := make(chan error, len(listeners)+8)
-	if c.admin != "" {
-		stop, err := serveAdmin(c.admin, guard(admin.Handler(s), adminTokens), s, failed)
-		if err != nil {
-			closeAll(listeners)
-			return err
-		}
-		defer stop()
-	}
-	for _, l := range listeners {
-		go func() {
-			if c.encrypts(l.Addr()) {
-				failed <- s.ServeTLS(l, secure)
-			} else {
-				failed <- s.Serve(l)
-			}
-		}()
-	}
-	if err := awaitReady(s, failed); err != nil {
-		closeAll(listeners)
-		return err
-	}
-	greet(stderr, listeners, c)
-	warnIfOpen(c, listeners, logger)
-	manager := serviceManager(os.Getenv("NOTIFY_SOCKET"))
-	manager.report(stateReady, logger)
-	if c.memoryReturn > 0 {
-		returnMemory(ctx, s, c.memoryReturn)
-	}
-
-	select {
-	case err = <-failed: // until Shutdown is called, only failures arrive
-	case sig := <-signals:
-		logger.Info("draining", "signal", sig.String(), "timeout", c.drainTimeout.String())
-	}
-	go func() {
-		<-signals
-		os.Exit(1)
-	}()
-	manager.report(stateStopping, logger)
-	if e := s.Shutdown(context.Background()); e != nil {
-		logger.Warn("not everything finished in time", "err", e)
-	}
-	return err
+	return host(c, stderr, func(ctx context.Context, logger *slog.Logger, keys [][]byte) (*program, error) {
+		features := demo.New(ctx, build().Version, logger, keys...)
+		return &program{features: features, close: features.Close}, nil
+	})
 }
 
 // listen listens on all addresses. If one of them fails, it closes the others.
