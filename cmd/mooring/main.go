@@ -22,8 +22,8 @@ func main() {
 	}
 }
 
-// linesOf returns the text of err: a line for each thing that is wrong with a configuration file, and
-// otherwise one.
+// linesOf returns the text of err: a line for each thing that is wrong with a configuration file,
+// and otherwise one.
 func linesOf(err error) (lines []string) {
 	if all, ok := errors.AsType[gateway.ConfigErrors](err); ok {
 		for _, p := range all {
