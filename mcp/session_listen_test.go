@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -27,7 +28,10 @@ func updated(s *Server, uri string) {
 	s.ResourceUpdated(context.Background(), &ResourceUpdatedNotificationParams{URI: uri})
 }
 
-func TestNoticesOverAConnection(t *testing.T) {
+// In a bubble no time passes between changes, however slow the machine is.
+func TestNoticesOverAConnection(t *testing.T) { synctest.Test(t, testNoticesOverAConnection) }
+
+func testNoticesOverAConnection(t *testing.T) {
 	s := newNoticeServer(t)
 	touch(s)
 	c := dial(t, s, nil)
