@@ -39,14 +39,6 @@ func (g *Gateway) promote(m *member) bool {
 	}
 	old := s.now
 	s.now, s.next = m, nil
-	for _, watched := range []map[string]*member{s.watched, g.watched} {
-		for uri, who := range watched {
-			if who == old && m.up.Subscribe(uri) {
-				old.up.Unsubscribe(uri)
-				watched[uri] = m
-			}
-		}
-	}
 	g.mu.Unlock()
 	if m.lists == nil {
 		m.lists = old.lists // better than nothing, until it is up
@@ -54,6 +46,7 @@ func (g *Gateway) promote(m *member) bool {
 	if m.lists != nil {
 		g.offer(m)
 	}
+	g.rewatch()
 	g.retire(old)
 	return true
 }
@@ -61,7 +54,18 @@ func (g *Gateway) promote(m *member) bool {
 // offer gives clients what the catalogue of m has. The caller holds applying.
 func (g *Gateway) offer(m *member) {
 	c, name := m.lists, m.cfg.Name
-	m.tools, m.prompts = g.named(&g.tools, name, m.allowed(c.Tools)), g.named(&g.prompts, name, c.Prompts)
+	rules := g.rules(m)
+	m.tools, m.prompts = g.named(&g.tools, name, allowed(rules, c.Tools)), g.named(&g.prompts, name, c.Prompts)
+	m.scopes = nil
+	for _, r := range rules {
+		m.scopes = append(m.scopes, r.cfg.Scopes...)
+	}
+	for i := range m.tools {
+		t := &m.tools[i]
+		for _, r := range rules {
+			t.Scopes = r.needs.Of(t.Scopes, t.own)
+		}
+	}
 	uris := make([]string, len(c.Resources))
 	for i := range c.Resources {
 		uris[i] = c.Resources[i].Key
@@ -78,6 +82,7 @@ func (g *Gateway) offer(m *member) {
 		}
 	}
 	g.report(name, g.all.Replace(name, m.among()))
+	g.rewatch()
 	m.tellCollisions()
 }
 
@@ -100,22 +105,52 @@ func (g *Gateway) report(name string, errs []error) {
 	}
 }
 
-// allowed returns the tools that the configuration allows.
-func (m *member) allowed(tools []upstream.Item) []upstream.Item {
-	return slices.DeleteFunc(slices.Clone(tools), func(t upstream.Item) bool { return !m.allow.Allow(t.Key) })
+// rules returns the members whose tool patterns and scopes hold for what m offers: m, and the one
+// that is to replace it, so that a stricter configuration holds at once.
+func (g *Gateway) rules(m *member) []*member {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if next := m.slot.next; next != nil && next != m {
+		return []*member{m, next}
+	}
+	return []*member{m}
+}
+
+// allowed returns the tools that all rules allow.
+func allowed(rules []*member, tools []upstream.Item) []upstream.Item {
+	return slices.DeleteFunc(slices.Clone(tools), func(t upstream.Item) bool {
+		return slices.ContainsFunc(rules, func(r *member) bool { return !r.allow.Allow(t.Key) })
+	})
+}
+
+// A feature is a tool or a prompt, with its name among those of all upstreams.
+type feature struct {
+	mcp.ForwardedFeature
+	own string // its name at its upstream
 }
 
 // named gives features their names among those of all upstreams.
-func (g *Gateway) named(t *names.Table, server string, items []upstream.Item) []mcp.ForwardedFeature {
+func (g *Gateway) named(t *names.Table, server string, items []upstream.Item) []feature {
 	own := make([]string, len(items))
 	for i := range items {
 		own[i] = items[i].Key
 	}
 	advertised, _ := t.Replace(server, own) // an upstream has each name once, so there is no collision
-	out := make([]mcp.ForwardedFeature, 0, len(items))
+	out := make([]feature, 0, len(items))
 	for i := range items {
 		if advertised[i] != "" {
-			out = append(out, mcp.ForwardedFeature{Name: advertised[i], Raw: items[i].Raw})
+			out = append(out, feature{mcp.ForwardedFeature{Name: advertised[i], Raw: items[i].Raw}, own[i]})
+		}
+	}
+	return out
+}
+
+// forwarded returns the features, under the names of the upstream if alone is set.
+func forwarded(list []feature, alone bool) []mcp.ForwardedFeature {
+	out := make([]mcp.ForwardedFeature, len(list))
+	for i := range list {
+		if out[i] = list[i].ForwardedFeature; alone {
+			out[i].Name = ""
 		}
 	}
 	return out
@@ -123,23 +158,18 @@ func (g *Gateway) named(t *names.Table, server string, items []upstream.Item) []
 
 // alone returns what clients see who use m alone.
 func (m *member) alone() *mcp.Forwarded {
-	f := &mcp.Forwarded{
-		Backend: m, Capabilities: m.capabilities(), Instructions: m.lists.Instructions,
+	return &mcp.Forwarded{
+		Backend: m, Capabilities: m.capabilities(), Instructions: m.lists.Instructions, Scopes: m.scopes,
+		Tools: forwarded(m.tools, true), Prompts: forwarded(m.prompts, true),
 		ResourceTemplates: raws(m.lists.Templates), Resources: raws(m.lists.Resources),
 	}
-	for _, t := range m.tools {
-		f.Tools = append(f.Tools, mcp.ForwardedFeature{Raw: t.Raw})
-	}
-	for _, p := range m.prompts {
-		f.Prompts = append(f.Prompts, mcp.ForwardedFeature{Raw: p.Raw})
-	}
-	return f
 }
 
 // among returns what clients see of m who use all upstreams.
 func (m *member) among() *mcp.Forwarded {
 	f := &mcp.Forwarded{
-		Backend: m, Capabilities: m.capabilities(), Tools: m.tools, Prompts: m.prompts,
+		Backend: m, Capabilities: m.capabilities(), Scopes: m.scopes,
+		Tools: forwarded(m.tools, false), Prompts: forwarded(m.prompts, false),
 		ResourceTemplates: raws(m.lists.Templates),
 	}
 	if m.lists.Instructions != "" {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,13 +18,15 @@ import (
 // mcp.Backend was given. If the upstream asks the client, the call is parked, and the next flight
 // takes it over.
 type flight struct {
-	m *member
+	m *member // an earlier one of the same slot if that has the parked call
 	f *mcp.Forward
 
-	mu    sync.Mutex
-	call  *upstream.Call
-	asked []*upstream.Question // for the client, as soon as no more come
-	timer *time.Timer          // runs while there are some
+	// mu is never held while the upstream is called, which calls back.
+	mu       sync.Mutex
+	call     *upstream.Call       // nil until it has started, or a parked call is taken over
+	asked    []*upstream.Question // for the client, as soon as no more come
+	timer    *time.Timer          // runs while there are some
+	canceled string               // the reason; "" if it was not
 }
 
 const (
@@ -35,6 +38,10 @@ const (
 
 // Start implements mcp.Backend.
 func (m *member) Start(f *mcp.Forward) {
+	if m.refuses(f) {
+		f.Error(errNobody)
+		return
+	}
 	fl := &flight{m: m, f: f}
 	f.Data = fl
 	m.flights.Add(1)
@@ -59,19 +66,52 @@ func (m *member) Start(f *mcp.Forward) {
 		c.Name = f.Target().Name
 	}
 	c.Fields = m.fields(f)
-	fl.call = c
 	m.up.Start(c)
+	fl.attach(c)
+}
+
+// attach sets the call of fl, which has started, and cancels it if that was wanted before.
+func (fl *flight) attach(c *upstream.Call) {
+	fl.mu.Lock()
+	fl.call = c
+	canceled := fl.canceled
+	fl.mu.Unlock()
+	if canceled != "" {
+		c.Cancel(canceled)
+	}
 }
 
 // newCall returns a call for the client of f, without params.
 func (m *member) newCall(f *mcp.Forward, h upstream.Handler) *upstream.Call {
 	c := &upstream.Call{
-		Method: f.Method().String(), Principal: f.Principal(), SessionKey: f.SessionID(), Legacy: f.Legacy(), Class: classOf(f.Capabilities()),
+		Method: f.Method().String(), Principal: m.principal(f), SessionKey: f.SessionID(), Legacy: f.Legacy(), Class: classOf(f.Capabilities()),
 		Capabilities: bytes.Clone(f.ClientCapabilities()), WantsProgress: f.ProgressToken() != nil,
 		Deadline: time.Now().Add(m.g.opts.CallTimeout), Handler: h,
 	}
 	c.LogLevel, _ = upstream.ParseLevel(string(f.LogLevel()))
 	return c
+}
+
+// exchanges reports whether the tokens of clients are exchanged for those of the upstream.
+func (m *member) exchanges() bool { return m.cfg.Credentials.Grant == tokenExchange }
+
+// refuses reports whether f has no token that could be exchanged. Nobody's word is exchanged that was
+// not verified, and nobody gets the gateway's own token.
+func (m *member) refuses(f *mcp.Forward) bool { return m.exchanges() && f.TokenInfo() == nil }
+
+// principal returns who f is for the upstream. Where tokens are exchanged, one token of a user may
+// allow more than another, so they do not share what was got with one.
+func (m *member) principal(f *mcp.Forward) string {
+	who := f.Principal()
+	if !m.exchanges() {
+		return who
+	}
+	info := f.TokenInfo()
+	if info == nil {
+		return who
+	}
+	scopes := slices.Sorted(slices.Values(info.Scopes))
+	return who + "\x00" + strings.Join(slices.Compact(scopes), " ")
 }
 
 // fields returns the header fields of f that go up.
@@ -93,8 +133,8 @@ func (m *member) fields(f *mcp.Forward) (out []link.Field) {
 			out = append(out, link.Field{Name: name, Value: v})
 		}
 	}
-	if m.cfg.Credentials.Grant == tokenExchange {
-		m.tokens.put(f.Principal(), bearerOf(h))
+	if m.exchanges() {
+		m.tokens.put(m.principal(f), bearerOf(h))
 	}
 	return out
 }
@@ -107,6 +147,7 @@ func (m *member) Cancel(f *mcp.Forward, cause error) {
 	}
 	fl.mu.Lock()
 	c := fl.call
+	fl.canceled = cause.Error()
 	fl.mu.Unlock()
 	if c != nil {
 		c.Cancel(cause.Error())
@@ -147,9 +188,14 @@ func (fl *flight) Withdrawn(q *upstream.Question) {
 func (fl *flight) ask() {
 	fl.mu.Lock()
 	asked, c := fl.asked, fl.call
+	if len(asked) > 0 && c == nil {
+		fl.timer = time.AfterFunc(gather, fl.ask)
+		fl.mu.Unlock()
+		return
+	}
 	fl.asked, fl.timer = nil, nil
 	fl.mu.Unlock()
-	if len(asked) == 0 || c == nil {
+	if len(asked) == 0 {
 		return
 	}
 	token, ok := c.Park(time.Now().Add(fl.m.g.opts.CallTimeout))
@@ -169,18 +215,26 @@ func (fl *flight) ask() {
 	}
 }
 
-// resume takes over the call that was parked, with the answers of the client.
+// resume takes over the call that was parked, with the answers of the client. It may be at a member
+// that has been replaced since.
 func (fl *flight) resume(token string) {
 	answers := bytes.Clone(fl.f.InputResponses())
-	fl.mu.Lock()
-	c, questions, ok := fl.m.up.Unpark(token, fl.f.Principal(), fl)
-	fl.call = c
-	fl.mu.Unlock()
+	c, questions, ok := fl.unpark(token)
+	for _, old := range fl.m.g.leavingOf(fl.m.slot) {
+		if ok {
+			break
+		}
+		old.flights.Add(1)
+		fl.m.flights.Add(-1)
+		fl.m = old
+		c, questions, ok = fl.unpark(token)
+	}
 	if !ok {
 		fl.m.flights.Add(-1)
 		fl.f.Error(errState)
 		return
 	}
+	fl.attach(c)
 	for _, q := range questions {
 		switch answer, ok := jsonrpc.Member(answers, q.Key); {
 		case !ok: // it came when the client had been asked already
@@ -191,6 +245,11 @@ func (fl *flight) resume(token string) {
 			q.Cancel()
 		}
 	}
+}
+
+// unpark may run fl.End.
+func (fl *flight) unpark(token string) (*upstream.Call, []*upstream.Question, bool) {
+	return fl.m.up.Unpark(token, fl.m.principal(fl.f), fl)
 }
 
 func (fl *flight) End(e *upstream.End) {
@@ -241,6 +300,11 @@ func fail(f *mcp.Forward, err error) {
 		}
 		f.Error(&jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "Internal error: the upstream server failed during the call"})
 	}
+}
+
+var errNobody = &jsonrpc.Error{
+	Code:    jsonrpc.CodeInternalError,
+	Message: "Internal error: the upstream server needs a user who is authenticated by a token",
 }
 
 var errState = &jsonrpc.Error{

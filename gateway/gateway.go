@@ -54,10 +54,14 @@ type Gateway struct {
 	prompts  names.Table
 	uris     names.URIs
 
+	// watching is held while it is decided where a resource is subscribed to. It is locked after
+	// applying and before mu and the locks of upstreams.
+	watching sync.Mutex
+
 	mu       sync.Mutex
 	slots    []*slot // in the order of the configuration
 	leaving  map[*member]bool
-	watched  map[string]*member // who was subscribed to, by URI, for all
+	watched  map[string]*member // who was subscribed to, by URI, for all; nil: nobody serves it
 	closed   bool
 	draining sync.WaitGroup // members that are being closed
 }
@@ -181,10 +185,16 @@ func (g *Gateway) Reload(servers []Server) (Changes, error) {
 	for _, s := range removed {
 		g.forget(s)
 	}
+	if len(removed) > 0 {
+		g.rewatch()
+	}
 	for _, m := range gone {
 		g.retire(m)
 	}
 	for _, m := range fresh {
+		if now := g.serving(m.cfg.Name); now != m && now.lists != nil {
+			g.offer(now) // under the rules of both
+		}
 		m.begin()
 	}
 	return changes, nil
@@ -269,10 +279,23 @@ func (g *Gateway) retire(m *member) {
 	}()
 }
 
+// leavingOf returns the members of s that have been replaced and still have calls.
+func (g *Gateway) leavingOf(s *slot) (out []*member) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for m := range g.leaving {
+		if m.slot == s {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
 // Shutdown closes all upstreams: it deletes sessions, and ends children and waits for their end.
 // Calls that are in flight fail, so a host first shuts down its own server. When ctx is done,
 // children are killed.
 func (g *Gateway) Shutdown(ctx context.Context) error {
+	g.applying.Lock() // no Reload is half done
 	g.mu.Lock()
 	g.closed = true
 	var members []*member
@@ -287,6 +310,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	}
 	slots := g.slots
 	g.mu.Unlock()
+	g.applying.Unlock()
 	for _, m := range members {
 		m.end()
 	}

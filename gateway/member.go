@@ -27,6 +27,7 @@ type member struct {
 	cfg   Server
 	slot  *slot // set once, before begin
 	allow *names.Patterns
+	needs *names.Scopes // what tools need
 
 	up     *upstream.Server
 	child  *child.Server      // nil unless it is a command
@@ -42,10 +43,11 @@ type member struct {
 	settled sync.Once
 
 	// Guarded by Gateway.applying.
-	lists          *upstream.Catalogue    // the newest; nil before the first
-	tools, prompts []mcp.ForwardedFeature // of lists, with their names among all
-	collisions     []string               // of lists, in words
-	toldCollisions []string               // that were logged
+	lists          *upstream.Catalogue // the newest; nil before the first
+	tools, prompts []feature           // of lists
+	scopes         []string            // that anything of lists needs
+	collisions     []string            // of lists, in words
+	toldCollisions []string            // that were logged
 }
 
 // newMember returns a member, which does nothing yet.
@@ -53,6 +55,9 @@ func (g *Gateway) newMember(s *Server) (*member, error) {
 	m := &member{g: g, cfg: *s, listed: make(chan struct{})}
 	var err error
 	if m.allow, err = names.Compile(s.Tools); err != nil {
+		return nil, err
+	}
+	if m.needs, err = names.CompileScopes(s.ToolScopes); err != nil {
 		return nil, err
 	}
 	if s.Lists == config.ListsPrincipal {
@@ -171,10 +176,11 @@ func (m *member) patience() time.Duration {
 	return 10 * time.Second
 }
 
-// drain waits until the calls of m have ended, for limit at most.
+// drain waits until the calls of m have ended, those that wait for answers of clients included, for
+// limit at most.
 func (m *member) drain(limit time.Duration) {
 	end := time.Now().Add(limit)
-	for m.flights.Load() > 0 && !m.ended.Load() && time.Now().Before(end) {
+	for (m.flights.Load() > 0 || m.up.Parked() > 0) && !m.ended.Load() && time.Now().Before(end) {
 		time.Sleep(20 * time.Millisecond)
 	}
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/mooring-mcp/mooring/gateway/internal/upstream"
@@ -52,9 +53,29 @@ func (g *Gateway) readers() (out []*member) {
 
 // Start implements mcp.Backend.
 func (k seeker) Start(f *mcp.Forward) {
-	s := &search{g: k.g, f: f, uri: f.Target().Name, left: k.g.readers()}
+	s := &search{g: k.g, f: f, uri: f.Target().Name, left: slices.DeleteFunc(k.g.readers(), func(m *member) bool { return !m.open(f) })}
 	f.Data = s
 	s.next(&upstream.End{Error: appendNotFound(s.uri)})
+}
+
+// open reports whether m may be asked for f, whose URI it has not listed: f has the scopes that
+// anything of m needs.
+func (m *member) open(f *mcp.Forward) bool {
+	if m.refuses(f) {
+		return false
+	}
+	var granted []string
+	if info := f.TokenInfo(); info != nil {
+		granted = info.Scopes
+	}
+	for _, r := range m.g.rules(m) {
+		for _, scope := range r.cfg.Scopes {
+			if !slices.Contains(granted, scope) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Cancel implements mcp.Backend.
@@ -87,10 +108,27 @@ func (s *search) next(e *upstream.End) {
 	c.Append = func(dst, meta []byte) []byte { return s.f.AppendParams(dst, meta, nil) }
 	c.Name = s.uri
 	c.Fields = m.fields(s.f)
-	s.call = c
+	s.call = nil
 	s.mu.Unlock()
 	m.flights.Add(1)
 	m.up.Start(c)
+	s.attach(m, c)
+}
+
+// attach sets the call at m, which has started, and cancels it if that was wanted before. If it has
+// ended already, another upstream may have been asked since.
+func (s *search) attach(m *member, c *upstream.Call) {
+	s.mu.Lock()
+	if s.now != m {
+		s.mu.Unlock()
+		return
+	}
+	s.call = c
+	canceled := s.canceled
+	s.mu.Unlock()
+	if canceled != "" {
+		c.Cancel(canceled)
+	}
 }
 
 // Progress and those below implement upstream.Handler.

@@ -35,16 +35,14 @@ func (g *Gateway) newServer(impl *mcp.Implementation, s *slot) *mcp.Server {
 
 // watch subscribes to a resource at its upstream, for the clients of s, or of all if s is nil.
 func (g *Gateway) watch(s *slot, uri string) {
-	m, own := g.watcher(s, uri)
-	if m == nil || !m.up.Subscribe(own) {
-		return
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.watchedBy(s)[uri] = m
+	g.watching.Lock()
+	defer g.watching.Unlock()
+	g.place(s, uri)
 }
 
 func (g *Gateway) unwatch(s *slot, uri string) {
+	g.watching.Lock()
+	defer g.watching.Unlock()
 	g.mu.Lock()
 	watched := g.watchedBy(s)
 	m := watched[uri]
@@ -52,6 +50,50 @@ func (g *Gateway) unwatch(s *slot, uri string) {
 	g.mu.Unlock()
 	if m != nil {
 		m.up.Unsubscribe(uri)
+	}
+}
+
+// place subscribes to uri where it is served now, and takes back what was subscribed to elsewhere. If
+// nobody serves it, it is remembered for rewatch. The caller holds watching.
+func (g *Gateway) place(s *slot, uri string) {
+	m := g.watcher(s, uri)
+	g.mu.Lock()
+	old := g.watchedBy(s)[uri]
+	g.mu.Unlock()
+	if m != nil && m != old && !m.up.Subscribe(uri) {
+		m = nil
+	}
+	g.mu.Lock()
+	g.watchedBy(s)[uri] = m
+	g.mu.Unlock()
+	if old != nil && old != m {
+		old.up.Unsubscribe(uri)
+	}
+}
+
+// rewatch subscribes anew to what another member serves than before. The caller holds applying.
+func (g *Gateway) rewatch() {
+	g.watching.Lock()
+	defer g.watching.Unlock()
+	type watch struct {
+		s   *slot
+		uri string
+	}
+	var all []watch
+	g.mu.Lock()
+	for uri := range g.watched {
+		all = append(all, watch{nil, uri})
+	}
+	for _, s := range g.slots {
+		for uri, m := range s.watched {
+			if m != s.now {
+				all = append(all, watch{s, uri})
+			}
+		}
+	}
+	g.mu.Unlock()
+	for _, w := range all {
+		g.place(w.s, w.uri)
 	}
 }
 
@@ -63,18 +105,18 @@ func (g *Gateway) watchedBy(s *slot) map[string]*member {
 	return s.watched
 }
 
-// watcher returns who serves a URI for the clients of s, and the URI as it is known there.
-func (g *Gateway) watcher(s *slot, uri string) (*member, string) {
+// watcher returns who serves a URI for the clients of s, nil if nobody does.
+func (g *Gateway) watcher(s *slot, uri string) *member {
 	if s != nil {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		return s.now, uri
+		return s.now
 	}
 	t, ok := g.all.ResourceTarget(uri)
 	if !ok {
-		return nil, ""
+		return nil
 	}
-	return g.serving(t.Owner), uri
+	return g.serving(t.Owner)
 }
 
 // updated tells clients that a resource of m has changed.

@@ -70,14 +70,15 @@ func newClient(base *http.Client) *http.Client {
 	return c
 }
 
-// ask gets a token from the token endpoint, and its life, which is 0 if it is not known.
+// ask gets a token from the token endpoint, and its life, which is 0 if it is not known. Without a
+// subject it is the client's own.
 func (s *Source) ask(ctx context.Context, subject string) (value string, life time.Duration, err error) {
 	endpoint, err := s.tokenEndpoint(ctx)
 	if err != nil {
 		return "", 0, err
 	}
 	form := url.Values{"grant_type": {"client_credentials"}}
-	if s.o.Exchange {
+	if subject != "" {
 		form = url.Values{
 			"grant_type":           {"urn:ietf:params:oauth:grant-type:token-exchange"},
 			"subject_token":        {subject},

@@ -141,14 +141,17 @@ func (s *Source) Close() {
 
 // Authorization returns the value of the header field Authorization for requests of the principal,
 // who has authenticated itself with the subject token. It is one of the cache, or a new one, for
-// which several callers wait together until ctx is done.
+// which several callers wait together until ctx is done. If tokens are exchanged, requests of nobody,
+// such as those for lists, get a token of the client's own, if it has a secret.
 func (s *Source) Authorization(ctx context.Context, principal, subject string) (string, error) {
 	k := key{}
-	if s.o.Exchange {
-		if subject == "" {
-			return "", errSubject
-		}
+	switch {
+	case !s.o.Exchange:
+		subject = ""
+	case subject != "":
 		k = key{principal, sha256.Sum256([]byte(subject))}
+	case principal != "" || s.o.ClientSecret == "":
+		return "", errSubject
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -73,6 +73,13 @@ func (s *Server) Unpark(token, principal string, h Handler) (c *Call, questions 
 	return c, append(questions, c.questions...), true
 }
 
+// Parked returns how many calls are parked.
+func (s *Server) Parked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.parks.byToken)
+}
+
 // deliverParked does for a parked call, or one whose time is over, what deliver does for others.
 func (s *Server) deliverParked(c *Call, ev event) {
 	switch {
