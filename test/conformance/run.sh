@@ -7,7 +7,9 @@
 #   SUITES=...    only these, for example SUITES="required-2025-11-25 all-2025-06-18" (default: all)
 #   OVER=...      how the fixture is served: loops (default), net/http, middleware, h2 (TLS and HTTP/2
 #                 by a server of net/http), tls, bridge (stdio), or auth (loops, to callers with a token
-#                 only; also after another and a +: tls+auth), or several of them, one after another
+#                 only; also after another and a +: tls+auth), or behind `mooring gateway`: gateway
+#                 (as its child), gateway+http, gateway+legacy and gateway+modern (as its child, to
+#                 which it speaks only such revisions), or several of them, one after another
 #   URL=...       test a server that is already running, for example http://127.0.0.1:3000/mcp
 #   OUT=dir       keep the suite's own results there (default: a temporary directory, whose name is
 #                 printed at the end if a run failed)
@@ -25,6 +27,29 @@ runs=${RUNS:-1}
 out=${OUT:-$WORKDIR/out}
 new=$here/node_modules/@modelcontextprotocol/conformance/dist/index.js
 old=$here/node_modules/conformance-0116/dist/index.js
+
+# behind WAY starts the fixture behind a gateway and sets url. A child has one session for each client, so
+# that its questions and messages have an addressee.
+behind() {
+	local server settings='"session": "client"' fixture
+	case $1 in
+	gateway) ;;
+	gateway+legacy | gateway+modern) settings+=", \"era\": \"${1#*+}\"" ;;
+	gateway+http) ;;
+	*) die "no way \"$1\"" ;;
+	esac
+	if [[ $1 == gateway+http ]]; then
+		start_server mooring-conformance
+		server="\"url\": \"$BASE/mcp\""
+	else
+		fixture=$ROOT/bin/mooring-conformance
+		(cd "$ROOT" && go build -o "$fixture" ./cmd/mooring-conformance) || die "mooring-conformance does not build"
+		server="\"command\": \"$fixture\", \"args\": [\"-over\", \"stdio\"]"
+	fi
+	echo "{\"mcpServers\": {\"fixture\": {$server, \"x-mooring\": {$settings}}}}" >"$WORKDIR/mcp.json"
+	start_server mooring gateway --config "$WORKDIR/mcp.json"
+	url=$BASE/servers/fixture/mcp
+}
 
 # arguments SUITE sets program, which (what to list and to run) and count, the number of scenarios
 # that must be required: otherwise a suite that lists fewer scenarios than before would still pass.
@@ -84,8 +109,12 @@ failed=0 all=0
 for over in ${OVER:-loops}; do
 	suites=${SUITES:-$everything}
 	[[ $over != bridge ]] || suites=${SUITES:-$stdio}
+	[[ $over != gateway* ]] || suites=${SUITES:-required-2025-11-25 required-2026-07-28}
 	if [[ -n ${URL:-} ]]; then
 		url=$URL
+	elif [[ $over == gateway* ]]; then
+		unset SCHEME
+		behind "$over"
 	else
 		unset SCHEME
 		way=${over%auth} way=${way%+} guard=off preload=()
