@@ -15,7 +15,7 @@ SHELL     := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help run build test race fuzz bench pressure compare report million microbench cover soak conformance clients auth port check fmt vet staticcheck cross
+.PHONY: help run build test race fuzz bench pressure compare report million microbench cover soak conformance gateway clients auth port check fmt vet staticcheck cross
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -88,6 +88,9 @@ soak: ## all tests with the race detector in random order and the long ones at f
 
 conformance: ## the official MCP conformance suite, every revision, against cmd/mooring-conformance; RUNS=5 for five runs in a row, OVER=... for another transport
 	RUNS=$(RUNS) bash test/conformance/run.sh
+
+gateway: ## the conformance suite through `mooring gateway`, before the fixture as a child and over HTTP, of both eras; SHORT=1 for two of the four
+	OVER='$(if $(SHORT),gateway gateway+legacy,gateway gateway+http gateway+legacy gateway+modern)' bash test/conformance/run.sh
 
 clients: ## real MCP clients of every revision and transport against cmd/mooring
 	bash test/clients/run.sh

@@ -15,10 +15,12 @@ func (m *member) changed(c *upstream.Catalogue) {
 	g.applying.Lock()
 	defer g.applying.Unlock()
 	m.lists = c
-	m.settle()
+	has, _ := jsonrpc.Member(c.Capabilities, "resources")
+	m.reads.Store(has != nil)
 	if !g.promote(m) && g.serves(m) {
 		g.offer(m)
 	}
+	m.settled.Do(func() { close(m.listed) })
 }
 
 // serves reports whether m is the member of its slot.
@@ -53,7 +55,7 @@ func (g *Gateway) promote(m *member) bool {
 
 // offer gives clients what the catalogue of m has. The caller holds applying.
 func (g *Gateway) offer(m *member) {
-	c, name := m.lists, m.cfg.Name
+	c, name := m.offered(), m.cfg.Name
 	rules := g.rules(m)
 	m.tools, m.prompts = g.named(&g.tools, name, allowed(rules, c.Tools)), g.named(&g.prompts, name, c.Prompts)
 	m.scopes = nil
@@ -156,27 +158,37 @@ func forwarded(list []feature, alone bool) []mcp.ForwardedFeature {
 	return out
 }
 
+// offered returns the lists that clients see.
+func (m *member) offered() *upstream.Catalogue {
+	if m.hidden {
+		return &upstream.Catalogue{}
+	}
+	return m.lists
+}
+
 // alone returns what clients see who use m alone.
 func (m *member) alone() *mcp.Forwarded {
+	c := m.offered()
 	return &mcp.Forwarded{
 		Backend: m, Capabilities: m.capabilities(), Instructions: m.lists.Instructions, Scopes: m.scopes,
 		Tools: forwarded(m.tools, true), Prompts: forwarded(m.prompts, true),
-		ResourceTemplates: raws(m.lists.Templates), Resources: raws(m.lists.Resources),
+		ResourceTemplates: raws(c.Templates), Resources: raws(c.Resources),
 	}
 }
 
 // among returns what clients see of m who use all upstreams.
 func (m *member) among() *mcp.Forwarded {
+	c := m.offered()
 	f := &mcp.Forwarded{
 		Backend: m, Capabilities: m.capabilities(), Scopes: m.scopes,
 		Tools: forwarded(m.tools, false), Prompts: forwarded(m.prompts, false),
-		ResourceTemplates: raws(m.lists.Templates),
+		ResourceTemplates: raws(c.Templates),
 	}
 	if m.lists.Instructions != "" {
 		f.Instructions = "# " + m.cfg.Name + "\n\n" + m.lists.Instructions
 	}
-	for i := range m.lists.Resources {
-		r := &m.lists.Resources[i]
+	for i := range c.Resources {
+		r := &c.Resources[i]
 		if who, ok := m.g.uris.Find(r.Key); ok && who == m.cfg.Name {
 			f.Resources = append(f.Resources, r.Raw)
 		}

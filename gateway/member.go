@@ -17,7 +17,6 @@ import (
 	"github.com/mooring-mcp/mooring/gateway/internal/link"
 	"github.com/mooring-mcp/mooring/gateway/internal/names"
 	"github.com/mooring-mcp/mooring/gateway/internal/upstream"
-	"github.com/mooring-mcp/mooring/jsonrpc"
 	"github.com/mooring-mcp/mooring/mcp"
 )
 
@@ -39,12 +38,13 @@ type member struct {
 	ended   atomic.Bool
 
 	reads   atomic.Bool   // it has resources
-	listed  chan struct{} // closed when the first lists are there
+	listed  chan struct{} // closed when the first lists are offered
 	settled sync.Once
 
 	// Guarded by Gateway.applying.
 	lists          *upstream.Catalogue // the newest; nil before the first
 	tools, prompts []feature           // of lists
+	hidden         bool                // nothing of it is offered, because it is down
 	scopes         []string            // that anything of lists needs
 	collisions     []string            // of lists, in words
 	toldCollisions []string            // that were logged
@@ -150,16 +150,32 @@ func (m *member) calls(o *upstream.Options) (err error) {
 	return nil
 }
 
-// settle notes that there are lists. The caller holds Gateway.applying.
-func (m *member) settle() {
-	has, _ := jsonrpc.Member(m.lists.Capabilities, "resources")
-	m.reads.Store(has != nil)
-	m.settled.Do(func() { close(m.listed) })
+// followEvery is how often it is looked whether an upstream that is hidden when it is down is down.
+const followEvery = 500 * time.Millisecond
+
+// follow hides m while it is down, and offers it again afterwards, until m is closed.
+func (m *member) follow() {
+	if m.ended.Load() {
+		return
+	}
+	g := m.g
+	g.applying.Lock()
+	if down := m.up.State().State == "down"; down != m.hidden {
+		m.hidden = down
+		if m.lists != nil && g.serves(m) {
+			g.offer(m)
+		}
+	}
+	g.applying.Unlock()
+	time.AfterFunc(followEvery, m.follow)
 }
 
 // begin connects to the upstream.
 func (m *member) begin() {
 	m.up.Connect()
+	if m.cfg.WhenDown == config.WhenDownHide {
+		time.AfterFunc(followEvery, m.follow)
+	}
 	time.AfterFunc(m.patience(), func() {
 		// A changed upstream that does not come up is what is wanted nevertheless.
 		m.g.applying.Lock()

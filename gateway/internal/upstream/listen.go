@@ -249,6 +249,11 @@ func (l *listener) refuse(g listening, code int64) bool {
 	return true
 }
 
+// failing reports whether the upstream was not reached more than once in a row, and is tried again.
+func (l *listener) failing() bool {
+	return l.fail > 1 && !l.off && l.now.id == 0 && (l.wait.running() || l.next.id != 0)
+}
+
 // retry opens a listen again after a while.
 func (l *listener) retry() {
 	l.fail++

@@ -162,7 +162,7 @@ func (s *Server) place(c *Call) {
 			s.wake(s.home)
 		}
 	default:
-		if ss := s.sessionFor(s.keyOf(c)); ss != nil {
+		if ss := s.sessionFor(s.freeKey(s.keyOf(c))); ss != nil {
 			s.take(ss, c)
 		} else {
 			s.enqueue(c)

@@ -12,6 +12,36 @@ type key struct {
 	class     Class
 	front     string
 	legacy    bool // a legacy session of an upstream that is modern too
+	nth       int  // see freeKey
+}
+
+// freeKey returns k, or one for another session of the same fronts while in that of k a call waits
+// for a front that may never come back. Nobody could tell whose the questions in it are, and one
+// with one call at a time would have no other.
+func (s *Server) freeKey(k key) key {
+	if !s.opts.Stdio || !s.isolated() || k.class == 0 {
+		return k
+	}
+	for {
+		ss := s.home
+		if k != s.home.key {
+			ss = s.sessions[k]
+		}
+		if ss == nil || ss.conn == nil || !ss.conn.deserted() {
+			return k
+		}
+		k.nth++
+	}
+}
+
+// deserted reports whether the upstream has a call that has no front now.
+func (k *conn) deserted() bool {
+	for _, p := range k.pending {
+		if p.call != nil && p.call.handler == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // A session is what fronts with the same key share. It survives its links: when one is lost, the

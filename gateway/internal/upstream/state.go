@@ -78,6 +78,8 @@ func (s *Server) word() string {
 	switch {
 	case s.closed:
 		return "closed"
+	case k != nil && k.state == connReady && s.subs.listen.failing():
+		return "down" // there is no session that could be lost, but listening fails again and again
 	case k != nil && k.state == connReady:
 		return "up"
 	case k != nil && s.home.failures == 0:
