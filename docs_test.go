@@ -152,6 +152,16 @@ func TestSettingsAreDocumented(t *testing.T) {
 			t.Errorf("docs/configuration.md has no row %q", row)
 		}
 	}
+	page = read(t, "docs/gateway.md")
+	upstream := regexp.MustCompile(`\bone\("([a-z_]+)"`).FindAllStringSubmatch(read(t, "cmd/mooring/gateway_status.go"), -1)
+	if len(upstream) < 12 {
+		t.Fatalf("found %d metrics in cmd/mooring/gateway_status.go, want 12 or more", len(upstream))
+	}
+	for _, m := range upstream {
+		if !strings.Contains(page, "`mooring_upstream_"+m[1]+"`") {
+			t.Errorf("docs/gateway.md does not name mooring_upstream_%s", m[1])
+		}
+	}
 	page = read(t, "docs/operations.md")
 	metrics := regexp.MustCompile(`desc\("([a-z_]+)"`).FindAllStringSubmatch(read(t, "server/admin/collector.go"), -1)
 	if len(metrics) < 12 {

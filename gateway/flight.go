@@ -95,8 +95,8 @@ func (m *member) newCall(f *mcp.Forward, h upstream.Handler) *upstream.Call {
 // exchanges reports whether the tokens of clients are exchanged for those of the upstream.
 func (m *member) exchanges() bool { return m.cfg.Credentials.Grant == tokenExchange }
 
-// refuses reports whether f has no token that could be exchanged. Nobody's word is exchanged that was
-// not verified, and nobody gets the gateway's own token.
+// refuses reports whether f has no token that could be exchanged. A token that was not verified is
+// not exchanged, and no caller gets the gateway's own.
 func (m *member) refuses(f *mcp.Forward) bool { return m.exchanges() && f.TokenInfo() == nil }
 
 // principal returns who f is for the upstream. Where tokens are exchanged, one token of a user may

@@ -88,8 +88,8 @@ func newGateway(t *testing.T, text string) *Gateway {
 	return g
 }
 
-// A modern client's answers reach the call of a legacy upstream that waits for them; also if the call
-// has ended meanwhile, and if the upstream was configured anew.
+// A modern client's answers reach the call of a legacy upstream that waits for them, even if the
+// call has ended meanwhile, or the upstream was configured anew.
 func TestParkedCalls(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -58,7 +58,7 @@ func offers(g *Gateway) (tools []string, scopes []string) {
 	return tools, f.Scopes
 }
 
-// What a configuration asks of callers holds, and holds at once if it becomes stricter, although its
+// What a configuration asks of callers holds, and a stricter one holds at once, even if its
 // upstream cannot be reached.
 func TestRules(t *testing.T) {
 	t.Parallel()

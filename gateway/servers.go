@@ -53,8 +53,8 @@ func (g *Gateway) unwatch(s *slot, uri string) {
 	}
 }
 
-// place subscribes to uri where it is served now, and takes back what was subscribed to elsewhere. If
-// nobody serves it, it is remembered for rewatch. The caller holds watching.
+// place subscribes to uri where it is served now, and takes back what was subscribed to elsewhere.
+// If nobody serves it, it is remembered for rewatch. The caller holds watching.
 func (g *Gateway) place(s *slot, uri string) {
 	m := g.watcher(s, uri)
 	g.mu.Lock()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -143,10 +144,15 @@ func statusPages(statuses func() []upstreamStatus) map[string]http.Handler {
 			_ = e.Encode(map[string]any{"servers": statuses()})
 			return
 		}
+		var page bytes.Buffer
+		if err := serversPage.Execute(&page, map[string]any{"Servers": statuses(), "Version": build().Version, "Now": time.Now().UTC().Format(time.RFC3339)}); err != nil {
+			http.Error(w, "the page cannot be shown", http.StatusInternalServerError)
+			return
+		}
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Security-Policy", policyOfPage)
 		h.Set("Referrer-Policy", "no-referrer")
-		_ = serversPage.Execute(w, map[string]any{"Servers": statuses(), "Version": build().Version, "Now": time.Now().UTC().Format(time.RFC3339)})
+		_, _ = page.WriteTo(w)
 	})}
 }
 

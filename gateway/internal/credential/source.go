@@ -141,8 +141,8 @@ func (s *Source) Close() {
 
 // Authorization returns the value of the header field Authorization for requests of the principal,
 // who has authenticated itself with the subject token. It is one of the cache, or a new one, for
-// which several callers wait together until ctx is done. If tokens are exchanged, requests of nobody,
-// such as those for lists, get a token of the client's own, if it has a secret.
+// which several callers wait together until ctx is done. If tokens are exchanged, requests without
+// a principal, such as those for lists, get a token of the client's own, if it has a secret.
 func (s *Source) Authorization(ctx context.Context, principal, subject string) (string, error) {
 	k := key{}
 	switch {
