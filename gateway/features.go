@@ -77,6 +77,7 @@ func (g *Gateway) offer(m *member) {
 	for _, x := range collisions {
 		m.collisions = append(m.collisions, x.String())
 	}
+	m.introduce()
 	g.report(name, m.slot.own.Replace(name, m.alone()))
 	for _, x := range collisions { // those that had a URI which is now another's give it up first
 		if loser := g.serving(x.Loser.Server); x.Loser.Server != name && loser != nil && loser.lists != nil {

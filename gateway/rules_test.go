@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/mooring-mcp/mooring/gateway/internal/upstream"
 	"github.com/mooring-mcp/mooring/mcp"
 	"github.com/mooring-mcp/mooring/mcptest"
 	"github.com/mooring-mcp/mooring/server"
@@ -168,5 +170,32 @@ func TestReloadAndShutdown(t *testing.T) {
 		if len(g.leaving) != 0 {
 			t.Errorf("%d members are left", len(g.leaving))
 		}
+	}
+}
+
+// Served alone, an upstream introduces itself, within limits.
+func TestIntroduction(t *testing.T) {
+	t.Parallel()
+	web, _ := newPier(t, "pier", "a")
+	g := newGateway(t, fmt.Sprintf(`{"mcpServers":{"x":{"url":%q}}}`, web.URL))
+	own := g.Endpoints()[0].Server
+	name := func() string {
+		res, _, err := mcptest.Call[any](t.Context(), own, "a", map[string]any{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(res.Meta[mcp.MetaKeyServerInfo])
+	}
+	if got := name(); !strings.Contains(got, "pier") {
+		t.Errorf("introduced as %s", got)
+	}
+	g.applying.Lock()
+	m := g.slots[0].now
+	long := strings.Repeat("é", 9<<10)
+	m.lists = &upstream.Catalogue{Tools: m.lists.Tools, Capabilities: m.lists.Capabilities, ServerInfo: []byte(`{"name":"` + long + `","version":"1","icons":[{"src":"` + long + `"}]}`)}
+	g.offer(m)
+	g.applying.Unlock()
+	if got := name(); len(got) > maxInfo || !strings.Contains(got, "éé") {
+		t.Errorf("introduced with %d bytes", len(got))
 	}
 }

@@ -243,4 +243,4 @@ func (c *Call) failEncoding(w Sink, err error) {
 }
 
 // head returns the beginning of the results of this call.
-func (c *Call) head() *resultHead { return &c.s.heads[c.rev.index] }
+func (c *Call) head() *resultHead { return &c.s.identity.Load().heads[c.rev.index] }

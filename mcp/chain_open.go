@@ -80,7 +80,7 @@ func (s *Server) openFor(req *InitializeRequest) (Result, error) {
 }
 
 func (s *Server) initializeResult(r *registry, rev *revision) *InitializeResult {
-	impl := s.impl
+	impl := s.identity.Load().impl
 	return &InitializeResult{
 		Capabilities:    rev.capabilities(s.capabilities(r)),
 		Instructions:    s.instructions(r),

@@ -115,7 +115,7 @@ func (c *Call) appendModern(dst []byte, r *rawResult) []byte {
 		dst = append(dst, `"resultType":"complete",`...)
 	}
 	dst = append(dst, `"_meta":{"`+MetaKeyServerInfo+`":`...)
-	dst = append(dst, c.s.infos[c.rev.index]...)
+	dst = append(dst, c.s.identity.Load().infos[c.rev.index]...)
 	dst = append(appendForeignMeta(dst, r.meta), '}')
 	if r.meta == nil && !own {
 		if !emptyObject(r.raw) {

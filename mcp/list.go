@@ -81,7 +81,7 @@ func bindDiscover(c *Call, _ *RequestMeta) *jsonrpc.Error {
 func (s *Server) discovery(r *registry, rev *revision) []byte {
 	d := &r.discover[rev.index]
 	d.once.Do(func() {
-		b := append([]byte(nil), s.heads[rev.index].complete...)
+		b := append([]byte(nil), s.identity.Load().heads[rev.index].complete...)
 		b = s.served.appendNames(append(b, `"supportedVersions":`...))
 		b = s.appendCapabilities(append(b, `,"capabilities":`...), r, rev)
 		if text := s.instructions(r); text != "" {

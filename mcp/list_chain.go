@@ -59,7 +59,7 @@ func (s *Server) setCacheable(ctx context.Context, req Request, c *Cacheable) {
 
 // pagerFor returns the pager that writes the list l for the request of ss.
 func (s *Server) pagerFor(ss *ServerSession, l *listing) pager {
-	return pager{l, &s.heads[ss.rev.index], ss.rev, ss.bound, s.opts.Logger}
+	return pager{l, &s.identity.Load().heads[ss.rev.index], ss.rev, ss.bound, s.opts.Logger}
 }
 
 // collect passes the features of the page after cursor to add and returns the cursor of the next

@@ -132,7 +132,7 @@ func TestDiscover(t *testing.T) {
 // Lists are encoded once for each registry.
 func TestListsAreEncodedOnce(t *testing.T) {
 	s := newTestServer(t, nil)
-	p := pager{&s.listTools, &s.heads[0], newest(), 0, nil}
+	p := pager{&s.listTools, &s.identity.Load().heads[0], newest(), 0, nil}
 	one := page(p, s.reg.Load().tools, 0)
 	s.AddPrompt(&Prompt{Name: "p"}, nil)
 	two := page(p, s.reg.Load().tools, 0)

@@ -15,11 +15,9 @@ import (
 // one; the zero Server cannot be used. Its methods may be called from any goroutine.
 type Server struct {
 	opts   ServerOptions
-	impl   Implementation
 	served servedSet
 
-	heads     [revisionCount]resultHead
-	infos     [revisionCount][]byte // impl as JSON
+	identity  atomic.Pointer[identity] // replaced by SetImplementation
 	listTools listing
 	listRes   listing
 	listTmpl  listing
@@ -47,17 +45,11 @@ func NewServer(impl *Implementation, opts *ServerOptions) *Server {
 	if impl == nil {
 		panic("mcp: NewServer: the Implementation is nil")
 	}
-	s := &Server{opts: opts.withDefaults(), impl: *impl, now: time.Now}
-	s.impl.fill(debug.ReadBuildInfo())
-	for i := range revisions {
-		rev := &revisions[i]
-		info, err := marshal(rev.wire.implementation(&s.impl))
-		if err != nil {
-			panic(fmt.Sprintf("mcp: NewServer: %v", err))
-		}
-		s.infos[i], s.heads[i] = info, newResultHead(rev, info)
+	s := &Server{opts: opts.withDefaults(), now: time.Now}
+	err := s.SetImplementation(impl)
+	if err != nil {
+		panic(fmt.Sprintf("mcp: NewServer: %v", err))
 	}
-	var err error
 	if s.served, err = servedRevisions(s.opts.SupportedProtocolVersions); err != nil {
 		panic(fmt.Sprintf("mcp: NewServer: %v", err))
 	}

@@ -193,7 +193,7 @@ func (s *Server) AppendAcknowledged(dst []byte, l *Listen) []byte {
 // in the revision that has listeners (basic/patterns/subscriptions, "Graceful Closure").
 func (s *Server) AppendListenResult(dst []byte, id string) []byte {
 	dst = appendID(dst, []byte(id))
-	dst = append(dst, s.heads[newest().index].open...)
+	dst = append(dst, s.identity.Load().heads[newest().index].open...)
 	dst = append(dst, `,"`+MetaKeySubscriptionID+`":`...)
 	dst = append(dst, id...)
 	return append(dst, `}}}`...)

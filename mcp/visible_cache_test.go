@@ -41,7 +41,7 @@ func TestVisibleListIsACopy(t *testing.T) {
 	if same(alice, pageOf(t, s, "prompts/list", "alice")) {
 		t.Error("two lists have one page")
 	}
-	if root := pageOf(t, s, "tools/list", "root"); !same(root, page(pager{listing: &s.listTools, head: &s.heads[0], rev: &revisions[0]}, s.reg.Load().tools, 0)) {
+	if root := pageOf(t, s, "tools/list", "root"); !same(root, page(pager{listing: &s.listTools, head: &s.identity.Load().heads[0], rev: &revisions[0]}, s.reg.Load().tools, 0)) {
 		t.Error("whoever sees everything does not get the list of everything")
 	}
 	s.RemoveTools("f00-bob")

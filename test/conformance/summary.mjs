@@ -78,4 +78,6 @@ console.log(
 );
 if (wanted.length !== Number(count)) console.log(`  FAIL     ${suite} names ${wanted.length} scenarios, want ${count}`);
 const good = [...verdicts.values()].every((verdict) => verdict === 'pass' || verdict === 'expected');
-process.exit(good && wanted.length === Number(count) && rc === '0' ? 0 : 1);
+// The suite exits with 1 if a scenario fails that it scores, although it is expected here.
+const want = excused.some((name) => wanted.includes(name) && name.startsWith('input-')) ? '1' : '0';
+process.exit(good && wanted.length === Number(count) && rc === want ? 0 : 1);
