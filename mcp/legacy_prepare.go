@@ -159,10 +159,11 @@ func bindInitialize(c *Call, _ *RequestMeta) *jsonrpc.Error {
 func (s *Server) initialization(r *registry, rev *revision) []byte {
 	d := &r.initialize[rev.index]
 	d.once.Do(func() {
-		b := append([]byte(nil), s.identity.Load().heads[rev.index].complete...)
+		id := s.identity.Load()
+		b := append([]byte(nil), id.heads[rev.index].complete...)
 		b = jsonrpc.AppendString(append(b, `"protocolVersion":`...), rev.name)
 		b = s.appendCapabilities(append(b, `,"capabilities":`...), r, rev)
-		b = append(append(b, `,"serverInfo":`...), s.identity.Load().infos[rev.index]...)
+		b = append(append(b, `,"serverInfo":`...), id.infos[rev.index]...)
 		if text := s.instructions(r); text != "" {
 			b = jsonrpc.AppendString(append(b, `,"instructions":`...), text)
 		}
